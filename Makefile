@@ -1,0 +1,60 @@
+# Every target is one line that a person would type; `make help` lists them. All but `help` build the environment first.
+# The environment depends on the lock file and the members; generated code on the .proto files. When neither changed, setup is instant.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+MEMBERS := protos services/foundation services/matching services/coordinator services/scheduler services/worker services/integrations clients/python
+PROTOS := $(shell find protos/crossfleet -name '*.proto' 2> /dev/null)
+PY := .venv/bin/python
+ARGS ?=
+
+.venv/.synced: requirements.lock pyproject.toml tools/set_up $(MEMBERS:%=%/pyproject.toml)
+	@tools/set_up
+
+protos/gen/.complete: .venv/.synced protos/hatch_build.py $(PROTOS)
+	@$(PY) protos/hatch_build.py
+	@touch $@
+
+.PHONY: help
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup: .venv/.synced protos/gen/.complete  ## build .venv from requirements.lock and install the members into it
+
+.PHONY: demo
+demo: setup  ## run networkx's own test suite on an embedded fleet of three workers
+	@examples/demo/run $(ARGS)
+
+.PHONY: test
+test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest)
+	@tools/install_grpcurl
+	$(PY) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup  ## ruff, mypy, buf lint, buf breaking, import rules
+	@tools/lint
+
+.PHONY: fix
+fix: setup  ## mend what a machine can mend: formatting, import order, simple findings
+	$(PY) -m ruff check --fix --quiet .
+	$(PY) -m ruff format --quiet .
+	.venv/bin/buf format --write protos
+
+.PHONY: protos
+protos: .venv/.synced  ## generate the Python code of the .proto files again
+	$(PY) protos/hatch_build.py
+	@touch protos/gen/.complete
+
+.PHONY: lock
+lock: .venv/.synced  ## resolve the members' dependencies into requirements.lock (UPGRADE=1 for newer versions)
+	@UPGRADE=$(UPGRADE) tools/lock
+
+.PHONY: bench
+bench: setup  ## run every benchmark and print its table
+	@tools/bench $(ARGS)
+
+.PHONY: truth
+truth: setup  ## compare crossfleet's outcomes with plain pytest's on whole suites
+	$(PY) -m pytest tests/truth -m truth $(ARGS)

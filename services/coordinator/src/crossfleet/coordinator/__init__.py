@@ -1,0 +1,1 @@
+"""The owner of the truth: state machine, ledger, dispatcher, worker sessions."""

@@ -1,0 +1,1 @@
+"""What every service shares: serving, configuration, errors, channels, telemetry."""

@@ -1,0 +1,1 @@
+"""The gateway: REST, metrics and connectors."""

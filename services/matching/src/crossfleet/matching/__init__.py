@@ -1,0 +1,1 @@
+"""The resource model, and whether a request fits a device."""

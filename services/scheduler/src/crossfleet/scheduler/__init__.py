@@ -1,0 +1,1 @@
+"""The default scheduler: a pure planning core behind the Scheduler protocol."""
