@@ -1,0 +1,284 @@
+"""What can be asked of the state machine. Each is plain data; the servicers make them, the machine judges them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crossfleet.coordinator.core.outcomes import Cause, Outcome
+from crossfleet.matching.model import Request, WorkerView
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """One target of the matrix: name, CEL selector ("" matches any worker) and what a slot needs."""
+
+    name: str
+    selector: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """How a run is carried out; seconds and bytes, zero means no limit."""
+
+    max_failures: int = 0
+    case_timeout: float = 0.0
+    run_timeout: float = 0.0
+    max_cases_per_task: int = 0
+    max_attempts: int = 3
+    fail_unsatisfiable: bool = True
+    unsatisfiable_wait: float = 0.0
+    memory_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRun:
+    """A run is asked for. `fingerprint` is the digest of the spec: the same request_id with another one is refused."""
+
+    request_id: str
+    fingerprint: str
+    run_id: str
+    project: str
+    suite: str
+    runner: str
+    priority: int
+    targets: tuple[TargetSpec, ...]
+    policy: PolicySpec
+    seed: int
+    spec: bytes
+    """The RunSpec message as the client sent it; opaque to the core."""
+    cases: tuple[str, ...] = ()
+    """Case ids where the client named them; then nothing is enumerated."""
+    estimates: tuple[float, ...] = ()
+    """Expected seconds of each case in `cases`, or empty."""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """A person or a time limit stops a run. Cases without a verdict become CANCELLED at once; late results no longer count."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAllocation:
+    """An allocation that a worker's shim still has, with the attempts that it has not finished."""
+
+    allocation_id: str
+    attempt_ids: tuple[int, ...]
+    wanting_slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHello:
+    """A worker opened a session. Supersedes its earlier session; allocations that it no longer holds are lost."""
+
+    worker_id: str
+    incarnation: str
+    session_id: str
+    view: WorkerView
+    runners: tuple[str, ...]
+    description: bytes
+    """The Worker message; opaque to the core."""
+    held: tuple[HeldAllocation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerChanged:
+    """A worker's devices, conditions or taints changed within its session."""
+
+    worker_id: str
+    session_id: str
+    view: WorkerView
+    description: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSilent:
+    """A worker was silent for half its lease: it gets nothing new. Undone by WorkerHeard."""
+
+    worker_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHeard:
+    """A suspect worker spoke again."""
+
+    worker_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """A worker's lease expired: its allocations and attempts are given up and its cases go elsewhere."""
+
+    worker_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWorker:
+    """Keep new work away from a worker (or no longer, with drain=False)."""
+
+    worker_id: str
+    drain: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedAllocation:
+    """Slots of one worker for a group, as a scheduler proposes it."""
+
+    group_id: str
+    worker_id: str
+    slots: int
+    device_ids: tuple[str, ...] = ()
+    gang_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReason:
+    """Why a group waits; `never` when no worker of the fleet can satisfy it."""
+
+    group_id: str
+    never: bool
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPlan:
+    """A scheduler's plan; judged item by item against the state as it is now."""
+
+    plan_id: str
+    allocate: tuple[ProposedAllocation, ...] = ()
+    revoke: tuple[str, ...] = ()
+    waiting: tuple[WaitingReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedCase:
+    """A case that a runner found; groups are setup groups, widest first (file, class)."""
+
+    case_id: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionError:
+    """Something that could not be collected; payload is the CaseResult message, opaque."""
+
+    case_id: str
+    message: str
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCollection:
+    """A worker enumerated a target's cases. Estimates are expected seconds of each, or empty when nothing is known."""
+
+    worker_id: str
+    allocation_id: str
+    digest: str
+    cases: tuple[CollectedCase, ...]
+    estimates: tuple[float, ...] = ()
+    errors: tuple[CollectionError, ...] = ()
+    deselected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WantTasks:
+    """Slots of an allocation need what follows."""
+
+    worker_id: str
+    allocation_id: str
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOutcome:
+    """A result of one case. `payload` is the CaseResult message where it is worth keeping, else empty."""
+
+    case_index: int
+    outcome: Outcome
+    seconds: float
+    message: str = ""
+    payload: bytes = b""
+    added_case_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResults:
+    """Results of one attempt, in the order of execution."""
+
+    attempt_id: int
+    results: tuple[CaseOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFinished:
+    """An attempt ended on its worker."""
+
+    attempt_id: int
+    cause: Cause
+    message: str = ""
+    left: tuple[int, ...] = ()
+    peak_memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationEnded:
+    """An allocation ended on its worker, or could not begin there."""
+
+    allocation_id: str
+    cause: Cause
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What a worker reported in one message, in its order. Resent reports change nothing."""
+
+    worker_id: str
+    incarnation: str
+    items: tuple[AttemptResults | AttemptFinished | AllocationEnded, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """A stored blob that belongs to a run."""
+
+    target: str
+    name: str
+    digest: str
+    size: int
+    media_type: str = ""
+    case_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachArtifacts:
+    """Blobs become artifacts of a run."""
+
+    run_id: str
+    artifacts: tuple[ArtifactRef, ...] = field(default=())
+
+
+Command = (
+    SubmitRun
+    | StopRun
+    | WorkerHello
+    | WorkerChanged
+    | WorkerSilent
+    | WorkerHeard
+    | WorkerLost
+    | DrainWorker
+    | ApplyPlan
+    | RecordCollection
+    | WantTasks
+    | WorkerReport
+    | AttachArtifacts
+)

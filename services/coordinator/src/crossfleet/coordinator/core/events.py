@@ -1,0 +1,289 @@
+"""Committed facts. The state is what one gets by evolving it with them in order; nothing else changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict
+from crossfleet.matching.model import WorkerView
+
+
+@dataclass(frozen=True, slots=True)
+class RunSubmitted:
+    """A run exists from now on; its groups are `<run_id>/<target>`."""
+
+    run_id: str
+    request_id: str
+    fingerprint: str
+    project: str
+    suite: str
+    runner: str
+    priority: int
+    targets: tuple[TargetSpec, ...]
+    policy: PolicySpec
+    seed: int
+    spec: bytes
+    at: float
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CasesCollected:
+    """The canonical cases of a group are known. Stored apart by digest; `estimates` are seconds."""
+
+    run_id: str
+    group_id: str
+    digest: str
+    cases: tuple[CollectedCase, ...]
+    estimates: tuple[float, ...]
+    deselected: int
+
+
+@dataclass(frozen=True, slots=True)
+class CasesAdded:
+    """Cases that only showed when they were executed (read from JUnit files); they take the next indices."""
+
+    run_id: str
+    group_id: str
+    case_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationOpened:
+    """Slots of a worker belong to a group; `device_ids[i]` belongs to `slots[i]`."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slots: tuple[int, ...]
+    device_ids: tuple[tuple[str, ...], ...]
+    cpu_cores: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationReady:
+    """The allocation's runner has collected the group's canonical cases; its slots take tasks."""
+
+    run_id: str
+    allocation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationClosing:
+    """The allocation gets nothing new and is to be given back; its slots stay held until AllocationClosed."""
+
+    run_id: str
+    allocation_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationClosed:
+    """Its slots are free. `avoid` marks the worker as one to avoid for this group."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    cause: Cause
+    message: str
+    avoid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedTask:
+    """One attempt: cases by index, in the order of execution. `last`: nothing follows on this slot for now."""
+
+    attempt_id: int
+    task_id: int
+    slot: int
+    case_indices: tuple[int, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TasksAssigned:
+    """Tasks were cut and put on slots of one allocation."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    tasks: tuple[AssignedTask, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsWanting:
+    """Slots asked for work and there was none to give yet; they are served when there is."""
+
+    run_id: str
+    allocation_id: str
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsReleased:
+    """Nothing follows on these slots: a held-back case may run with its full tear-down."""
+
+    run_id: str
+    allocation_id: str
+    worker_id: str
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCase:
+    """A verdict: the first committed result of a case."""
+
+    case_index: int
+    outcome: Outcome
+    seconds: float
+    message: str
+    attempt_id: int
+    worker_id: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class CasesFinished:
+    """Cases got their verdict. `payloads` (case index, CaseResult message) are stored apart, not in the event log."""
+
+    run_id: str
+    group_id: str
+    cases: tuple[FinishedCase, ...]
+    payloads: tuple[tuple[int, bytes], ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt is over. `left` go back to the queue, `charged` says whether that costs one of their tries."""
+
+    run_id: str
+    group_id: str
+    attempt_id: int
+    cause: Cause
+    message: str
+    left: tuple[int, ...]
+    charged: bool
+    peak_memory: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsRevoked:
+    """Attempts whose results no longer count; the worker is told to end them."""
+
+    run_id: str
+    worker_id: str
+    attempt_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWaiting:
+    """Why a group waits (empty text: it no longer does)."""
+
+    run_id: str
+    group_id: str
+    never: bool
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFinished:
+    """Every case of the group has a verdict, or the group failed (cause is not empty)."""
+
+    run_id: str
+    group_id: str
+    failed: bool
+    cause: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopping:
+    """Nothing new is placed for the run."""
+
+    run_id: str
+    cause: str
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run has its verdict."""
+
+    run_id: str
+    verdict: RunVerdict
+    cause: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactsAttached:
+    """Blobs belong to the run."""
+
+    run_id: str
+    artifacts: tuple[ArtifactRef, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerJoined:
+    """A worker opened a session (again). The view is not stored: after a restart workers introduce themselves."""
+
+    worker_id: str
+    incarnation: str
+    session_id: str
+    view: WorkerView
+    runners: tuple[str, ...]
+    description: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUpdated:
+    """Its devices, conditions or taints changed."""
+
+    worker_id: str
+    view: WorkerView
+    description: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStateChanged:
+    """A worker became ready, suspect, draining or lost."""
+
+    worker_id: str
+    state: int
+    drained: bool
+    cause: str
+
+
+Event = (
+    RunSubmitted
+    | CasesCollected
+    | CasesAdded
+    | AllocationOpened
+    | AllocationReady
+    | AllocationClosing
+    | AllocationClosed
+    | TasksAssigned
+    | SlotsWanting
+    | SlotsReleased
+    | CasesFinished
+    | AttemptEnded
+    | AttemptsRevoked
+    | GroupWaiting
+    | GroupFinished
+    | RunStopping
+    | RunFinished
+    | ArtifactsAttached
+    | WorkerJoined
+    | WorkerUpdated
+    | WorkerStateChanged
+)
