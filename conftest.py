@@ -1,0 +1,50 @@
+"""What every test of every member gets: tools on PATH, named skips for those that are missing, a clean environment."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+TOOLS = {
+    "buf": "make setup installs it",
+    "git": "install it from your system",
+    "go": "install it from your system",
+    "grpcurl": "tools/install_grpcurl builds it",
+    "ip": "install iproute2",
+    "uv": "make setup installs it",
+}
+"""Programs that tests may ask for by a marker needs_<tool>, and where to get each."""
+
+os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ.get("PATH", "")])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare a marker for each tool."""
+    for tool in TOOLS:
+        config.addinivalue_line("markers", f"needs_{tool}: skipped where {tool} is missing, failed there under CI=true")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose tool is missing, by name; in CI a missing tool is a failure."""
+    for marker in item.iter_markers():
+        tool = marker.name.removeprefix("needs_")
+        if tool == marker.name or tool not in TOOLS or shutil.which(tool):
+            continue
+        missing = f"{tool} is not here: {TOOLS[tool]}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the fleet, settings and data folder of whoever runs the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("CROSSFLEET_", "OTEL_")):
+                patch.delenv(name)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+        yield

@@ -1,0 +1,1 @@
+"""The planning core: pure functions from a snapshot to a plan."""
