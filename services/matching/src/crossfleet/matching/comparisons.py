@@ -1,0 +1,70 @@
+"""Finds what a clause compares, so that a near miss can be told with the value that it had."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from crossfleet.matching import names
+from crossfleet.matching.bindings import device_value, worker_value
+from crossfleet.matching.cel import Selector
+from crossfleet.matching.expression import Kind, Node
+from crossfleet.matching.model import Device, WorkerView
+from crossfleet.matching.quantity import format_quantity
+
+_SIZE = 2**20
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An attribute that a clause looks at, and the value that it had; ``None`` when it is missing."""
+
+    path: str
+    value: str | None
+
+    def __str__(self) -> str:
+        """``device.memory is 8Gi`` or ``no device.memory``."""
+        return f"no {self.path}" if self.value is None else f"{self.path} is {self.value}"
+
+
+def facts(clause: Selector, worker: WorkerView, device: Device | None) -> Iterator[Fact]:
+    """What the attributes named in a clause were, each once, in the order of the clause."""
+    if clause.checked is None:
+        return
+    seen = set()
+    for path in names.paths(clause.checked.root):
+        if path.bound or path.root == "devices" or path.parts in seen or _tested(path.node):
+            continue
+        seen.add(path.parts)
+        yield Fact(str(path), _shown(_value(path, worker, device)))
+
+
+def _tested(node: Node) -> bool:
+    return node.kind is Kind.SELECT and node.test
+
+
+def _value(path: names.Path, worker: WorkerView, device: Device | None) -> Any:
+    if path.root == "device" and device is None:
+        return None
+    parts = path.parts
+    if path.root == "device" and device is not None:
+        own = device.attributes.get(parts[-1]) if parts else None
+        if own is not None:
+            return own  # A version as it was reported, not as the bytes that selectors compare.
+        value: Any = device_value(device)
+    else:
+        value = worker_value(worker)
+    for part in parts:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _shown(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and value >= _SIZE:
+        return format_quantity(value)
+    if isinstance(value, dict | list | tuple):
+        return f"{len(value)} entries"
+    return f'"{value}"' if isinstance(value, str) else str(value)

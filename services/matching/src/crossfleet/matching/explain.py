@@ -1,0 +1,155 @@
+"""Says clause by clause why a request fits no worker of a fleet, and what came nearest."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from crossfleet.matching.cel import Selector, SelectorError
+from crossfleet.matching.comparisons import facts
+from crossfleet.matching.fit import Eligible, eligible, place
+from crossfleet.matching.free import Free
+from crossfleet.matching.misfit import Code, Misfit, Wait
+from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
+from crossfleet.matching.selectors import Selectors
+
+_MAX_MISSES = 3
+_RANK = {code: rank for rank, code in enumerate(Code)}
+
+
+@dataclass(frozen=True)
+class ClauseCount:
+    """How many of the devices (or workers, for a clause that speaks of none) pass one clause alone."""
+
+    text: str
+    passed: int
+    total: int
+    of_devices: bool
+    missing: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """``device.class == "gpu" holds on 0 of 3 devices``."""
+        what = "device" if self.of_devices else "worker"
+        lacking = f" (missing: {', '.join(self.missing)})" if self.missing else ""
+        return f"{self.text} holds on {self.passed} of {self.total} {what}{'' if self.total == 1 else 's'}{lacking}"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Whether a request can ever fit this fleet, the reason, and the counts behind it.
+
+    ``workers``: the names of the workers that satisfy it when idle, whatever their state.
+    """
+
+    wait: Wait
+    code: Code
+    text: str
+    workers: tuple[str, ...] = ()
+    clauses: tuple[ClauseCount, ...] = ()
+    misses: tuple[str, ...] = ()
+
+
+def explain(request: Request, workers: Sequence[WorkerView], selectors: Selectors) -> Explanation:
+    """Explain a request against a fleet: ``never`` with the clause that fails, or ``later``."""
+    if not workers:
+        return Explanation(Wait.LATER, Code.STATE, "the fleet has no workers yet")
+    refusals: list[Misfit] = []
+    able = []
+    for worker in workers:
+        found = _able(request, worker, selectors)
+        if isinstance(found, Misfit):
+            refusals.append(found)
+        else:
+            able.append(worker)
+    if not able:
+        return _never(request, workers, refusals, selectors)
+    names = tuple(worker.name for worker in able)
+    away = Counter(worker.state for worker in able if worker.state is not WorkerState.READY)
+    if sum(away.values()) == len(able):
+        states = ", ".join(f"{count} {state}" for state, count in sorted(away.items()))
+        return Explanation(Wait.LATER, Code.STATE, f"the only workers that satisfy it take no work ({states})", names)
+    return Explanation(Wait.LATER, Code.BUSY, f"{len(able)} of {len(workers)} workers satisfy it when free", names)
+
+
+def _able(request: Request, worker: WorkerView, selectors: Selectors) -> Eligible | Misfit:
+    found = eligible(request, worker, selectors)
+    if isinstance(found, Misfit):
+        return found
+    placed = place(request, worker, Free.whole(worker), found, max(request.slots_min, 1))
+    return placed if isinstance(placed, Misfit) else found
+
+
+def _never(
+    request: Request, workers: Sequence[WorkerView], refusals: list[Misfit], selectors: Selectors
+) -> Explanation:
+    # What got furthest is nearest to fitting, so that is what a person would change.
+    last = max(refusals, key=lambda refusal: _RANK[refusal.code])
+    if last.code not in (Code.SELECTOR, Code.DEVICES):
+        others = Counter(refusal.code for refusal in refusals if refusal.code is not last.code)
+        rest = "".join(f"; {count} fail on {code}" for code, count in sorted(others.items()))
+        return Explanation(Wait.NEVER, last.code, f"no worker of {len(workers)} can take it: {last.text}{rest}")
+    parts = _selected(request, selectors, last.code)
+    clauses = tuple(_count(clause, workers, selectors) for clause in parts)
+    misses = tuple(_misses(parts, workers, selectors))
+    named = [str(clause) for clause in clauses if clause.passed == 0] or [str(clause) for clause in clauses]
+    text = f"no worker of {len(workers)} can take it: {'; '.join(named) or last.text}"
+    if named and all(clause.passed for clause in clauses):
+        text += f"; never all together as asked ({last.text})"
+    if misses:
+        text += f"; nearest: {misses[0]}"
+    return Explanation(Wait.NEVER, last.code, text, (), clauses, misses)
+
+
+def _selected(request: Request, selectors: Selectors, code: Code) -> list[Selector]:
+    texts = [request.selector]
+    if code is Code.DEVICES:
+        for demand in request.devices:
+            if demand.device_class:
+                texts.append(f'device.class == "{demand.device_class}"')
+            texts.append(demand.selector)
+    found = []
+    for text in texts:
+        try:
+            found += selectors.compile(text).clauses
+        except SelectorError:
+            continue
+    return list({clause.text: clause for clause in found}.values())
+
+
+def _subjects(clause: Selector, workers: Sequence[WorkerView]) -> Iterator[tuple[WorkerView, Device | None]]:
+    for worker in workers:
+        if not clause.uses_device:
+            yield worker, None
+        for device in worker.devices if clause.uses_device else ():
+            yield worker, device
+
+
+def _count(clause: Selector, workers: Sequence[WorkerView], selectors: Selectors) -> ClauseCount:
+    passed = total = 0
+    missing = set()
+    for worker, device in _subjects(clause, workers):
+        answer = selectors.answer(clause, worker, device)
+        total += 1
+        passed += answer.holds
+        if answer.missing:
+            missing.add(answer.missing)
+    return ClauseCount(clause.text, passed, total, clause.uses_device, tuple(sorted(missing)))
+
+
+def _misses(parts: list[Selector], workers: Sequence[WorkerView], selectors: Selectors) -> Iterator[str]:
+    """The devices (or workers) that fail the fewest clauses, with the values that made them fail."""
+    on_devices = any(clause.uses_device for clause in parts)
+    ranked = []
+    for worker in workers:
+        for device in worker.devices if on_devices else (None,):
+            failed = [part for part in parts if not selectors.answer(part, worker, device).holds]
+            ranked.append((len(failed), worker.name, device, worker, failed))
+    ranked.sort(key=lambda entry: (entry[0], entry[1], entry[2].id if entry[2] else ""))
+    told: set[str] = set()
+    if not ranked or ranked[0][0] == 0:
+        return  # Some satisfy every clause: they are too few, and nothing is to be told of the others.
+    for _, name, device, worker, failed in ranked:
+        values = ", ".join(str(fact) for part in failed for fact in facts(part, worker, device))
+        if not values or values in told or len(told) == _MAX_MISSES:
+            continue
+        told.add(values)
+        yield f"{device.id + ' of ' if device else ''}{name}: {values}"

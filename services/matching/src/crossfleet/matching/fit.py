@@ -1,0 +1,126 @@
+"""The one function that says whether a request fits a worker. Scheduler and coordinator both use it."""
+
+from dataclasses import dataclass
+
+from crossfleet.matching.cel import Selector, SelectorError
+from crossfleet.matching.devices import Candidates, grant
+from crossfleet.matching.free import Fit, Free, slot_millicores
+from crossfleet.matching.misfit import Code, Misfit, Wait
+from crossfleet.matching.model import BLOCKING_CONDITIONS, Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.quantity import format_quantity
+from crossfleet.matching.selectors import Selectors
+
+_NO_LIMIT = 2**31 - 1
+_ONE_DEVICE = (DeviceRequest(),)
+
+
+@dataclass(frozen=True)
+class Eligible:
+    """What does not depend on what is in use: how many devices of each request, and which satisfy it."""
+
+    counts: tuple[int, ...]
+    candidates: Candidates
+
+
+def fit(
+    request: Request, worker: WorkerView, free: Free, selectors: Selectors, *, least: int = 1, most: int = 0
+) -> Fit | Misfit:
+    """Whether ``least`` to ``most`` (0: no limit) slots of a request fit what is free of a worker.
+
+    Deterministic: the same arguments give the same slots and devices. A request whose selector does not
+    compile fits nowhere. ``request.slots_min`` and ``slots_max`` speak of all workers together; the caller,
+    who knows what the group holds, turns them into ``least`` and ``most``.
+    """
+    if worker.state is not WorkerState.READY:
+        return Misfit(Wait.LATER, Code.STATE, f"{worker.name} is {worker.state}")
+    found = eligible(request, worker, selectors)
+    return found if isinstance(found, Misfit) else place(request, worker, free, found, least, most)
+
+
+def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Eligible | Misfit:
+    """The part of ``fit`` that holds until worker or request change, whatever is in use."""
+    if request.runner and request.runner not in worker.runners:
+        return Misfit(Wait.NEVER, Code.RUNNER, f"{worker.name} has no runner {request.runner!r}")
+    try:
+        selector = selectors.compile(request.selector)
+        demands = device_demands(request, selector)
+        wanted = [(demand, selectors.compile(demand.selector)) for demand in demands]
+    except SelectorError as error:
+        return Misfit(Wait.NEVER, Code.INVALID_SELECTOR, str(error))
+    if not selector.uses_device and not selectors.answer(selector, worker).holds:
+        return Misfit(Wait.NEVER, Code.SELECTOR, f"{worker.name} does not satisfy {selector.text}")
+    candidates = []
+    for demand, own in wanted:
+        ids = tuple(
+            device.id for device in worker.devices if accepts(demand, (selector, own), worker, device, request, selectors)
+        )
+        if len(ids) < demand.count:
+            text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
+            return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
+        candidates.append(ids)
+    intolerable = worker.taints - request.tolerations
+    if intolerable and "*" not in request.tolerations:
+        return Misfit(Wait.NEVER, Code.TAINT, f"{worker.name} is tainted {', '.join(sorted(intolerable))}")
+    found = Eligible(tuple(demand.count for demand in demands), tuple(candidates))
+    whole = place(request, worker, Free.whole(worker), found, 1, 0)
+    return found if isinstance(whole, Fit) else whole
+
+
+def device_demands(request: Request, selector: Selector) -> tuple[DeviceRequest, ...]:
+    """The devices of a slot: as requested, or one if only the selector speaks of a device."""
+    return request.devices or (_ONE_DEVICE if selector.uses_device else ())
+
+
+def accepts(
+    demand: DeviceRequest,
+    selected: tuple[Selector, Selector],
+    worker: WorkerView,
+    device: Device,
+    request: Request,
+    selectors: Selectors,
+) -> bool:
+    """Whether one device is of the class asked for, usable, and satisfies both selectors."""
+    if demand.device_class and device.device_class != demand.device_class:
+        return False
+    if (device.conditions & BLOCKING_CONDITIONS) - request.tolerations:
+        return False
+    return all(selectors.answer(selector, worker, device).holds for selector in selected)
+
+
+def place(
+    request: Request, worker: WorkerView, free: Free, found: Eligible, least: int = 1, most: int = 0
+) -> Fit | Misfit:
+    """The part of ``fit`` that depends on what is in use."""
+    if request.exclusive and not free.untouched:
+        return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} is in use, and the request wants it alone")
+    limits = _limits(request, worker, free)
+    code = min(limits, key=limits.__getitem__)
+    slots = min(limits[code], most or _NO_LIMIT)
+    devices: tuple[tuple[str, ...], ...] = ()
+    if found.counts and slots >= least:
+        devices = grant(worker, found.counts, found.candidates, free.devices, slots)
+        slots, code = len(devices), Code.DEVICES
+    if slots >= least and slots > 0:
+        return Fit(slots, devices)
+    return _shortage(request, worker, free, code, slots, least)
+
+
+def _limits(request: Request, worker: WorkerView, free: Free) -> dict[Code, int]:
+    limits = {Code.SLOTS: free.slots}
+    cpu = slot_millicores(request, worker)
+    if cpu > 0:
+        limits[Code.CPU] = free.cpu_millis // cpu
+    if request.memory_bytes > 0:
+        limits[Code.MEMORY] = free.memory_bytes // request.memory_bytes
+    return {code: max(limit, 0) for code, limit in limits.items()}
+
+
+def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slots: int, least: int) -> Misfit:
+    if free.untouched:
+        wanted = {
+            Code.CPU: f"{request.cpu_cores:g} cores a slot; {worker.name} has {worker.cpu_cores:g}",
+            Code.MEMORY: f"{format_quantity(request.memory_bytes)} a slot; {worker.name} has "
+            + format_quantity(worker.memory_bytes),
+        }.get(code, f"{least} slots; {worker.name} has room for {slots}")
+        return Misfit(Wait.NEVER, code, f"the request wants {wanted}")
+    return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} has {slots} of {least} slots free, short of {code}")

@@ -1,0 +1,67 @@
+"""What is left of a worker as allocations take from it."""
+
+from dataclasses import dataclass
+
+from crossfleet.matching.model import Request, WorkerView
+
+
+def millicores(cores: float) -> int:
+    """Cores as whole thousandths: sums of floats drift, and a drift oversubscribes or strands a slot."""
+    return round(cores * 1000)
+
+
+def slot_millicores(request: Request, worker: WorkerView) -> int:
+    """Thousandths of cores that one slot of this request takes on this worker."""
+    if request.cpu_cores > 0:
+        return millicores(request.cpu_cores)
+    return millicores(worker.cpu_cores) // max(worker.slots_total, 1)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A placement on one worker: how many slots, and the ids of the devices that each slot gets."""
+
+    slots: int
+    devices: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """All devices, in the order of the slots, each once (a shared one serves several slots)."""
+        return tuple(dict.fromkeys(device for slot in self.devices for device in slot))
+
+
+@dataclass(frozen=True)
+class Free:
+    """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker."""
+
+    slots: int
+    cpu_millis: int
+    memory_bytes: int
+    devices: frozenset[str]
+    untouched: bool = True
+
+    @classmethod
+    def whole(cls, worker: WorkerView) -> "Free":
+        """Everything that an idle worker offers."""
+        devices = frozenset(device.id for device in worker.devices)
+        return cls(worker.slots_total, millicores(worker.cpu_cores), worker.memory_bytes, devices)
+
+    def minus(self, request: Request, slots: int, device_ids: tuple[str, ...], worker: WorkerView) -> "Free":
+        """What is left after a placement; shared devices stay free.
+
+        Does not refuse: a worker that came back smaller than what it holds is overdrawn, and below zero
+        nothing fits.
+        """
+        if request.exclusive:
+            return Free(0, 0, 0, frozenset(), untouched=False)
+        devices = self.devices
+        if device_ids:
+            shared = {device.id for device in worker.devices if device.shared}
+            devices = devices.difference(id for id in device_ids if id not in shared)
+        return Free(
+            self.slots - slots,
+            self.cpu_millis - slots * slot_millicores(request, worker),
+            self.memory_bytes - slots * request.memory_bytes,
+            devices,
+            untouched=False,
+        )

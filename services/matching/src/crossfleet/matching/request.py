@@ -1,0 +1,52 @@
+"""Checks a request when it is submitted, so that a mistake is told before anything waits for it."""
+
+import math
+
+from crossfleet.matching.cel import SelectorError
+from crossfleet.matching.model import DeviceRequest, Request
+from crossfleet.matching.selectors import Selectors
+
+MAX_DEVICE_REQUESTS = 16
+MAX_DEVICES = 64
+MAX_SLOTS = 100_000
+
+
+class RequestError(ValueError):
+    """A field of a request that cannot be; ``field`` is its path (``devices[1].count``)."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """Keep the parts, for BadRequest details."""
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+def validate(request: Request, selectors: Selectors) -> None:
+    """Raise RequestError for the first field that is wrong; caused by a SelectorError where it is a selector."""
+    _compile(request.selector, "selector", selectors)
+    if not (math.isfinite(request.cpu_cores) and request.cpu_cores >= 0):
+        raise RequestError("cpu_cores", f"{request.cpu_cores} is not a number of cores; 0 means the worker's share")
+    if request.memory_bytes < 0:
+        raise RequestError("memory_bytes", f"{request.memory_bytes} is less than nothing; 0 reserves none")
+    for name, value in (("slots_min", request.slots_min), ("slots_max", request.slots_max)):
+        if not 0 <= value <= MAX_SLOTS:
+            raise RequestError(name, f"{value} is not from 0 to {MAX_SLOTS}")
+    if request.slots_max and request.slots_max < request.slots_min:
+        raise RequestError("slots_max", f"{request.slots_max} is less than slots_min, {request.slots_min}")
+    if len(request.devices) > MAX_DEVICE_REQUESTS:
+        raise RequestError("devices", f"{len(request.devices)} entries; at most {MAX_DEVICE_REQUESTS} are allowed")
+    for index, demand in enumerate(request.devices):
+        _validate_devices(demand, f"devices[{index}]", selectors)
+
+
+def _validate_devices(demand: DeviceRequest, path: str, selectors: Selectors) -> None:
+    _compile(demand.selector, f"{path}.selector", selectors)
+    if not 1 <= demand.count <= MAX_DEVICES:
+        raise RequestError(f"{path}.count", f"{demand.count} is not from 1 to {MAX_DEVICES}")
+
+
+def _compile(selector: str, field: str, selectors: Selectors) -> None:
+    try:
+        selectors.compile(selector)
+    except SelectorError as error:
+        raise RequestError(field, str(error)) from error
