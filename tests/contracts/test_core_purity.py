@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE = frozenset(
-    "__future__ abc bisect collections contextlib copy dataclasses difflib enum fractions functools graphlib hashlib heapq itertools"
-    " json math operator re statistics string struct types typing".split()
-)
+# fmt: off
+PURE = frozenset([
+    "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum",
+    "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools", "json", "math", "operator", "re",
+    "statistics", "string", "struct", "types", "typing",
+])
+# fmt: on
 """Standard modules without clock, chance, process, file or network."""
 
 BARE = frozenset(sys.stdlib_module_names)
 
-RULES = {
+RULES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "services/matching/src/crossfleet/matching": (PURE | {"msgspec", "cel_expr_python"}, ()),
     "services/worker/src/crossfleet/worker/shim": (BARE, ()),
     "services/worker/src/crossfleet/worker/inside": (BARE | {"pytest", "_pytest", "numpy"}, ()),
