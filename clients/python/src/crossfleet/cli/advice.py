@@ -1,0 +1,34 @@
+"""What a person can do about an error that a fleet answered."""
+
+from __future__ import annotations
+
+from crossfleet.foundation.errors import CrossfleetError
+
+_HINTS = {
+    "UNAVAILABLE": "Is the fleet up? `crossfleet doctor` looks; CROSSFLEET_ADDRESS names the fleet that is asked.",
+    "UNAUTHENTICATED": "Set CROSSFLEET_TOKEN_FILE to the fleet's token (a fleet on TCP writes DIR/token).",
+    "INSECURE_TRANSPORT": "Use TLS (CROSSFLEET_TLS_AUTHORITY), a Unix socket, or --insecure where the network is trusted.",
+    "LOCAL_PATH_REFUSED": "A fleet elsewhere cannot use paths of this machine: use --requirements instead of --python.",
+    "TARGET_UNSATISFIABLE": "`crossfleet workers` shows what the fleet has; --wait waits for a worker that fits.",
+    "RUN_NOT_FOUND": "`crossfleet runs` lists the runs of this fleet.",
+    "WORKER_NOT_FOUND": "`crossfleet workers` lists the workers of this fleet.",
+    "NO_LEADER": "A leader is being elected: try again in a few seconds.",
+    "DISK_FULL": "`crossfleet clean` removes caches; `crossfleet clean --dry-run` says how much that frees.",
+    "UNIMPLEMENTED": "The fleet may be older than this command: `crossfleet doctor` compares versions.",
+    "DEADLINE_EXCEEDED": "The fleet did not answer in time: `crossfleet doctor` looks why.",
+}
+
+
+def explain_error(error: CrossfleetError) -> str:
+    """The message, where in a selector it is wrong, and what to do."""
+    lines = [str(error)]
+    selector, column = error.metadata.get("selector"), error.metadata.get("column", "")
+    if selector and column.isdigit():
+        lines += [f"    {selector}", "    " + " " * (int(column) - 1) + "^"]
+    incident = error.metadata.get("incident")
+    if incident:
+        lines.append(f"The cause is in the service's log under incident {incident}.")
+    hint = _HINTS.get(error.reason)
+    if hint:
+        lines.append(hint)
+    return "\n".join(lines)

@@ -1,0 +1,24 @@
+"""The commands of `crossfleet`: their modules are imported only when they are called."""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "run a test suite, or any command, on a fleet and give one verdict"),
+    "up": ("up", "keep a fleet in the foreground"),
+    "worker": ("worker", "join a fleet as a worker"),
+    "runs": ("runs", "list runs"),
+    "show": ("show", "show a run: its matrix, failures and slowest cases"),
+    "watch": ("watch", "follow a run until it ends"),
+    "logs": ("logs", "print what a run's processes wrote"),
+    "artifacts": ("artifacts", "list or fetch the files that a run left"),
+    "cancel": ("cancel", "stop a run"),
+    "explain": ("explain", "say why a run waits"),
+    "workers": ("workers", "list workers and their devices"),
+    "drain": ("drain", "keep new work away from a worker"),
+    "undrain": ("undrain", "let a drained worker take work again"),
+    "doctor": ("doctor", "find what is wrong with this installation, environment and fleet"),
+    "clean": ("clean", "remove caches and old logs"),
+    "completion": ("completion", "print a completion script for a shell"),
+    "version": ("version", "print versions"),
+}
+"""Name -> (module below crossfleet.cli.commands, one line of help), in the order of the help text."""

@@ -1,0 +1,1 @@
+"""The embedded fleet: its services as child processes, and how others find it. Standard library only."""

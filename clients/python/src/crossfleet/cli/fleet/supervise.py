@@ -1,0 +1,48 @@
+"""The supervisor as a process of its own: `python -m crossfleet.cli.fleet.supervise DATA INCOMING OUTGOING`.
+
+The plan comes on standard input as JSON. It lives as long as one command holds a connection to it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from crossfleet.cli.fleet import fleetfile, folders
+from crossfleet.cli.fleet.listeners import Listener
+from crossfleet.cli.fleet.plan import FleetPlan, WorkerPlan
+from crossfleet.cli.fleet.supervisor import Supervisor
+
+
+def plan_from_json(text: str) -> FleetPlan:
+    """The plan that `json.dumps(dataclasses.asdict(plan))` wrote."""
+    said = json.loads(text)
+    workers = tuple(
+        WorkerPlan(**{**worker, "labels": tuple((key, value) for key, value in worker["labels"])})
+        for worker in said.pop("workers")
+    )
+    return FleetPlan(workers=workers, **said)
+
+
+def main() -> int:
+    """Takes the data folder's lock, runs the fleet, and answers the exit status."""
+    plan = plan_from_json(sys.stdin.read())
+    first = Listener(int(sys.argv[1]), int(sys.argv[2]))
+    try:
+        folders.make_private(plan.data)
+        lock = fleetfile.take_lock(plan.data)
+        if lock is None:
+            first.tell({"event": "in_use"})
+            return 3
+        supervisor = Supervisor(plan, keep=False)
+        supervisor.start()
+    except OSError as error:
+        first.tell({"event": "gave_up", "service": "supervisor", "message": str(error), "wrong_settings": True})
+        return 2
+    return supervisor.run(first)
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The `crossfleet` command: finds the subcommand and turns what goes wrong into one clear message and a status.
+
+Only this module, `catalog` and the one subcommand are imported before a fleet is started.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from crossfleet.cli import exits
+from crossfleet.cli.catalog import COMMANDS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command line (`sys.argv` by default) and answers its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return exits.PASSED if words else exits.USAGE
+    name, rest = ("version", words[1:]) if words[0] in ("-V", "--version") else (words[0], words[1:])
+    if name not in COMMANDS:
+        return _unknown(name)
+    try:
+        return _call(name, rest)
+    except exits.UsageError as error:
+        print(f"crossfleet {name}: {error}", file=sys.stderr)
+        return exits.USAGE
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:  # `crossfleet ... | head`
+        sys.stderr.close()
+        return exits.PASSED
+    except Exception as error:  # noqa: BLE001 - the last line of defence decides by kind
+        return _fault(name, error)
+
+
+def usage() -> str:
+    """The help text: every command with one line."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "crossfleet runs one test suite across a whole fleet of machines and gives one verdict.",
+            "",
+            "usage: crossfleet COMMAND [options]        crossfleet COMMAND --help tells more",
+            "",
+            *lines,
+            "",
+            "  crossfleet run -- pytest tests           run a suite on this machine's cores",
+            "  crossfleet up                            keep a fleet; later runs on the same data folder join it",
+            "",
+            "Environment: CROSSFLEET_ADDRESS and CROSSFLEET_TOKEN_FILE name a fleet elsewhere; CROSSFLEET_DATA the data",
+            "folder of a fleet here. Exit status: 0 passed, 1 failed, 2 wrong usage, 3 the fleet's fault, 5 no tests",
+            "collected, 130 interrupted.",
+        ]
+    )
+
+
+def _call(name: str, rest: list[str]) -> int:
+    from importlib import import_module
+
+    return int(import_module(f"crossfleet.cli.commands.{COMMANDS[name][0]}").main(rest))
+
+
+def _unknown(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    print(f"crossfleet: there is no command {name!r}.{hint} `crossfleet --help` lists them.", file=sys.stderr)
+    return exits.USAGE
+
+
+def _fault(name: str, error: Exception) -> int:
+    from crossfleet.cli.fleet.link import FleetFault
+
+    if isinstance(error, FleetFault):
+        print(f"crossfleet {name}: {error}", file=sys.stderr)
+        return exits.USAGE if error.wrong_settings else exits.FLEET
+    from crossfleet.foundation.errors import CrossfleetError
+
+    if isinstance(error, CrossfleetError):
+        from crossfleet.cli.advice import explain_error
+
+        print(f"crossfleet {name}: {explain_error(error)}", file=sys.stderr)
+        return exits.USAGE if error.code.name in _WRONG_INPUT else exits.FLEET
+    if isinstance(error, OSError) and error.filename is not None:
+        print(f"crossfleet {name}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return exits.USAGE
+    import traceback
+
+    traceback.print_exc()
+    print(f"crossfleet {name}: this is a fault of crossfleet; please report the lines above.", file=sys.stderr)
+    return exits.FLEET
+
+
+_WRONG_INPUT = frozenset(("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"))
+
+if __name__ == "__main__":
+    sys.exit(main())
