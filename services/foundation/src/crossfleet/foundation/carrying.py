@@ -1,0 +1,77 @@
+"""A channel whose calls carry the token and the trace of the caller.
+
+grpc.aio's own client interceptors put a proxy and a queue between the caller and each stream; here the call object
+is grpc's own, and only its metadata is added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from crossfleet.foundation.telemetry.context import client_metadata
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class CarryingChannel(grpc.aio.Channel):
+    """Wraps a channel; `own` is the metadata that every call carries."""
+
+    def __init__(self, inner: grpc.aio.Channel, own: Pairs) -> None:
+        self._inner = inner
+        self._own = own
+
+    def unary_unary(self, *arguments: Any, **named: Any) -> Any:
+        """As grpc.aio.Channel."""
+        return self._carrying(self._inner.unary_unary(*arguments, **named))
+
+    def unary_stream(self, *arguments: Any, **named: Any) -> Any:
+        """As grpc.aio.Channel."""
+        return self._carrying(self._inner.unary_stream(*arguments, **named))
+
+    def stream_unary(self, *arguments: Any, **named: Any) -> Any:
+        """As grpc.aio.Channel."""
+        return self._carrying(self._inner.stream_unary(*arguments, **named))
+
+    def stream_stream(self, *arguments: Any, **named: Any) -> Any:
+        """As grpc.aio.Channel."""
+        return self._carrying(self._inner.stream_stream(*arguments, **named))
+
+    def _carrying(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, metadata: Any = None, **named: Any) -> Any:
+            carried = self._own + client_metadata()
+            if carried:
+                metadata = (*carried, *(metadata or ()))
+            return method(*arguments, metadata=metadata, **named)
+
+        return call
+
+    async def close(self, grace: float | None = None) -> None:
+        """As grpc.aio.Channel."""
+        await self._inner.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """As grpc.aio.Channel."""
+        return self._inner.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """As grpc.aio.Channel."""
+        await self._inner.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        """As grpc.aio.Channel."""
+        await self._inner.channel_ready()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._inner.close(None)

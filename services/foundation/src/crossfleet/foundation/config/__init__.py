@@ -1,0 +1,9 @@
+"""Typed settings: defaults < TOML file < environment < flags, each with a description and a clear error."""
+
+from __future__ import annotations
+
+from crossfleet.foundation.config.load import load, variable_of
+from crossfleet.foundation.config.model import Setting, describe, setting
+from crossfleet.foundation.config.page import reference_page
+
+__all__ = ["Setting", "describe", "load", "reference_page", "setting", "variable_of"]

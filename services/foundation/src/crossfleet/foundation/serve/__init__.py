@@ -1,0 +1,9 @@
+"""How every service serves: `run_service(name, main)` in `main.py`, `await serve(definition, settings)` inside."""
+
+from __future__ import annotations
+
+from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
+from crossfleet.foundation.serve.process import print_ready, run_service, serve
+from crossfleet.foundation.serve.server import Server
+
+__all__ = ["Server", "ServerSettings", "ServiceDefinition", "print_ready", "run_service", "serve"]

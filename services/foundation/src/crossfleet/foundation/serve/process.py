@@ -1,0 +1,119 @@
+"""A service as a process: readiness on stdout, signals, the lifeline, exit statuses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors.base import CrossfleetError
+from crossfleet.foundation.errors.installation import ConfigurationInvalid
+from crossfleet.foundation.lifeline import watch_lifeline
+from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
+from crossfleet.foundation.serve.server import Server
+
+STOPPED, WRONG_SETTINGS, FAILED = 0, 2, 3
+"""Exit statuses of a service."""
+
+
+async def serve(
+    definition: ServiceDefinition,
+    settings: ServerSettings,
+    *,
+    draining: Draining | None = None,
+    ready: Callable[[str, tuple[str, ...]], None] | None = None,
+) -> None:
+    """Serves until SIGTERM, SIGINT, the lifeline's end or `draining.begin()`; then drains and returns.
+
+    Prints the readiness line once it serves. A second signal stops at once. Raises what `Server.start` raises.
+    """
+    server = Server(definition, settings, draining)
+    addresses = await server.start()
+    loop = asyncio.get_running_loop()
+    stop_now = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if server.draining.begun:
+            stop_now.set()
+        server.draining.begin(number.name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    lifeline = None
+    if settings.lifeline_fd >= 0:
+        lifeline = watch_lifeline(settings.lifeline_fd, lambda: server.draining.begin("lifeline"))
+    try:
+        (ready or print_ready)(definition.name, addresses)
+        await server.wait()
+        get_logger().info("draining", cause=server.draining.cause)
+        await _first(server.stop(), stop_now.wait())
+    finally:
+        if lifeline is not None:
+            lifeline.close()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        await server.abandon()
+    get_logger().info("stopped", cause=server.draining.cause)
+
+
+def run_service(name: str, main: Callable[[], Coroutine[Any, Any, None]], *, uvloop: bool = False) -> int:
+    """Runs a service's `main` to its end and returns the exit status: 0 drained, 2 wrong settings, 3 anything else.
+
+    A failure is logged and, as `{"ready": false, "reason": ..., "message": ...}`, printed for the supervisor.
+    """
+    # Python prints a traceback for a Ctrl-C that comes before the handlers are set.
+    try:
+        with asyncio.Runner(loop_factory=_uvloop_factory() if uvloop else None) as runner:
+            runner.run(main())
+    except CrossfleetError as error:
+        get_logger().error("the service could not go on", reason=error.reason, message=str(error))
+        _print_line({"ready": False, "service": name, "reason": error.reason, "message": str(error)})
+        return WRONG_SETTINGS if isinstance(error, ConfigurationInvalid) else FAILED
+    except KeyboardInterrupt:
+        return STOPPED
+    except Exception as error:  # noqa: BLE001 - the last door: logged, and the supervisor is told
+        get_logger().error("the service failed", exc_info=error)
+        _print_line({"ready": False, "service": name, "reason": "INTERNAL", "message": "see the log of the service"})
+        return FAILED
+    return STOPPED
+
+
+def print_ready(name: str, addresses: tuple[str, ...]) -> None:
+    """Prints the one line that says where the service can be reached."""
+    first = addresses[0] if addresses else ""
+    _print_line({"ready": True, "service": name, "address": first, "addresses": addresses, "pid": os.getpid()})
+
+
+def _print_line(content: dict[str, object]) -> None:
+    try:
+        sys.stdout.write(msgspec.json.encode(content).decode() + "\n")
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):  # nobody listens any more: not a reason to end
+        pass
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _uvloop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform; the standard loop does the same, slower
+        return None
+    return uvloop.new_event_loop
