@@ -14,6 +14,7 @@ ARGS ?=
 
 protos/gen/.complete: .venv/.synced protos/hatch_build.py $(PROTOS)
 	@$(PY) protos/hatch_build.py
+	@$(PY) -m compileall -q protos/gen
 	@touch $@
 
 .PHONY: help
@@ -45,8 +46,8 @@ fix: setup  ## mend what a machine can mend: formatting, import order, simple fi
 
 .PHONY: protos
 protos: .venv/.synced  ## generate the Python code of the .proto files again
-	$(PY) protos/hatch_build.py
-	@touch protos/gen/.complete
+	@rm -f protos/gen/.complete
+	@$(MAKE) --no-print-directory protos/gen/.complete
 
 .PHONY: lock
 lock: .venv/.synced  ## resolve the members' dependencies into requirements.lock (UPGRADE=1 for newer versions)

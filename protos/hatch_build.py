@@ -13,6 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 HERE = Path(__file__).resolve().parent
 ROOT = "crossfleet"
 """The namespace that other distributions share: it alone gets no __init__.py."""
+PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 
 
 class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling names no public config type
@@ -65,9 +66,6 @@ def compile_into(fresh: Path, root: Path, protos: list[str]) -> None:
     )
     if status != 0:
         raise SystemExit(f"protoc refused the files above (status {status})")
-
-
-PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 
 
 def mark_packages(namespace: Path) -> None:
