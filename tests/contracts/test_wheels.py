@@ -120,13 +120,12 @@ def test_the_worker_alone_is_light_and_imports_fast(wheels: Path, pins: Path, tm
     assert size / 2**20 < WORKER_MEGABYTES
     # CPU time, the best of five: what else the machine does must not decide.
     measure = "import time, crossfleet.worker.main; print(time.process_time())"
-    seconds = [
-        float(
-            subprocess.run([python, "-I", "-c", measure], capture_output=True, text=True, check=True, timeout=30).stdout
-        )
+    done = [
+        subprocess.run([python, "-I", "-c", measure], capture_output=True, text=True, check=False, timeout=30)
         for _ in range(5)
     ]
-    assert min(seconds) < WORKER_IMPORT_SECONDS
+    assert [run.stderr for run in done if run.returncode] == []
+    assert min(float(run.stdout) for run in done) < WORKER_IMPORT_SECONDS
 
 
 def test_the_whole_is_one_installation(wheels: Path, pins: Path, tmp_path: Path) -> None:
