@@ -13,9 +13,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # fmt: off
 PURE = frozenset([
-    "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum",
-    "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools", "json", "math", "operator", "re",
-    "statistics", "string", "struct", "types", "typing",
+    "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
+    "dataclasses", "decimal", "difflib", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq",
+    "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap",
+    "types", "typing", "zlib",
 ])
 # fmt: on
 """Standard modules without clock, chance, process, file or network."""
