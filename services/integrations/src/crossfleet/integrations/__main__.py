@@ -1,0 +1,7 @@
+"""`python -m crossfleet.integrations`."""
+
+import sys
+
+from crossfleet.integrations.main import main
+
+sys.exit(main())

@@ -1,0 +1,22 @@
+"""The settings of the integration gateway."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from crossfleet.foundation.config import setting
+from crossfleet.foundation.serve import ServerSettings
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What can be set, each with its default and unit."""
+
+    coordinator: Annotated[str, setting("Address of the coordinator: unix:/path or HOST:PORT.")] = ""
+    coordinator_token_file: Annotated[str, setting("File with the token for a coordinator on TCP.")] = ""
+    coordinator_authority: Annotated[str, setting("File with the certificate authority of a coordinator on TLS.")] = ""
+    http: Annotated[str, setting("HOST:PORT on which REST and /metrics are served; empty: not at all.")] = ""
+    call_seconds: Annotated[float, setting("How long a call to the coordinator may take, in seconds.", ge=0.1)] = 10.0
+    log_format: Annotated[str, setting("json or console.")] = "json"
+    server: ServerSettings = ServerSettings()

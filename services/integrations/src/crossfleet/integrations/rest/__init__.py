@@ -1,0 +1,1 @@
+"""REST over the use cases, with an OpenAPI 3.1 description."""
