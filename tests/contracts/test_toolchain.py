@@ -137,3 +137,16 @@ def test_a_proto_that_does_not_compile_leaves_the_former_code(generator: ModuleT
     with pytest.raises(SystemExit, match="protoc refused"):
         generator.generate(protos)
     assert {path for path in former if path.exists()} == former
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_a_missing_tool_is_a_named_skip_and_a_failure_in_ci(
+    ci: str, outcome: type[BaseException], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conftest = request.config.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    assert conftest is not None
+    request.node.add_marker("needs_grpcurl")
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(shutil, "which", lambda tool: None)
+    with pytest.raises(outcome, match="grpcurl is not here: tools/install_grpcurl builds it"):
+        conftest.pytest_runtest_setup(request.node)
