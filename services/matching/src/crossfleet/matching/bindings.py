@@ -1,5 +1,6 @@
 """Workers and devices as the values that a selector sees."""
 
+from contextlib import suppress
 from typing import Any
 
 from crossfleet.matching.model import Attribute, Device, WorkerView
@@ -32,10 +33,8 @@ def worker_value(worker: WorkerView) -> dict[str, Any]:
         "runners": sorted(worker.runners),
         "host": worker.host,
     }
-    try:
+    with suppress(ValueError):  # Else it is missing: a selector that asks for it does not match and says so.
         value["version"] = encode(worker.version)
-    except ValueError:
-        pass  # Missing, then: a selector that asks for it does not match and says so.
     return value
 
 

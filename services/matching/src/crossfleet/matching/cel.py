@@ -66,7 +66,7 @@ class Selector:
         return _YES if self.program is None else _evaluate(self.program, worker, device)
 
     @cached_property
-    def clauses(self) -> tuple["Selector", ...]:
+    def clauses(self) -> tuple[Selector, ...]:
         """Its parts that must all hold, as selectors; none for a selector that takes everything."""
         if self.checked is None:
             return ()

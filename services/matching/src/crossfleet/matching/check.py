@@ -22,7 +22,7 @@ def check(
     if isinstance(found, Misfit):
         return found
     proposed = frozenset(device_ids)
-    only = Eligible(found.counts, tuple(tuple(id for id in ids if id in proposed) for ids in found.candidates))
+    only = Eligible(found.counts, tuple(tuple(one for one in ids if one in proposed) for ids in found.candidates))
     placed = place(request, worker, free, only, slots, slots)
     if isinstance(placed, Misfit):
         return placed

@@ -1,6 +1,7 @@
 """Gives devices to slots: as many slots as possible, each with every device that it asks for."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from crossfleet.matching.model import WorkerView
 
@@ -9,7 +10,7 @@ Candidates = tuple[tuple[str, ...], ...]
 
 
 def grant(
-    worker: WorkerView, counts: Sequence[int], candidates: Candidates, free: Set[str], most: int
+    worker: WorkerView, counts: Sequence[int], candidates: Candidates, free: AbstractSet[str], most: int
 ) -> tuple[tuple[str, ...], ...]:
     """The ids for each slot, at most ``most`` slots; deterministic, and no fewer slots than possible.
 
@@ -20,12 +21,17 @@ def grant(
     common: list[str] = []
     units: list[tuple[str, ...]] = []
     for count, ids in zip(counts, candidates, strict=True):
-        together = [id for id in ids if id in shared][:count]
+        together = [one for one in ids if one in shared][:count]
         common += together
-        alone = tuple(id for id in ids if id not in shared and id in free)
+        alone = tuple(one for one in ids if one not in shared and one in free)
         units += [alone] * (count - len(together))
     if not units:
         return (tuple(dict.fromkeys(common)),) * most
+    if len(counts) == 1:
+        # One request, one list: no assignment can strand anything, so take them in order.
+        size, ids = len(units), units[0]
+        starts = range(0, min(most, len(ids) // size) * size, size)
+        return tuple((*common, *ids[start : start + size]) for start in starts)
     holders: dict[str, int] = {}
     demands: list[tuple[str, ...]] = []
     slots = 0

@@ -106,7 +106,7 @@ def _selected(request: Request, selectors: Selectors, code: Code) -> list[Select
             if demand.device_class:
                 texts.append(f'device.class == "{demand.device_class}"')
             texts.append(demand.selector)
-    found = []
+    found: list[Selector] = []
     for text in texts:
         try:
             found += selectors.compile(text).clauses

@@ -51,9 +51,9 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
         return Misfit(Wait.NEVER, Code.SELECTOR, f"{worker.name} does not satisfy {selector.text}")
     candidates = []
     for demand, own in wanted:
-        ids = tuple(
-            device.id for device in worker.devices if accepts(demand, (selector, own), worker, device, request, selectors)
-        )
+        both = (selector, own)
+        good = (device for device in worker.devices if accepts(demand, both, worker, device, request, selectors))
+        ids = tuple(device.id for device in good)
         if len(ids) < demand.count:
             text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
@@ -73,7 +73,7 @@ def device_demands(request: Request, selector: Selector) -> tuple[DeviceRequest,
 
 def accepts(
     demand: DeviceRequest,
-    selected: tuple[Selector, Selector],
+    both: tuple[Selector, Selector],
     worker: WorkerView,
     device: Device,
     request: Request,
@@ -84,7 +84,7 @@ def accepts(
         return False
     if (device.conditions & BLOCKING_CONDITIONS) - request.tolerations:
         return False
-    return all(selectors.answer(selector, worker, device).holds for selector in selected)
+    return all(selectors.answer(selector, worker, device).holds for selector in both)
 
 
 def place(

@@ -57,7 +57,7 @@ class Free:
         devices = self.devices
         if device_ids:
             shared = {device.id for device in worker.devices if device.shared}
-            devices = devices.difference(id for id in device_ids if id not in shared)
+            devices = devices.difference(one for one in device_ids if one not in shared)
         return Free(
             self.slots - slots,
             self.cpu_millis - slots * slot_millicores(request, worker),

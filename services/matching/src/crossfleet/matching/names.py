@@ -13,9 +13,41 @@ DEVICE_FIELDS = ("class", "attributes", "capacities", "conditions")
 
 # Names that the detectors of this distribution and common plugins report. Others are learned from the fleet.
 DEVICE_ATTRIBUTES = frozenset(
-    """architecture bus channel compute_capability cores cuda driver ecc features firmware frequency headless index
-    interconnect l3_cache logical_cores memory memory_bandwidth mig model name numa_node physical_cores platform
-    product runtime sessions sockets threads tensor_cores uuid vendor version""".split()
+    {
+        "architecture",
+        "bus",
+        "channel",
+        "compute_capability",
+        "cores",
+        "cuda",
+        "driver",
+        "ecc",
+        "features",
+        "firmware",
+        "frequency",
+        "headless",
+        "index",
+        "interconnect",
+        "l3_cache",
+        "logical_cores",
+        "memory",
+        "memory_bandwidth",
+        "mig",
+        "model",
+        "name",
+        "numa_node",
+        "physical_cores",
+        "platform",
+        "product",
+        "runtime",
+        "sessions",
+        "sockets",
+        "threads",
+        "tensor_cores",
+        "uuid",
+        "vendor",
+        "version",
+    }
 )
 
 

@@ -18,6 +18,11 @@ class Selectors:
         self._answers: dict[tuple[str, str, str, str], Answer] = {}
         self._learned: set[str] = set()
 
+    @property
+    def learned(self) -> int:
+        """How many attribute names the fleet has added so far; grows when a refused selector may be right now."""
+        return len(self._learned)
+
     def learn(self, workers: Iterable[WorkerView]) -> None:
         """Take over the attribute names of a fleet's devices, so that selectors may use them."""
         before = len(self._learned)

@@ -1,1 +1,1 @@
-"""The planning core: pure functions from a snapshot to a plan."""
+"""The planning core: pure functions of a snapshot, without clock, messages or randomness."""

@@ -1,0 +1,5 @@
+"""``python -m crossfleet.scheduler``."""
+
+from crossfleet.scheduler.main import main
+
+main()

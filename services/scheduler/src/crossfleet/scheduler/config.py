@@ -1,0 +1,23 @@
+"""The settings of the scheduler."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from crossfleet.foundation.config import setting
+from crossfleet.foundation.serve import ServerSettings
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Defaults < TOML file < CROSSFLEET_SCHEDULER_... < flags."""
+
+    pending_seconds: Annotated[
+        float,
+        setting("How long a proposal counts as held while the coordinator has not answered it, in seconds.", ge=0.1),
+    ] = 5.0
+    refusal_seconds: Annotated[
+        float, setting("How long a refused placement is not proposed again while nothing changes, in seconds.", ge=0.01)
+    ] = 1.0
+    log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
+    server: ServerSettings = ServerSettings()

@@ -1,0 +1,157 @@
+"""Messages to the words of planning, and back. Nothing else in this service knows messages."""
+
+import math
+from collections.abc import Iterable
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.foundation.errors import InvalidArgument
+from crossfleet.matching.misfit import Wait
+from crossfleet.matching.model import Attribute, Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.version import Version
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
+from crossfleet.scheduler.core.session import Outcome
+
+_STATES = {
+    device_pb2.WORKER_STATE_READY: WorkerState.READY,
+    device_pb2.WORKER_STATE_DRAINING: WorkerState.DRAINING,
+    device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
+}
+_WAITS = {
+    Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER,
+    Wait.LATER: scheduler_pb2.WAITING_KIND_LATER,
+}
+
+
+def rows_from_snapshot(message: scheduler_pb2.Snapshot) -> Delta:
+    """The rows of a full snapshot."""
+    return Delta(
+        workers=tuple(worker_view(worker) for worker in message.workers),
+        groups=tuple(group_from(group) for group in message.groups),
+        allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+    )
+
+
+def delta_from(message: scheduler_pb2.Delta) -> Delta:
+    """The rows that changed, and the ids of those that are gone."""
+    return Delta(
+        workers=tuple(worker_view(worker) for worker in message.workers),
+        groups=tuple(group_from(group) for group in message.groups),
+        allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+        removed_workers=tuple(message.removed_worker_ids),
+        removed_groups=tuple(message.removed_group_ids),
+        removed_allocations=tuple(message.removed_allocation_ids),
+    )
+
+
+def worker_view(message: device_pb2.Worker) -> WorkerView:
+    """A worker. An unknown state is taken as suspect: nothing is placed on what cannot be judged."""
+    return WorkerView(
+        name=message.worker_id,
+        labels=dict(message.labels),
+        devices=tuple(_device(device) for device in message.devices),
+        cpu_cores=_cores(message.cpu_cores, f"workers[{message.worker_id}].cpu_cores"),
+        memory_bytes=max(message.memory_bytes, 0),
+        slots_total=max(message.slots, 0),
+        taints=frozenset(message.taints),
+        state=_STATES.get(message.state, WorkerState.SUSPECT),
+        runners=frozenset(message.runners),
+        host=message.host,
+        version=message.version,
+    )
+
+
+def group_from(message: scheduler_pb2.TaskGroup) -> Group:
+    """A task group."""
+    return Group(
+        id=message.group_id,
+        run_id=message.run_id,
+        project=message.project,
+        target=message.target,
+        request=_request(message.request, message.selector, message.runner),
+        priority=message.priority,
+        submitted_at=message.submitted_unix_seconds,
+        wanted_slots=max(message.wanted_slots, 0),
+        remaining_cases=message.remaining_cases,
+        collected=message.collected,
+        estimated_seconds=message.estimated_seconds,
+        avoid=frozenset(message.avoid_worker_ids),
+    )
+
+
+def allocation_from(message: scheduler_pb2.Allocation) -> Allocation:
+    """An allocation."""
+    return Allocation(
+        id=message.allocation_id,
+        group_id=message.group_id,
+        worker_id=message.worker_id,
+        slots=message.slots,
+        device_ids=tuple(message.device_ids),
+        closing=message.closing,
+    )
+
+
+def outcomes_from(messages: Iterable[scheduler_pb2.PlanOutcome]) -> tuple[Outcome, ...]:
+    """What became of plans."""
+    return tuple(Outcome(one.plan_id, tuple(refusal.index for refusal in one.refused)) for one in messages)
+
+
+def plan_message(plan_id: str, plan: Plan) -> scheduler_pb2.ScheduleResponse:
+    """A plan."""
+    response = scheduler_pb2.ScheduleResponse(plan_id=plan_id, base_revision=plan.base_revision)
+    for one in plan.allocate:
+        response.allocate.add(
+            group_id=one.group_id, worker_id=one.worker_id, slots=one.slots, device_ids=one.device_ids
+        )
+    for wait in plan.waiting:
+        response.waiting.add(group_id=wait.group_id, kind=_WAITS[wait.wait], code=wait.code, text=wait.text)
+    return response
+
+
+def _request(message: suite_pb2.Request, selector: str, runner: str) -> Request:
+    devices = tuple(
+        DeviceRequest(device.device_class, device.selector, max(device.count, 1)) for device in message.devices
+    )
+    return Request(
+        selector=selector,
+        cpu_cores=_cores(message.cpu_cores, "request.cpu_cores"),
+        memory_bytes=max(message.memory_bytes, 0),
+        devices=devices,
+        slots_min=max(message.slots_min, 1),
+        slots_max=max(message.slots_max, 0),
+        exclusive=message.exclusive,
+        tolerations=frozenset(message.tolerations),
+        runner=runner,
+    )
+
+
+def _cores(value: float, field: str) -> float:
+    if not math.isfinite(value) or value < 0:
+        raise InvalidArgument(f"{field}: {value} is not a number of cores")
+    return value
+
+
+def _device(message: device_pb2.Device) -> Device:
+    attributes = {name: _attribute(value) for name, value in message.attributes.items()}
+    return Device(
+        id=message.device_id,
+        device_class=message.device_class,
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        capacities=dict(message.capacities),
+        conditions=frozenset(message.conditions),
+    )
+
+
+def _attribute(message: device_pb2.AttributeValue) -> Attribute | None:
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        return None
+    if kind == "list_value":
+        return tuple(message.list_value.values)
+    if kind == "version_value":
+        try:
+            return Version(message.version_value)
+        except ValueError:
+            return message.version_value  # What cannot be ordered can still be compared as text.
+    value: bool | int | float | str = getattr(message, kind)
+    return value

@@ -1,0 +1,93 @@
+"""The words of planning: groups that want slots, allocations that hold them, plans."""
+
+from dataclasses import dataclass, field
+
+from crossfleet.matching.misfit import Wait
+from crossfleet.matching.model import Request, WorkerView
+
+
+@dataclass(frozen=True)
+class Group:
+    """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds.
+
+    ``submitted_at`` is in seconds since 1970; a larger ``priority`` goes first.
+    """
+
+    id: str
+    run_id: str = ""
+    project: str = ""
+    target: str = ""
+    request: Request = field(default_factory=Request)
+    priority: int = 0
+    submitted_at: float = 0.0
+    wanted_slots: int = 0
+    remaining_cases: int = 0
+    collected: bool = False
+    estimated_seconds: float = 0.0
+    avoid: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Slots and devices of one worker that a group holds, ``closing`` ones included."""
+
+    id: str
+    group_id: str
+    worker_id: str
+    slots: int
+    device_ids: tuple[str, ...] = ()
+    closing: bool = False
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Slots of one worker proposed for a group."""
+
+    group_id: str
+    worker_id: str
+    slots: int
+    device_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Why a group gets less than it wants."""
+
+    group_id: str
+    wait: Wait
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is proposed on a revision, and why each group waits that gets less than it wants."""
+
+    base_revision: int
+    allocate: tuple[Proposal, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the default scheduler decides. Seconds are of the leader's clock.
+
+    A proposal counts as held until its outcome is known, at most ``pending_seconds``. A refused placement is
+    not proposed again until its worker or group changed, or ``refusal_seconds`` went by: else the two sides would
+    repeat themselves for ever.
+    """
+
+    pending_seconds: float = 5.0
+    refusal_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What changed since the revision before: whole rows, and the ids of those that are gone."""
+
+    workers: tuple[WorkerView, ...] = ()
+    groups: tuple[Group, ...] = ()
+    allocations: tuple[Allocation, ...] = ()
+    removed_workers: tuple[str, ...] = ()
+    removed_groups: tuple[str, ...] = ()
+    removed_allocations: tuple[str, ...] = ()

@@ -1,0 +1,118 @@
+"""One stream's memory: the snapshot, what was proposed and not answered, and what was refused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from crossfleet.matching.selectors import Selectors
+from crossfleet.scheduler.core.eligibility import Eligibility
+from crossfleet.scheduler.core.model import Allocation, Delta, Plan, Policy, Proposal
+from crossfleet.scheduler.core.plan import plan
+from crossfleet.scheduler.core.refusals import Refusals
+from crossfleet.scheduler.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The coordinator's answer to a plan: the indexes of the proposals that it refused."""
+
+    plan_id: str
+    refused: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Sent:
+    proposals: tuple[Proposal, ...]
+    at: float
+
+
+class Gap(Exception):
+    """A delta does not continue the revision that is known: only a snapshot helps."""
+
+
+class Session:
+    """Feeds updates into a snapshot and plans on the newest. Pure but for its own memory."""
+
+    def __init__(self, policy: Policy, selectors: Selectors) -> None:
+        """Wait for the first snapshot."""
+        self._policy = policy
+        self._eligibility = Eligibility(selectors)
+        self._snapshot: Snapshot | None = None
+        self._sent: dict[str, _Sent] = {}
+        self._refused = Refusals(policy.refusal_seconds)
+        self._plans = 0
+
+    @property
+    def revision(self) -> int:
+        """The newest revision known; -1 before the first snapshot."""
+        return -1 if self._snapshot is None else self._snapshot.revision
+
+    def due(self, now: float) -> float | None:
+        """When the next unanswered proposal or refusal is forgotten, by the leader's clock."""
+        times = [sent.at + self._policy.pending_seconds for sent in self._sent.values()]
+        return min([*times, *self._refused.ends(now)], default=None)
+
+    def replace(self, rows: Delta, revision: int) -> None:
+        """Take over a full snapshot. Unanswered proposals stay: their outcome is still to come."""
+        before = self._snapshot
+        self._snapshot = Snapshot.of(rows, revision)
+        if before is None:
+            return
+        self._snapshot.changed_workers.update(before.workers)
+        for allocation in before.proposed.values():
+            self._snapshot.propose(allocation)
+        _settle_arrived(self._snapshot, [one for one in rows.allocations if one.id not in before.allocations])
+
+    def update(self, delta: Delta, revision: int) -> None:
+        """Take over a delta. Raises Gap, with nothing taken over."""
+        if self._snapshot is None or revision != self._snapshot.revision + 1:
+            raise Gap(f"revision {revision} does not follow {self.revision}")
+        arrived = [one for one in delta.allocations if one.id not in self._snapshot.allocations]
+        ended = [self._snapshot.allocations.get(one) for one in delta.removed_allocations]
+        self._snapshot.apply(delta, revision)
+        _settle_arrived(self._snapshot, arrived)
+        workers = {worker.name for worker in delta.workers} | {one.worker_id for one in ended if one}
+        self._refused.forgive(workers.union(delta.removed_workers), set(delta.removed_groups))
+
+    def answer(self, outcome: Outcome, now: float) -> None:
+        """Take over what became of a plan."""
+        sent = self._sent.pop(outcome.plan_id, None)
+        if sent is None or self._snapshot is None:
+            return
+        for index, proposal in enumerate(sent.proposals):
+            self._snapshot.settle(_id(outcome.plan_id, index))
+            if index in outcome.refused:
+                self._refused.add(proposal.group_id, proposal.worker_id, now)
+
+    def plan(self, now: float) -> tuple[str, Plan]:
+        """Plan on the newest revision; what is proposed counts as held from here on. Needs a snapshot."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            raise Gap("no snapshot has come yet")
+        self._expire(snapshot, now)
+        made = plan(snapshot, self._eligibility, self._refused.standing(now))
+        self._plans += 1
+        plan_id = f"plan-{self._plans}"
+        if made.allocate:
+            self._sent[plan_id] = _Sent(made.allocate, now)
+        for index, one in enumerate(made.allocate):
+            snapshot.propose(Allocation(_id(plan_id, index), one.group_id, one.worker_id, one.slots, one.device_ids))
+        return plan_id, made
+
+    def _expire(self, snapshot: Snapshot, now: float) -> None:
+        limit = now - self._policy.pending_seconds
+        for plan_id in [plan_id for plan_id, sent in self._sent.items() if sent.at <= limit]:
+            for index in range(len(self._sent.pop(plan_id).proposals)):
+                snapshot.settle(_id(plan_id, index))
+
+
+def _settle_arrived(snapshot: Snapshot, arrived: Iterable[Allocation]) -> None:
+    """A committed allocation replaces the proposal that asked for it, even if its outcome comes later."""
+    for one in arrived:
+        for proposed in snapshot.proposed.values():
+            if (proposed.group_id, proposed.worker_id) == (one.group_id, one.worker_id):
+                snapshot.settle(proposed.id)
+                break
+
+
+def _id(plan_id: str, index: int) -> str:
+    return f"{plan_id}/{index}"
