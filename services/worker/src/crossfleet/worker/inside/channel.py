@@ -1,0 +1,64 @@
+"""The line of a zygote or slot to the shim: JSON lines over a Unix stream socket, blocking, one write a line."""
+
+import array
+import json
+import os
+import socket
+
+MAXIMUM_LINE = 16 * 1024 * 1024
+"""Bytes of the longest line that either side accepts."""
+
+
+class Closed(Exception):
+    """The shim has gone away or closed the connection: there is nobody left to run for."""
+
+
+class Channel:
+    """A connection to the shim. It belongs to the process that opened it; a fork of a test never writes to it."""
+
+    def __init__(self, path):
+        self._owner = os.getpid()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(path)
+        self._received = bytearray()
+
+    def send(self, message, descriptors=()):
+        """Send one message (a dict), with open file descriptors beside it. Raises Closed."""
+        self.send_line(json.dumps(message).encode("ascii") + b"\n", descriptors)
+
+    def send_line(self, line, descriptors=()):
+        """Send one complete line of bytes. Raises Closed; ends the process when it is a stray fork of the owner."""
+        if os.getpid() != self._owner:
+            # A test forked and its child came back into pytest: whatever it reports was not asked for.
+            os._exit(1)
+        try:
+            if descriptors:
+                packed = array.array("i", descriptors)
+                sent = self._socket.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed)])
+                line = line[sent:]
+            self._socket.sendall(line)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise Closed("the shim closed the connection") from error
+
+    def receive(self, wait=True):
+        """Return the next message, or None when ``wait`` is false and none has arrived. Raises Closed at the end."""
+        while True:
+            line, found, rest = self._received.partition(b"\n")
+            if found:
+                self._received = rest
+                return json.loads(line.decode("ascii"))
+            if len(self._received) > MAXIMUM_LINE:
+                raise Closed("the shim sent a line of more than {} bytes".format(MAXIMUM_LINE))
+            try:
+                data = self._socket.recv(1 << 16, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return None
+            except ConnectionResetError as error:
+                raise Closed("the shim closed the connection") from error
+            if not data:
+                raise Closed("the shim closed the connection")
+            self._received += data
+
+    def close(self):
+        """Close this process's end. A forked child calls it on the parent's channel."""
+        self._socket.close()

@@ -1,0 +1,76 @@
+"""What a collection found: ids in pytest's order, their setup groups, and a digest that names them all."""
+
+import hashlib
+
+
+def identified(items):
+    """Return the id of each item, in order; the second item of one id gets ``#2``, the third ``#3``."""
+    seen = {}
+    ids = []
+    for item in items:
+        count = seen.get(item.nodeid, 0) + 1
+        seen[item.nodeid] = count
+        ids.append(item.nodeid if count == 1 else "{}#{}".format(item.nodeid, count))
+    return ids
+
+
+def digest(ids):
+    """Return the sha256 (hex) of the ids in their order."""
+    return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def described(items, ids):
+    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0."""
+    groups = {}
+    cases = []
+    for item, name in zip(items, ids):
+        parent = item.parent
+        group = groups.get(parent)
+        if group is None:
+            file, _, rest = getattr(parent, "nodeid", "").partition("::")
+            group = groups[parent] = [file] + [part for part in rest.split("::") if part]
+        case = {"id": name, "group": group}
+        try:
+            case["lineno"] = item.location[1] or 0
+        except Exception:  # a third-party item may not know where it stands
+            case["lineno"] = 0
+        cases.append(case)
+    return cases
+
+
+class CollectionReports:
+    """Plugin: keeps what failed or was skipped while collecting, and how many items were deselected."""
+
+    def __init__(self):
+        self.errors = []
+        self.skipped = []
+        self.deselected = 0
+
+    def pytest_collectreport(self, report):
+        """Note a file or class that could not be collected, or that skips itself."""
+        if report.failed:
+            self.errors.append({"id": report.nodeid, "message": report.longreprtext})
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self.skipped.append({"id": report.nodeid, "message": reason})
+
+    def pytest_deselected(self, items):
+        """Count what -k, -m and plugins took out."""
+        self.deselected += len(items)
+
+
+def arranged(items, expected):
+    """Return ``items`` in the order of the ``expected`` ids, as another process collected them.
+
+    Raises ValueError naming the first differences when the two collections do not hold the same ids.
+    """
+    own = dict(zip(identified(items), items))
+    if len(own) != len(expected) or any(name not in own for name in expected):
+        wanted = set(expected)
+        missing = sorted(wanted.difference(own))[:3]
+        extra = sorted(set(own).difference(wanted))[:3]
+        raise ValueError(
+            "this process collected other cases than the first one (missing: {}; not expected: {}): "
+            "make the parameters of the suite the same in every process".format(missing, extra)
+        )
+    return [own[name] for name in expected]

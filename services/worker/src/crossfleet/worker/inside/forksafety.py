@@ -1,0 +1,49 @@
+"""Says whether a process that has collected may be forked for slots.
+
+Python threads, a CUDA or ROCm context and gRPC's core do not survive a fork. Native pools (OpenBLAS, OpenMP) do: they
+restart themselves after it, so threads that only the kernel sees are no reason to refuse, except gRPC's.
+"""
+
+import os
+import sys
+import threading
+
+_CONTEXT_DEVICES = {"/dev/nvidia-uvm": "CUDA", "/dev/kfd": "ROCm"}
+
+
+def reason_against_fork():
+    """Return why this process must not be forked, as one line, or an empty string when it may."""
+    others = [t for t in threading.enumerate() if t is not threading.main_thread()]
+    if others:
+        names = ", ".join(sorted(t.name for t in others)[:5])
+        return "{} Python thread(s) run after collection ({}): start them in a fixture, not at import".format(
+            len(others), names
+        )
+    held = _accelerator_context()
+    if held:
+        return "a {} context was created at import or collection: create it in a fixture".format(held)
+    if "grpc._cython.cygrpc" in sys.modules and _native_threads() > 1:
+        return "gRPC was started at import or collection: open channels in a fixture"
+    return ""
+
+
+def _accelerator_context():
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return ""
+    for name in names:
+        try:
+            held = _CONTEXT_DEVICES.get(os.readlink("/proc/self/fd/" + name))
+        except OSError:
+            continue
+        if held:
+            return held
+    return ""
+
+
+def _native_threads():
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1

@@ -1,0 +1,139 @@
+"""Draws one result from the reports that pytest makes for one case."""
+
+MAXIMUM_DETAILS = 256 * 1024
+"""Characters of a failure's text; a longer one loses its middle."""
+
+_SUBTEST_REPORTS = ("SubtestReport", "SubTestReport")
+
+
+def shortened(text, limit):
+    """Return ``text``, its middle replaced by a mark when it is longer than ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    half = max(limit // 2, 1)
+    cut = len(text) - 2 * half
+    return "{}\n[crossfleet: {} characters cut here]\n{}".format(text[:half], cut, text[-half:])
+
+
+class CaseReports:
+    """Collects the reports of one case as they are logged, and sums them up.
+
+    A failed teardown after a call that passed is an error; after one that failed the case stays failed. A failed
+    subtest fails its case. Earlier tries (outcome "rerun", from plugins that repeat) count as a property only.
+    """
+
+    def __init__(self):
+        self.by_phase = {}
+        self.subtests = []
+        self.reruns = 0
+
+    def add(self, report):
+        """Take in one report as it was logged."""
+        if type(report).__name__ in _SUBTEST_REPORTS:
+            self.subtests.append(report)
+        elif report.outcome == "rerun":
+            self.reruns += 1
+            self.by_phase.clear()
+            self.subtests = []
+        else:
+            if report.when == "setup" and self.by_phase:
+                # The whole protocol starts again: only the last try speaks.
+                self.by_phase.clear()
+            self.by_phase[report.when] = report
+
+    def failed(self):
+        """True when a report so far is a failure."""
+        return any(report.outcome == "failed" for report in self.by_phase.values())
+
+    def result(self, section_limit):
+        """Return the fields of a result: outcome, durations, and whatever else is not empty."""
+        phases = self.by_phase
+        fields = {
+            "outcome": "passed",
+            "durations": [
+                round(phases[when].duration, 6) if when in phases else 0.0 for when in ("setup", "call", "teardown")
+            ],
+        }
+        properties = []
+        if not phases:
+            fields["outcome"] = "skipped"
+            fields["message"] = "no phase of this case was reported: a plugin of the suite took it over"
+            return fields
+        self._judge(fields, properties)
+        last = phases.get("teardown") or phases.get("call") or phases.get("setup")
+        if last.sections:
+            fields["sections"] = [[name, shortened(text, section_limit)] for name, text in last.sections if text]
+        properties.extend([str(key), _plain(value)] for key, value in last.user_properties)
+        if self.reruns:
+            properties.append(["reruns", self.reruns])
+        if properties:
+            fields["properties"] = properties
+        return fields
+
+    def _judge(self, fields, properties):
+        setup, call, teardown = (self.by_phase.get(when) for when in ("setup", "call", "teardown"))
+        decisive = call or setup or teardown
+        if setup is not None and setup.outcome != "passed":
+            decisive = setup
+        fields["outcome"] = _outcome(decisive)
+        shown = [decisive]
+        failed_subtests = [report for report in self.subtests if report.outcome == "failed"]
+        if failed_subtests:
+            if fields["outcome"] not in ("failed", "error"):
+                fields["outcome"] = "failed"
+                shown = []
+            shown.extend(failed_subtests)
+        if teardown is not None and teardown is not decisive and teardown.outcome == "failed":
+            if fields["outcome"] not in ("failed", "error"):
+                properties.append(["call_outcome", fields["outcome"]])
+                fields["outcome"] = "error"
+                shown = []
+            shown.append(teardown)
+        message = next((text for text in map(_message, shown) if text), "")
+        if message:
+            fields["message"] = message
+        details = "\n".join(text for text in map(_details, shown) if text)
+        if details:
+            fields["details"] = shortened(details, MAXIMUM_DETAILS)
+
+
+def _outcome(report):
+    expected = hasattr(report, "wasxfail")
+    if report.outcome == "passed":
+        return "xpassed" if expected else "passed"
+    if report.outcome == "skipped":
+        return "xfailed" if expected else "skipped"
+    return "failed" if report.when == "call" else "error"
+
+
+def _message(report):
+    """One line: why it failed, was skipped, or was expected to fail."""
+    text = ""
+    longrepr = report.longrepr
+    if hasattr(report, "wasxfail"):
+        text = report.wasxfail
+    elif isinstance(longrepr, tuple) and len(longrepr) == 3:
+        text = str(longrepr[2])
+        if text.startswith("Skipped: "):
+            text = text[len("Skipped: ") :]
+    elif longrepr is not None and report.outcome != "passed":
+        crash = getattr(longrepr, "reprcrash", None)
+        text = getattr(crash, "message", None) or str(longrepr)
+    if type(report).__name__ in _SUBTEST_REPORTS:
+        describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
+        text = "{} {}".format(describe() if describe else "subtest", text)
+    line = text.strip().split("\n", 1)[0]
+    return line[:1000]
+
+
+def _details(report):
+    if report.outcome == "passed" or report.longrepr is None:
+        return ""
+    if isinstance(report.longrepr, tuple):
+        return "{}:{}: {}".format(*report.longrepr)
+    return report.longreprtext
+
+
+def _plain(value):
+    """A user property's value as JSON can carry it."""
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)

@@ -1,0 +1,223 @@
+"""A slot: one process that runs the cases it is told, in that order, exactly as pytest would."""
+
+import collections
+import faulthandler
+import json
+import os
+import signal
+import sys
+import time
+
+from . import capture
+from .channel import Closed
+from .reports import CaseReports
+
+STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
+"""Makes a process of the suite write all its stacks to its fault file. No suite uses this one."""
+
+
+class ResultPlugin:
+    """Plugin of a slot: hears every report, as a reporter would."""
+
+    def __init__(self):
+        self.case = CaseReports()
+
+    def pytest_runtest_logreport(self, report):
+        """Keep the report for the result of the case that is running."""
+        self.case.add(report)
+
+
+class Slot:
+    """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
+
+    def __init__(self, session, items, channel, section_limit):
+        self._session = session
+        self._items = items
+        self._channel = channel
+        self._section_limit = section_limit
+        self._queue = collections.deque()
+        self._last = False
+        self._announced = None
+        self._results = ResultPlugin()
+        session.config.pluginmanager.register(self._results, "crossfleet-results")
+
+    def run(self):
+        """Run until told that nothing follows. Returns why it ended: (reason, message).
+
+        The last case that is known is held back until the shim says what follows: its ``nextitem`` decides which
+        fixtures are torn down after it.
+        """
+        try:
+            while self._fill():
+                attempt, index = self._queue.popleft()
+                following = self._queue[0] if self._queue else None
+                stop = self._run_case(attempt, index, following)
+                if stop:
+                    return "stopped", stop
+        except KeyboardInterrupt:
+            self._tear_down()
+            return "interrupted", "interrupted"
+        except Closed:
+            return "abandoned", "the shim is gone"
+        return "done", ""
+
+    def _fill(self):
+        """Wait until the next case and what follows it are known. False when nothing is left."""
+        if _asked:
+            raise KeyboardInterrupt
+        queue = self._queue
+        if len(queue) > 1 and queue[0][0] != queue[1][0]:
+            self._poll()
+        while len(queue) < 2 and not self._last:
+            self._obey(self._channel.receive())
+        return bool(queue)
+
+    def _poll(self):
+        """Look for a withdrawal before the first case of another attempt becomes the next item."""
+        while True:
+            message = self._channel.receive(wait=False)
+            if message is None:
+                return
+            self._obey(message)
+
+    def _obey(self, message):
+        op = message["op"]
+        if op == "run":
+            attempt = message["attempt"]
+            self._queue.extend((attempt, index) for index in message["cases"])
+            self._last = bool(message.get("last"))
+        elif op == "last":
+            self._last = True
+        elif op == "drop":
+            kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
+            self._queue.clear()
+            self._queue.extend(kept)
+
+    def _run_case(self, attempt, index, following):
+        """Run one case and send its result. Returns why the suite wants everything to stop, else None."""
+        item = self._items[index]
+        if self._announced != (attempt, index):
+            self._channel.send_line(b"S%d %d\n" % (attempt, index))
+        reports = self._results.case = CaseReports()
+        nextitem = self._items[following[1]] if following else None
+        stop = None
+        interrupted = False
+        start = time.time()
+        cpu = os.times()
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+        except KeyboardInterrupt as error:
+            interrupted = True
+            stop = "KeyboardInterrupt {}".format(error).strip()
+        except BaseException as error:  # pytest.exit() and what escapes from hooks of plugins
+            stop = "{}: {}".format(type(error).__name__, error)
+        after = os.times()
+        fields = reports.result(self._section_limit)
+        fields["start"] = start
+        fields["cpu"] = round(sum(after[:4]) - sum(cpu[:4]), 6)
+        if stop:
+            if not reports.failed():
+                fields["outcome"] = "error"
+                fields["message"] = stop.split("\n", 1)[0]
+            following = None
+        elif self._session.shouldstop:
+            stop = str(self._session.shouldstop)
+            following = None
+        if interrupted and _asked:
+            # The shim's own interrupt: the case has no verdict.
+            raise KeyboardInterrupt
+        self._send(attempt, index, fields, following)
+        if stop:
+            self._tear_down()
+        return stop
+
+    def _send(self, attempt, index, fields, following):
+        fields["op"] = "result"
+        fields["attempt"] = attempt
+        fields["case"] = index
+        failed = fields["outcome"] in ("failed", "error")
+        held = following is None or (len(self._queue) < 2 and not self._last)
+        self._announced = None if held else following
+        head = "R%d %d %d %s\t" % (attempt, index, failed, "-" if held else "%d %d" % following)
+        self._channel.send_line((head + json.dumps(fields) + "\n").encode("ascii"))
+
+    def _tear_down(self):
+        """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
+        state = self._session._setupstate
+        try:
+            try:
+                state.teardown_exact(None)
+            except TypeError:  # pytest 7.0 takes the item too
+                state.teardown_exact(None, None)
+        except BaseException as error:
+            sys.stderr.write("crossfleet: tearing down after a stop: {}: {}\n".format(type(error).__name__, error))
+
+
+_asked = []
+
+
+def watch_for_cancel():
+    """Let the shim cancel: STACKS_SIGNAL + 1 says that the SIGINT which follows is its own, not the suite's."""
+    signal.signal(STACKS_SIGNAL + 1, lambda number, frame: _asked.append(number))
+
+
+def become(session, zygote_channel, channel, order, forked):
+    """Turn this process into slot ``order["slot"]``: group, signals, output, environment, faults.
+
+    ``forked`` is false for a process that collected for itself.
+    """
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    zygote_channel.close()
+    config = session.config
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    watch_for_cancel()
+    os.environ.update(order["env"])
+    worker = "gw{}".format(order["slot"])
+    config.workerinput = {
+        "workerid": worker,
+        "workercount": order["count"],
+        "testrunuid": os.environ.get("PYTEST_XDIST_TESTRUNUID", ""),
+        "mainargv": list(sys.argv),
+    }
+    _own_temporary_folder(config, worker, forked)
+    _reseed()
+    descriptors = capture.take_own_output(config)
+    dump_faults_to(order["fault"])
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None:
+        config.pluginmanager.unregister(reporter)
+    channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": os.getpid()}, descriptors)
+    for reader in descriptors[:2]:
+        os.close(reader)
+
+
+def dump_faults_to(path):
+    """Send the traceback of a fatal signal, and all stacks at STACKS_SIGNAL, to the file at ``path``."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    faulthandler.enable(file=file, all_threads=True)
+    faulthandler.register(STACKS_SIGNAL, file=file, all_threads=True, chain=False)
+
+
+def _own_temporary_folder(config, worker, forked):
+    """As under xdist: a folder of this worker below the one of the session, which may have been given."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is None:
+        return
+    # A given folder is emptied at first use: only the zygote does that.
+    parent = factory.getbasetemp() if forked else factory._given_basetemp
+    if parent is None:
+        return
+    base = parent / "popen-{}".format(worker)
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    factory._basetemp = base
+    factory._given_basetemp = base
+
+
+def _reseed():
+    """Give numpy's global generator a state of its own; the standard library's reseeds itself at a fork."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(int.from_bytes(os.urandom(4), "little"))

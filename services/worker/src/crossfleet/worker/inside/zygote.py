@@ -1,0 +1,239 @@
+"""The zygote: a pytest that has collected and is forked for slots."""
+
+import atexit
+import faulthandler
+import gc
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+
+from . import capture, collection, forksafety, slot
+from .channel import Channel, Closed
+
+
+class ZygotePlugin:
+    """Takes over when collection is complete: describes it, then forks slots until told to close."""
+
+    def __init__(self, channel, setup):
+        self._channel = channel
+        self._setup = setup
+        self._started = time.monotonic()
+        self._reports = collection.CollectionReports()
+
+    def pytest_configure(self, config):
+        """Listen to collection."""
+        config.pluginmanager.register(self._reports, "crossfleet-collection")
+
+    def take_over(self, session):
+        """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
+        items = session.items
+        stopped = session.testsfailed and not session.config.option.continue_on_collection_errors
+        ids = collection.identified(items)
+        if self._setup["role"] == "solo":
+            return self._run_alone(session, items)
+        reason = forksafety.reason_against_fork()
+        runnable = not stopped and not session.config.option.collectonly
+        self._describe(items if runnable else [], ids if runnable else [], len(items), reason)
+        gc.collect()
+        gc.freeze()
+        order = self._serve_orders(session, items)
+        if stopped:
+            raise session.Interrupted("{} error(s) during collection".format(session.testsfailed))
+        session.testsfailed += order.get("failed", 0)
+        return True
+
+    def _serve_orders(self, session, items):
+        """Fork slots until told to close; returns that order."""
+        while True:
+            try:
+                order = self._channel.receive()
+            except Closed:
+                return {}
+            if order["op"] == "fork":
+                self._fork(session, items, order)
+            elif order["op"] == "close":
+                return order
+
+    def _describe(self, items, ids, found, reason):
+        seconds = time.monotonic() - self._started
+        if reason:
+            # Each slot will collect for itself and must arrange its cases in this order.
+            with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
+                json.dump(ids, file)
+        head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
+        self._channel.send(head)
+        self._channel.send(
+            {
+                "op": "collected",
+                "allocation": self._setup["allocation"],
+                "digest": collection.digest(ids),
+                "cases": collection.described(items, ids),
+                "seconds": round(seconds, 6),
+                "errors": self._reports.errors,
+                "skipped": self._reports.skipped,
+                "deselected": self._reports.deselected,
+                "withheld": found - len(items),
+                "safe_to_fork": not reason,
+                "reason": reason,
+            }
+        )
+
+    def _fork(self, session, items, order):
+        """Fork a slot through a short-lived child, so that the shim, the subreaper, is the one who reaps it."""
+        capture.flush_standard_streams()
+        if getattr(session.config, "_tmp_path_factory", None) is not None:
+            session.config._tmp_path_factory.getbasetemp()
+        reader, writer = os.pipe()
+        try:
+            between = _fork_quietly()
+        except OSError as error:
+            os.close(reader)
+            os.close(writer)
+            self._channel.send({"op": "forked", "token": order["token"], "error": "fork: {}".format(error)})
+            return
+        if between == 0:
+            os.close(reader)
+            try:
+                child = _fork_quietly()
+            except OSError:
+                os._exit(1)
+            if child:
+                os.write(writer, b"%d\n" % child)
+                os._exit(0)
+            os.close(writer)
+            self._live_as_slot(session, items, order)
+        os.close(writer)
+        os.waitpid(between, 0)
+        with os.fdopen(reader, "rb") as pipe:
+            written = pipe.readline()
+        answer = {"op": "forked", "token": order["token"]}
+        if written:
+            answer["pid"] = int(written)
+        else:
+            answer["error"] = "fork: the machine refused a second process"
+        self._channel.send(answer)
+
+    def _live_as_slot(self, session, items, order):
+        """Everything that a slot does, from its birth to ``os._exit``; it never returns into the zygote's pytest."""
+        status = 1
+        try:
+            # What the zygote registered runs once, in the zygote; what the tests register runs here.
+            atexit._clear()
+            channel = Channel(self._setup["socket"])
+            slot.become(session, self._channel, channel, order, forked=True)
+            self._serve(session, items, channel, order["output_bytes"])
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            capture.flush_standard_streams()
+            os._exit(status)
+
+    def _serve(self, session, items, channel, section_limit):
+        reason, message = slot.Slot(session, items, channel, section_limit).run()
+        _save_coverage()
+        atexit._run_exitfuncs()
+        capture.flush_standard_streams()
+        try:
+            channel.send_line(b"\n")  # ends a line that an interrupt may have torn
+            channel.send({"op": "ended", "reason": reason, "message": message})
+        except Exception:  # nobody is left to be told
+            pass
+
+    def _run_alone(self, session, items):
+        """Be the only slot of this process: the suite cannot be forked, so it was collected again."""
+        try:
+            with open(self._setup["ids_path"], encoding="utf-8") as file:
+                items = collection.arranged(items, json.load(file))
+        except ValueError as error:
+            self._channel.send({"op": "mismatch", "message": str(error)})
+            return True
+        order = self._setup["order"]
+        try:
+            channel = Channel(self._setup["socket"])
+            slot.become(session, self._channel, channel, order, forked=False)
+            self._serve(session, items, channel, order["output_bytes"])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            capture.flush_standard_streams()
+            os._exit(0)
+
+
+def _fork_quietly():
+    """``os.fork`` without the warning about native threads: forksafety has judged them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return os.fork()
+
+
+def _save_coverage():
+    """Write what coverage measured in this process, when it is measuring; the zygote combines the files at its end."""
+    module = sys.modules.get("coverage")
+    current = getattr(getattr(module, "Coverage", None), "current", None)
+    measured = current() if current else None
+    if measured is not None:
+        measured.stop()
+        measured.save()
+
+
+def _make_plugin(channel, setup):
+    """Build the plugin with pytest's hook markers; pytest is imported only when ``sys.path`` is settled."""
+    import pytest
+
+    class Plugin(ZygotePlugin):
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_cmdline_main(self, config):
+            quiet_options(config.option)
+            yield
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(self, session):
+            return self.take_over(session)
+
+    return Plugin(channel, setup)
+
+
+def quiet_options(option):
+    """Neutralise options that one process of several must not act on: distribution, one report file, a debugger.
+
+    The fleet distributes and writes the reports itself; ``-n``, ``--junitxml``, ``--pdb`` may stand in addopts.
+    """
+    for name, value in (
+        ("numprocesses", 0),
+        ("dist", "no"),
+        ("distload", False),
+        ("tx", []),
+        ("looponfail", False),
+        ("xmlpath", None),
+        ("usepdb", False),
+        ("trace", False),
+        ("maxfail", 0),  # counted by the fleet over all slots
+    ):
+        if hasattr(option, name):
+            setattr(option, name, value)
+
+
+def main(path, token, settle_path):
+    """Connect to the shim at ``path``, learn what to run, and be pytest. Returns pytest's exit status.
+
+    ``settle_path`` gets ``as_module`` and must make ``sys.path`` right before pytest is imported.
+    """
+    channel = Channel(path)
+    channel.send({"op": "hello", "role": "zygote", "token": token, "pid": os.getpid()})
+    try:
+        setup = channel.receive()
+        setup["socket"] = path
+        sys.argv[:] = [os.path.join(os.path.dirname(sys.executable), "pytest")] + setup["argv"]
+        settle_path(setup.get("as_module"))
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)
+        faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
+        import pytest
+
+        return pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)])
+    except Closed:
+        os._exit(0)

@@ -1,0 +1,257 @@
+"""An allocation whose runner is pytest: a zygote, and slots forked from it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+from collections.abc import Callable
+
+from crossfleet.worker.shim import processes
+from crossfleet.worker.shim.connection import Connection
+from crossfleet.worker.shim.ending import Ending
+from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.life import STACKS_SIGNAL, TOKEN, Life
+from crossfleet.worker.shim.output import OutputPipe
+from crossfleet.worker.shim.reaper import described
+from crossfleet.worker.shim.slots import Slot
+from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn_pytest
+
+_ZYGOTE_OUTPUT_BYTES = 16 * 1024 * 1024
+_COLLECTED = b'{"op": "collected"'
+
+
+class PytestAllocation:
+    """Opens with ``open``; ends with one "closed" record, after which ``on_closed`` is called."""
+
+    runner = "pytest"
+
+    def __init__(self, host: Host, order: Message, on_closed: Callable[[str], None]) -> None:
+        self.name = str(order["allocation"])
+        self.state = "opening"
+        self._host = host
+        self._order = order
+        self._on_closed = on_closed
+        self._limits: Message = order.get("limits") or {}
+        self._grace = float(self._limits.get("grace_seconds") or 5)
+        self._mark = secrets.token_hex(16)
+        self._env = {**order["env"], ALLOCATION_TOKEN: self._mark}
+        self._ids = host.folder / "collections" / f"{self._mark}.ids"
+        self._collection = host.folder / "collections" / f"{self._mark}.json"
+        self._collection.parent.mkdir(exist_ok=True)
+        self.slots = {
+            int(spec["slot"]): Slot(host, self.name, spec, self._limits, self._start) for spec in order["slots"]
+        }
+        self._connection: Connection | None = None
+        self._pid = 0
+        self._pipes: list[OutputPipe] = []
+        self._safe_to_fork = True
+        self._births: dict[str, Life] = {}
+        self._trouble = ""
+        self._ending: Ending | None = None
+
+    def open(self) -> None:
+        """Start the zygote; "collected" or "closed" follows."""
+        token = self._host.expect(self._greeted)
+        try:
+            spawned = spawn_pytest(self._order, self._host.runner_socket, token, self._env)
+        except (OSError, ValueError) as error:
+            self._host.expect_no_more(token)
+            self._closed("failed", f"cannot start {self._order.get('python')} in {self._order.get('cwd')}: {error}")
+            return
+        self._pid = spawned.pid
+        for stream, descriptor in zip(("stdout", "stderr"), spawned.outputs, strict=True):
+            self._pipes.append(
+                OutputPipe(self._host.loop, descriptor, lambda text, s=stream: self._log(s, text), _ZYGOTE_OUTPUT_BYTES)
+            )
+        self._host.reaper.watch(spawned.pid, self._ended)
+        self.state = "collecting"
+        limit = float(self._limits.get("collect_seconds") or 0)
+        if limit > 0:
+            self._host.loop.call_after(limit, lambda: self._collected_too_slowly(limit))
+
+    def send_collection(self) -> None:
+        """Send "collected" again, when it has been sent once."""
+        if self._collection.exists():
+            self._host.tell_raw(self._collection.read_bytes())
+
+    def close(self) -> None:
+        """End all slots, then let the zygote finish its session."""
+        if self.state == "closing":
+            return
+        self.state = "closing"
+        for slot in list(self.slots.values()):
+            slot.on_idle = self._slot_idle
+            slot.close(self._grace)
+
+    def kill(self) -> None:
+        """End every process of this allocation now, without a record."""
+        if self._pid:
+            processes.signal_group(self._pid, signal.SIGKILL)
+        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
+
+    def _log(self, stream: str, data: str) -> None:
+        self._host.log(self.name, -1, stream, data)
+
+    def _greeted(self, connection: Connection, hello: Message) -> None:
+        self._connection = connection
+        connection.on_line = self._line
+        setup = {
+            "op": "setup",
+            "role": "zygote",
+            "allocation": self.name,
+            "argv": self._order["argv"],
+            "as_module": bool(self._order.get("as_module")),
+            "ids_path": str(self._ids),
+        }
+        connection.send(json.dumps(setup).encode("ascii") + b"\n")
+        connection.flush()
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(_COLLECTED):
+            self._collection.write_bytes(line)
+            self._host.tell_raw(line)
+            if self.state == "collecting":
+                self.state = "ready"
+            for life in list(self._births.values()):
+                self._make(life)
+            return
+        message = json.loads(line)
+        if message["op"] == "ready":
+            self._safe_to_fork = bool(message["safe_to_fork"])
+        elif message["op"] == "forked":
+            life = self._births.pop(message["token"], None)
+            if life is None:
+                return
+            if "pid" in message:
+                life.born(int(message["pid"]))
+            else:
+                self._slot_of(life).stillborn(str(message["error"]))
+
+    def _start(self, life: Life) -> None:
+        """Make a process for a slot, as soon as the collection is complete."""
+        self._births[life.token] = life
+        if self._collection.exists():
+            self._make(life)
+
+    def _make(self, life: Life) -> None:
+        slot = self._slot_of(life)
+        order = {
+            "op": "fork",
+            "slot": slot.number,
+            "count": len(self.slots),
+            "env": {**slot.env, **self._slot_environment(slot, life)},
+            "token": life.token,
+            "fault": str(life.fault_path),
+            "output_bytes": int(self._limits.get("output_bytes") or 65536),
+        }
+        if self._safe_to_fork:
+            if self._connection is not None:
+                self._connection.send(json.dumps(order).encode("ascii") + b"\n")
+                self._connection.flush()
+            return
+        self._births.pop(life.token, None)
+        token = self._host.expect(lambda connection, hello: self._greet_lone(connection, order))
+        env = {**self._env, **order["env"]}
+        try:
+            spawned = spawn_pytest(self._order, self._host.runner_socket, token, env)
+        except (OSError, ValueError) as error:
+            self._host.expect_no_more(token)
+            slot.stillborn(f"cannot start {self._order.get('python')}: {error}")
+            return
+        life.adopt_output(spawned.outputs)
+        life.born(spawned.pid)
+
+    def _greet_lone(self, connection: Connection, order: Message) -> None:
+        """A slot that cannot be forked collects for itself and then shows the same cases."""
+        setup = {
+            "op": "setup",
+            "role": "solo",
+            "allocation": self.name,
+            "argv": self._order["argv"],
+            "as_module": bool(self._order.get("as_module")),
+            "ids_path": str(self._ids),
+            "order": order,
+        }
+        slot = self.slots[order["slot"]]
+        connection.on_line = slot.take_note
+        connection.send(json.dumps(setup).encode("ascii") + b"\n")
+        connection.flush()
+
+    def _slot_environment(self, slot: Slot, life: Life) -> dict[str, str]:
+        return {
+            TOKEN: life.token,
+            "PYTEST_XDIST_WORKER": f"gw{slot.number}",
+            "PYTEST_XDIST_WORKER_COUNT": str(len(self.slots)),
+            "PYTEST_XDIST_TESTRUNUID": self._mark,
+        }
+
+    def _slot_of(self, life: Life) -> Slot:
+        return next(slot for slot in self.slots.values() if slot.has(life))
+
+    def _slot_idle(self) -> None:
+        if self.state == "closing" and not any(slot.alive for slot in self.slots.values()) and self._ending is None:
+            self._close_zygote()
+
+    def _close_zygote(self) -> None:
+        failed = sum(slot.failed for slot in self.slots.values())
+        if self._connection is not None and self._collection.exists():
+            self._connection.send(b'{"op": "close", "failed": %d}\n' % failed)
+            self._connection.flush()
+            wait = 4 * self._grace
+        else:
+            wait = 0.0
+        self._ending = Ending(
+            self._host.loop,
+            [
+                (wait, lambda: processes.signal_group(self._pid, signal.SIGTERM)),
+                (self._grace, lambda: processes.signal_group(self._pid, signal.SIGKILL)),
+            ],
+        )
+
+    def _collected_too_slowly(self, limit: float) -> None:
+        if self.state != "collecting":
+            return
+        self._trouble = f"collection took longer than its limit of {limit:g} s"
+        Ending(
+            self._host.loop,
+            [
+                (0, lambda: processes.send_signal(self._pid, STACKS_SIGNAL)),
+                (0.25, lambda: processes.signal_group(self._pid, signal.SIGTERM)),
+                (self._grace, lambda: processes.signal_group(self._pid, signal.SIGKILL)),
+            ],
+        )
+
+    def _ended(self, code: int) -> None:
+        """The zygote is gone: as asked, or all of its slots go with it."""
+        if self._ending is not None:
+            self._ending.cancel()
+        for pipe in self._pipes:
+            pipe.drain()
+        said = "\n".join(text for text in (pipe.tail().strip() for pipe in self._pipes) if text)
+        asked = self.state == "closing" and not self._trouble
+        if asked and self._collection.exists():
+            self._closed("done", "" if code >= 0 else f"pytest {described(code)} at its end\n{said}", code)
+            return
+        reason = self._trouble or f"pytest {described(code)} before it was asked to end"
+        if asked:
+            self._closed("done", f"closed before the collection was complete\n{said}", code)
+            return
+        self._closed("failed", f"{reason}\n{said}".strip(), code)
+
+    def _closed(self, cause: str, message: str, code: int | None = None) -> None:
+        self._pid = 0
+        for slot in self.slots.values():
+            slot.abandon("environment", message)
+        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
+        for pipe in self._pipes:
+            pipe.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._collection.unlink(missing_ok=True)
+        self._ids.unlink(missing_ok=True)
+        record = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
+        if code is not None:
+            record["exit"] = code
+        self._host.record(record)
+        self._on_closed(self.name)

@@ -1,0 +1,252 @@
+"""An allocation whose runner is a plain command: one case, its exit code the verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shlex
+import time
+from collections import deque
+from collections.abc import Callable
+
+from crossfleet.worker.shim import junit, processes
+from crossfleet.worker.shim.attempt import Attempt
+from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.life import TOKEN, Life
+from crossfleet.worker.shim.loop import Timer
+from crossfleet.worker.shim.reaper import described
+from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn
+
+_COARSE_NS = 2_000_000_000
+"""File systems may round a time of writing down by up to this."""
+
+
+class CommandAllocation:
+    """Nothing to collect: "collected" follows "open" at once, with the command line as the only case."""
+
+    runner = "command"
+
+    def __init__(self, host: Host, order: Message, on_closed: Callable[[str], None]) -> None:
+        self.name = str(order["allocation"])
+        self.state = "opening"
+        self._host = host
+        self._on_closed = on_closed
+        self._identity = shlex.join(str(word) for word in order["argv"])
+        self._mark = secrets.token_hex(16)
+        self._order = {**order, "env": {**order["env"], ALLOCATION_TOKEN: self._mark}}
+        self.slots = {int(spec["slot"]): CommandSlot(host, self._order, spec) for spec in order["slots"]}
+
+    def open(self) -> None:
+        """Announce the one case."""
+        self.state = "ready"
+        self.send_collection()
+
+    def send_collection(self) -> None:
+        """Send "collected" (again)."""
+        self._host.tell(
+            {
+                "op": "collected",
+                "allocation": self.name,
+                "digest": hashlib.sha256(self._identity.encode("utf-8", "surrogatepass")).hexdigest(),
+                "cases": [{"id": self._identity, "group": [], "lineno": 0}],
+                "seconds": 0.0,
+                "errors": [],
+                "skipped": [],
+                "deselected": 0,
+                "withheld": 0,
+                "safe_to_fork": True,
+                "reason": "",
+            }
+        )
+
+    def close(self) -> None:
+        """End what runs; "closed" follows."""
+        if self.state == "closing":
+            return
+        self.state = "closing"
+        grace = float((self._order.get("limits") or {}).get("grace_seconds") or 5)
+        for slot in self.slots.values():
+            slot.on_idle = self._slot_idle
+            slot.close(grace)
+        self._slot_idle()
+
+    def kill(self) -> None:
+        """End every process of this allocation now, without a record."""
+        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
+
+    def _slot_idle(self) -> None:
+        if self.state == "closing" and not any(slot.alive for slot in self.slots.values()):
+            self.state = "closed"
+            self.kill()
+            self._host.record({"op": "closed", "allocation": self.name, "cause": "done", "message": ""})
+            self._on_closed(self.name)
+
+
+class CommandSlot:
+    """Runs the command once per attempt, one after the other."""
+
+    def __init__(self, host: Host, order: Message, spec: Message) -> None:
+        self._host = host
+        self._order = order
+        self._limits: Message = order.get("limits") or {}
+        self.number = int(spec["slot"])
+        self._env = {**order["env"], **(spec.get("env") or {})}
+        self._memory_bytes = int(spec.get("memory_bytes") or 0)
+        self.on_idle: Callable[[], None] = _nothing
+        self._attempts: deque[Attempt] = deque()
+        self._life: Life | None = None
+        self._limit: Timer | None = None
+        self._started = 0.0
+        self._timed_out = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """True while the command runs here."""
+        return self._life is not None
+
+    def describe(self) -> Message:
+        """Return this slot as the agent sees it when it attaches."""
+        attempts = [
+            {"attempt": a.number, "pending": list(a.pending), "current": 0 if a.started else None}
+            for a in self._attempts
+        ]
+        return {"slot": self.number, "attempts": attempts, "wanting": False}
+
+    def run(self, message: Message) -> None:
+        """Take an attempt; it starts when the one before it has ended."""
+        attempt = Attempt(int(message["attempt"]), message["cases"], message.get("case_seconds") or {})
+        self._attempts.append(attempt)
+        self._ask(message)
+        if self._life is None:
+            self._begin()
+
+    def last(self) -> None:
+        """Nothing follows; nothing is held back here, so there is nothing to do."""
+
+    def cancel(self, number: int, grace: float) -> None:
+        """End an attempt without a result. Unknown attempts are ignored."""
+        for attempt in [a for a in self._attempts if a.number == number]:
+            attempt.cancelled = True
+            if attempt.started and self._life is not None:
+                self._life.interrupt(grace)
+            else:
+                self._attempts.remove(attempt)
+                self._host.record(attempt.finished("cancelled", "", 0))
+
+    def close(self, grace: float) -> None:
+        """Cancel everything."""
+        for attempt in list(self._attempts):
+            self.cancel(attempt.number, grace)
+
+    def _ask(self, message: Message) -> None:
+        if not message.get("last"):
+            self._host.tell({"op": "want", "allocation": self._order["allocation"], "slot": self.number})
+
+    def _begin(self) -> None:
+        attempt = self._attempts[0]
+        attempt.started = True
+        life = Life(self._host, self._memory_bytes, self._log)
+        env = {**self._env, TOKEN: life.token}
+        if self._order.get("artifacts_dir"):
+            env["CROSSFLEET_ARTIFACTS_DIR"] = str(self._order["artifacts_dir"])
+        argv = [str(word) for word in self._order["argv"]]
+        self._started = time.time()
+        self._timed_out = 0.0
+        try:
+            spawned = spawn(argv, str(self._order["cwd"]), env)
+        except (OSError, ValueError) as error:
+            life.dispose()
+            self._attempts.popleft()
+            text = f"cannot start {argv[0]!r} in {self._order['cwd']}: {error}"
+            self._host.record(attempt.finished("environment", text, 0))
+            self._proceed()
+            return
+        self._life = life
+        life.on_end = self._ended
+        life.adopt_output(spawned.outputs)
+        life.born(spawned.pid)
+        limit = float(attempt.limits.get("0", 0) or self._limits.get("case_seconds") or 0)
+        if limit > 0:
+            self._limit = self._host.loop.call_after(limit, lambda: self._exceeded(limit))
+        self._host.tell({"op": "started", "attempt": attempt.number, "case": 0, "at": round(self._started, 6)})
+
+    def _log(self, stream: str, data: str) -> None:
+        self._host.log(self._order["allocation"], self.number, stream, data)
+
+    def _exceeded(self, limit: float) -> None:
+        if self._life is not None:
+            self._timed_out = limit
+            self._life.time_out(float(self._limits.get("grace_seconds") or 5))
+
+    def _ended(self, code: int) -> None:
+        life, attempt = self._life, self._attempts.popleft()
+        if life is None:
+            return
+        if self._limit is not None:
+            self._limit.cancel()
+        peak = life.watched.peak if life.watched is not None else 0
+        try:
+            self._conclude(life, attempt, code, peak)
+        finally:
+            life.dispose()
+            self._life = None
+        self._proceed()
+
+    def _conclude(self, life: Life, attempt: Attempt, code: int, peak: int) -> None:
+        if attempt.cancelled:
+            self._host.record(attempt.finished("cancelled", "", peak))
+            return
+        if life.over_memory:
+            text = f"the command used {life.over_memory >> 20} MiB, more than {self._memory_bytes >> 20} MiB"
+            self._host.record(attempt.finished("out_of_memory", text, peak))
+            return
+        details = self._add_junit(attempt)
+        outcome, message = _verdict(code, self._timed_out)
+        result: Message = {"op": "result", "attempt": attempt.number, "case": 0, "outcome": outcome}
+        result["start"] = self._started
+        result["durations"] = [0.0, round(time.time() - self._started, 6), 0.0]
+        result["cpu"] = 0.0
+        result["message"] = message
+        result["details"] = "\n".join(text for text in (message, *details) if text)
+        result["sections"] = [[f"{name} (end)", text] for name, text in life.tails() if text]
+        if code < 0:
+            result["signal"] = -code
+        self._host.record(result)
+        attempt.pending.clear()
+        self._host.record(attempt.finished("done", "", peak))
+
+    def _add_junit(self, attempt: Attempt) -> list[str]:
+        """Record the cases of the reports that the command left; returns why some could not be read."""
+        patterns = [str(pattern) for pattern in self._order.get("junit_globs") or ()]
+        unread = []
+        for path in junit.fresh_files(str(self._order["cwd"]), patterns, int(self._started * 1e9) - _COARSE_NS):
+            try:
+                cases = junit.read_cases(path)
+            except junit.Unreadable as error:
+                unread.append(f"not read as JUnit: {error}")
+                continue
+            for case in cases:
+                seconds = case.pop("seconds")
+                added = {"op": "result", "attempt": attempt.number, "case": 0, "start": self._started}
+                record = {**added, "durations": [0.0, seconds, 0.0], "cpu": 0.0, "message": "", **case}
+                self._host.record_raw(json.dumps(record).encode("ascii"))
+        return unread
+
+    def _proceed(self) -> None:
+        if self._attempts:
+            self._begin()
+        else:
+            self.on_idle()
+
+
+def _verdict(code: int, timed_out: float) -> tuple[str, str]:
+    if timed_out:
+        return "timed_out", f"exceeded the time limit of {timed_out:g} s"
+    if code == 0:
+        return "passed", ""
+    return ("failed" if code > 0 else "crashed"), f"the command {described(code)}"
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,128 @@
+"""Reads JUnit XML that a command left, with expat and no entities: such a file comes from code that is being tested."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+MAXIMUM_BYTES = 64 * 1024 * 1024
+MAXIMUM_CASES = 100_000
+_TEXT = 256 * 1024
+_OUTCOMES = {"failure": "failed", "error": "error", "skipped": "skipped"}
+_STREAMS = {"system-out": "Captured stdout", "system-err": "Captured stderr"}
+
+Case = dict[str, Any]
+
+
+class Unreadable(Exception):
+    """The file is no JUnit report that may be read; the text says why."""
+
+
+def fresh_files(folder: str, patterns: list[str], since_ns: int) -> list[Path]:
+    """Return the files below ``folder`` that match and were written at ``since_ns`` (unix nanoseconds) or later."""
+    found = set()
+    for pattern in patterns:
+        for name in glob.iglob(pattern, root_dir=folder, recursive=True):
+            path = Path(folder, name)
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            if path.is_file() and status.st_mtime_ns >= since_ns:
+                found.add(path)
+    return sorted(found)
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Return the cases of one report: id (``classname::name``), outcome, seconds, message, details, sections.
+
+    A repeated id gets ``#2`` and so on. Raises Unreadable: not XML, no test cases' root, a DOCTYPE, too large.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise Unreadable(f"{path}: {size} bytes, more than {MAXIMUM_BYTES}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{path}: {error}") from error
+    reader = _Reader()
+    try:
+        reader.parse(data)
+    except (expat.ExpatError, ValueError) as error:
+        raise Unreadable(f"{path}: {error}") from error
+    return reader.cases
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.cases: list[Case] = []
+        self._case: Case | None = None
+        self._text: list[str] | None = None
+        self._depth = 0
+        self._seen: dict[str, int] = {}
+
+    def parse(self, data: bytes) -> None:
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = _refuse
+        parser.EntityDeclHandler = _refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.buffer_text = True
+        parser.Parse(data, True)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 1 and name not in ("testsuites", "testsuite"):
+            raise ValueError(f"the root is <{name}>, not <testsuites> or <testsuite>")
+        if name == "testcase":
+            if len(self.cases) >= MAXIMUM_CASES:
+                raise ValueError(f"more than {MAXIMUM_CASES} cases")
+            self._case = self._begun(attributes)
+        elif self._case is not None and name in _OUTCOMES:
+            if self._case["outcome"] in ("passed", "skipped"):
+                self._case["outcome"] = _OUTCOMES[name]
+                self._case["message"] = attributes.get("message", "").split("\n", 1)[0][:1000]
+            self._text = []
+        elif name in _STREAMS:
+            self._text = []
+
+    def _begun(self, attributes: dict[str, str]) -> Case:
+        names = [attributes.get("classname", ""), attributes.get("name", "")]
+        identity = "::".join(part for part in names if part) or "unnamed"
+        count = self._seen[identity] = self._seen.get(identity, 0) + 1
+        try:
+            seconds = float(attributes.get("time", "0").replace(",", ""))
+        except ValueError:
+            seconds = 0.0
+        case: Case = {"id": identity if count == 1 else f"{identity}#{count}", "outcome": "passed"}
+        case["seconds"] = seconds if 0 <= seconds < 1e9 else 0.0
+        case["details"] = ""
+        case["sections"] = []
+        return case
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        case = self._case
+        text = "".join(self._text or ())[:_TEXT]
+        if name == "testcase" and case is not None:
+            self.cases.append(case)
+            self._case = None
+        elif case is not None and name in _OUTCOMES and self._text is not None:
+            case["details"] = "\n".join(part for part in (case["details"], text.strip()) if part)
+            if not case.get("message"):
+                case["message"] = text.strip().split("\n", 1)[0][:1000]
+        elif case is not None and name in _STREAMS and text:
+            case["sections"].append([_STREAMS[name], text])
+        if name in _OUTCOMES or name in _STREAMS:
+            self._text = None
+
+    def _characters(self, text: str) -> None:
+        if self._text is not None:
+            self._text.append(text)
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("it declares a DOCTYPE or entities, which are not read")

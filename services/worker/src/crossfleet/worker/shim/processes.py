@@ -1,0 +1,143 @@
+"""What /proc says of processes: parents, groups, environments, memory. Linux only; what has ended is skipped."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Process:
+    """One line of the process table."""
+
+    __slots__ = ("group", "parent", "pid", "session")
+
+    def __init__(self, pid: int, parent: int, group: int, session: int) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.group = group
+        self.session = session
+
+
+def table() -> dict[int, Process]:
+    """Return all processes that this user may see, zombies left out."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        data = _read(f"/proc/{name}/stat")
+        # The name of the program, in parentheses, may hold anything.
+        fields = data[data.rfind(b")") + 2 :].split()
+        if len(fields) > 4 and fields[0] not in (b"Z", b"X"):
+            found[int(name)] = Process(int(name), int(fields[1]), int(fields[2]), int(fields[3]))
+    return found
+
+
+def descendants(processes: dict[int, Process], roots: Iterable[int]) -> set[int]:
+    """Return the pids below ``roots``, roots included when they are in the table."""
+    children: dict[int, list[int]] = {}
+    for process in processes.values():
+        children.setdefault(process.parent, []).append(process.pid)
+    found: set[int] = set()
+    waiting = [pid for pid in roots if pid in processes]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting.extend(children.get(pid, ()))
+    return found
+
+
+def carries(pid: int, mark: bytes) -> bool:
+    """True when the environment with which ``pid`` was started holds ``mark`` (``NAME=value``)."""
+    return mark in _read(f"/proc/{pid}/environ").split(b"\0")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, pages that it shares with others counted in full. 0: it has ended."""
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def proportional_bytes(pid: int) -> int:
+    """Return the resident memory of a process, each shared page divided by those who share it. Slow: milliseconds."""
+    return _kibibytes(f"/proc/{pid}/smaps_rollup", b"Pss:")
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the largest resident memory since the process began or ``forget_peak``."""
+    return _kibibytes(f"/proc/{pid}/status", b"VmHWM:")
+
+
+def forget_peak(pid: int) -> None:
+    """Let ``peak_bytes`` start anew. Where the kernel refuses, peaks are of the process's whole life."""
+    try:
+        with open(f"/proc/{pid}/clear_refs", "wb", buffering=0) as file:
+            file.write(b"5")
+    except OSError:
+        return
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Signal one process; one that has ended is no error."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def signal_group(group: int, number: int) -> None:
+    """Signal a process group; one that has ended is no error."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def kill_marked(mark: bytes, spared: set[int]) -> int:
+    """SIGKILL every process below this one that carries ``mark`` or descends from one that does; return how many.
+
+    ``spared`` are processes that live on whatever they carry. A process that forks while it is looked at is found in
+    the next round; after ten rounds the rest is left to the end of the shim.
+    """
+    killed: set[int] = set()
+    for _ in range(10):
+        processes = table()
+        below = descendants(processes, [os.getpid()])
+        marked = {pid for pid in below if pid not in spared and pid != os.getpid() and carries(pid, mark)}
+        doomed = {pid for pid in descendants(processes, marked) if pid not in spared} - killed
+        if not doomed:
+            break
+        for pid in doomed:
+            send_signal(pid, signal.SIGKILL)
+        killed |= doomed
+    return len(killed)
+
+
+def _kibibytes(path: str, field: bytes) -> int:
+    data = _read(path)
+    start = data.find(field)
+    if start < 0:
+        return 0
+    return int(data[start + len(field) :].split(None, 1)[0]) * 1024
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def kill_all_below() -> None:
+    """SIGKILL every descendant of this process, and those that appear meanwhile."""
+    for _ in range(10):
+        processes = table()
+        doomed = descendants(processes, [os.getpid()]) - {os.getpid()}
+        if not doomed:
+            return
+        for pid in doomed:
+            send_signal(pid, signal.SIGKILL)

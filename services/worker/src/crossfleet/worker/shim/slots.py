@@ -1,0 +1,399 @@
+"""A slot of a pytest allocation: which attempts it has, which case is in flight, what its process's end means."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+
+from crossfleet.worker.shim.attempt import Attempt
+from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.life import Life
+from crossfleet.worker.shim.loop import Timer
+from crossfleet.worker.shim.reaper import described
+
+_STILLBORN_LIMIT = 3
+_STARTED_SECONDS = 0.25
+"""A case that runs longer than this is told to the agent as started; shorter ones are not worth a message."""
+
+
+class Slot:
+    """Keeps one slot's process fed and draws results from its end.
+
+    ``start(life)`` makes a process for a life; ``idle()`` is told each time that a process has ended and none follows.
+    """
+
+    def __init__(
+        self, host: Host, allocation: str, spec: Message, limits: Message, start: Callable[[Life], None]
+    ) -> None:
+        self._host = host
+        self._allocation = allocation
+        self._limits = limits
+        self._start = start
+        self.number = int(spec["slot"])
+        self.env: dict[str, str] = dict(spec.get("env") or {})
+        self.failed = 0
+        self.on_idle: Callable[[], None] = _nothing
+        self._memory_bytes = int(spec.get("memory_bytes") or 0)
+        self._attempts: deque[Attempt] = deque()
+        self._later: list[Message] = []
+        self._last = False
+        self._asked = True
+        self._life: Life | None = None
+        self._closing = False
+        self._stillborn = 0
+        self._goodbye: Message = {}
+        self._current: tuple[int, int] | None = None
+        self._since = 0.0
+        self._began = 0.0
+        self._told: tuple[int, int] | None = None
+        self._deadline = 0.0
+        self._timers: dict[str, Timer] = {}
+        self._timed_out: tuple[int, int] | None = None
+        self._dropped: set[int] = set()
+
+    @property
+    def alive(self) -> bool:
+        """True while a process of this slot exists or is being made."""
+        return self._life is not None
+
+    def has(self, life: Life) -> bool:
+        """True when ``life`` is this slot's present process."""
+        return self._life is life
+
+    def take_note(self, line: bytes) -> None:
+        """Take what a process that collects for itself says before it is a slot: why it cannot become one."""
+        message = json.loads(line)
+        if message.get("op") == "mismatch":
+            self._goodbye = message
+            self._stillborn = _STILLBORN_LIMIT
+
+    def describe(self) -> Message:
+        """Return this slot as the agent sees it when it attaches."""
+        current = self._current
+        waiting = [(int(m["attempt"]), list(m.get("cases", ()))) for m in self._later if m["op"] == "run"]
+        return {
+            "slot": self.number,
+            "attempts": [
+                {
+                    "attempt": attempt.number,
+                    "pending": list(attempt.pending),
+                    "current": current[1] if current is not None and current[0] == attempt.number else None,
+                }
+                for attempt in self._attempts
+            ]
+            + [{"attempt": number, "pending": cases, "current": None} for number, cases in waiting],
+            "wanting": self._asked and not self._last and bool(self._attempts),
+        }
+
+    def run(self, message: Message) -> None:
+        """Take an attempt. After "last" it waits for the next process of this slot."""
+        if self._last:
+            self._later.append(message)
+            return
+        cases = [int(case) for case in message["cases"]]
+        attempt = Attempt(int(message["attempt"]), cases, message.get("case_seconds") or {})
+        if not cases:
+            self._host.record(attempt.finished("done", "", 0))
+            return
+        self._attempts.append(attempt)
+        self._last = bool(message.get("last"))
+        self._asked = False
+        if self._life is None:
+            self._begin_life()
+        elif self._life.ready:
+            self._push(attempt)
+        self._ask()
+
+    def last(self) -> None:
+        """Nothing follows what was sent so far."""
+        if self._later:
+            self._later.append({"op": "last"})
+        elif not self._last:
+            self._last = self._life is not None or bool(self._attempts)
+            if self._life is not None and self._life.ready and all(attempt.sent for attempt in self._attempts):
+                self._life.send(b'{"op": "last"}\n')
+
+    def cancel(self, number: int, grace: float) -> None:
+        """End an attempt without results for what it has not finished. Unknown attempts are ignored."""
+        for message in [m for m in self._later if m.get("attempt") == number]:
+            self._later.remove(message)
+            self._host.record(Attempt(number, message["cases"], {}).finished("cancelled", "", 0))
+        for attempt in [a for a in self._attempts if a.number == number]:
+            attempt.cancelled = True
+            if self._current is not None and self._current[0] == number:
+                if self._life is not None:
+                    self._life.interrupt(grace)
+                continue
+            if attempt.sent and self._life is not None:
+                self._dropped.add(number)
+                self._life.send(b'{"op": "drop", "attempt": %d}\n' % number)
+            self._attempts.remove(attempt)
+            self._host.record(attempt.finished("cancelled", "", 0))
+        self._ask()
+
+    def close(self, grace: float) -> None:
+        """Cancel everything and end the process; ``on_idle`` follows, at once when there is none."""
+        self._closing = True
+        for number in [a.number for a in self._attempts] + [int(m["attempt"]) for m in self._later if "attempt" in m]:
+            self.cancel(number, grace)
+        if self._life is None:
+            self.on_idle()
+        elif not self._life.pid:
+            self._life.dispose()
+            self._life = None
+            self.on_idle()
+        elif self._current is None or self._life.ending is None:
+            self._last = True
+            if self._life.ending is None:
+                self._life.wind_up(grace)
+
+    def abandon(self, cause: str, message: str) -> None:
+        """The allocation has failed: everything that waits here ends with ``cause``."""
+        self._closing = True
+        if self._life is not None:
+            self._life.kill()
+            if not self._life.pid:
+                self._life.dispose()
+                self._life = None
+        for attempt in self._attempts:
+            self._host.record(attempt.finished(cause, message, 0))
+        self._attempts.clear()
+        for waiting in self._later:
+            if waiting["op"] == "run":
+                attempt = Attempt(int(waiting["attempt"]), waiting["cases"], {})
+                self._host.record(attempt.finished(cause, message, 0))
+        self._later.clear()
+
+    def stillborn(self, message: str) -> None:
+        """The process could not be made. Its attempts end as a fault of the environment."""
+        if self._life is not None:
+            self._life.dispose()
+            self._life = None
+        self._current = None
+        while self._attempts:
+            self._host.record(self._attempts.popleft().finished("environment", message, 0))
+        self._succeed()
+
+    def _begin_life(self) -> None:
+        self._goodbye = {}
+        self._current = None
+        self._timed_out = None
+        self._dropped.clear()
+        for attempt in self._attempts:
+            attempt.sent = False
+        life = Life(self._host, self._memory_bytes, self._log)
+        life.on_ready = self._ready
+        life.on_line = self._line
+        life.on_end = self._ended
+        self._life = life
+        self._start(life)
+
+    def _ready(self) -> None:
+        for attempt in list(self._attempts):
+            self._push(attempt)
+        if self._closing and self._life is not None:
+            self._life.kill()
+
+    def _push(self, attempt: Attempt) -> None:
+        if self._life is None or attempt.sent:
+            return
+        attempt.sent = True
+        last = self._last and attempt is self._attempts[-1]
+        message = {"op": "run", "attempt": attempt.number, "cases": list(attempt.pending), "last": last}
+        self._life.send(json.dumps(message).encode("ascii") + b"\n")
+
+    def _ask(self) -> None:
+        """Want what follows when the last but one case runs, at the latest."""
+        if self._asked or self._last or self._closing or len(self._attempts) > 2:
+            return
+        if sum(len(attempt.pending) for attempt in self._attempts) <= 2:
+            self._asked = True
+            self._host.tell({"op": "want", "allocation": self._allocation, "slot": self.number})
+
+    def _log(self, stream: str, data: str) -> None:
+        self._host.log(self._allocation, self.number, stream, data)
+
+    def _line(self, line: bytes) -> None:
+        """Take one line of the process. Results come as ``R<attempt> <case> <failed> <next>\\t<JSON>``: not parsed."""
+        kind = line[:1]
+        if kind == b"R":
+            head, _, payload = line.partition(b"\t")
+            fields = head[1:].split(b" ")
+            following = (int(fields[3]), int(fields[4])) if len(fields) == 5 else None
+            self._result(int(fields[0]), int(fields[1]), fields[2] == b"1", payload, following)
+        elif kind == b"S":
+            number, _, case = line[1:].partition(b" ")
+            self._move_to((int(number), int(case)))
+        elif kind == b"{":
+            try:
+                self._goodbye = json.loads(line)
+            except ValueError:
+                return  # an interrupt tore it; the exit code will do
+
+    def _result(
+        self, number: int, case: int, failed: bool, payload: bytes, following: tuple[int, int] | None
+    ) -> None:
+        attempt = self._attempts[0] if self._attempts else None
+        if attempt is None or attempt.number != number:
+            attempt = next((a for a in self._attempts if a.number == number), None)
+        if self._timed_out is not None and self._life is not None and self._life.forgive():
+            self._timed_out = None
+        self._stillborn = 0
+        if attempt is not None:
+            self._host.record_raw(payload)
+            self.failed += failed
+            attempt.done(case)
+            if not attempt.pending:
+                self._finish(attempt, "done", "")
+        self._move_to(following)
+        self._ask()
+
+    def _finish(self, attempt: Attempt, cause: str, message: str, **extra: object) -> None:
+        watched = self._life.watched if self._life is not None else None
+        self._host.record(attempt.finished(cause, message, watched.measured() if watched else 0, **extra))
+        self._attempts.remove(attempt)
+        if watched is not None:
+            watched.begin()
+
+    def _move_to(self, current: tuple[int, int] | None) -> None:
+        self._current = current
+        if current is None:
+            self._deadline = 0.0
+            return
+        self._since = self._host.loop.now
+        attempt = self._attempts[0] if self._attempts else None
+        if attempt is None or attempt.number != current[0]:
+            attempt = next((a for a in self._attempts if a.number == current[0]), None)
+        if attempt is None:
+            if current[0] in self._dropped and self._life is not None:
+                self._life.interrupt(float(self._limits.get("grace_seconds") or 5))
+            return
+        attempt.started = True
+        limit = float(attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0)
+        self._deadline = self._since + limit if limit > 0 else 0.0
+        if limit > 0 and "limit" not in self._timers:
+            self._timers["limit"] = self._host.loop.call_after(limit, self._check_limit)
+        if "started" not in self._timers:
+            self._timers["started"] = self._host.loop.call_after(_STARTED_SECONDS, self._tell_started)
+
+    def _check_limit(self) -> None:
+        """One timer serves all cases: it re-arms itself for the case that runs now."""
+        self._timers.pop("limit", None)
+        if self._life is None or not self._deadline or self._timed_out is not None:
+            return
+        left = self._deadline - self._host.loop.now
+        if left > 0.001:
+            self._timers["limit"] = self._host.loop.call_after(left, self._check_limit)
+        elif self._current is not None and self._life.ending is None:
+            self._timed_out = self._current
+            self._life.time_out(float(self._limits.get("grace_seconds") or 5))
+
+    def _tell_started(self) -> None:
+        self._timers.pop("started", None)
+        current = self._current
+        if current is None or self._life is None:
+            return
+        running = self._host.loop.now - self._since
+        if running >= _STARTED_SECONDS * 0.9 and current != self._told:
+            self._told = current
+            at = time.time() - running
+            self._host.tell({"op": "started", "attempt": current[0], "case": current[1], "at": round(at, 6)})
+        self._timers["started"] = self._host.loop.call_after(_STARTED_SECONDS, self._tell_started)
+
+    def _ended(self, code: int) -> None:
+        """Draw the consequences of the process's end; then start another when attempts are left."""
+        life = self._life
+        if life is None:
+            return
+        try:
+            self._judge(life, code)
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            self._timers.clear()
+            life.dispose()
+            self._life = None
+            self._current = None
+        self._succeed()
+
+    def _judge(self, life: Life, code: int) -> None:
+        current = self._current
+        attempt = next((a for a in self._attempts if current is not None and a.number == current[0]), None)
+        if attempt is None and self._attempts and self._attempts[0].started:
+            attempt = self._attempts[0]
+        if attempt is None:
+            self._judge_unstarted(life, code)
+        elif attempt.cancelled:
+            self._finish(attempt, "cancelled", "")
+        elif life.over_memory:
+            used, limit = life.over_memory >> 20, self._memory_bytes >> 20
+            message = f"the slot used {used} MiB of memory, more than its limit of {limit} MiB"
+            self._finish(attempt, "out_of_memory", message, current=current[1] if current else None)
+        elif self._goodbye.get("reason") == "stopped":
+            stop = str(self._goodbye.get("message", ""))
+            self._finish(attempt, "crashed", f"the suite asked to stop: {stop}", stop=stop)
+        elif current is None:
+            self._finish(attempt, "crashed", f"the slot's process {described(code)} between two cases")
+        else:
+            self._blame(life, attempt, current, code)
+
+    def _blame(self, life: Life, attempt: Attempt, current: tuple[int, int], code: int) -> None:
+        """The case in flight took the process down, or was taken down at its time limit."""
+        end = f"the process {described(code)}"
+        outcome = "crashed"
+        if self._timed_out is not None:
+            if self._timed_out != current:
+                # The slow case did end, but too late to stop the signal, which has hit an innocent one.
+                self._finish(attempt, "crashed", f"{end} for a time limit that another case exceeded")
+                return
+            outcome = "timed_out"
+            limit = self._deadline - self._since
+            end = f"exceeded the time limit of {limit:g} s"
+        result: Message = {"op": "result", "attempt": current[0], "case": current[1], "outcome": outcome}
+        result["start"] = round(time.time() - (self._host.loop.now - self._since), 6)
+        result["durations"] = [0.0, round(self._host.loop.now - self._since, 6), 0.0]
+        result["cpu"] = 0.0
+        result["message"] = end
+        result["details"] = "\n".join(part for part in (end, life.stacks()) if part)
+        sections = life.captured(int(self._limits.get("output_bytes") or 65536))
+        if sections:
+            result["sections"] = sections
+        if code < 0:
+            result["signal"] = -code
+        self._host.record(result)
+        self.failed += 1
+        attempt.done(current[1])
+        self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", end)
+
+    def _judge_unstarted(self, life: Life, code: int) -> None:
+        """It ended before any case began: try again a few times, then blame the environment."""
+        self._stillborn += 1
+        if not self._attempts or self._closing or self._stillborn < _STILLBORN_LIMIT:
+            return
+        reason = self._goodbye.get("message") or f"the slot's process {described(code)} before its first case"
+        message = f"{reason}\n{life.tail()}".strip()
+        self._stillborn = 0
+        while self._attempts:
+            self._finish(self._attempts[0], "environment", message)
+
+    def _succeed(self) -> None:
+        """Begin the next life when there is work for it."""
+        if self._closing:
+            self.on_idle()
+            return
+        if not self._attempts:
+            self._last = False
+            waiting, self._later = self._later, []
+            for message in waiting:
+                if message["op"] == "run":
+                    self.run(message)
+                else:
+                    self.last()
+        if self._attempts and self._life is None:
+            self._begin_life()
+
+
+def _nothing() -> None:
+    return None

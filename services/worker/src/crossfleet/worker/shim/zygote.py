@@ -1,0 +1,60 @@
+"""Starts the suite's interpreter for an allocation: as its zygote, or as a slot that collects for itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from crossfleet.worker.shim.host import Message
+
+ENTRY = Path(__file__).resolve().parent.parent / "inside" / "pytest_zygote.py"
+ALLOCATION_TOKEN = "CROSSFLEET_ALLOCATION_TOKEN"
+
+
+class Spawned:
+    """A process that was started: its pid and the read ends of its stdout and stderr."""
+
+    __slots__ = ("outputs", "pid")
+
+    def __init__(self, pid: int, outputs: list[int]) -> None:
+        self.pid = pid
+        self.outputs = outputs
+
+
+def spawn(argv: list[str], cwd: str, env: dict[str, str]) -> Spawned:
+    """Start a program in a session of its own, with nothing on stdin and a pipe on each output.
+
+    Raises OSError or ValueError when it cannot be started (no such program or folder, not executable, a NUL).
+    """
+    outputs: list[int] = []
+    writers: list[int] = []
+    try:
+        for _ in range(2):
+            reader, writer = os.pipe()
+            outputs.append(reader)
+            writers.append(writer)
+        process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=writers[0],
+            stderr=writers[1],
+            start_new_session=True,
+        )
+    except (OSError, ValueError):
+        for descriptor in outputs:
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in writers:
+            os.close(descriptor)
+    # The reaper, not this object, learns how it ends.
+    process.returncode = 0
+    return Spawned(process.pid, outputs)
+
+
+def spawn_pytest(order: Message, runner_socket: Path, token: str, env: dict[str, str]) -> Spawned:
+    """Start the interpreter of an "open" order as zygote (or lone slot) that says hello with ``token``."""
+    return spawn([str(order["python"]), str(ENTRY), str(runner_socket), token], str(order["cwd"]), env)
