@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.client.client import Client
@@ -58,7 +58,7 @@ class BlockingClient:
 
         return self.call(gathered)
 
-    def __enter__(self) -> BlockingClient:
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 

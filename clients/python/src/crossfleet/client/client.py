@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from crossfleet.client.artifacts import ArtifactCalls
 from crossfleet.client.connection import Connection
@@ -32,7 +33,7 @@ class Client:
         """A client of `endpoint`; `timeout` is the limit of one try of a call, in seconds. Needs a running event loop."""
         return Client(Connection.open(endpoint, timeout=timeout))
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         """Itself."""
         return self
 

@@ -36,7 +36,9 @@ class EventCalls:
         self._sleep = sleep
         self._monotonic = monotonic
 
-    async def watch(self, *, after: str = "", run_id: str = "", until_finished: bool = False) -> AsyncIterator[wire.Event]:
+    async def watch(
+        self, *, after: str = "", run_id: str = "", until_finished: bool = False
+    ) -> AsyncIterator[wire.Event]:
         """Events after a cursor, live ones too. A broken stream is taken up again after the last event seen.
 
         With `until_finished` it ends after the run's RunFinished, or when the fleet has nothing more to tell of it. Raises the fleet's error where resuming cannot

@@ -39,7 +39,11 @@ def commit_of(root: Path) -> str:
     if not (root / ".git").exists():
         return ""
     try:
-        return _git(root, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty").decode("ascii", "replace").strip()
+        return (
+            _git(root, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
+            .decode("ascii", "replace")
+            .strip()
+        )
     except RequirementMissing:  # no commit yet
         return ""
 

@@ -41,7 +41,7 @@ class RunCalls:
         return list(answer.targets)
 
     def list(
-        self, *, project: str = "", states: Iterable[run_pb2.RunState] = (), page_size: int = 50
+        self, *, project: str = "", states: Iterable[run_pb2.RunState.ValueType] = (), page_size: int = 50
     ) -> AsyncIterator[run_pb2.Run]:
         """Runs, newest first. Stop iterating to fetch no more pages."""
         wanted = list(states)
@@ -58,7 +58,7 @@ class RunCalls:
         run_id: str,
         *,
         target: str = "",
-        outcomes: Iterable[result_pb2.Outcome] = (),
+        outcomes: Iterable[result_pb2.Outcome.ValueType] = (),
         full_results: bool = False,
         page_size: int = 0,
     ) -> AsyncIterator[result_pb2.CaseRecord]:

@@ -82,9 +82,7 @@ class Supervisor:
         plan = self._plan
         fleetfile.write(
             plan.data,
-            fleetfile.FleetFile(
-                address, clients, os.getpid(), self.runtime, "", plan.grpc, plan.http, plan.token_file
-            ),
+            fleetfile.FleetFile(address, clients, os.getpid(), self.runtime, "", plan.grpc, plan.http, plan.token_file),
         )
         selector.register(wake, selectors.EVENT_READ, None)
         selector.register(door, selectors.EVENT_READ, door)

@@ -1,0 +1,48 @@
+"""`crossfleet run`: starts the fleet first, and loads what talks to it while its services start."""
+
+from __future__ import annotations
+
+import os
+
+from crossfleet.cli.fleet import folders
+from crossfleet.cli.fleet.options import embedded_plan
+from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.cli.running import options as command_line
+from crossfleet.cli.running.command import Command, recognise
+from crossfleet.cli.running.interpreter import check_has_pytest
+from crossfleet.cli.running.matrix import TargetPlan, plan_targets
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the words after `--` on a fleet; answers the exit status."""
+    options = command_line.parse(arguments)
+    command = recognise(options.command)
+    targets = plan_targets(options)
+    address = os.environ.get("CROSSFLEET_ADDRESS", "")
+    on_this_machine = not address or address.startswith("unix:")
+    python = _default_python(command, targets) if on_this_machine else ""
+    if address:
+        from crossfleet.cli.running.perform import perform
+
+        return perform(options, command, targets, python)
+    fleet = HeldFleet(embedded_plan(folders.data_folder(options.data), options.workers, options.worker, options.slots))
+    try:
+        # Imported while the services start: this takes longer than all that came before.
+        from crossfleet.cli.running.perform import perform
+
+        return perform(options, command, targets, python, fleet)
+    finally:
+        fleet.close()
+
+
+def _default_python(command: Command, targets: tuple[TargetPlan, ...]) -> str:
+    """The interpreter of targets that name none. Raises UsageError where an interpreter lacks pytest."""
+    if command.runner != "pytest":
+        return ""
+    for named in {target.python for target in targets if target.python}:
+        check_has_pytest(named)
+    if all(target.python or target.requirements for target in targets):
+        return ""
+    found = command.default_python()
+    check_has_pytest(found)
+    return found

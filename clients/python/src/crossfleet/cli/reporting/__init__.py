@@ -1,0 +1,1 @@
+"""What is written about a finished run, for people and for programs."""

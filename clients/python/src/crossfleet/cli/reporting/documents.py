@@ -1,0 +1,98 @@
+"""JSON documents about runs, workers and artifacts. Their schema only grows; a break raises SCHEMA."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.text import outcome_word
+from crossfleet.cli.reporting.times import utc
+from crossfleet.cli.running.results import RunResults
+
+SCHEMA = 1
+_SECRET_FIELDS = frozenset(("variables",))
+
+
+def write(document: Any) -> str:
+    """The text of a document."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def envelope(kind: str, content: Any) -> dict[str, Any]:
+    """A document with its schema version; `kind` names the field that holds the content."""
+    return {"schema": SCHEMA, kind: content}
+
+
+def run_document(results: RunResults) -> dict[str, Any]:
+    """The JSON report of a run: verdict, targets, every case, details of what failed."""
+    return envelope("run", plain(results.run)) | {
+        "cases": [case_document(case, results.detail(case)) for case in results.cases],
+        "artifacts": [plain(artifact) for artifact in results.artifacts],
+    }
+
+
+def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None) -> dict[str, Any]:
+    """One case. Output that is not UTF-8 is shown with backslashes."""
+    document: dict[str, Any] = {
+        "target": case.target,
+        "id": case.case_id,
+        "outcome": outcome_word(case.outcome),
+        "seconds": round(case.seconds, 6),
+        "message": case.message,
+        "worker": case.worker_id,
+        "slot": case.slot,
+    }
+    if detail is not None:
+        document["details"] = detail.details.decode("utf-8", "backslashreplace")
+        document["sections"] = [
+            {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}
+            for section in detail.sections
+        ]
+        document["properties"] = dict(detail.properties)
+    return document
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as JSON values: names as in the proto, times in UTC, enums by their names, no variables of suites."""
+    found: dict[str, Any] = {}
+    for field in message.DESCRIPTOR.fields:
+        if field.has_presence and not message.HasField(field.name):
+            continue
+        value = getattr(message, field.name)
+        if field.name in _SECRET_FIELDS:
+            found[field.name] = sorted(value)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            found[field.name] = {str(key): _value(field, value[key]) for key in value}
+        elif field.is_repeated:
+            found[field.name] = [_value(field, each) for each in value]
+        else:
+            found[field.name] = _value(field, value)
+    return found
+
+
+def _value(field: Any, value: Any) -> Any:
+    if isinstance(value, Timestamp):
+        return utc(value)
+    if isinstance(value, Message):
+        if value.DESCRIPTOR.full_name == "google.protobuf.Duration":
+            return value.seconds + value.nanos / 1e9
+        return plain(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if field.enum_type is not None and isinstance(value, int):
+        prefix = f"{_constant_case(field.enum_type.name)}_"
+        return field.enum_type.values_by_number[value].name.removeprefix(prefix).lower()
+    return value
+
+
+def _constant_case(name: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).strip("_").upper()
+
+
+def verdict_word(run: run_pb2.Run) -> str:
+    """`passed` of RUN_VERDICT_PASSED."""
+    return run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").lower()

@@ -1,0 +1,75 @@
+"""The matrix of a run: targets as columns, files or packages as rows, counts in the cells. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.reporting.table import shorten
+from crossfleet.cli.running.progress import BAD
+
+MOST_ROWS = 25
+_LETTERS = (
+    (result_pb2.OUTCOME_FAILED, "failed"),
+    (result_pb2.OUTCOME_ERROR, "error"),
+    (result_pb2.OUTCOME_CRASHED, "crashed"),
+    (result_pb2.OUTCOME_TIMED_OUT, "timed out"),
+    (result_pb2.OUTCOME_NOT_RUN, "not run"),
+    (result_pb2.OUTCOME_CANCELLED, "cancelled"),
+    (result_pb2.OUTCOME_PREEMPTED, "preempted"),
+    (result_pb2.OUTCOME_UNSPECIFIED, "pending"),
+    (result_pb2.OUTCOME_SKIPPED, "skipped"),
+    (result_pb2.OUTCOME_XFAILED, "xfailed"),
+    (result_pb2.OUTCOME_XPASSED, "xpassed"),
+)
+
+
+def matrix(cases: Sequence[result_pb2.CaseRecord], targets: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows, the last row being the sum. Rows are files while they are few, else ever shorter folders."""
+    counts: dict[str, dict[str, Counter[int]]] = {}
+    rows = _row_names([_file(case.case_id) for case in cases])
+    for case in cases:
+        cells = counts.setdefault(rows[_file(case.case_id)], {})
+        cells.setdefault(case.target, Counter())[case.outcome] += 1
+    lines = [[shorten(row, 60), *(cell(counts[row].get(target)) for target in targets)] for row in sorted(counts)]
+    total = {target: Counter[int]() for target in targets}
+    for case in cases:
+        total.setdefault(case.target, Counter())[case.outcome] += 1
+    return ["", *targets], [*lines, ["all", *(cell(total[target]) for target in targets)]]
+
+
+def cell(counts: Counter[int] | None) -> str:
+    """`312` where all passed, else `300 + 2 failed, 10 skipped`; `-` where there is none."""
+    if not counts:
+        return "-"
+    others = [f"{counts[outcome]} {word}" for outcome, word in _LETTERS if counts[outcome]]
+    passed = counts[result_pb2.OUTCOME_PASSED]
+    return f"{passed} + {', '.join(others)}" if others else str(passed)
+
+
+def slowest(cases: Iterable[result_pb2.CaseRecord], count: int = 10) -> list[result_pb2.CaseRecord]:
+    """The cases that took longest, longest first."""
+    return sorted((case for case in cases if case.seconds > 0), key=lambda case: -case.seconds)[:count]
+
+
+def worst(counts: Counter[int]) -> bool:
+    """Whether something in a cell makes the run fail."""
+    return any(counts[outcome] for outcome in BAD)
+
+
+def _file(case_id: str) -> str:
+    return case_id.partition("::")[0]
+
+
+def _row_names(files: Sequence[str]) -> dict[str, str]:
+    """Each file's row: itself, or its folder cut to that depth at which at most MOST_ROWS rows are left."""
+    distinct = sorted(set(files))
+    if len(distinct) <= MOST_ROWS:
+        return {file: file for file in distinct}
+    deepest = max(file.count("/") for file in distinct)
+    for depth in range(deepest, 0, -1):
+        cut = {file: "/".join(file.split("/")[:-1][:depth]) or file for file in distinct}
+        if len(set(cut.values())) <= MOST_ROWS:
+            return cut
+    return {file: file.split("/")[0] for file in distinct}

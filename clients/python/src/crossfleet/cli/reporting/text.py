@@ -1,0 +1,96 @@
+"""The report of a finished run for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.matrix import matrix, slowest
+from crossfleet.cli.reporting.paint import Paint
+from crossfleet.cli.reporting.table import table
+from crossfleet.cli.reporting.times import span
+from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.running.view import duration, failure_line
+
+MOST_TRACEBACKS = 50
+_STYLES = {
+    run_pb2.RUN_VERDICT_PASSED: "green",
+    run_pb2.RUN_VERDICT_FAILED: "red",
+    run_pb2.RUN_VERDICT_INFRASTRUCTURE: "red",
+    run_pb2.RUN_VERDICT_CANCELLED: "yellow",
+}
+
+
+def report(results: RunResults, paint: Paint, *, quiet: int = 0) -> Iterator[str]:
+    """The parts of the report, each ending without a newline. `quiet` 1 leaves tracebacks out, 2 all but the verdict."""
+    if quiet < 2:
+        if quiet < 1:
+            yield from failures(results, paint)
+        targets = [target.name for target in results.run.targets] or sorted({case.target for case in results.cases})
+        heads, rows = matrix(results.cases, targets)
+        yield "\n" + table(heads, rows, right=frozenset(range(1, len(heads))), paint=paint)
+        if quiet < 1 and (slow := slowest(results.cases)):
+            lines = [f"  {case.seconds:8.2f} s  {case.case_id} [{case.target}]" for case in slow]
+            yield "\n".join(["", paint("slowest", "bold"), *lines])
+        bad = results.failures()
+        if bad:
+            yield "\n".join(["", paint("failures", "bold"), *(paint(failure_line(case), "red") for case in bad)])
+        yield from _troubles(results.run, paint)
+    yield verdict_line(results.run, paint)
+
+
+def failures(results: RunResults, paint: Paint) -> Iterator[str]:
+    """Tracebacks with captured output, as pytest shows them; the first MOST_TRACEBACKS of them."""
+    for case in results.failures()[:MOST_TRACEBACKS]:
+        detail = results.detail(case)
+        if detail is None:
+            continue
+        yield "\n" + paint(f" {case.case_id} [{case.target}] ".center(79, "_"), "red")
+        yield _text(detail.details) or case.message
+        for section in detail.sections:
+            yield f" {section.title} ".center(79, "-")
+            yield _text(section.content)
+
+
+def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
+    """`PASSED in 12 s: 4981 cases, 4900 passed, 81 skipped (run-...)`."""
+    counts = run.counts
+    words = [
+        f"{getattr(counts, field)} {word}"
+        for field, word in (
+            ("passed", "passed"),
+            ("failed", "failed"),
+            ("errors", "errors"),
+            ("crashed", "crashed"),
+            ("timed_out", "timed out"),
+            ("skipped", "skipped"),
+            ("xfailed", "xfailed"),
+            ("xpassed", "xpassed"),
+            ("cancelled", "cancelled"),
+            ("not_run", "not run"),
+            ("pending", "pending"),
+        )
+        if getattr(counts, field)
+    ]
+    name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
+    took = duration(span(run.created_at, run.finished_at))
+    cause = f" ({run.cause})" if run.cause else ""
+    text = f"{name} in {took}: {counts.total} cases, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
+    return paint(text, _STYLES.get(run.verdict, "yellow"))
+
+
+def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[str]:
+    for target in run.targets:
+        if target.cause:
+            yield paint(f"target {target.name}: {target.cause}", "red")
+        elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
+            yield paint(f"target {target.name} waited: {target.waiting_reason}", "yellow")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace").rstrip("\n")
+
+
+def outcome_word(outcome: result_pb2.Outcome.ValueType) -> str:
+    """`timed_out` of OUTCOME_TIMED_OUT."""
+    return result_pb2.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()

@@ -1,0 +1,1 @@
+"""What `crossfleet run` does, from its command line to the run's end."""

@@ -1,0 +1,50 @@
+"""What the words after `--` are: pytest as a script, pytest as a module, or any command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.interpreter import is_python, python_of, python_of_script
+from crossfleet.cli.running.pytest_arguments import PytestArguments, take_over
+
+_SCRIPTS = ("pytest", "py.test")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A runner and its arguments. `program` is what names the interpreter: its path, or the script's."""
+
+    runner: str
+    arguments: tuple[str, ...]
+    as_module: bool = False
+    program: str = ""
+    pytest: PytestArguments | None = None
+
+    def default_python(self) -> str:
+        """The interpreter that would run it here; empty for a command that is not pytest. Raises UsageError."""
+        if self.runner != "pytest":
+            return ""
+        return python_of(self.program) if self.as_module else python_of_script(self.program)
+
+
+def recognise(words: Sequence[str]) -> Command:
+    """Finds pytest in `pytest ...`, `/path/pytest ...` and `python -m pytest ...`; anything else is a command."""
+    first = words[0]
+    if os.path.basename(first) in _SCRIPTS:
+        return _pytest(first, words[1:], as_module=False)
+    if is_python(first) and list(words[1:3]) == ["-m", "pytest"]:
+        return _pytest(first, words[3:], as_module=True)
+    if is_python(first) and any(pair == ("-m", "pytest") for pair in zip(words, words[1:], strict=False)):
+        raise UsageError(
+            f"options between {first} and -m pytest are not handed on: set them by environment variables, "
+            "such as PYTHONWARNINGS or PYTHONDEVMODE"
+        )
+    return Command("command", tuple(words))
+
+
+def _pytest(program: str, words: Sequence[str], *, as_module: bool) -> Command:
+    sorted_out = take_over(words)
+    return Command("pytest", sorted_out.arguments, as_module, program, sorted_out)

@@ -1,0 +1,158 @@
+"""The targets of a run, from options and matrix files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.options import RunOptions, pairs
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request"))
+_REQUEST = {
+    "cpu_cores": (int, float),
+    "memory_bytes": (int,),
+    "slots_min": (int,),
+    "slots_max": (int,),
+    "exclusive": (bool,),
+    "tolerations": (list,),
+    "devices": (list,),
+}
+_DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
+_LARGEST_REQUIREMENTS = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """One target. `requirements` is the text of its file; `python` a path on this machine."""
+
+    name: str
+    selector: str = ""
+    python: str = ""
+    python_version: str = ""
+    requirements: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
+    """All targets, in the order in which they were named; one called `default` where none was. Raises UsageError."""
+    planned = {target.name: target for target in (_read(options.matrix) if options.matrix else ())}
+    for name, selector in pairs(options.target, "--target").items():
+        if name in planned:
+            raise UsageError(f"--target {name}: the matrix file has a target of that name")
+        planned[name] = TargetPlan(_checked_name(name, "--target"), selector)
+    planned = planned or {"default": TargetPlan("default")}
+    for name, path in pairs(options.target_python, "--target-python").items():
+        planned[name] = replace(_known(planned, name, "--target-python"), python=_absolute(path))
+    for name, path in pairs(options.target_requirements, "--target-requirements").items():
+        planned[name] = replace(_known(planned, name, "--target-requirements"), requirements=_text(path))
+    common = _text(options.requirements) if options.requirements else ""
+    if common and options.python:
+        raise UsageError("give --python or --requirements, not both")
+    return tuple(_checked(_with_default(target, options.python, common)) for target in planned.values())
+
+
+def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:
+    if target.python or target.requirements:
+        return target
+    return replace(target, python=_absolute(python) if python else "", requirements=requirements)
+
+
+def _checked(target: TargetPlan) -> TargetPlan:
+    if target.python and target.requirements:
+        raise UsageError(f"target {target.name}: give an interpreter or requirements, not both")
+    return target
+
+
+def _known(planned: Mapping[str, TargetPlan], name: str, option: str) -> TargetPlan:
+    if name not in planned:
+        raise UsageError(f"{option} {name}: there is no such target; the targets are {', '.join(planned)}")
+    return planned[name]
+
+
+def _read(path: str) -> tuple[TargetPlan, ...]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"--matrix {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--matrix {path}: {error}") from None
+    tables = content.get("target", [])
+    if set(content) - {"target"} or not isinstance(tables, list) or not tables:
+        raise UsageError(f"--matrix {path}: it must hold [[target]] tables and nothing else")
+    found = [_target(table, f"--matrix {path}: target[{index}]", path) for index, table in enumerate(tables)]
+    names = [target.name for target in found]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--matrix {path}: two targets have one name")
+    return tuple(found)
+
+
+def _target(table: Any, where: str, path: str) -> TargetPlan:
+    if not isinstance(table, dict) or set(table) - _KEYS:
+        unknown = sorted(set(table) - _KEYS) if isinstance(table, dict) else ["(no table)"]
+        raise UsageError(f"{where}: {', '.join(unknown)} is not known; a target has {', '.join(sorted(_KEYS))}")
+    for key in ("name", "selector", "python", "python_version", "requirements"):
+        if not isinstance(table.get(key, ""), str):
+            raise UsageError(f"{where}.{key}: must be text")
+    variables = table.get("variables", {})
+    if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
+        raise UsageError(f"{where}.variables: must be a table of texts")
+    folder = os.path.dirname(os.path.abspath(path))
+    python, requirements = table.get("python", ""), table.get("requirements", "")
+    return TargetPlan(
+        name=_checked_name(table.get("name", ""), f"{where}.name"),
+        selector=table.get("selector", ""),
+        python=_absolute(os.path.join(folder, python)) if os.sep in python else python and _absolute(python),
+        python_version=table.get("python_version", ""),
+        requirements=_text(os.path.join(folder, requirements)) if requirements else "",
+        variables=variables,
+        request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
+    )
+
+
+def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> Mapping[str, Any]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: must be a table")
+    for key, value in table.items():
+        if key not in known:
+            raise UsageError(f"{where}.{key}: is not known; it takes {', '.join(known)}")
+        if not isinstance(value, known[key]) or (isinstance(value, bool) and bool not in known[key]):
+            raise UsageError(f"{where}.{key}: must be {' or '.join(kind.__name__ for kind in known[key])}")
+    for index, device in enumerate(table.get("devices", ())):
+        _request(device, f"{where}.devices[{index}]", _DEVICE)
+    if not all(isinstance(each, str) for each in table.get("tolerations", ())):
+        raise UsageError(f"{where}.tolerations: must be a list of texts")
+    return table
+
+
+def _checked_name(name: str, where: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{where}: {name!r} is no name; use 1 to 64 letters, digits, `.`, `_` and `-`")
+    return name
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LARGEST_REQUIREMENTS + 1)
+    except OSError as error:
+        raise UsageError(f"requirements {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"requirements {path}: the file is not UTF-8") from None
+    if len(text) > _LARGEST_REQUIREMENTS:
+        raise UsageError(f"requirements {path}: longer than 1 MiB")
+    return text
+
+
+def _absolute(path: str) -> str:
+    from crossfleet.cli.running.interpreter import which
+
+    return which(os.path.expanduser(path)) or os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,244 @@
+"""The command line of `crossfleet run`."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.options import add_fleet_size
+
+DESCRIPTION = "Runs a test suite, or any command, on a fleet and gives one verdict."
+EXAMPLES = """
+examples:
+  crossfleet run -- pytest tests                      as pytest would, on all cores of this machine
+  crossfleet run -- python -m pytest -k slow          with the interpreter that is named
+  crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
+  crossfleet run --matrix targets.toml --junit out.xml -- pytest
+  crossfleet run --collect-junit 'reports/*.xml' -- make check
+
+With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, or starts one that ends with it.
+Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
+3 the fleet's own fault, 5 no tests collected (as pytest), 130 interrupted.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line of `run` says; times in seconds, sizes in bytes, zero: not given."""
+
+    command: tuple[str, ...]
+    target: tuple[str, ...]
+    target_python: tuple[str, ...]
+    target_requirements: tuple[str, ...]
+    matrix: str
+    workers: int
+    worker: tuple[str, ...]
+    slots: int
+    junit: str
+    json: str
+    max_failures: int | None
+    python: str
+    requirements: str
+    isolated: bool
+    timeout: float
+    case_timeout: float
+    memory_limit: int
+    collect_junit: tuple[str, ...]
+    title: str
+    label: tuple[str, ...]
+    priority: int
+    project: str
+    env: tuple[str, ...]
+    data: str
+    wait: bool
+    quiet: int
+    verbose: int
+    color: str
+
+
+def parse(arguments: list[str]) -> RunOptions:
+    """Reads the words after `crossfleet run`. Ends the process with status 2 and a message where they are wrong."""
+    if "--" in arguments:
+        cut = arguments.index("--")
+        own, command = arguments[:cut], arguments[cut + 1 :]
+    else:
+        own, command = arguments, []
+    found = vars(parser().parse_args(own))
+    if not command:
+        raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
+    if found.pop("keep_going"):
+        found["max_failures"] = 0
+    lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
+    return RunOptions(command=tuple(command), **{**found, **lists})
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the words before `--`."""
+    made = argparse.ArgumentParser(
+        prog="crossfleet run",
+        usage="crossfleet run [options] -- COMMAND [arguments]",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _matrix(made)
+    _environment(made)
+    _limits(made)
+    _reports(made)
+    add_fleet_size(made)
+    return made
+
+
+def _matrix(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("the matrix")
+    add = group.add_argument
+    add(
+        "--target",
+        action="append",
+        default=[],
+        metavar="NAME=CEL",
+        help="a target and its selector; repeatable. An empty selector takes any worker",
+    )
+    add("--target-python", action="append", default=[], metavar="NAME=PATH", help="the interpreter of one target")
+    add(
+        "--target-requirements", action="append", default=[], metavar="NAME=FILE", help="the requirements of one target"
+    )
+    add("--matrix", default="", metavar="FILE", help="targets from a TOML file of [[target]] tables")
+    add(
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="wait for a worker where none can satisfy a target; by default the target fails and says why",
+    )
+
+
+def _environment(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("what it runs in")
+    add = group.add_argument
+    add(
+        "--python",
+        default="",
+        metavar="PATH",
+        help="interpreter with the suite's packages; default: the one that would run `pytest` here",
+    )
+    add(
+        "--requirements",
+        default="",
+        metavar="FILE",
+        help="build an environment from this file with uv, cached by its hash",
+    )
+    add("--isolated", action="store_true", help="run in a copy of the workspace instead of in place")
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="a variable for the suite; without a value this shell's own. A fleet on this machine gets the whole environment anyway",
+    )
+
+
+def _limits(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("limits")
+    add = group.add_argument
+    add(
+        "--maxfail",
+        dest="max_failures",
+        type=_count,
+        default=None,
+        metavar="N",
+        help="stop after N failed cases over all targets",
+    )
+    add("--keep-going", action="store_true", help="never stop for failures, whatever pytest's arguments say")
+    add("--timeout", type=seconds, default=0.0, metavar="TIME", help="limit of the whole run, such as 90, 10m, 2h")
+    add("--case-timeout", type=seconds, default=0.0, metavar="TIME", help="limit of one case")
+    add(
+        "--memory-limit",
+        type=size,
+        default=0,
+        metavar="SIZE",
+        help="memory of one slot's processes, such as 512MB, 2GiB",
+    )
+    add("--priority", type=int, default=0, metavar="N", help="from -1000 to 1000; larger first")
+
+
+def _reports(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("reports")
+    add = group.add_argument
+    add("--junit", default="", metavar="FILE", help="write a JUnit XML report")
+    add("--json", default="", metavar="FILE", help="write a JSON report (`-` for standard output)")
+    add(
+        "--collect-junit",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="JUnit files that a command leaves; read into cases",
+    )
+    add("--title", default="", help="a line for people; default: the command")
+    add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label of the run; repeatable")
+    add("--project", default="", help="the tenant; default `default`")
+    add("-q", "--quiet", action="count", default=0, help="less: -q no captured output, -qq only the verdict")
+    add("-v", "--verbose", action="count", default=0, help="more: what happens to workers and attempts")
+    add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto, when on a terminal")
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+
+
+def seconds(text: str) -> float:
+    """Seconds of `90`, `1.5m`, `2h`, `7d`. Raises ArgumentTypeError, as argparse wants it."""
+    unit = _UNITS.get(text[-1:])
+    try:
+        value = float(text[:-1] if unit else text) * (unit or 1.0)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds, or a number with s, m, h or d")
+    return value
+
+
+def size(text: str) -> int:
+    """Bytes of `1000`, `512MB`, `2GiB`. Raises ArgumentTypeError."""
+    number = text.rstrip("BbIiKkMmGgTt")
+    unit = _SIZES.get(text[len(number) :].upper())
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if unit is None or value < 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
+        )
+    return int(value * unit)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number, 0 for no limit")
+    return int(text)
+
+
+def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+    """`NAME=VALUE` words as a dictionary. Raises UsageError where a word has no `=` or a name comes twice."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {word!r}: write NAME=VALUE")
+        if name in found:
+            raise UsageError(f"{option}: {name!r} is given twice")
+        found[name] = value
+    return found

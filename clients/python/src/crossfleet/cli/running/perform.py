@@ -1,0 +1,159 @@
+"""Submits what a command line asks for, shows it, reports it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.cli import exits
+from crossfleet.cli.fleet.link import FleetFault
+from crossfleet.cli.fleet.waiting import HeldFleet, told
+from crossfleet.cli.reporting.paint import painter
+from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.conclusion import status_of
+from crossfleet.cli.running.matrix import TargetPlan
+from crossfleet.cli.running.options import RunOptions
+from crossfleet.cli.running.outputs import Outputs
+from crossfleet.cli.running.results import RunResults, gather
+from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
+from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
+from crossfleet.cli.running.view import LineView, NullView, View
+from crossfleet.client import Client, Endpoint
+from crossfleet.client.listing import commit_of, git_root
+from crossfleet.client.workspace import pack_and_upload
+from crossfleet.foundation.errors import CrossfleetError
+
+
+def perform(
+    options: RunOptions, command: Command, targets: Sequence[TargetPlan], python: str, fleet: HeldFleet | None = None
+) -> int:
+    """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
+    outputs = Outputs.of(options, command)
+    endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
+    if endpoint is None:
+        raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
+    view = _view(options)
+    try:
+        for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
+            view.note(note)
+        found, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))
+    except LeaveAtOnce:
+        view.close()
+        print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)
+        return exits.INTERRUPTED
+    finally:
+        view.close()
+    if fleet is not None:
+        fleet.let_go()  # it ends while the reports are written
+    outputs.write(found, painter(options.color), options.quiet)
+    return status_of(found.run, interrupted=interrupted)
+
+
+async def _submit_and_follow(
+    options: RunOptions,
+    command: Command,
+    targets: Sequence[TargetPlan],
+    python: str,
+    endpoint: Endpoint,
+    view: View,
+    fleet: HeldFleet | None,
+) -> tuple[RunResults, bool]:
+    interrupts = Interrupts()
+    try:
+        async with Client.open(endpoint) as client:
+            spec = await _spec(client, options, command, targets, python, endpoint, in_place=fleet is not None)
+            answer = await client.runs.submit(spec)
+            following = asyncio.ensure_future(
+                follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
+            )
+            run = await _unless_fleet_ends(following, fleet, view)
+            return await gather(client, run), interrupts.asked.is_set()
+    finally:
+        interrupts.close()
+
+
+async def _spec(
+    client: Client,
+    options: RunOptions,
+    command: Command,
+    targets: Sequence[TargetPlan],
+    python: str,
+    endpoint: Endpoint,
+    *,
+    in_place: bool,
+) -> run_pb2.RunSpec:
+    folder = Path.cwd()
+    root = git_root(folder) or folder
+    here = in_place or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
+    if here and not options.isolated:
+        workspace = suite_pb2.Workspace(local_path=str(root), commit=await asyncio.to_thread(_commit, root))
+    else:
+        packed = await pack_and_upload(root, client.artifacts)
+        workspace = packed.as_message(isolated=options.isolated)
+    variables = variables_of(options.env, whole_environment=here)
+    suite = suite_of(command, options, folder, root, variables)
+    messages = [target_of(target, python if here else "") for target in targets]
+    return spec_of(command, options, suite, workspace, messages)
+
+
+def _commit(root: Path) -> str:
+    try:
+        return commit_of(root)
+    except CrossfleetError:
+        return ""  # only informational, and a run in place needs no git
+
+
+async def _unless_fleet_ends(
+    following: asyncio.Future[run_pb2.Run], fleet: HeldFleet | None, view: View
+) -> run_pb2.Run:
+    """What `following` answers. Raises FleetFault as soon as the fleet itself ends."""
+    if fleet is None:
+        return await following
+    loop = asyncio.get_running_loop()
+    link, ended = fleet.link, loop.create_future()
+    last_words: list[str] = []
+
+    def heed() -> None:
+        try:
+            for event in link.read():
+                if event.get("event") == "gave_up":
+                    last_words.append(told(event))
+                elif event.get("event") == "died":
+                    view.note(f"{event.get('message')}; started again")
+        except (FleetFault, OSError, json.JSONDecodeError) as gone:
+            loop.remove_reader(link.events)
+            if not ended.done():
+                ended.set_result(FleetFault(last_words[-1] if last_words else str(gone)))
+
+    loop.add_reader(link.events, heed)
+    try:
+        await asyncio.wait((following, ended), return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            return following.result()
+        raise ended.result()
+    finally:
+        loop.remove_reader(link.events)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+def _view(options: RunOptions) -> View:
+    if options.quiet > 1:
+        return NullView()
+    on_terminal = sys.stderr.isatty() and options.color != "never"
+    if not on_terminal:
+        return LineView()
+    from crossfleet.cli.running.bars import BarView
+
+    return BarView()
+
+
+def _joining_notes(options: RunOptions, fleet: HeldFleet | None) -> list[str]:
+    if fleet is None or not fleet.joined:
+        return []
+    sized = options.workers or options.worker or options.slots
+    return ["joined the fleet that serves this data folder" + ("; its size stays as it is" if sized else "")]

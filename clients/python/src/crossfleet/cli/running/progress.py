@@ -1,0 +1,132 @@
+"""How far a run is, drawn from its events. Pure: time comes in as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from crossfleet.api.coordinator.v1.event_service_pb2 import Event
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+
+BAD = frozenset(
+    (
+        result_pb2.OUTCOME_FAILED,
+        result_pb2.OUTCOME_ERROR,
+        result_pb2.OUTCOME_CRASHED,
+        result_pb2.OUTCOME_TIMED_OUT,
+    )
+)
+"""Outcomes of a case that make its run fail."""
+
+
+@dataclass(slots=True)
+class Running:
+    """An attempt under way: where, since when (seconds since 1970), how many cases."""
+
+    worker_id: str
+    slot: int
+    since: float
+    cases: int
+
+
+@dataclass(slots=True)
+class TargetProgress:
+    """One target: cases known, with a verdict, failed; what runs; why it waits. `total` is zero until it is known."""
+
+    name: str
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    waiting: str = ""
+    finished: bool = False
+    cause: str = ""
+    first_at: float | None = None
+    last_at: float = 0.0
+    running: dict[int, Running] = field(default_factory=dict)
+
+    def rate(self, now: float) -> float:
+        """Cases a second since the first slot was given."""
+        end = self.last_at if self.finished else now
+        span = end - self.first_at if self.first_at is not None else 0.0
+        return self.done / span if span > 0 else 0.0
+
+    def seconds_left(self, now: float) -> float | None:
+        """Rough seconds to the end at the present rate; None while nothing can be said."""
+        rate = self.rate(now)
+        return (self.total - self.done) / rate if rate and self.total else None
+
+    def longest(self) -> Running | None:
+        """The attempt that has run longest."""
+        return min(self.running.values(), key=lambda each: each.since, default=None)
+
+
+class Progress:
+    """All targets of a run. `take` answers the failures that an event brought."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.targets = {name: TargetProgress(name) for name in names}
+        self.run: run_pb2.Run | None = None
+        self.stopping = ""
+        self.notes: list[str] = []
+
+    def take(self, event: Event) -> list[result_pb2.CaseRecord]:
+        """Notes an event; kinds that it does not know change nothing."""
+        kind = event.WhichOneof("kind")
+        at = event.at.ToNanoseconds() / 1e9
+        handler = getattr(self, f"_on_{kind}", None) if kind else None
+        return handler(getattr(event, str(kind)), at) or [] if handler else []
+
+    def _target(self, name: str) -> TargetProgress:
+        return self.targets.setdefault(name, TargetProgress(name))
+
+    def _on_cases_collected(self, fact: object, at: float) -> None:
+        self._target(fact.target).total = fact.cases  # type: ignore[attr-defined]
+
+    def _on_target_waiting(self, fact: object, at: float) -> None:
+        self._target(fact.target).waiting = fact.reason  # type: ignore[attr-defined]
+
+    def _on_allocation_opened(self, fact: object, at: float) -> None:
+        self._target(fact.target).waiting = ""  # type: ignore[attr-defined]
+
+    def _on_tasks_assigned(self, fact: object, at: float) -> None:
+        target = self._target(fact.target)  # type: ignore[attr-defined]
+        target.first_at = at if target.first_at is None else target.first_at
+        for attempt in fact.attempts:  # type: ignore[attr-defined]
+            target.running[attempt.attempt_id] = Running(attempt.worker_id, attempt.slot, at, attempt.cases)
+
+    def _on_attempt_ended(self, fact: object, at: float) -> None:
+        attempt = fact.attempt  # type: ignore[attr-defined]
+        self._target(fact.target).running.pop(attempt.attempt_id, None)  # type: ignore[attr-defined]
+        if attempt.cause not in (result_pb2.CAUSE_DONE, result_pb2.CAUSE_CRASHED, result_pb2.CAUSE_CANCELLED):
+            cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
+            self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())  # type: ignore[attr-defined]
+
+    def _on_cases_finished(self, fact: object, at: float) -> list[result_pb2.CaseRecord]:
+        target = self._target(fact.target)  # type: ignore[attr-defined]
+        target.first_at = at if target.first_at is None else target.first_at
+        target.done += len(fact.cases)  # type: ignore[attr-defined]
+        target.total = max(target.total, target.done)
+        target.last_at = at
+        bad = [case for case in fact.cases if case.outcome in BAD]  # type: ignore[attr-defined]
+        target.failed += len(bad)
+        return bad
+
+    def _on_target_finished(self, fact: object, at: float) -> None:
+        status = fact.target  # type: ignore[attr-defined]
+        target = self._target(status.name)
+        target.finished, target.cause, target.waiting = True, status.cause, ""
+        target.total = target.done = status.counts.total
+        target.failed = status.counts.failed + status.counts.errors + status.counts.crashed + status.counts.timed_out
+        target.last_at = at
+        target.running.clear()
+
+    def _on_run_stopping(self, fact: object, at: float) -> None:
+        self.stopping = fact.cause  # type: ignore[attr-defined]
+
+    def _on_run_finished(self, fact: object, at: float) -> None:
+        self.run = fact.run  # type: ignore[attr-defined]
+
+    def _on_worker_changed(self, fact: object, at: float) -> None:
+        if fact.state != "WORKER_STATE_READY":  # type: ignore[attr-defined]
+            state = fact.state.removeprefix("WORKER_STATE_").lower()  # type: ignore[attr-defined]
+            self.notes.append(f"worker {fact.worker_id} is {state}. {fact.cause}".rstrip())  # type: ignore[attr-defined]

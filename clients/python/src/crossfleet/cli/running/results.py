@@ -1,0 +1,55 @@
+"""All that is known of a finished run, gathered for its reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.running.progress import BAD
+from crossfleet.client import Client
+from crossfleet.foundation.errors import CrossfleetError
+
+MOST_DETAILS = 1000
+"""Failures whose tracebacks are fetched; the rest keep their one-line message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResults:
+    """A run, its cases in the order of targets and collection, the full results of what failed, its artifacts."""
+
+    run: run_pb2.Run
+    cases: tuple[result_pb2.CaseRecord, ...]
+    details: dict[tuple[str, int, str], result_pb2.CaseResult]
+    artifacts: tuple[Artifact, ...] = ()
+
+    def failures(self) -> list[result_pb2.CaseRecord]:
+        """Cases that make the run fail."""
+        return [case for case in self.cases if case.outcome in BAD]
+
+    def detail(self, case: result_pb2.CaseRecord) -> result_pb2.CaseResult | None:
+        """The full result of a case, where it was fetched."""
+        return self.details.get(_key(case))
+
+
+async def gather(client: Client, run: run_pb2.Run) -> RunResults:
+    """Fetches what the reports need. Raises the fleet's error."""
+    cases = tuple([case async for case in client.runs.cases(run.run_id)])
+    details: dict[tuple[str, int, str], result_pb2.CaseResult] = {}
+    if any(case.outcome in BAD for case in cases):
+        async for case in client.runs.cases(run.run_id, outcomes=sorted(BAD), full_results=True):
+            details[_key(case)] = case.result
+            if len(details) >= MOST_DETAILS:
+                break
+    return RunResults(run, cases, details, await _artifacts(client, run.run_id))
+
+
+async def _artifacts(client: Client, run_id: str) -> tuple[Artifact, ...]:
+    try:
+        return tuple([artifact async for artifact in client.artifacts.list(run_id)])
+    except CrossfleetError:
+        return ()  # a report without its list of artifacts is better than none
+
+
+def _key(case: result_pb2.CaseRecord) -> tuple[str, int, str]:
+    return case.target, case.case_index, case.case_id

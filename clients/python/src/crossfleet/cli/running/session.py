@@ -1,0 +1,84 @@
+"""One run from submission to end, as the command that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from crossfleet.api.types.v1 import run_pb2
+from crossfleet.cli.running.progress import Progress
+from crossfleet.cli.running.view import View
+from crossfleet.client import Client
+from crossfleet.foundation.errors import CrossfleetError
+
+REFRESH_SECONDS = 0.25
+CANCEL_SECONDS = 15.0
+
+
+class LeaveAtOnce(Exception):
+    """Interrupted twice: the person does not want to wait for the end of the run."""
+
+
+class Interrupts:
+    """Counts Ctrl-C and SIGTERM. The first sets `asked`, the second `leave`."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.leave = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Counts one."""
+        (self.leave if self.asked.is_set() else self.asked).set()
+
+    def close(self) -> None:
+        """Gives the signals back."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+
+
+async def follow(
+    client: Client, run: run_pb2.Run, cursor: str, view: View, interrupts: Interrupts, *, verbose: bool = False
+) -> run_pb2.Run:
+    """Shows a run until it has ended and answers it. The first interrupt cancels it.
+
+    Raises LeaveAtOnce at the second interrupt, or when the fleet does not end a cancelled run in time.
+    """
+    progress = Progress(target.name for target in run.targets or run.spec.targets)
+    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view))
+    cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, view, interrupts))
+    leaving = asyncio.ensure_future(interrupts.leave.wait())
+    shown = 0
+    try:
+        while not watching.done():
+            await asyncio.wait((watching, leaving), timeout=REFRESH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            view.update(progress)
+            for note in progress.notes[shown:] if verbose else ():
+                view.note(note)
+            shown = len(progress.notes)
+            if leaving.done() or (cancelling.done() and not watching.done()):
+                raise LeaveAtOnce
+        watching.result()
+    finally:
+        for task in (watching, cancelling, leaving):
+            task.cancel()
+        await asyncio.gather(watching, cancelling, leaving, return_exceptions=True)
+    return progress.run if progress.run is not None else await client.runs.get(run.run_id)
+
+
+async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View) -> None:
+    async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True):
+        for case in progress.take(event):
+            view.failed(case)
+
+
+async def _cancel_when_asked(client: Client, run_id: str, view: View, interrupts: Interrupts) -> None:
+    """Ends only when a cancelled run has not ended in time."""
+    await interrupts.asked.wait()
+    view.note("stopping the run; interrupt again to leave at once")
+    with suppress(CrossfleetError):
+        await client.runs.cancel(run_id, "interrupted")
+    await asyncio.sleep(CANCEL_SECONDS)

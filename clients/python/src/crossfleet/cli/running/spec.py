@@ -1,0 +1,115 @@
+"""The RunSpec of a command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from google.protobuf.duration_pb2 import Duration
+
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.matrix import TargetPlan
+from crossfleet.cli.running.options import RunOptions, pairs
+
+TITLE_BYTES = 500
+
+
+def suite_of(
+    command: Command, options: RunOptions, folder: Path, root: Path, variables: Mapping[str, str]
+) -> suite_pb2.Suite:
+    """What runs: in `folder`, which lies in the workspace `root`."""
+    return suite_pb2.Suite(
+        name=folder.name[:200] or "root",
+        runner=command.runner,
+        arguments=command.arguments,
+        root="" if folder == root else folder.relative_to(root).as_posix(),
+        variables=variables,
+        junit_globs=options.collect_junit,
+        as_module=command.as_module,
+    )
+
+
+def target_of(plan: TargetPlan, default_python: str) -> suite_pb2.Target:
+    """One target; `default_python` is used where the plan names no environment, and may be empty."""
+    environment = suite_pb2.Environment(python_version=plan.python_version, variables=plan.variables)
+    if plan.requirements:
+        environment.requirements = plan.requirements
+    elif plan.python or default_python:
+        environment.local_python = plan.python or default_python
+    request = dict(plan.request)
+    devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
+    return suite_pb2.Target(
+        name=plan.name,
+        selector=plan.selector,
+        environment=environment,
+        request=suite_pb2.Request(devices=devices, **request),
+    )
+
+
+def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
+    """How it is carried out. --maxfail and --keep-going win over pytest's own -x and --maxfail."""
+    from_pytest = command.pytest.max_failures if command.pytest else None
+    failures = options.max_failures if options.max_failures is not None else from_pytest or 0
+    policy = suite_pb2.Policy(
+        max_failures=failures,
+        memory_limit_bytes=options.memory_limit,
+        priority=options.priority,
+        unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
+    )
+    if options.timeout:
+        policy.run_timeout.CopyFrom(_duration(options.timeout))
+    if options.case_timeout:
+        policy.case_timeout.CopyFrom(_duration(options.case_timeout))
+    return policy
+
+
+def spec_of(
+    command: Command,
+    options: RunOptions,
+    suite: suite_pb2.Suite,
+    workspace: suite_pb2.Workspace,
+    targets: Sequence[suite_pb2.Target],
+) -> run_pb2.RunSpec:
+    """The whole request."""
+    title = options.title or shlex.join(options.command)
+    return run_pb2.RunSpec(
+        project=options.project,
+        title=title.encode("utf-8", "replace")[:TITLE_BYTES].decode("utf-8", "ignore"),
+        suite=suite,
+        workspace=workspace,
+        targets=targets,
+        policy=policy_of(command, options),
+        labels=pairs(options.label, "--label"),
+    )
+
+
+def variables_of(words: Sequence[str], *, whole_environment: bool) -> dict[str, str]:
+    """Variables for the suite: those that --env names, over this process's own where `whole_environment` is set.
+
+    The whole environment goes only over Unix sockets, to a fleet that its owner alone can reach. What is not valid
+    UTF-8 cannot be sent and is left out. Raises UsageError for a variable without value that is not set here.
+    """
+    found = {key: value for key, value in os.environ.items() if _sendable(key, value)} if whole_environment else {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name or (not equals and name not in os.environ):
+            raise UsageError(f"--env {word}: it is not set here; write NAME=VALUE")
+        found[name] = value if equals else os.environ[name]
+    return found
+
+
+def _sendable(key: str, value: str) -> bool:
+    try:
+        return bool(key.encode() and value.encode() is not None)
+    except UnicodeEncodeError:
+        return False
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(int(seconds * 1e9))
+    return duration
