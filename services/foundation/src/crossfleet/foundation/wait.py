@@ -6,18 +6,30 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]],
+    condition: Callable[[], Awaitable[T]], *, deadline: float = 5.0, interval: float = 0.01, what: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T], *, deadline: float = 5.0, interval: float = 0.01, what: str = ""
+) -> T: ...
+
+
+async def eventually(
+    condition: Callable[[], Any],
     *,
     deadline: float = 5.0,
     interval: float = 0.01,
     what: str = "",
-) -> T:
+) -> Any:
     """The first truthy value of `condition`, tried every `interval` seconds.
 
     Raises TimeoutError after `deadline` seconds, with `what` was waited for and the last value. An AssertionError of
@@ -28,7 +40,7 @@ async def eventually(
     while True:
         try:
             found = condition()
-            value: T = await found if inspect.isawaitable(found) else found
+            value = await found if inspect.isawaitable(found) else found
             if value:
                 return value
             last = value
