@@ -35,16 +35,12 @@ def list_files(root: Path) -> list[str]:
 
 
 def commit_of(root: Path) -> str:
-    """The commit that is checked out, with `-dirty` where files differ from it; empty without git."""
+    """The commit that is checked out; empty without git and before the first commit."""
     if not (root / ".git").exists():
         return ""
     try:
-        return (
-            _git(root, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
-            .decode("ascii", "replace")
-            .strip()
-        )
-    except RequirementMissing:  # no commit yet
+        return _git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode("ascii", "replace").strip()
+    except RequirementMissing:
         return ""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from crossfleet.cli.fleet import fleetfile, folders
 from crossfleet.cli.fleet.listeners import Event, Listener, Listeners
-from crossfleet.cli.fleet.plan import FleetPlan, addresses, services
+from crossfleet.cli.fleet.plan import FleetPlan, ServicePlan, addresses, services
 from crossfleet.cli.fleet.process import ServiceProcess
 
 TYPE_CHECKING = False  # `typing` itself takes longer to import than all that this module does before the services start
@@ -29,11 +29,20 @@ DRAIN_SECONDS = 15.0
 class Supervisor:
     """Runs one fleet until it is told to stop, or until nobody listens any more (unless `keep` is set).
 
-    `on_event` is called with each event: `ready`, `serving`, `died`, `gave_up`, `stopping`.
+    `on_event` is called with each event: `started`, `ready`, `serving`, `died`, `gave_up`,
+    `stopping`. `services` says which processes make up the fleet.
     """
 
-    def __init__(self, plan: FleetPlan, *, keep: bool, on_event: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        plan: FleetPlan,
+        *,
+        keep: bool,
+        on_event: Callable[[Event], None] | None = None,
+        services: Callable[[FleetPlan, str, int], list[ServicePlan]] = services,
+    ) -> None:
         self._plan = plan
+        self._services = services
         self._keep = keep
         self._on_event = on_event
         self._listeners = Listeners()
@@ -56,7 +65,7 @@ class Supervisor:
         self.runtime = folders.make_runtime_folder()
         self._lifeline, self._held = os.pipe()
         os.set_inheritable(self._lifeline, True)
-        for service in services(self._plan, self.runtime, self._lifeline):
+        for service in self._services(self._plan, self.runtime, self._lifeline):
             process = ServiceProcess(service, logs)
             self._processes.append(process)
             process.start(self._environment)

@@ -6,8 +6,8 @@ import select
 import time
 
 from crossfleet.cli.fleet.link import FleetFault, FleetLink, join, start
-from crossfleet.cli.fleet.listeners import Event
 from crossfleet.cli.fleet.plan import FleetPlan
+from crossfleet.cli.fleet.told import told
 
 START_SECONDS = 60.0
 END_SECONDS = 6.0
@@ -70,12 +70,3 @@ class HeldFleet:
             # Its owner may be starting or ending: a supervisor of our own finds out by the lock.
             self.link = start(self._plan)
             return
-
-
-def told(event: Event) -> str:
-    """What a service's end means, with the end of its log."""
-    tail = str(event.get("tail", ""))
-    message = f"the {event.get('service')} gave up: {event.get('message')}"
-    if event.get("wrong_settings") or not tail:
-        return message
-    return f"{message}\n{tail}\nIts whole log is {event.get('log')}."

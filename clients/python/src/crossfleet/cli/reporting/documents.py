@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -78,9 +79,7 @@ def _value(field: Any, value: Any) -> Any:
     if isinstance(value, Timestamp):
         return utc(value)
     if isinstance(value, Message):
-        if value.DESCRIPTOR.full_name == "google.protobuf.Duration":
-            return value.seconds + value.nanos / 1e9
-        return plain(value)
+        return value.ToNanoseconds() / 1e9 if isinstance(value, Duration) else plain(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.enum_type is not None and isinstance(value, int):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.interpreter import is_python, python_of, python_of_script
@@ -37,7 +38,7 @@ def recognise(words: Sequence[str]) -> Command:
         return _pytest(first, words[1:], as_module=False)
     if is_python(first) and list(words[1:3]) == ["-m", "pytest"]:
         return _pytest(first, words[3:], as_module=True)
-    if is_python(first) and any(pair == ("-m", "pytest") for pair in zip(words, words[1:], strict=False)):
+    if is_python(first) and ("-m", "pytest") in pairwise(words):
         raise UsageError(
             f"options between {first} and -m pytest are not handed on: set them by environment variables, "
             "such as PYTHONWARNINGS or PYTHONDEVMODE"

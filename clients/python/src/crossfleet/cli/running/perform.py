@@ -11,7 +11,8 @@ from pathlib import Path
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli import exits
 from crossfleet.cli.fleet.link import FleetFault
-from crossfleet.cli.fleet.waiting import HeldFleet, told
+from crossfleet.cli.fleet.told import told
+from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting.paint import painter
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import status_of
@@ -25,7 +26,6 @@ from crossfleet.cli.running.view import LineView, NullView, View
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
-from crossfleet.foundation.errors import CrossfleetError
 
 
 def perform(
@@ -90,7 +90,7 @@ async def _spec(
     root = git_root(folder) or folder
     here = in_place or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
     if here and not options.isolated:
-        workspace = suite_pb2.Workspace(local_path=str(root), commit=await asyncio.to_thread(_commit, root))
+        workspace = suite_pb2.Workspace(local_path=str(root), commit=await asyncio.to_thread(commit_of, root))
     else:
         packed = await pack_and_upload(root, client.artifacts)
         workspace = packed.as_message(isolated=options.isolated)
@@ -98,13 +98,6 @@ async def _spec(
     suite = suite_of(command, options, folder, root, variables)
     messages = [target_of(target, python if here else "") for target in targets]
     return spec_of(command, options, suite, workspace, messages)
-
-
-def _commit(root: Path) -> str:
-    try:
-        return commit_of(root)
-    except CrossfleetError:
-        return ""  # only informational, and a run in place needs no git
 
 
 async def _unless_fleet_ends(

@@ -1,0 +1,72 @@
+"""`crossfleet artifacts`: the files that a run left."""
+
+from __future__ import annotations
+
+import argparse
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.cli.connecting import ask, command_parser
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.table import table
+from crossfleet.client import Client
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `artifacts`."""
+    made = command_parser(
+        "artifacts",
+        "Lists the files that a run left, or fetches them.",
+        "  crossfleet artifacts list run-01j...\n  crossfleet artifacts get run-01j... --name '*.png' --into pictures",
+    )
+    made.add_argument("action", choices=("list", "get"))
+    made.add_argument("run_id", metavar="RUN")
+    made.add_argument("--name", default="*", metavar="GLOB", help="only these names; default: all")
+    made.add_argument("--into", default=".", metavar="DIR", help="where `get` puts them, below their targets' names")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Lists or fetches artifacts; answers the exit status."""
+    options = parser().parse_args(arguments)
+    folder = Path(options.into)
+
+    async def found(client: Client) -> list[Artifact]:
+        await client.runs.get(options.run_id)
+        wanted = [each async for each in client.artifacts.list(options.run_id) if fnmatchcase(each.name, options.name)]
+        for artifact in wanted if options.action == "get" else ():
+            await _fetch(client, artifact, landing(folder, artifact))
+        return wanted
+
+    artifacts = ask(options.data, found, history=True)
+    if options.output == "json":
+        print(documents.write(documents.envelope("artifacts", [documents.plain(each) for each in artifacts])))
+    elif options.action == "get":
+        for artifact in artifacts:
+            print(landing(folder, artifact))
+    else:
+        rows = [(each.target, each.name, str(each.size_bytes), each.case_id) for each in artifacts]
+        print(table(("target", "name", "bytes", "case"), rows, right=frozenset((2,))) if rows else "no artifacts")
+    return 0
+
+
+def landing(folder: Path, artifact: Artifact) -> Path:
+    """Where an artifact is written. Raises UsageError for a name that would leave `folder`."""
+    name = PurePosixPath(artifact.target or "run") / artifact.name
+    if PurePosixPath(artifact.name).is_absolute() or ".." in name.parts:
+        raise UsageError(f"the artifact {artifact.name!r} would be written outside of {folder}")
+    return folder / name
+
+
+async def _fetch(client: Client, artifact: Artifact, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        with staged.open("wb") as file:
+            async for piece in client.artifacts.download(artifact.digest):
+                file.write(piece)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)

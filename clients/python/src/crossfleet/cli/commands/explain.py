@@ -1,0 +1,43 @@
+"""`crossfleet explain`: why a run waits."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from crossfleet.api.coordinator.v1.run_service_pb2 import TargetExplanation
+from crossfleet.cli.connecting import ask, command_parser
+from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.table import table
+from crossfleet.client import Client
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `explain`."""
+    made = command_parser(
+        "explain",
+        "Says of each target of a run how it fits the fleet: which clause passes on how many devices.",
+        "  crossfleet explain run-01j...",
+    )
+    made.add_argument("run_id", metavar="RUN")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Explains a run; answers the exit status."""
+    options = parser().parse_args(arguments)
+
+    async def explained(client: Client) -> Sequence[TargetExplanation]:
+        return await client.runs.explain(options.run_id)
+
+    targets = ask(options.data, explained, history=True)
+    if options.output == "json":
+        print(documents.write(documents.envelope("targets", [documents.plain(target) for target in targets])))
+        return 0
+    for target in targets:
+        waits = f"waits: {target.waiting_reason}" if target.waiting_reason else "does not wait"
+        print(f"{target.target}: {target.matching_workers} of {target.all_workers} workers fit; {waits}")
+        rows = [(f"  {each.clause}", f"{each.passing}/{each.considered}", each.nearest_miss) for each in target.clauses]
+        if rows:
+            print(table(("  clause", "pass", "nearest miss"), rows, right=frozenset((1,))))
+    return 0

@@ -1,0 +1,61 @@
+"""`crossfleet logs`: what a run's processes wrote and no capture took."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from crossfleet.api.coordinator.v1 import log_service_pb2
+from crossfleet.cli.connecting import ask, command_parser
+from crossfleet.client import Client
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `logs`."""
+    made = command_parser(
+        "logs",
+        "Prints what the processes of a run wrote. What pytest captured stands with each case: `crossfleet show`.",
+        "  crossfleet logs run-01j... --follow\n  crossfleet logs run-01j... --worker gpu-1 --target cuda",
+    )
+    made.add_argument("run_id", metavar="RUN")
+    made.add_argument("--target", default="", metavar="NAME", help="only this target")
+    made.add_argument("--worker", default="", metavar="NAME", help="only this worker")
+    made.add_argument("-f", "--follow", action="store_true", help="go on until the run ends")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Prints logs; answers the exit status."""
+    options = parser().parse_args(arguments)
+
+    async def printed(client: Client) -> None:
+        await client.runs.get(options.run_id)  # names a wrong id, where an empty log would say nothing
+        chunks = client.logs.read(
+            options.run_id, target=options.target, worker_id=options.worker, follow=options.follow
+        )
+        async for chunk in chunks:
+            _print(chunk, as_json=options.output == "json")
+
+    ask(options.data, printed, history=True)
+    return 0
+
+
+def _print(chunk: log_service_pb2.LogChunk, *, as_json: bool) -> None:
+    if as_json:
+        stream = log_service_pb2.LogStream.Name(chunk.stream).removeprefix("LOG_STREAM_").lower()
+        document = {
+            "target": chunk.target,
+            "worker": chunk.worker_id,
+            "slot": chunk.slot,
+            "stream": stream,
+            "unix_seconds": chunk.unix_seconds,
+            "content": chunk.content.decode("utf-8", "backslashreplace"),
+        }
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+        return
+    # Bytes as they were written: what a test prints need not be text.
+    out = sys.stderr if chunk.stream == log_service_pb2.LOG_STREAM_STDERR else sys.stdout
+    out.flush()
+    out.buffer.write(chunk.content)
+    out.buffer.flush()

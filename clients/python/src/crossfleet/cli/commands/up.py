@@ -1,0 +1,114 @@
+"""`crossfleet up`: a fleet in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from crossfleet.cli import exits
+from crossfleet.cli.fleet import fleetfile, folders
+from crossfleet.cli.fleet.listeners import Event
+from crossfleet.cli.fleet.options import add_fleet_size, plan_workers
+from crossfleet.cli.fleet.plan import FleetPlan
+from crossfleet.cli.fleet.supervisor import Supervisor
+from crossfleet.cli.fleet.told import told
+
+EXAMPLES = """
+examples:
+  crossfleet up                                        Unix sockets only; `crossfleet run` joins it
+  crossfleet up --workers 3 --http 127.0.0.1:8080      three workers share the cores; gateway on HTTP
+  crossfleet up --grpc 0.0.0.0:7400 --tls-cert cert.pem --tls-key key.pem
+                                                       for workers and clients elsewhere; the token lies in DIR/token
+Logs of the services lie in DIR/logs. Ctrl-C or SIGTERM ends all of them.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `up`."""
+    made = argparse.ArgumentParser(
+        prog="crossfleet up",
+        description="Keeps a fleet in the foreground and prints its addresses once it serves.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_fleet_size(made)
+    group = made.add_argument_group("addresses")
+    group.add_argument("--grpc", default="", metavar="HOST:PORT", help="serve gRPC on TCP as well, with a token")
+    group.add_argument("--http", default="", metavar="HOST:PORT", help="serve the gateway's REST and /metrics")
+    group.add_argument("--insecure", action="store_true", help="allow TCP off loopback without TLS")
+    group.add_argument("--tls-cert", default="", metavar="FILE", help="certificate chain, PEM")
+    group.add_argument("--tls-key", default="", metavar="FILE", help="its private key, PEM")
+    group.add_argument("--tls-client-ca", default="", metavar="FILE", help="authority of client certificates, PEM")
+    made.add_argument("--output", choices=("text", "json"), default="text", help="json: each event as a JSON line")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Keeps a fleet until Ctrl-C or SIGTERM; answers the exit status."""
+    options = parser().parse_args(arguments)
+    if bool(options.tls_cert) != bool(options.tls_key):
+        raise exits.UsageError("--tls-cert and --tls-key belong together")
+    data = folders.data_folder(options.data)
+    plan = FleetPlan(
+        data,
+        plan_workers(options.workers, tuple(options.worker), options.slots),
+        options.grpc,
+        options.http,
+        options.insecure,
+        *(os.path.abspath(path) if path else "" for path in (options.tls_cert, options.tls_key, options.tls_client_ca)),
+        gateway=True,
+    )
+    folders.make_private(data)
+    lock = fleetfile.take_lock(data)
+    if lock is None:
+        owner = fleetfile.read(data)
+        who = f"process {owner.pid} serves it at {owner.address}" if owner else "another process is using it"
+        raise exits.UsageError(f"the data folder {data} is in use: {who}. Give another with --data")
+    supervisor = Supervisor(plan, keep=True, on_event=_Printer(plan, as_json=options.output == "json"))
+    supervisor.start()
+    return supervisor.run()
+
+
+class _Printer:
+    """Prints what happens: where the fleet serves, what died, what gave up."""
+
+    def __init__(self, plan: FleetPlan, *, as_json: bool) -> None:
+        self._plan = plan
+        self._as_json = as_json
+        self._addresses: dict[str, list[str]] = {}
+
+    def __call__(self, event: Event) -> None:
+        if self._as_json:
+            import json
+
+            print(json.dumps(event), flush=True)
+            return
+        kind = event["event"]
+        if kind == "ready":
+            addresses = event["addresses"]
+            self._addresses[str(event["service"])] = (
+                [str(each) for each in addresses] if isinstance(addresses, list) else []
+            )
+        elif kind == "serving":
+            self._serving()
+        elif kind == "died":
+            print(f"{event['message']}; started again (log: {event['log']})", file=sys.stderr, flush=True)
+        elif kind == "gave_up":
+            print(told(event), file=sys.stderr, flush=True)
+        elif kind == "stopping":
+            print(f"stopping: {event['cause']}", file=sys.stderr, flush=True)
+
+    def _serving(self) -> None:
+        plan = self._plan
+        slots = sum(worker.slots for worker in plan.workers)
+        lines = [f"fleet of {len(plan.workers)} workers with {slots} slots, data in {plan.data}"]
+        lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
+        lines += [f"  HTTP   http://{plan.http}"] if plan.http else []
+        lines += [f"  token  {plan.token_file}"] if plan.grpc else []
+        lines += [
+            f"  logs   {plan.data}/logs",
+            "`crossfleet run -- pytest` on this data folder joins it. Ctrl-C ends it.",
+        ]
+        print("\n".join(lines), flush=True)

@@ -1,0 +1,44 @@
+"""`crossfleet worker`: becomes a worker of a fleet elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from crossfleet.cli.fleet import folders
+
+EXAMPLES = """
+examples:
+  crossfleet worker --join fleet.example:7400 --token-file token --tls-authority ca.pem
+  crossfleet worker --join unix:/run/cf/c.sock --name gpu-1 --slots 4 --label zone=eu
+
+What is not named here is handed to the worker itself: `crossfleet worker --join ADDRESS -- --help` lists it.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `worker`."""
+    made = argparse.ArgumentParser(
+        prog="crossfleet worker",
+        description="Joins a fleet as a worker of this machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--join", metavar="ADDRESS", required=True, help="the coordinator: HOST:PORT or unix:/PATH")
+    made.add_argument("--name", default="", help="unique in the fleet; default: the host name")
+    made.add_argument(
+        "--data", default="", metavar="DIR", help="data folder; the worker's state lies in DIR/workers/NAME"
+    )
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Replaces this process by the worker."""
+    options, rest = parser().parse_known_args(arguments)
+    name = options.name or os.uname().nodename.split(".")[0]
+    command = [sys.executable, "-P", "-m", "crossfleet.worker", "--coordinator", options.join, "--name", name]
+    if "--state" not in rest:
+        command += ["--state", os.path.join(folders.data_folder(options.data), "workers", name)]
+    os.execv(command[0], [*command, *(word for word in rest if word != "--")])

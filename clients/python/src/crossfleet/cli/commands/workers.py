@@ -1,0 +1,76 @@
+"""`crossfleet workers`: who can work, on what, and with what in hand."""
+
+from __future__ import annotations
+
+import argparse
+
+from crossfleet.api.coordinator.v1.fleet_service_pb2 import WorkerStatus
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.cli.connecting import ask, command_parser
+from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.table import shorten, table
+from crossfleet.cli.reporting.times import local
+from crossfleet.client import Client
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `workers`."""
+    made = command_parser(
+        "workers", "Lists the workers of a fleet.", "  crossfleet workers\n  crossfleet workers --devices --output json"
+    )
+    made.add_argument("--devices", action="store_true", help="each device with its attributes, as selectors see them")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Lists workers; answers the exit status."""
+    options = parser().parse_args(arguments)
+
+    async def listed(client: Client) -> list[WorkerStatus]:
+        return [status async for status in client.fleet.workers()]
+
+    workers = ask(options.data, listed)
+    if options.output == "json":
+        print(documents.write(documents.envelope("workers", [documents.plain(each) for each in workers])))
+        return 0
+    if not workers:
+        print("no workers")
+        return 0
+    heads = ("worker", "state", "slots", "busy", "cores", "devices", "labels", "last seen")
+    print(table(heads, [_row(status) for status in workers], right=frozenset((2, 3, 4))))
+    for status in workers if options.devices else ():
+        for device in status.worker.devices:
+            print(
+                f"\n{status.worker.worker_id}: {device.device_id} ({device.device_class}, found by {device.detector})"
+            )
+            for name in sorted(device.attributes):
+                print(f"  device.{name} = {shown(device.attributes[name])}")
+    return 0
+
+
+def _row(status: WorkerStatus) -> tuple[str, ...]:
+    worker = status.worker
+    state = device_pb2.WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower()
+    taints = f" ({', '.join(worker.taints)})" if worker.taints else ""
+    return (
+        worker.worker_id,
+        state + taints,
+        str(worker.slots),
+        str(status.busy_slots),
+        f"{worker.cpu_cores:g}",
+        shorten(", ".join(device.device_id for device in worker.devices), 40),
+        shorten(", ".join(f"{key}={worker.labels[key]}" for key in sorted(worker.labels)), 40),
+        local(worker.last_seen_at),
+    )
+
+
+def shown(value: device_pb2.AttributeValue) -> str:
+    """An attribute as one would write it in a selector."""
+    kind = value.WhichOneof("kind")
+    if kind == "list_value":
+        return shorten(f"[{', '.join(value.list_value.values)}]", 100)
+    if kind == "version_value":
+        return f'version("{value.version_value}")'
+    if kind == "string_value":
+        return f'"{value.string_value}"'
+    return str(getattr(value, kind)) if kind else "(none)"

@@ -1,0 +1,61 @@
+"""The fleet that a command asks: the one that the environment names, else the data folder's."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet import fleetfile, folders
+from crossfleet.cli.fleet.plan import FleetPlan
+from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.client import Client, Endpoint
+
+Answer = TypeVar("Answer")
+
+
+def command_parser(name: str, description: str, examples: str = "", *, output: bool = True) -> argparse.ArgumentParser:
+    """A parser with what every command takes: --data, and --output where it answers data."""
+    made = argparse.ArgumentParser(
+        prog=f"crossfleet {name}",
+        description=description,
+        epilog=f"examples:\n{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--data", default="", metavar="DIR", help="data folder; default CROSSFLEET_DATA, else the user's")
+    if output:
+        made.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
+    return made
+
+
+def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool = False) -> Answer:
+    """The answer of `work(client)`.
+
+    With `history` a data folder that nobody serves is opened for the question by a fleet without workers. Raises
+    UsageError where there is no fleet to ask.
+    """
+    endpoint = Endpoint.from_environment()
+    if endpoint is not None:
+        return _once(endpoint, work)
+    folder = folders.data_folder(data)
+    if not history and fleetfile.read(folder) is None:
+        raise UsageError(f"no fleet serves {folder}: start one with `crossfleet up`, or set CROSSFLEET_ADDRESS")
+    if not os.path.isdir(folder):
+        raise UsageError(f"there is no data folder {folder}: nothing was run there yet (--data DIR names another)")
+    fleet = HeldFleet(FleetPlan(folder, ()))
+    try:
+        return _once(Endpoint(fleet.wait()), work)
+    finally:
+        fleet.close()
+
+
+def _once(endpoint: Endpoint, work: Callable[[Client], Awaitable[Answer]]) -> Answer:
+    async def asked() -> Answer:
+        async with Client.open(endpoint) as client:
+            return await work(client)
+
+    return asyncio.run(asked())
