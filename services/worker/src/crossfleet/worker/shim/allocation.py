@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 from collections.abc import Callable
 
 from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
-from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import STACKS_SIGNAL, TOKEN, Life
 from crossfleet.worker.shim.output import OutputPipe
 from crossfleet.worker.shim.reaper import described
@@ -34,7 +33,7 @@ class PytestAllocation:
         self._on_closed = on_closed
         self._limits: Message = order.get("limits") or {}
         self._grace = float(self._limits.get("grace_seconds") or 5)
-        self._mark = secrets.token_hex(16)
+        self._mark = fresh_token()
         self._env = {**order["env"], ALLOCATION_TOKEN: self._mark}
         self._ids = host.folder / "collections" / f"{self._mark}.ids"
         self._collection = host.folder / "collections" / f"{self._mark}.json"

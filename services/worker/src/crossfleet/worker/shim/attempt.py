@@ -11,7 +11,7 @@ from crossfleet.worker.shim.host import Message
 class Attempt:
     """Cases of one task, in order, and those without a result yet."""
 
-    __slots__ = ("cancelled", "limits", "number", "pending", "sent", "started")
+    __slots__ = ("began", "cancelled", "count", "limits", "number", "pending", "sent", "started")
 
     def __init__(self, number: int, cases: Iterable[int], limits: dict[str, float]) -> None:
         self.number = number
@@ -20,9 +20,12 @@ class Attempt:
         self.sent = False
         self.started = False
         self.cancelled = False
+        self.began = 0.0
+        self.count = 0
 
     def done(self, case: int) -> None:
         """A result for ``case`` has come. Unknown cases are ignored."""
+        self.count += 1
         if self.pending and self.pending[0] == case:
             self.pending.popleft()
         elif case in self.pending:

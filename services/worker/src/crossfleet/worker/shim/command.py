@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 import shlex
 import time
 from collections import deque
@@ -12,7 +10,7 @@ from collections.abc import Callable
 
 from crossfleet.worker.shim import junit, processes
 from crossfleet.worker.shim.attempt import Attempt
-from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.loop import Timer
 from crossfleet.worker.shim.reaper import described
@@ -33,7 +31,7 @@ class CommandAllocation:
         self._host = host
         self._on_closed = on_closed
         self._identity = shlex.join(str(word) for word in order["argv"])
-        self._mark = secrets.token_hex(16)
+        self._mark = fresh_token()
         self._order = {**order, "env": {**order["env"], ALLOCATION_TOKEN: self._mark}}
         self.slots = {int(spec["slot"]): CommandSlot(host, self._order, spec) for spec in order["slots"]}
 
@@ -44,6 +42,8 @@ class CommandAllocation:
 
     def send_collection(self) -> None:
         """Send "collected" (again)."""
+        import hashlib  # brings OpenSSL, 4 MB: an idle shim does without
+
         self._host.tell(
             {
                 "op": "collected",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -14,13 +12,14 @@ from pathlib import Path
 
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.door import AgentDoor, listen
-from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.journal import Journal, leftover
 from crossfleet.worker.shim.loop import READ, Loop
 from crossfleet.worker.shim.memory import MemoryWatch
 from crossfleet.worker.shim.reaper import Reaper
 from crossfleet.worker.shim.register import Register
 
+_BREATH_SECONDS = 0.004
 USAGE = "usage: python -m crossfleet.worker.shim --state DIR [--lifeline-fd N] [--grace SECONDS]"
 
 
@@ -50,12 +49,12 @@ class Shim:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.boot = secrets.token_hex(16)
+        self.boot = fresh_token()
         os.umask(0o077)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(folder)
         for name in ("faults", "collections"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            _remove(folder / name)
         loop = Loop()
         journal = _recovered(folder / "journal", self.boot)
         self._host = Host(loop, Reaper(loop), journal, MemoryWatch(loop), folder)
@@ -65,6 +64,7 @@ class Shim:
         self._address = folder / "shim.sock"
         self._door = AgentDoor(self._host, listen(self._address), self._register.describe, self._register.obey)
         self._paused = False
+        self._newest, self._newest_at, self._quiet_until = 0, 0.0, 0.0
         self._disk_refuses = ""
         loop.at_turn_end(self._finish_turn)
 
@@ -127,11 +127,26 @@ class Shim:
         except OSError as error:
             self._complain(error)
         self._door.pump()
-        paused = journal.full or self._door.crowded or bool(self._disk_refuses)
+        paused = journal.full or self._door.crowded or bool(self._disk_refuses) or self._breathing()
         if paused != self._paused:
             self._paused = paused
             for connection in list(self._host.connections):
                 connection.pause(paused)
+
+    def _breathing(self) -> bool:
+        """Read runners at most once in a few milliseconds while results pour in: one sync then serves many of them.
+
+        A result that comes alone is not delayed.
+        """
+        now, newest = self._host.loop.now, self._host.journal.synced
+        if now < self._quiet_until:
+            return True
+        if newest != self._newest:
+            if now - self._newest_at < 2 * _BREATH_SECONDS:
+                self._quiet_until = now + _BREATH_SECONDS
+                self._host.loop.call_after(_BREATH_SECONDS, lambda: None)
+            self._newest, self._newest_at = newest, now
+        return now < self._quiet_until
 
     def _complain(self, error: OSError) -> None:
         """The disk takes no more: runners pause, and once a second it is tried again."""
@@ -180,5 +195,13 @@ def _recovered(folder: Path, boot: str) -> Journal:
             journal.append(text.encode("ascii"))
     journal.sync()
     for path in earlier:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
     return journal
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of files; one that is not there is no error."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()

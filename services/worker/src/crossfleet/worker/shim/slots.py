@@ -14,6 +14,8 @@ from crossfleet.worker.shim.loop import Timer
 from crossfleet.worker.shim.reaper import described
 
 _STILLBORN_LIMIT = 3
+_AHEAD_SECONDS = 0.02
+"""What follows is wanted this long before the slot would run dry: the way to the coordinator and back."""
 _STARTED_SECONDS = 0.25
 """A case that runs longer than this is told to the agent as started; shorter ones are not worth a message."""
 
@@ -208,9 +210,17 @@ class Slot:
         """Want what follows when the last but one case runs, at the latest."""
         if self._asked or self._last or self._closing or len(self._attempts) > 2:
             return
-        if sum(len(attempt.pending) for attempt in self._attempts) <= 2:
+        pending = sum(len(attempt.pending) for attempt in self._attempts)
+        if pending <= 2 or pending * self._pace() < _AHEAD_SECONDS:
             self._asked = True
             self._host.tell({"op": "want", "allocation": self._allocation, "slot": self.number})
+
+    def _pace(self) -> float:
+        """Seconds per case in the attempt that runs; without one, too long to ask ahead."""
+        attempt = self._attempts[0] if self._attempts else None
+        if attempt is None or not attempt.count:
+            return _AHEAD_SECONDS
+        return (self._host.loop.now - attempt.began) / attempt.count
 
     def _log(self, stream: str, data: str) -> None:
         self._host.log(self._allocation, self.number, stream, data)
@@ -270,7 +280,9 @@ class Slot:
             if current[0] in self._dropped and self._life is not None:
                 self._life.interrupt(float(self._limits.get("grace_seconds") or 5))
             return
-        attempt.started = True
+        if not attempt.started:
+            attempt.started = True
+            attempt.began = self._since
         limit = float(attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0)
         self._deadline = self._since + limit if limit > 0 else 0.0
         if limit > 0 and "limit" not in self._timers:
