@@ -1,0 +1,7 @@
+"""`python -m crossfleet.worker`."""
+
+import sys
+
+from crossfleet.worker.main import main
+
+sys.exit(main())

@@ -1,0 +1,33 @@
+"""What is known of an allocation beyond what the shim knows, written down for the agent's successor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_FILE = "about.json"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Run and target of an allocation, its slots, and the collection's digest where the coordinator knew it before."""
+
+    run: str
+    target: str
+    slots: tuple[int, ...]
+    known_digest: str = ""
+
+    def write_to(self, place: Path) -> None:
+        """Keep it in the allocation's folder."""
+        place.mkdir(parents=True, exist_ok=True)
+        (place / _FILE).write_text(json.dumps(asdict(self)))
+
+
+def about_from(place: Path) -> About | None:
+    """What was kept in an allocation's folder; None where it cannot be read."""
+    try:
+        content = json.loads((place / _FILE).read_text())
+        return About(content["run"], content["target"], tuple(content["slots"]), content["known_digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,201 @@
+"""The agent: shim on one side, coordinator on the other, and what lives in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as wire
+from crossfleet.foundation.logs import get_logger
+from crossfleet.worker.artifacts import Artifacts
+from crossfleet.worker.connection import Connection
+from crossfleet.worker.core.link import Link
+from crossfleet.worker.identity import Identity
+from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.logs import LogPusher
+from crossfleet.worker.opening import Openings
+from crossfleet.worker.orders import Orders
+from crossfleet.worker.reports import Reports
+from crossfleet.worker.session import Session
+from crossfleet.worker.shimlink import Line, ShimLink
+from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.translate import facts
+
+_SETTLE_SECONDS = 2.0
+_POLL_SECONDS = 0.01
+
+
+class Agent:
+    """Runs until `leave` or `abandon`. Its parts are given; it decides only when they run.
+
+    The session and the shim come and go independently: a lost session leaves tests running, a lost shim is a new
+    incarnation and a new session.
+    """
+
+    def __init__(self, identity: Identity, link: Link, inventory: Inventory, on_ready: Callable[[], None]) -> None:
+        """`on_ready` is called once, when the first Welcome has come. Give the other parts to `assemble`."""
+        self.identity = identity
+        self.link = link
+        self.inventory = inventory
+        self.incarnation = ""
+        self._on_ready: Callable[[], None] | None = on_ready
+        self._attached = asyncio.Event()
+        self._over = asyncio.Event()
+        self._leaving = False
+        self._paused = False
+
+    def assemble(
+        self,
+        *,
+        process: ShimProcess,
+        shim: ShimLink,
+        session: Session,
+        connection: Connection,
+        orders: Orders,
+        openings: Openings,
+        reports: Reports,
+        logs: LogPusher,
+        artifacts: Artifacts,
+    ) -> None:
+        """The parts that need the agent's own methods."""
+        self.process, self.shim, self.session, self.connection = process, shim, session, connection
+        self.orders, self.openings, self.reports = orders, openings, reports
+        self.logs, self.artifacts = logs, artifacts
+
+    async def run(self) -> None:
+        """Attach and dial at the same time, then serve. Raises CrossfleetError when there is no going on."""
+        parts: list[Coroutine[Any, Any, None]] = [
+            self._over.wait(),  # type: ignore[list-item]
+            self._keep_attached(),
+            self.connection.hold(self._hello, lambda: self._leaving),
+            self.logs.run(),
+        ]
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not self._leaving:
+            for task in done:
+                task.result()
+
+    async def leave(self, reason: str, *, drain_seconds: float, grace: float) -> None:
+        """Go in good order: tell the coordinator, let running attempts end, cancel the rest, end the shim.
+
+        Cases that were cut off count as this host's loss, so that they are executed elsewhere.
+        """
+        self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
+        self._say(facts.draining(reason))
+        await self._until(lambda: not self._running(), drain_seconds)
+        self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
+        running = self._running()
+        if running:
+            self.orders.cancel(running, grace)
+            await self._until(lambda: not self._running(), grace + _SETTLE_SECONDS)
+        await self.artifacts.settle(_SETTLE_SECONDS)
+        await self.logs.flush(_SETTLE_SECONDS if self.link.connected else 0)
+        await self._until(lambda: not self.link.connected or not self.link.window.unacknowledged, _SETTLE_SECONDS)
+        self._leaving = True
+        self.session.leave()
+        await self.shim.stop(_SETTLE_SECONDS)
+        await self._until(lambda: not self.link.connected, _SETTLE_SECONDS)
+        self._over.set()
+
+    async def abandon(self) -> None:
+        """Go at once: end the shim and what it runs, tell nobody."""
+        self._leaving = True
+        await self.shim.stop(_SETTLE_SECONDS)
+        self._over.set()
+
+    def on_welcome(self, welcome: wire.Welcome) -> None:
+        """A session begins."""
+        self.connection.welcomed()
+        self.orders.welcome(welcome)
+        if self.orders.refusing:
+            self._say(facts.draining(self.orders.refusing))
+        if self._on_ready is not None:
+            self._on_ready()
+            self._on_ready = None
+            self._looking = asyncio.ensure_future(self._look())
+
+    def on_message(self, message: wire.CoordinatorMessage) -> None:
+        """Carry it out."""
+        self.orders.carry_out(message)
+        self._make_room()
+
+    def on_sent(self) -> None:
+        """Something has left."""
+        self._make_room()
+
+    def on_line(self, line: Line) -> None:
+        """The shim has said something."""
+        self.reports.take(line)
+        self._make_room()
+
+    def on_attached(self, line: Line) -> None:
+        """The shim answers: this is its life."""
+        boot = line["boot"]
+        if self.incarnation and boot != self.incarnation:
+            self._start_over()
+        self.incarnation = boot
+        self._attached.set()
+
+    def on_shim_lost(self) -> None:
+        """The shim is gone. Whether it comes back as itself or as another shows when it is attached again."""
+        get_logger().error("the shim is gone", worker=self.identity.name)
+        self._attached.clear()
+        self.session.abort("the shim is gone")
+
+    async def _keep_attached(self) -> None:
+        while not self._leaving:
+            await self.shim.attach(secrets.token_hex(8))
+            await self.shim.lost.wait()
+            self.process.forget()
+
+    async def _hello(self) -> wire.ConnectRequest:
+        await self._attached.wait()
+        return facts.hello(self.identity.worker(self.incarnation, self.inventory.devices), self.link)
+
+    async def _look(self) -> None:
+        if await self.inventory.look():
+            self._say(facts.devices_changed(self.inventory.devices, self.identity.taints))
+        for detector, cause in self.inventory.errors.items():
+            get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
+
+    def _start_over(self) -> None:
+        self.openings.drop()
+        self.link.reborn()
+
+    def _running(self) -> list[int]:
+        return [attempt for holding in self.link.holdings.all() for attempt in holding.running]
+
+    def _make_room(self) -> None:
+        """Let the shim wait while the coordinator does not keep up."""
+        full = self.link.window.full
+        if full != self._paused:
+            self._paused = full
+            self.shim.pause(full)
+
+    def _say(self, message: wire.WorkerMessage) -> None:
+        self.link.say(message)
+        self.session.wake()
+
+    @staticmethod
+    async def _until(condition: Callable[[], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process in bytes; zero where it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+    return 0

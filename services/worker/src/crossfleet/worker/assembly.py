@@ -1,0 +1,100 @@
+"""Putting an agent together from its settings."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from crossfleet.foundation.channel import open_channel
+from crossfleet.worker import processenv
+from crossfleet.worker.agent import Agent, resident_bytes
+from crossfleet.worker.artifacts import Artifacts
+from crossfleet.worker.building import EnvironmentCache
+from crossfleet.worker.config import Settings
+from crossfleet.worker.connection import Connection
+from crossfleet.worker.content import ContentCache
+from crossfleet.worker.core.backoff import Backoff
+from crossfleet.worker.core.link import Link
+from crossfleet.worker.detectors.search import Search
+from crossfleet.worker.environment import Environments
+from crossfleet.worker.fetching import Fetcher
+from crossfleet.worker.identity import identity
+from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.logs import LogPusher
+from crossfleet.worker.opening import Openings
+from crossfleet.worker.orders import Orders
+from crossfleet.worker.preparation import Limits, Preparation
+from crossfleet.worker.reports import Reports
+from crossfleet.worker.runners.registry import Runners
+from crossfleet.worker.session import Session
+from crossfleet.worker.shimlink import ShimLink
+from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.workspace import Workspaces
+
+
+def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[], None]) -> Agent:
+    """An agent over the folder `state`, sharing `cache` with other workers of the host. Raises ConfigurationInvalid."""
+    runners = Runners()
+    link = Link()
+    who = identity(settings, runners.names)
+    inventory = Inventory(Search(settings.detector_seconds))
+    agent = Agent(who, link, inventory, on_ready)
+    process = ShimProcess(state / "shim", lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds)
+    shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
+    session = Session(link, agent, resident_bytes=resident_bytes)
+    connection = Connection(
+        settings.coordinator, session, open_channel=_dialler(settings), backoff=Backoff(random.random)
+    )
+    logs = LogPusher(who.name, lambda: connection.channel)
+    preparation = _preparation(settings, state, cache, who.name, connection)
+    artifacts = Artifacts(who.name, preparation.place, lambda: connection.channel, most_bytes=settings.artifact_bytes)
+    openings = Openings(
+        link,
+        shim,
+        runners=runners,
+        preparation=preparation,
+        devices=lambda: inventory.by_id,
+        say=logs.system,
+        wake=session.wake,
+    )
+    orders = Orders(link, shim, openings, wake=session.wake, grace=settings.grace_seconds)
+    reports = Reports(link, orders, openings, logs, artifacts, on_attached=agent.on_attached, wake=session.wake)
+    agent.assemble(
+        process=process,
+        shim=shim,
+        session=session,
+        connection=connection,
+        orders=orders,
+        openings=openings,
+        reports=reports,
+        logs=logs,
+        artifacts=artifacts,
+    )
+    return agent
+
+
+def _preparation(settings: Settings, state: Path, cache: Path, worker: str, connection: Connection) -> Preparation:
+    fetcher = Fetcher(ContentCache(cache / "content"), lambda: connection.channel)
+    builder = EnvironmentCache(cache / "environments", seconds=settings.build_seconds)
+    return Preparation(
+        state / "allocations",
+        worker=worker,
+        base=processenv.passed_through(os.environ, settings.pass_through),
+        environments=Environments(builder, embedded=settings.embedded, default=settings.python),
+        workspaces=Workspaces(fetcher, embedded=settings.embedded),
+        limits=Limits(settings.collect_seconds, settings.grace_seconds, settings.output_bytes),
+    )
+
+
+def _dialler(settings: Settings) -> Callable[..., object]:
+    return lambda address: open_channel(
+        address,
+        token_file=settings.server.token_file,
+        tls_authority=settings.coordinator_authority,
+        tls_certificate=settings.coordinator_certificate,
+        tls_key=settings.coordinator_key,
+        insecure=settings.coordinator_insecure,
+        message_bytes=settings.server.message_bytes,
+    )

@@ -1,0 +1,70 @@
+"""GPUs of NVIDIA, asked through NVML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crossfleet.worker.detectors.detector import Found
+
+_SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
+
+
+class NvidiaDetector:
+    """One device for each GPU; its id is its UUID, which CUDA_VISIBLE_DEVICES takes."""
+
+    def present(self) -> bool:
+        """Whether the driver is loaded (on WSL: its device)."""
+        return any(Path(sign).exists() for sign in _SIGNS)
+
+    def detect(self) -> Sequence[Found]:
+        """Model, memory, driver, CUDA version, compute capability, UUID, index, PCI address. Raises NVMLError."""
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            driver = _text(pynvml.nvmlSystemGetDriverVersion())
+            cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+            facts = {"driver": {"version": driver}, "cuda": {"version": f"{cuda // 1000}.{cuda % 1000 // 10}"}}
+            return [_gpu(pynvml, index, facts) for index in range(pynvml.nvmlDeviceGetCount())]
+        finally:
+            pynvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, index: int, facts: dict[str, Any]) -> Found:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    uuid = _text(nvml.nvmlDeviceGetUUID(handle))
+    memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    attributes = {
+        **facts,
+        "vendor": "nvidia",
+        "model": _text(nvml.nvmlDeviceGetName(handle)),
+        "uuid": uuid,
+        "index": index,
+        "memory": memory,
+        "compute_capability": {"version": f"{major}.{minor}"},
+        "pci": _text(nvml.nvmlDeviceGetPciInfo(handle).busId),
+    }
+    return {
+        "device_id": uuid,
+        "device_class": "gpu",
+        "attributes": attributes,
+        "capacities": {"memory": memory},
+        "conditions": _conditions(nvml, handle),
+    }
+
+
+def _conditions(nvml: Any, handle: Any) -> list[str]:
+    """Whether heat slows it down; GPUs that do not tell are well."""
+    try:
+        reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    except nvml.NVMLError:
+        return []
+    hot = nvml.nvmlClocksThrottleReasonHwThermalSlowdown | nvml.nvmlClocksThrottleReasonSwThermalSlowdown
+    return ["thermal_throttled"] if reasons & hot else []
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

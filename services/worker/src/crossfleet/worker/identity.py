@@ -1,0 +1,79 @@
+"""Who this worker is, as it introduces itself."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from crossfleet.api.types.v1.device_pb2 import Device, Worker
+from crossfleet.foundation.errors.base import FieldViolation
+from crossfleet.foundation.errors.installation import ConfigurationInvalid
+from crossfleet.worker.config import Settings
+from crossfleet.worker.detectors.cpu import cores, memory_bytes
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What does not change while the agent lives. Memory in bytes."""
+
+    name: str
+    labels: dict[str, str]
+    taints: tuple[str, ...]
+    slots: int
+    cpu_cores: float
+    memory_bytes: int
+    runners: tuple[str, ...]
+
+    def worker(self, incarnation: str, devices: Sequence[Device]) -> Worker:
+        """As the coordinator reads it; `incarnation` is the life of the shim."""
+        return Worker(
+            worker_id=self.name,
+            incarnation=incarnation,
+            labels=self.labels,
+            devices=devices,
+            slots=self.slots,
+            cpu_cores=self.cpu_cores,
+            memory_bytes=self.memory_bytes,
+            taints=self.taints,
+            version=version("crossfleet-worker"),
+            host=platform.node(),
+            runners=self.runners,
+        )
+
+
+def identity(settings: Settings, runners: Sequence[str]) -> Identity:
+    """From the settings, with the host's own values where they say nothing. Raises ConfigurationInvalid."""
+    name = settings.name or platform.node()
+    if not _NAME.fullmatch(name):
+        raise _wrong(
+            "name", f"{name!r} must be letters, digits, '.', '_' or '-', at most 63, not beginning with a sign"
+        )
+    usable = cores()
+    return Identity(
+        name=name,
+        labels=_labels(settings.label),
+        taints=settings.taint,
+        slots=settings.slots or usable,
+        cpu_cores=settings.cpu_cores or float(usable),
+        memory_bytes=settings.memory or memory_bytes(),
+        runners=tuple(runners),
+    )
+
+
+def _labels(texts: Sequence[str]) -> dict[str, str]:
+    labels = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise _wrong("label", f"{text!r} must have the form KEY=VALUE")
+        labels[key] = value
+    return labels
+
+
+def _wrong(field: str, what: str) -> ConfigurationInvalid:
+    return ConfigurationInvalid("the worker's settings are wrong", fields=[FieldViolation(field, what)])

@@ -1,0 +1,102 @@
+"""The environment of a runner: what is passed through, what the suite asks for, what crossfleet adds.
+
+Passed through from the worker's own environment are `PASSED_THROUGH` and names that begin with one of
+`PASSED_PREFIXES`; nothing else, so that a secret of the worker's service does not reach tests. Over these come the
+suite's variables (an embedded fleet's command line sends its whole environment there), over them the target's, and
+over all what crossfleet says itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from crossfleet.api.types.v1.device_pb2 import Device
+from crossfleet.api.worker.v1.worker_service_pb2 import OpenAllocation
+
+PASSED_THROUGH = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "ROCM_PATH",
+    "ONEAPI_ROOT",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+PASSED_PREFIXES = ("LC_", "XDG_")
+
+
+def passed_through(environment: Mapping[str, str], extra: Iterable[str] = ()) -> dict[str, str]:
+    """The part of the worker's environment that runners get; `extra` are further names."""
+    names = {*PASSED_THROUGH, *extra}
+    return {name: value for name, value in environment.items() if name in names or name.startswith(PASSED_PREFIXES)}
+
+
+def of_allocation(
+    base: Mapping[str, str], order: OpenAllocation, *, worker: str, artifacts: Path, programs: Path | None
+) -> dict[str, str]:
+    """The environment of an allocation's runner before it knows its slot.
+
+    `programs` is the folder of an environment that was built for the target: it comes first on PATH.
+    """
+    merged = {**base, **order.suite.variables, **order.environment.variables}
+    if programs is not None:
+        merged["PATH"] = f"{programs}:{merged.get('PATH', '/usr/bin:/bin')}"
+        merged["VIRTUAL_ENV"] = str(programs.parent)
+    merged["PYTHONHASHSEED"] = str(order.seed)
+    merged["CROSSFLEET_RUN"] = order.run_id
+    merged["CROSSFLEET_TARGET"] = order.target
+    merged["CROSSFLEET_WORKER"] = worker
+    merged["CROSSFLEET_ARTIFACTS"] = str(artifacts)
+    if order.traceparent:
+        merged["TRACEPARENT"] = order.traceparent
+    return merged
+
+
+def of_slot(slot: int, devices: Sequence[Device], artifacts: Path) -> dict[str, str]:
+    """What one slot gets beside: its number, its folder, its devices."""
+    return {"CROSSFLEET_SLOT": str(slot), "CROSSFLEET_ARTIFACTS": str(artifacts), **visible(devices)}
+
+
+def visible(devices: Sequence[Device]) -> dict[str, str]:
+    """Variables by which the makers' libraries see these devices and no others."""
+    by_maker: dict[str, list[str]] = {"nvidia": [], "amd": [], "intel": []}
+    for device in devices:
+        maker = device.attributes["vendor"].string_value if "vendor" in device.attributes else ""
+        if device.device_class != "cpu" and maker in by_maker:
+            by_maker[maker].append(_name(device))
+    intel = by_maker["intel"]
+    return {
+        "CUDA_VISIBLE_DEVICES": ",".join(by_maker["nvidia"]),
+        "HIP_VISIBLE_DEVICES": ",".join(by_maker["amd"]),
+        # Empty would mean all here; the CPU stays usable.
+        "ONEAPI_DEVICE_SELECTOR": "level_zero:" + ",".join(intel) if intel else "!*:gpu",
+    }
+
+
+def _name(device: Device) -> str:
+    """As the maker's library names it: its UUID where there is one, else its index."""
+    if "uuid" in device.attributes:
+        return device.attributes["uuid"].string_value
+    if "index" in device.attributes:
+        return str(device.attributes["index"].int_value)
+    return device.device_id

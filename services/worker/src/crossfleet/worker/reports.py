@@ -1,0 +1,148 @@
+"""Taking in what the shim says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as wire
+from crossfleet.foundation.logs import get_logger
+from crossfleet.worker.artifacts import Artifacts
+from crossfleet.worker.core.holdings import Phase
+from crossfleet.worker.core.link import Link
+from crossfleet.worker.logs import LogPusher
+from crossfleet.worker.opening import Openings
+from crossfleet.worker.orders import Orders
+from crossfleet.worker.shimlink import Line
+from crossfleet.worker.translate import facts, upward
+
+_PROGRESS_SECONDS = 0.5
+
+
+class Reports:
+    """One method for each kind of line up. Journalled lines that were taken in before are passed over."""
+
+    def __init__(
+        self,
+        link: Link,
+        orders: Orders,
+        openings: Openings,
+        logs: LogPusher,
+        artifacts: Artifacts,
+        *,
+        on_attached: Callable[[Line], None],
+        wake: Callable[[], None],
+    ) -> None:
+        """`on_attached` gets the answer to the attachment, after what it holds was taken over."""
+        self._link = link
+        self._orders = orders
+        self._openings = openings
+        self._logs = logs
+        self._artifacts = artifacts
+        self._on_attached = on_attached
+        self._wake = wake
+        self._current: dict[int, tuple[int, float]] = {}
+        self._progress_due = 0.0
+        self._interrupted_for = ""
+        self._kinds: dict[str, Callable[[Line], None]] = {
+            "attached": self._attached,
+            "collected": self._collected,
+            "want": self._want,
+            "started": self._started,
+            "log": self._log,
+            "result": self._result,
+            "finished": self._finished,
+            "closed": self._closed,
+        }
+
+    def take(self, line: Line) -> None:
+        """Take in one line. A line that cannot be understood is logged; it must not end the agent."""
+        action = self._kinds.get(line.get("op", ""))
+        sequence = line.get("sequence") or 0
+        if sequence and self._link.window.seen(sequence):
+            return
+        try:
+            if action is not None:
+                action(line)
+        except (KeyError, ValueError, TypeError) as error:
+            get_logger().error("the shim said something that cannot be understood", op=line.get("op"), exc_info=error)
+
+    @property
+    def busy(self) -> dict[int, tuple[int, float]]:
+        """By attempt, the case that is being executed and since when (seconds since 1970)."""
+        return dict(self._current)
+
+    def interrupt(self, reason: str) -> None:
+        """From now on cancelled attempts are this worker's doing, so that they are executed elsewhere."""
+        self._interrupted_for = reason
+
+    def _attached(self, line: Line) -> None:
+        for allocation in line.get("allocations") or ():
+            name = allocation["allocation"]
+            known = self._link.holdings.get(name) is not None
+            about = self._openings.abouts.get(name) or self._openings.recall(name)
+            slots = [slot["slot"] for slot in allocation["slots"]]
+            attempts = [(one["attempt"], slot["slot"]) for slot in allocation["slots"] for one in slot["attempts"]]
+            wanting = [slot["slot"] for slot in allocation["slots"] if slot.get("wanting")]
+            holding = self._link.holdings.adopt(name, about.slots if about else slots, attempts, wanting)
+            if not known:
+                holding.advance(Phase(allocation["state"]) if allocation["state"] != "opening" else Phase.COLLECTING)
+        self._on_attached(line)
+
+    def _collected(self, line: Line) -> None:
+        name = line["allocation"]
+        holding = self._link.holdings.get(name)
+        if holding is None:
+            return
+        about = self._openings.abouts.get(name)
+        for piece in upward.collected(line, about.known_digest if about else ""):
+            self._link.say(wire.WorkerMessage(collected=piece), allocation=name)
+        self._orders.ready(holding)
+        self._wake()
+
+    def _want(self, line: Line) -> None:
+        holding = self._link.holdings.get(line["allocation"])
+        if holding is not None:
+            holding.wanting.add(line["slot"])
+            self._link.say(facts.want(holding.allocation, [line["slot"]]), allocation=holding.allocation)
+            self._wake()
+
+    def _started(self, line: Line) -> None:
+        self._current[line["attempt"]] = (line["case"], line["at"])
+        now = time.monotonic()
+        if now >= self._progress_due:
+            self._progress_due = now + _PROGRESS_SECONDS
+            self._link.say(facts.progress(self._current))
+            self._wake()
+
+    def _log(self, line: Line) -> None:
+        about = self._openings.abouts.get(line["allocation"])
+        if about is not None:
+            self._logs.output(about, line["slot"], line["stream"], line["data"])
+
+    def _result(self, line: Line) -> None:
+        result = upward.case_result(line)
+        size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
+        self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
+        self._wake()
+
+    def _finished(self, line: Line) -> None:
+        attempt = line["attempt"]
+        self._current.pop(attempt, None)
+        holding = self._link.holdings.of(attempt)
+        if self._interrupted_for and line["cause"] == "cancelled":
+            line = {**line, "cause": "host_lost", "message": self._interrupted_for}
+        self._link.finished(attempt, upward.attempt_finished(line), shim_sequence=line["sequence"])
+        self._wake()
+        if holding is not None:
+            self._artifacts.collect(holding.allocation, self._openings.abouts.get(holding.allocation))
+
+    def _closed(self, line: Line) -> None:
+        name = line["allocation"]
+        holding = self._link.holdings.get(name)
+        if holding is not None:
+            holding.advance(Phase.ENDED)
+        self._link.ended(name, upward.allocation_ended(line), shim_sequence=line["sequence"])
+        self._wake()
+        self._artifacts.collect(name, self._openings.abouts.get(name), last=True)
+        self._openings.forget(name)

@@ -1,0 +1,164 @@
+"""One session with the coordinator: a stream, from Hello to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import grpc
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as wire
+from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
+from crossfleet.foundation.errors.load import Unavailable
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.worker.core.link import Link
+from crossfleet.worker.core.records import Outgoing
+from crossfleet.worker.translate import facts, upward
+
+_REQUEST_BYTES = 2 * 1024 * 1024
+_WELCOME_SECONDS = 30.0
+
+
+class Listener(Protocol):
+    """Who acts on what the coordinator says. Its methods return at once and do not raise."""
+
+    def on_welcome(self, welcome: wire.Welcome) -> None:
+        """A session begins. Called before anything else of it."""
+
+    def on_message(self, message: wire.CoordinatorMessage) -> None:
+        """Anything that is not a Welcome."""
+
+    def on_sent(self) -> None:
+        """Something has left: there may be room again."""
+
+
+class Session:
+    """Sends what the link has ready, whenever `wake` says that there is something; several messages at once."""
+
+    def __init__(self, link: Link, listener: Listener, *, resident_bytes: Callable[[], int]) -> None:
+        """`resident_bytes` is asked for each heartbeat."""
+        self._link = link
+        self._listener = listener
+        self._resident_bytes = resident_bytes
+        self._ready = asyncio.Event()
+        self._written = 0
+        self._leaving = False
+        self._aborted: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._ready.set()
+
+    def leave(self) -> None:
+        """End the stream in good order once everything that is ready was sent."""
+        self._leaving = True
+        self._ready.set()
+
+    def abort(self, why: str) -> None:
+        """Break the stream off: what Hello said does not hold any more."""
+        if self._aborted is not None and not self._aborted.done():
+            self._aborted.set_exception(Unavailable(why))
+
+    async def run(self, channel: grpc.aio.Channel, hello: wire.ConnectRequest) -> None:
+        """Hold the session until it ends. Raises CrossfleetError: refused, broken off, or ended by the coordinator."""
+        call: Any = WorkerServiceStub(channel).Connect()  # type: ignore[no-untyped-call,unused-ignore]
+        try:
+            await call.write(hello)
+            welcome, rest = await asyncio.wait_for(self._welcome(call), _WELCOME_SECONDS)
+            self._listener.on_welcome(welcome)
+            self._deliver(rest)
+            self._aborted = asyncio.get_running_loop().create_future()
+            await self._until_one_ends(
+                self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3), self._aborted
+            )
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        except asyncio.InvalidStateError as error:
+            # The stream was over when it was written to; its status says why.
+            await self._raise_status(call)
+            raise Unavailable("the stream broke off") from error
+        except TimeoutError as error:
+            raise Unavailable(f"no Welcome within {_WELCOME_SECONDS:.0f} s") from error
+        finally:
+            self._link.lost()
+            call.cancel()
+
+    async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
+        response = await call.read()
+        if response is grpc.aio.EOF:
+            await self._raise_status(call)
+            raise Unavailable("the coordinator ended the stream before a Welcome")
+        messages = list(response.messages)
+        if not messages or messages[0].WhichOneof("kind") != "welcome":
+            raise Unavailable("the coordinator did not begin with a Welcome")
+        return messages[0].welcome, messages[1:]
+
+    async def _receive(self, call: Any) -> None:
+        while (response := await call.read()) is not grpc.aio.EOF:
+            self._deliver(response.messages)
+        await self._raise_status(call)
+        if not self._leaving:
+            raise Unavailable("the coordinator ended the stream")
+
+    def _deliver(self, messages: Any) -> None:
+        for message in messages:
+            self._listener.on_message(message)
+
+    async def _send(self, call: Any) -> None:
+        self._ready.set()
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            for request in requests(self._link.window.take()):
+                await call.write(request)
+                self._written += 1
+            self._listener.on_sent()
+            if self._leaving and self._link.window.idle:
+                await call.done_writing()
+                await asyncio.Event().wait()
+
+    async def _beat(self, interval: float) -> None:
+        while True:
+            before = self._written
+            await asyncio.sleep(interval)
+            if self._written == before:
+                self._link.say(facts.heartbeat(self._resident_bytes()))
+                self._ready.set()
+
+    @staticmethod
+    async def _raise_status(call: Any) -> None:
+        if await call.code() is not grpc.StatusCode.OK:
+            raise grpc.aio.AioRpcError(
+                await call.code(),
+                await call.initial_metadata(),
+                await call.trailing_metadata(),
+                details=await call.details(),
+            )
+
+    @staticmethod
+    async def _until_one_ends(*parts: Any) -> None:
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+def requests(batch: list[Outgoing]) -> Iterator[wire.ConnectRequest]:
+    """A batch as few requests of bounded size, in order."""
+    request, size = wire.ConnectRequest(), 0
+    for outgoing in batch:
+        message = upward.message(outgoing)
+        weight = message.ByteSize()
+        if size and size + weight > _REQUEST_BYTES:
+            yield request
+            request, size = wire.ConnectRequest(), 0
+        request.messages.append(message)
+        size += weight
+    if size:
+        yield request

@@ -1,0 +1,94 @@
+"""From what the coordinator says to the shim's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as wire
+from crossfleet.worker.core.holdings import Task
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Everything that the shim needs to open an allocation: paths are absolute, the environment is complete.
+
+    Times in seconds and sizes in bytes; zero: no limit.
+    """
+
+    allocation: str
+    runner: str
+    arguments: Sequence[str]
+    python: str
+    as_module: bool
+    directory: str
+    environment: Mapping[str, str]
+    slot_environments: Mapping[int, Mapping[str, str]]
+    artifacts: str
+    memory_bytes: int = 0
+    case_seconds: float = 0.0
+    collect_seconds: float = 0.0
+    grace_seconds: float = 5.0
+    output_bytes: int = 64 * 1024
+    junit_globs: Sequence[str] = field(default_factory=tuple)
+
+
+def open_line(opening: Opening) -> Line:
+    """`open`."""
+    return {
+        "op": "open",
+        "allocation": opening.allocation,
+        "runner": opening.runner,
+        "argv": list(opening.arguments),
+        "python": opening.python or None,
+        "as_module": opening.as_module,
+        "cwd": opening.directory,
+        "env": dict(opening.environment),
+        "slots": [
+            {"slot": slot, "env": dict(env), "memory_bytes": opening.memory_bytes}
+            for slot, env in opening.slot_environments.items()
+        ],
+        "limits": {
+            "case_seconds": opening.case_seconds,
+            "collect_seconds": opening.collect_seconds,
+            "grace_seconds": opening.grace_seconds,
+            "output_bytes": opening.output_bytes,
+        },
+        "artifacts_dir": opening.artifacts,
+        "junit_globs": list(opening.junit_globs),
+    }
+
+
+def tasks(message: wire.Assign) -> list[Task]:
+    """The tasks of an Assign."""
+    return [Task(task.attempt_id, task.slot, tuple(task.case_indices), task.last) for task in message.tasks]
+
+
+def run_line(allocation: str, task: Task) -> Line:
+    """`run`."""
+    return {
+        "op": "run",
+        "allocation": allocation,
+        "slot": task.slot,
+        "attempt": task.attempt,
+        "cases": list(task.cases),
+        "last": task.last,
+    }
+
+
+def last_line(allocation: str, slot: int) -> Line:
+    """`last`."""
+    return {"op": "last", "allocation": allocation, "slot": slot}
+
+
+def cancel_line(attempts: Iterable[int], grace: float) -> Line:
+    """`cancel`; grace in seconds."""
+    return {"op": "cancel", "attempts": list(attempts), "grace": grace}
+
+
+def close_line(allocation: str) -> Line:
+    """`close`."""
+    return {"op": "close", "allocation": allocation}
