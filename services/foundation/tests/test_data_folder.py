@@ -55,6 +55,14 @@ def test_the_lock_of_a_killed_owner_is_taken_over(tmp_path: Path) -> None:
         holder.communicate()
 
 
+def test_a_lock_that_is_held_can_be_entered_and_released_twice(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path)
+    with lock.acquire():
+        assert FolderLock.owner(tmp_path) == Owner(os.getpid(), "")
+    lock.release()
+    assert FolderLock.owner(tmp_path) is None
+
+
 def test_a_folder_that_was_never_used_has_no_owner(tmp_path: Path) -> None:
     assert FolderLock.owner(tmp_path / "nothing") is None
 

@@ -258,3 +258,46 @@ async def test_a_socket_path_is_limited_in_bytes_not_letters(tmp_path: Path) -> 
     with pytest.raises(errors.SocketPathTooLong):
         await Server(echo_definition(), ServerSettings(listen=(f"unix:{path}",))).start()
     assert msgspec.structs.asdict(ServerSettings())["listen"] == ()
+
+
+async def test_calls_over_the_limit_are_refused_by_name() -> None:
+    begun = asyncio.Event()
+
+    async def stuck(request: Any, context: Any) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with serving(echo_definition(Unary=stuck), ServerSettings(open_calls=1, stop_seconds=0)) as running:
+        stub = EchoStub(running.channel)
+        first = asyncio.ensure_future(stub.unary(Request()))
+        await asyncio.wait_for(begun.wait(), 5)
+        with pytest.raises(errors.TooManyOpen), translated():
+            await stub.unary(Request())
+        first.cancel()
+
+
+async def test_a_server_without_addresses_starts_and_stops() -> None:
+    server = Server(echo_definition(), ServerSettings())
+    assert await server.start() == ()
+    await server.stop()
+    await server.stop()
+    assert server.draining.begun
+
+
+async def test_a_call_whose_caller_left_fails_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(request: Any, context: Any) -> Any:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set()
+            raise ValueError("cleaning up failed") from None
+
+    async with serving(echo_definition(Unary=stubborn)) as running:
+        call = EchoStub(running.channel).unary(Request())
+        await asyncio.wait_for(begun.wait(), 5)
+        call.cancel()
+        await asyncio.wait_for(ended.wait(), 5)
+    assert "cleaning up failed" not in capsys.readouterr().err

@@ -23,7 +23,7 @@ _HEAVY = [
     "sqlalchemy",
     "structlog",
     "uvloop",
-    "grpc_reflection",
+    "grpc_reflection.v1alpha",
     "cel_expr_python",
 ]
 _ALL = [

@@ -37,9 +37,11 @@ class FolderLock:
         self._descriptor = -1
 
     def acquire(self) -> Self:
-        """Takes the folder, made with mode 0700 when missing. Raises DataFolderInUse (path, pid, address) and OSError."""
+        """Takes the folder, made with mode 0700 when missing; does nothing while held. Raises DataFolderInUse (path, pid, address) and OSError."""
         import fcntl  # not on Windows, where no service runs
 
+        if self._descriptor >= 0:
+            return self
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for remaining in reversed(range(_TRIES)):

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from crossfleet.foundation.errors.access import PermissionDenied, Unauthenticated
 from crossfleet.foundation.errors.base import CrossfleetError, FieldViolation
 from crossfleet.foundation.errors.internal import InternalError
-from crossfleet.foundation.errors.load import Cancelled, DeadlineExceeded, QueueFull, Unavailable
+from crossfleet.foundation.errors.load import Cancelled, DeadlineExceeded, QueueFull, TooManyOpen, Unavailable
 from crossfleet.foundation.errors.registry import DOMAIN, ERRORS_BY_REASON
 from crossfleet.foundation.errors.requests import InvalidArgument, MessageTooLarge, Unimplemented
 
@@ -129,7 +129,9 @@ def _code(number: int) -> grpc.StatusCode:
 
 
 def _class_of_code(code: grpc.StatusCode | None, text: str) -> type[CrossfleetError]:
-    # gRPC itself answers an over-long message with this text and no details.
+    # gRPC itself answers these with a text and no details.
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
         return MessageTooLarge
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "oncurrent RPC limit" in text:
+        return TooManyOpen
     return _BY_CODE.get(code, InternalError) if code is not None else InternalError

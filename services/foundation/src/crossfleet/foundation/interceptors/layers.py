@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 
-from crossfleet.foundation.errors.base import CrossfleetError
+from crossfleet.foundation.logs import get_logger
 
 if TYPE_CHECKING:
     _MethodHandler = grpc.RpcMethodHandler[Any, Any]
@@ -106,10 +106,15 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
         return serve
 
     async def _end(self, context: grpc.aio.ServicerContext[Any, Any], call: Call, error: Exception) -> None:
-        if isinstance(error, grpc.aio.AbortError) or (context.done() and not isinstance(error, CrossfleetError)):
+        if isinstance(error, grpc.aio.AbortError):
             raise error
-        if isinstance(error, asyncio.CancelledError):
-            raise error
+        task = asyncio.current_task()
+        # The caller is gone (seen: grpc.aio cancels the task, and the context does not tell): nobody to answer.
+        if context.done() or (task is not None and task.cancelling()):
+            get_logger().debug(
+                "a call failed after its end", service=call.service, method=call.method, error=str(error)
+            )
+            raise asyncio.CancelledError from error
         await self._abort(context, call, error)
 
 

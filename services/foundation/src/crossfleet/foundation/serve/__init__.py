@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
-from crossfleet.foundation.serve.process import print_ready, run_service, serve
+from crossfleet.foundation.serve.process import ending, print_ready, run_service, serve
 from crossfleet.foundation.serve.server import Server
 
-__all__ = ["Server", "ServerSettings", "ServiceDefinition", "print_ready", "run_service", "serve"]
+__all__ = ["Server", "ServerSettings", "ServiceDefinition", "ending", "print_ready", "run_service", "serve"]

@@ -55,6 +55,9 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     stop_seconds: Annotated[float, setting("The longest time for open calls to end after that, in seconds.", ge=0)] = (
         2.0
     )
+    open_calls: Annotated[
+        int, setting("How many calls and streams may be open at once; the next one is refused.", ge=1)
+    ] = 10_000
     message_bytes: Annotated[int, setting("The longest message taken or sent, in bytes.", ge=1 << 16, le=1 << 30)] = (
         16 * 1024 * 1024
     )

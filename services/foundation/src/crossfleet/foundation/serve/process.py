@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -36,31 +37,42 @@ async def serve(
     """
     server = Server(definition, settings, draining)
     addresses = await server.start()
+    try:
+        async with ending(server.draining, settings.lifeline_fd) as stop_now:
+            (ready or print_ready)(definition.name, addresses)
+            await server.wait()
+            get_logger().info("draining", cause=server.draining.cause)
+            await _first(server.stop(), stop_now.wait())
+    finally:
+        await server.abandon()
+    get_logger().info("stopped", cause=server.draining.cause)
+
+
+@asynccontextmanager
+async def ending(draining: Draining, lifeline_fd: int = -1) -> AsyncIterator[asyncio.Event]:
+    """Inside the block, SIGTERM, SIGINT and the lifeline's end begin draining; yields what a second signal sets.
+
+    For processes that serve nothing; `serve` does it by itself. Raises ConfigurationInvalid when `lifeline_fd` is not
+    a pipe (-1: there is none).
+    """
     loop = asyncio.get_running_loop()
     stop_now = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
-        if server.draining.begun:
+        if draining.begun:
             stop_now.set()
-        server.draining.begin(number.name)
+        draining.begin(number.name)
 
+    lifeline = watch_lifeline(lifeline_fd, lambda: draining.begin("lifeline")) if lifeline_fd >= 0 else None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    lifeline = None
-    if settings.lifeline_fd >= 0:
-        lifeline = watch_lifeline(settings.lifeline_fd, lambda: server.draining.begin("lifeline"))
     try:
-        (ready or print_ready)(definition.name, addresses)
-        await server.wait()
-        get_logger().info("draining", cause=server.draining.cause)
-        await _first(server.stop(), stop_now.wait())
+        yield stop_now
     finally:
-        if lifeline is not None:
-            lifeline.close()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-        await server.abandon()
-    get_logger().info("stopped", cause=server.draining.cause)
+        if lifeline is not None:
+            lifeline.close()
 
 
 def run_service(name: str, main: Callable[[], Coroutine[Any, Any, None]], *, uvloop: bool = False) -> int:

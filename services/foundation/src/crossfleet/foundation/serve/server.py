@@ -49,6 +49,7 @@ class Server:
         server = grpc.aio.server(
             interceptors=[LayeredInterceptor(layers, StatusAborter())],
             options=server_options(self._settings.message_bytes),
+            maximum_concurrent_rpcs=self._settings.open_calls,
         )
         names = self._add_servicers(server)
         try:
