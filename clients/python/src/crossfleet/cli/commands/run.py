@@ -12,6 +12,8 @@ from crossfleet.cli.running.command import Command, recognise
 from crossfleet.cli.running.interpreter import check_has_pytest
 from crossfleet.cli.running.matrix import TargetPlan, plan_targets
 
+parser = command_line.parser
+
 
 def main(arguments: list[str]) -> int:
     """Runs the words after `--` on a fleet; answers the exit status."""

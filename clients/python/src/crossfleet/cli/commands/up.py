@@ -54,10 +54,12 @@ def main(arguments: list[str]) -> int:
     plan = FleetPlan(
         data,
         plan_workers(options.workers, tuple(options.worker), options.slots),
-        options.grpc,
-        options.http,
-        options.insecure,
-        *(os.path.abspath(path) if path else "" for path in (options.tls_cert, options.tls_key, options.tls_client_ca)),
+        grpc=options.grpc,
+        http=options.http,
+        insecure=options.insecure,
+        tls_certificate=_absolute(options.tls_cert),
+        tls_key=_absolute(options.tls_key),
+        tls_client_authority=_absolute(options.tls_client_ca),
         gateway=True,
     )
     folders.make_private(data)
@@ -69,6 +71,10 @@ def main(arguments: list[str]) -> int:
     supervisor = Supervisor(plan, keep=True, on_event=_Printer(plan, as_json=options.output == "json"))
     supervisor.start()
     return supervisor.run()
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path) if path else ""
 
 
 class _Printer:

@@ -41,4 +41,4 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-P", "-m", "crossfleet.worker", "--coordinator", options.join, "--name", name]
     if "--state" not in rest:
         command += ["--state", os.path.join(folders.data_folder(options.data), "workers", name)]
-    os.execv(command[0], [*command, *(word for word in rest if word != "--")])
+    os.execv(command[0], [*command, *(word for word in rest if word != "--")])  # noqa: S606 - no shell is what is wanted

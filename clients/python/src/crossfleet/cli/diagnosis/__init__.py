@@ -1,0 +1,1 @@
+"""What `crossfleet doctor` looks at."""

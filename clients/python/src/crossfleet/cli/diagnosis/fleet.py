@@ -1,0 +1,74 @@
+"""The fleet, where there is one: reachable, of this version, its workers well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, WorkerStatus
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.cli.advice import explain_error
+from crossfleet.cli.commands.version import installed
+from crossfleet.cli.diagnosis.finding import Finding
+from crossfleet.cli.fleet import fleetfile
+from crossfleet.client import Client, Endpoint
+from crossfleet.foundation.errors import CrossfleetError
+
+_SECONDS = 10.0
+_RESTART = "restart its agent; its log says more"
+
+
+def examine(data: str) -> Iterator[Finding]:
+    """The fleet that commands here would ask."""
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        found = fleetfile.read(data)
+        if found is None:
+            yield Finding("fleet", "ok", "none is up; `crossfleet run` starts its own")
+            return
+        endpoint = Endpoint(found.address)
+    try:
+        fleet, workers = asyncio.run(_ask(endpoint))
+    except CrossfleetError as error:
+        yield Finding("fleet", "fail", f"{endpoint.address}: {explain_error(error)}", "start it, or unset the address")
+        return
+    except TimeoutError:
+        text = f"{endpoint.address} did not answer within {_SECONDS:.0f} s"
+        yield Finding("fleet", "fail", text, "look into DIR/logs/coordinator.log")
+        return
+    yield from _fleet(endpoint, fleet)
+    yield from _workers(workers)
+
+
+async def _ask(endpoint: Endpoint) -> tuple[GetFleetResponse, list[WorkerStatus]]:
+    async with asyncio.timeout(_SECONDS), Client.open(endpoint, timeout=_SECONDS) as client:
+        return await client.fleet.summary(), [status async for status in client.fleet.workers()]
+
+
+def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:
+    own = installed()["crossfleet-client"]
+    if fleet.version and fleet.version != own:
+        yield Finding("fleet", "warn", f"its version is {fleet.version}, this command's {own}", "install one version")
+    else:
+        yield Finding("fleet", "ok", f"{endpoint.address}, version {fleet.version}, {fleet.slots} slots")
+    if not fleet.scheduler_connected:
+        yield Finding("scheduler", "fail", "not connected: nothing is placed", "start it; see DIR/logs/scheduler.log")
+    else:
+        yield Finding("scheduler", "ok", fleet.scheduler)
+
+
+def _workers(workers: list[WorkerStatus]) -> Iterator[Finding]:
+    if not workers:
+        yield Finding("workers", "warn", "none has joined", "crossfleet worker --join ADDRESS")
+    for status in workers:
+        worker = status.worker
+        name = f"worker {worker.worker_id}"
+        state = device_pb2.WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower()
+        conditions = [f"{device.device_id} {each}" for device in worker.devices for each in device.conditions]
+        if worker.state in (device_pb2.WORKER_STATE_LOST, device_pb2.WORKER_STATE_SUSPECT):
+            yield Finding(name, "fail", f"is {state}", _RESTART)
+        elif conditions or worker.taints:
+            troubles = ", ".join([*conditions, *worker.taints])
+            yield Finding(name, "warn", f"{state}: {troubles}", "crossfleet workers --devices shows its devices")
+        else:
+            yield Finding(name, "ok", f"{state}, {worker.slots} slots, {len(worker.devices)} devices")

@@ -1,0 +1,1 @@
+"""What a data folder holds that can be made again."""
