@@ -141,15 +141,18 @@ def _misses(parts: list[Selector], workers: Sequence[WorkerView], selectors: Sel
     ranked = []
     for worker in workers:
         for device in worker.devices if on_devices else (None,):
-            failed = [part for part in parts if not selectors.answer(part, worker, device).holds]
-            ranked.append((len(failed), worker.name, device, worker, failed))
-    ranked.sort(key=lambda entry: (entry[0], entry[1], entry[2].id if entry[2] else ""))
+            answers = [(part, selectors.answer(part, worker, device)) for part in parts]
+            failed = [part for part, answer in answers if not answer.holds]
+            # What has the attribute with another value is nearer than what lacks it.
+            distance = (len(failed), sum(1 for _, answer in answers if answer.missing))
+            ranked.append((distance, worker, device, failed))
+    ranked.sort(key=lambda entry: (entry[0], entry[1].name, entry[2].id if entry[2] else ""))
     told: set[str] = set()
-    if not ranked or ranked[0][0] == 0:
+    if not ranked or ranked[0][0][0] == 0:
         return  # Some satisfy every clause: they are too few, and nothing is to be told of the others.
-    for _, name, device, worker, failed in ranked:
+    for _, worker, device, failed in ranked:
         values = ", ".join(str(fact) for part in failed for fact in facts(part, worker, device))
         if not values or values in told or len(told) == _MAX_MISSES:
             continue
         told.add(values)
-        yield f"{device.id + ' of ' if device else ''}{name}: {values}"
+        yield f"{device.id + ' of ' if device else ''}{worker.name}: {values}"

@@ -1,0 +1,187 @@
+"""What one planning cycle decides."""
+
+from collections.abc import Iterable
+
+from crossfleet.matching.misfit import Wait
+from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
+from crossfleet.matching.selectors import Selectors
+from crossfleet.scheduler.core.eligibility import Eligibility
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
+from crossfleet.scheduler.core.plan import plan
+from crossfleet.scheduler.core.snapshot import Snapshot
+
+
+def made(workers: Iterable[WorkerView], groups: Iterable[Group], held: Iterable[Allocation] = (), **more) -> Plan:
+    rows = Delta(workers=tuple(workers), groups=tuple(groups), allocations=tuple(held))
+    return plan(Snapshot.of(rows, 1), Eligibility(Selectors()), **more)
+
+
+def slots(found: Plan) -> dict[tuple[str, str], int]:
+    return {(one.group_id, one.worker_id): one.slots for one in found.allocate}
+
+
+def by_group(found: Plan) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in found.allocate:
+        total[one.group_id] = total.get(one.group_id, 0) + one.slots
+    return total
+
+
+def worker(name: str, slots_total: int = 2, **more) -> WorkerView:
+    return WorkerView(name, cpu_cores=slots_total, slots_total=slots_total, **more)
+
+
+def group(name: str, wanted: int = 8, selector: str = "", run: str = "", **more) -> Group:
+    return Group(name, run or name, request=Request(selector), wanted_slots=wanted, **more)
+
+
+def codes(found: Plan) -> dict[str, tuple[Wait, str]]:
+    return {one.group_id: (one.wait, one.code) for one in found.waiting}
+
+
+def test_a_lone_group_gets_every_slot():
+    assert slots(made([worker("w1"), worker("w2")], [group("g")])) == {("g", "w1"): 2, ("g", "w2"): 2}
+
+
+def test_a_group_gets_no_more_than_it_wants_and_on_few_workers():
+    assert slots(made([worker("w1"), worker("w2", 4)], [group("g", 3)])) == {("g", "w2"): 3}
+
+
+def test_a_small_group_goes_where_it_fits_best():
+    assert slots(made([worker("w1", 8), worker("w2", 2)], [group("g", 2)])) == {("g", "w2"): 2}
+
+
+def test_nothing_wanted_is_nothing_planned():
+    assert made([worker("w1")], [group("g", 0)]) == Plan(1)
+
+
+def test_higher_priority_goes_first_and_the_lower_waits_behind_it():
+    found = made([worker("w1")], [group("low", submitted_at=1), group("high", 2, priority=5, submitted_at=9)])
+    assert slots(found) == {("high", "w1"): 2}
+    assert codes(found) == {"low": (Wait.LATER, "behind_priority")}
+    assert "2 slots of high" in found.waiting[0].text
+
+
+def test_the_older_run_goes_first():
+    found = made([worker("w1")], [group("new", submitted_at=2), group("old", 2, submitted_at=1)])
+    assert slots(found) == {("old", "w1"): 2}
+    assert codes(found) == {"new": (Wait.LATER, "behind")}
+
+
+def test_targets_of_one_run_proceed_side_by_side_on_workers_of_their_own():
+    found = made([worker("w1"), worker("w2")], [group("a", run="r"), group("b", run="r")])
+    assert slots(found) == {("a", "w1"): 2, ("b", "w2"): 2}
+
+
+def test_targets_of_one_run_share_one_worker_where_there_is_no_other():
+    found = made([worker("w1", 5)], [group("a", run="r"), group("b", run="r")])
+    assert sorted(by_group(found).values()) == [2, 3]
+
+
+def test_a_target_that_holds_slots_already_lets_the_other_catch_up():
+    held = [Allocation("x", "a", "w1", 2)]
+    found = made([worker("w1"), worker("w2")], [group("a", run="r"), group("b", run="r")], held)
+    assert by_group(found) == {"b": 2}
+
+
+def test_what_few_can_use_is_left_to_the_few():
+    workers = [worker("w1", 1, labels={"zone": "eu"}), worker("w2", 1)]
+    groups = [group("any", 1, run="r"), group("eu", 1, 'worker.labels.zone == "eu"', run="r")]
+    assert slots(made(workers, groups)) == {("any", "w2"): 1, ("eu", "w1"): 1}
+    older_first = [group("any", 1, submitted_at=1), group("eu", 1, 'worker.labels.zone == "eu"', submitted_at=2)]
+    assert slots(made(workers, older_first)) == {("any", "w2"): 1, ("eu", "w1"): 1}
+
+
+def test_a_group_goes_where_it_is_warm():
+    held = [Allocation("x", "g", "w2", 1)]
+    assert slots(made([worker("w1"), worker("w2")], [group("g", 1)], held)) == {("g", "w2"): 1}
+
+
+def test_a_worker_to_avoid_is_used_only_if_there_is_no_other():
+    avoiding = group("g", 2, avoid=frozenset({"w1"}))
+    assert slots(made([worker("w1"), worker("w2")], [avoiding])) == {("g", "w2"): 2}
+    assert slots(made([worker("w1")], [avoiding])) == {("g", "w1"): 2}
+
+
+def test_nothing_is_placed_on_a_worker_that_is_not_ready():
+    for state in (WorkerState.SUSPECT, WorkerState.DRAINING, WorkerState.LOST):
+        found = made([worker("w1", state=state)], [group("g")])
+        assert found.allocate == ()
+        assert codes(found) == {"g": (Wait.LATER, "state")}
+
+
+def test_the_limit_of_a_group_counts_what_it_holds():
+    limited = Group("g", "r", request=Request(slots_max=3), wanted_slots=9)
+    held = [Allocation("x", "g", "w1", 2)]
+    found = made([worker("w1"), worker("w2")], [limited], held)
+    assert slots(found) == {("g", "w2"): 1}
+    assert codes(found) == {"g": (Wait.LATER, "slots_max")}
+
+
+def test_a_group_waits_for_its_fewest_slots_on_one_worker():
+    pair = Group("g", "r", request=Request(slots_min=2), wanted_slots=2)
+    busy = [Allocation("x", "other", "w1", 1), Allocation("y", "other", "w2", 1)]
+    found = made([worker("w1"), worker("w2")], [pair, group("other", 0, submitted_at=5)], busy)
+    assert found.allocate == ()
+    assert codes(found) == {"g": (Wait.LATER, "busy")}
+    assert slots(made([worker("w1"), worker("w2")], [pair])) == {("g", "w1"): 2}
+
+
+def test_fewer_slots_are_enough_when_less_work_is_left():
+    last = Group("g", "r", request=Request(slots_min=2), wanted_slots=1)
+    assert slots(made([worker("w1")], [last])) == {("g", "w1"): 1}
+
+
+def test_devices_are_granted_with_the_slots():
+    gpus = tuple(Device(f"gpu-{n}", "gpu") for n in range(2))
+    found = made([worker("w1", 4, devices=gpus)], [group("g", selector='device.class == "gpu"')])
+    assert [(one.slots, one.device_ids) for one in found.allocate] == [(2, ("gpu-0", "gpu-1"))]
+
+
+def test_a_group_in_two_pieces_on_one_worker_is_one_proposal():
+    gpus = tuple(Device(f"gpu-{n}", "gpu") for n in range(3))
+    groups = [group(name, selector='device.class == "gpu"', run="r") for name in ("a", "b")]
+    found = made([worker("w1", 4, devices=gpus)], groups)
+    assert len(found.allocate) == 2
+    assert sorted(device for one in found.allocate for device in one.device_ids) == ["gpu-0", "gpu-1", "gpu-2"]
+
+
+def test_an_exclusive_group_gets_a_worker_for_itself():
+    alone = Group("g", "r", request=Request(exclusive=True), wanted_slots=1)
+    held = [Allocation("x", "other", "w1", 1)]
+    found = made([worker("w1"), worker("w2")], [alone, group("other", 0)], held)
+    assert slots(found) == {("g", "w2"): 1}
+
+
+def test_a_refused_worker_is_left_out_and_told():
+    found = made([worker("w1")], [group("g", 1)], refused={"g": frozenset({"w1"})})
+    assert found.allocate == ()
+    assert codes(found) == {"g": (Wait.LATER, "refused")}
+
+
+def test_no_workers_is_a_reason_of_its_own():
+    assert codes(made([], [group("g")])) == {"g": (Wait.LATER, "no_workers")}
+
+
+def test_what_can_never_fit_names_the_clause():
+    found = made([worker("w1")], [group("g", selector='worker.labels.zone == "eu"')])
+    assert codes(found) == {"g": (Wait.NEVER, "selector")}
+    assert "holds on 0 of 1 worker (missing: zone)" in found.waiting[0].text
+
+
+def test_a_selector_that_does_not_compile_stops_nobody_else():
+    found = made([worker("w1")], [group("bad", selector="worker.nme", submitted_at=1), group("good", submitted_at=2)])
+    assert by_group(found) == {"good": 2}
+    assert codes(found)["bad"] == (Wait.NEVER, "invalid_selector")
+
+
+def test_a_group_that_is_busy_with_all_it_can_use_is_told_so():
+    found = made([worker("w1")], [group("g", 3)], [Allocation("x", "g", "w1", 2)])
+    assert found.waiting[0].text == "it holds every slot that it can use of this fleet"
+
+
+def test_who_is_in_the_way_is_named():
+    groups = [group("g", 1, priority=1), Group("other", "run-7", target="py311")]
+    found = made([worker("w1")], groups, [Allocation("x", "other", "w1", 2)])
+    assert codes(found) == {"g": (Wait.LATER, "busy")}
+    assert found.waiting[0].text == "2 slots are in use: 2 slots of run-7 py311"
