@@ -92,8 +92,8 @@ class ScriptedCoordinator(WorkerServiceServicer):
             cancel_attempt_ids=cancel,
             acknowledged_sequence=committed,
         )
-        yield wire.ConnectResponse(messages=[wire.CoordinatorMessage(welcome=welcome)])
         self.sittings.append(sitting)
+        yield wire.ConnectResponse(messages=[wire.CoordinatorMessage(welcome=welcome)])
         reading = asyncio.ensure_future(self._read(request_iterator, sitting))
         try:
             while (response := await sitting.down.get()) is not None:

@@ -58,7 +58,11 @@ class Stage:
             self._server = None
 
     def start(
-        self, *arguments: str, embedded: bool = True, environment: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        embedded: bool = True,
+        environment: dict[str, str] | None = None,
+        inherited: tuple[int, ...] = (),
     ) -> subprocess.Popen[str]:
         """Start an agent over this stage's state folder."""
         command = [sys.executable, "-m", "crossfleet.worker", "--coordinator", self.address, "--name", "w1"]
@@ -66,7 +70,12 @@ class Stage:
         command += ["--orphan-seconds", "20", *(["--embedded"] if embedded else []), *arguments]
         with (self.folder / "agent.log").open("a") as log:
             agent = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **(environment or {})},
+                pass_fds=inherited,
             )
         self.agents.append(agent)
         return agent

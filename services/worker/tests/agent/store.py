@@ -64,6 +64,18 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
             self.artifacts[artifact.name] = artifact
         return artifacts.AttachArtifactResponse()
 
+    async def GetUpload(self, request: Any, context: Any) -> Any:
+        """Blobs are whole or not there."""
+        return artifacts.GetUploadResponse(complete=request.digest in self.blobs)
+
+    async def ListArtifacts(self, request: Any, context: Any) -> Any:
+        """All of them."""
+        return artifacts.ListArtifactsResponse(artifacts=list(self.artifacts.values()))
+
+    async def ReadLogs(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """All of it."""
+        yield logs.ReadLogsResponse(chunks=self.chunks)
+
     async def PushLogs(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
         """All chunks, in order."""
         async for request in request_iterator:

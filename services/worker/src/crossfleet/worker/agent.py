@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.wait import eventually
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
@@ -26,7 +26,6 @@ from crossfleet.worker.shimstart import ShimProcess
 from crossfleet.worker.translate import facts
 
 _SETTLE_SECONDS = 2.0
-_POLL_SECONDS = 0.01
 
 
 class Agent:
@@ -85,13 +84,17 @@ class Agent:
             for task in done:
                 task.result()
 
+    def drain(self, reason: str) -> None:
+        """Take no new allocations, and tell the coordinator; what runs goes on."""
+        self.orders.refuse(reason)
+        self._say(facts.draining(reason))
+
     async def leave(self, reason: str, *, drain_seconds: float, grace: float) -> None:
         """Go in good order: tell the coordinator, let running attempts end, cancel the rest, end the shim.
 
         Cases that were cut off count as this host's loss, so that they are executed elsewhere.
         """
-        self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
-        self._say(facts.draining(reason))
+        self.drain(f"worker {self.identity.name} is leaving: {reason}")
         await self._until(lambda: not self._running(), drain_seconds)
         self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
         running = self._running()
@@ -188,9 +191,8 @@ class Agent:
 
     @staticmethod
     async def _until(condition: Callable[[], bool], seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not condition() and time.monotonic() < end:
-            await asyncio.sleep(_POLL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await eventually(condition, deadline=seconds)
 
 
 def resident_bytes() -> int:

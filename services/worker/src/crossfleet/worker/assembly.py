@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
+
 from crossfleet.foundation.channel import open_channel
 from crossfleet.worker import processenv
 from crossfleet.worker.agent import Agent, resident_bytes
@@ -88,7 +90,7 @@ def _preparation(settings: Settings, state: Path, cache: Path, worker: str, conn
     )
 
 
-def _dialler(settings: Settings) -> Callable[..., object]:
+def _dialler(settings: Settings) -> Callable[[str], grpc.aio.Channel]:
     return lambda address: open_channel(
         address,
         token_file=settings.server.token_file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     )
     artifact_bytes: Annotated[int, setting("The longest artifact that is kept, in bytes.", ge=0)] = 2**30
     detector_seconds: Annotated[float, setting("Time limit of each device detector, in seconds.", ge=0.1)] = 20.0
-    log_format: Annotated[str, setting("Format of the log on stderr: json or console.")] = "json"
-    log_level: Annotated[str, setting("The least level that is logged: debug, info, warning, error.")] = "info"
+    log_format: Annotated[Literal["json", "console"], setting("Format of the log on stderr.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least level that is logged.")] = (
+        "info"
+    )
     server: ServerSettings = ServerSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import grpc
 from crossfleet.api.coordinator.v1 import log_service_pb2 as wire
 from crossfleet.api.coordinator.v1.log_service_pb2_grpc import LogServiceStub
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.wait import eventually
 from crossfleet.worker.about import About
 from crossfleet.worker.translate.text import as_bytes
 
@@ -59,9 +61,8 @@ class LogPusher:
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything was handed over, at most this long."""
-        end = time.monotonic() + seconds
-        while self._queue and time.monotonic() < end:
-            await asyncio.sleep(min(0.01, seconds))
+        with contextlib.suppress(TimeoutError):
+            await eventually(lambda: not self._queue, deadline=seconds)
 
     async def _push(self, channel: grpc.aio.Channel) -> None:
         call: Any = LogServiceStub(channel).PushLogs()  # type: ignore[no-untyped-call,unused-ignore]

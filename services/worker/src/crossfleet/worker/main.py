@@ -16,7 +16,7 @@ from crossfleet.foundation.filesystems import refuse_network_filesystem
 from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.logs import configure
-from crossfleet.foundation.serve import run_service
+from crossfleet.foundation.serve import Server, run_service
 from crossfleet.foundation.serve.addresses import parse
 from crossfleet.foundation.serve.process import print_ready
 from crossfleet.worker.agent import Agent
@@ -67,11 +67,31 @@ async def _serve(agent: Agent, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     lifeline = watch_lifeline(settings.server.lifeline_fd, abandon) if settings.server.lifeline_fd >= 0 else None
+    door = asyncio.ensure_future(_open_door(agent, settings))
     try:
         await agent.run()
     finally:
+        await _close_door(door)
         if lifeline is not None:
             lifeline.close()
+
+
+async def _open_door(agent: Agent, settings: Settings) -> Server | None:
+    """Serve the agent's own service, where an address was given; its imports come after the session has begun."""
+    if not settings.server.listen:
+        return None
+    from crossfleet.worker.agent_service import definition
+
+    server = Server(definition(agent), settings.server)
+    await server.start()
+    return server
+
+
+async def _close_door(door: asyncio.Task[Server | None]) -> None:
+    server = await door
+    if server is not None:
+        server.draining.begin("the agent has left")
+        await server.stop()
 
 
 def _folder(chosen: str, default: Path) -> Path:

@@ -31,7 +31,7 @@ class Openings:
         runners: Runners,
         preparation: Preparation,
         devices: Callable[[], Mapping[str, Device]],
-        say: Callable[[str, About, str], None],
+        say: Callable[[About, str], None],
         wake: Callable[[], None],
     ) -> None:
         """`devices` answers the worker's devices by id; `say` gets lines for the run's log."""
@@ -115,15 +115,18 @@ class Openings:
     async def _prepare(self, order: OpenAllocation, runner: ProcessRunner) -> None:
         allocation = order.allocation_id
         about = self.abouts[allocation]
+        loop = asyncio.get_running_loop()
+
+        def say(text: str) -> None:
+            loop.call_soon_threadsafe(self._say, about, text)
+
         try:
             launch = runner.launch(order.suite)
-            opening = await self._preparation.prepare(
-                order, launch, self._devices(), lambda text: self._say(allocation, about, text)
-            )
+            opening = await self._preparation.prepare(order, launch, self._devices(), say)
             about.write_to(self._preparation.place(allocation))
         except CrossfleetError as error:
             self.fail(allocation, error)
-        except Exception as error:  # one allocation must not end the agent
+        except Exception as error:  # noqa: BLE001 - one allocation must not end the agent
             get_logger().error("an allocation could not be prepared", allocation=allocation, exc_info=error)
             self.end(allocation, "environment", f"the worker could not prepare it: {error}")
         else:

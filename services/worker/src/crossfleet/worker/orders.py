@@ -41,7 +41,7 @@ class Orders:
         """Do what one message says. A kind that is newer than this worker is logged and left."""
         kind = message.WhichOneof("kind")
         action = self._kinds.get(kind or "")
-        if action is None:
+        if action is None or kind is None:
             get_logger().warning("the coordinator said something unknown", kind=kind)
             return
         action(getattr(message, kind))

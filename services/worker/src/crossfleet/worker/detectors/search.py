@@ -36,7 +36,7 @@ class Search:
         try:
             if not entry.load()().present():
                 return None
-        except Exception as error:  # a plugin may raise anything
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return f"it does not load: {type(error).__name__}: {error}"
         command = [sys.executable, "-P", "-m", "crossfleet.worker.detectors", entry.value]
         try:

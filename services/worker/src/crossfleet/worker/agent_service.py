@@ -1,0 +1,46 @@
+"""The agent's own door, for operators on its host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crossfleet.api.worker.v1 import agent_service_pb2 as wire
+from crossfleet.api.worker.v1.agent_service_pb2_grpc import AgentServiceServicer, add_AgentServiceServicer_to_server
+from crossfleet.foundation.serve import ServiceDefinition
+from crossfleet.worker.agent import Agent
+
+
+class AgentServicer(AgentServiceServicer):
+    """Answers what the agent is and does, and drains it."""
+
+    def __init__(self, agent: Agent) -> None:
+        """Serve this agent."""
+        self._agent = agent
+
+    async def InspectAgent(self, request: wire.InspectAgentRequest, context: Any) -> wire.InspectAgentResponse:
+        """The agent as it is."""
+        agent = self._agent
+        busy = {}
+        for attempt, (case, _) in agent.reports.busy.items():
+            holding = agent.link.holdings.of(attempt)
+            if holding is not None and attempt in holding.attempts:
+                busy[holding.attempts[attempt]] = f"allocation {holding.allocation}, attempt {attempt}, case {case}"
+        return wire.InspectAgentResponse(
+            worker=agent.identity.worker(agent.incarnation, agent.inventory.devices),
+            connected=agent.link.connected,
+            coordinator_address=agent.connection.address,
+            shim_pid=agent.shim.pid,
+            unacknowledged=agent.link.window.unacknowledged,
+            detector_errors=agent.inventory.errors,
+            busy_slots=busy,
+        )
+
+    async def DrainAgent(self, request: wire.DrainAgentRequest, context: Any) -> wire.DrainAgentResponse:
+        """Take nothing new from now on. What runs goes on, and the agent stays."""
+        self._agent.drain(request.reason or "asked by an operator")
+        return wire.DrainAgentResponse()
+
+
+def definition(agent: Agent) -> ServiceDefinition:
+    """As a service of its own."""
+    return ServiceDefinition("worker", [(add_AgentServiceServicer_to_server, AgentServicer(agent))])

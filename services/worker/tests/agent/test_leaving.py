@@ -1,0 +1,105 @@
+"""How an agent goes: asked, told twice, cut off from its supervisor, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.foundation.errors import ProtocolVersionUnsupported
+from crossfleet.foundation.wait import eventually
+from services.worker.tests.agent.stage import staged
+
+ENDLESS = "import time\n\ndef test_endless():\n    time.sleep(600)\n"
+SHORT = "import time\n\ndef test_short():\n    time.sleep(0.5)\n"
+
+
+async def test_an_idle_agent_that_is_asked_to_stop_leaves_at_once_with_its_shim() -> None:
+    async with staged() as stage:
+        agent = stage.start()
+        await stage.ready(agent)
+        agent.send_signal(signal.SIGTERM)
+        assert await stage.ended(agent) == 0
+        await eventually(lambda: not stage.shims(), deadline=5, what="the end of the shim")
+        assert stage.coordinator.draining
+
+
+async def test_a_test_that_ends_within_the_grace_counts() -> None:
+    async with staged() as stage:
+        stage.suite(test_s=SHORT)
+        agent = stage.start()
+        await stage.ready(agent)
+        stage.open()
+        await stage.collected()
+        stage.assign(1, [0])
+        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        agent.send_signal(signal.SIGTERM)
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.results[1, 0].outcome == result_pb2.OUTCOME_PASSED
+        assert stage.coordinator.finished[1].cause == result_pb2.CAUSE_DONE
+
+
+async def test_a_test_that_outlives_the_grace_is_left_to_other_hosts() -> None:
+    async with staged() as stage:
+        stage.suite(test_e=ENDLESS)
+        agent = stage.start("--drain-seconds", "0.2", "--grace-seconds", "0.5")
+        await stage.ready(agent)
+        stage.open()
+        await stage.collected()
+        stage.assign(1, [0])
+        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        agent.send_signal(signal.SIGTERM)
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.finished[1].cause == result_pb2.CAUSE_HOST_LOST
+        assert list(stage.coordinator.finished[1].left_case_indices) == [0]
+
+
+async def test_the_end_of_the_lifeline_ends_agent_and_shim() -> None:
+    async with staged() as stage:
+        read, write = os.pipe()
+        os.set_inheritable(read, True)
+        agent = stage.start("--lifeline-fd", str(read), inherited=(read,))
+        os.close(read)
+        await stage.ready(agent)
+        os.close(write)
+        assert await stage.ended(agent) == 0
+        await eventually(lambda: not stage.shims(), deadline=5, what="the end of the shim")
+
+
+async def test_an_agent_whose_protocol_is_unknown_says_so_and_ends() -> None:
+    async with staged() as stage:
+        stage.coordinator.refusal = ProtocolVersionUnsupported("this coordinator speaks 2 to 3", got=1)
+        agent = stage.start()
+        answer = await stage.ready(agent)
+        assert await stage.ended(agent) == 3
+        assert answer["ready"] is False
+        assert answer["reason"] == "PROTOCOL_VERSION_UNSUPPORTED"
+
+
+async def test_a_second_agent_on_one_state_folder_is_refused() -> None:
+    async with staged() as stage:
+        await stage.ready(stage.start())
+        second = stage.start()
+        answer = await stage.ready(second)
+        assert await stage.ended(second) == 3
+        assert answer["reason"] == "DATA_FOLDER_IN_USE"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (["--coordinator", "nowhere"], "nowhere"),
+        (["--label", "novalue"], "label"),
+        (["--name", "no/slash"], "name"),
+        (["--slots", "-1"], "slots"),
+    ],
+)
+async def test_a_wrong_setting_is_named(arguments: list[str], field: str) -> None:
+    async with staged() as stage:
+        agent = stage.start(*arguments)
+        answer = json.dumps(await stage.ready(agent))
+        assert await stage.ended(agent) in (2, 3)
+        assert field in answer
