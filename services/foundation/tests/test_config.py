@@ -166,3 +166,12 @@ def test_a_setting_without_description_is_refused() -> None:
 
     with pytest.raises(TypeError, match=r"Mute\.size needs a description"):
         describe(Mute)
+
+
+def test_two_settings_with_one_flag_are_refused() -> None:
+    class Twice(msgspec.Struct, frozen=True):
+        listen: Annotated[str, setting("Where.")] = ""
+        server: ServerSettings = ServerSettings()
+
+    with pytest.raises(TypeError, match="share the flag --listen"):
+        load(Twice, service="x", argv=[], environment={})

@@ -58,6 +58,9 @@ def parser(known: Sequence[Setting], service: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--config", metavar="FILE", default="", help="settings as TOML; flags and environment win over it"
     )
+    flags = [item.flag for item in known]
+    if len(set(flags)) < len(flags):
+        raise TypeError(f"two settings share the flag {next(flag for flag in flags if flags.count(flag) > 1)}")
     for item in known:
         text = f"{item.description} [{show_default(item.default)}]".replace("%", "%%")
         options: dict[str, Any] = {"dest": item.name, "default": argparse.SUPPRESS, "help": text}

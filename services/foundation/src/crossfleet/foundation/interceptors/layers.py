@@ -51,6 +51,7 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, layers: Sequence[Layer], abort: Abort) -> None:
         self._layers = tuple(layers)
         self._abort = abort
+        self._wrapped: dict[str, _Handler] = {}  # by method; only methods that exist
 
     async def intercept_service(
         self,
@@ -61,22 +62,28 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:  # unknown method: grpc answers UNIMPLEMENTED itself
             return handler
-        service, _, method = handler_call_details.method.removeprefix("/").rpartition("/")
-        details = _Details(service, method, handler_call_details.invocation_metadata)
+        known = self._wrapped.get(handler_call_details.method)
+        if known is None or known.original is not handler:
+            known = self._wrap(handler, handler_call_details.method)
+            self._wrapped[handler_call_details.method] = known
+        return known
+
+    def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], path: str) -> _Handler:
+        service, _, method = path.removeprefix("/").rpartition("/")
         wrapped = _Handler(handler)
         if handler.unary_unary is not None:
-            wrapped.unary_unary = self._unary(handler.unary_unary, details)
+            wrapped.unary_unary = self._unary(handler.unary_unary, service, method)
         elif handler.stream_unary is not None:
-            wrapped.stream_unary = self._unary(handler.stream_unary, details)
+            wrapped.stream_unary = self._unary(handler.stream_unary, service, method)
         elif handler.unary_stream is not None:
-            wrapped.unary_stream = self._streaming(handler.unary_stream, details)
+            wrapped.unary_stream = self._streaming(handler.unary_stream, service, method)
         elif handler.stream_stream is not None:
-            wrapped.stream_stream = self._streaming(handler.stream_stream, details)
+            wrapped.stream_stream = self._streaming(handler.stream_stream, service, method)
         return wrapped
 
-    def _unary(self, behaviour: Callable[..., Any], details: _Details) -> Callable[..., Awaitable[Any]]:
+    def _unary(self, behaviour: Callable[..., Any], service: str, method: str) -> Callable[..., Awaitable[Any]]:
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            call = details.call(context)
+            call = _call(service, method, context)
             try:
                 with ExitStack() as stack:
                     for layer in self._layers:
@@ -87,9 +94,9 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
 
         return serve
 
-    def _streaming(self, behaviour: Callable[..., Any], details: _Details) -> Callable[..., Any]:
+    def _streaming(self, behaviour: Callable[..., Any], service: str, method: str) -> Callable[..., Any]:
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            call = details.call(context)
+            call = _call(service, method, context)
             try:
                 with ExitStack() as stack:
                     for layer in self._layers:
@@ -100,7 +107,7 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
                         return
                     async for answer in answers:
                         yield answer
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
+            except Exception as error:  # noqa: BLE001 - as above
                 await self._end(context, call, error)
 
         return serve
@@ -118,20 +125,15 @@ class LayeredInterceptor(grpc.aio.ServerInterceptor):
         await self._abort(context, call, error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    service: str
-    method: str
-    metadata: Sequence[tuple[str, str | bytes]]
-
-    def call(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
-        return Call(self.service, self.method, context.peer(), dict(self.metadata))
+def _call(service: str, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+    return Call(service, method, context.peer(), dict(context.invocation_metadata() or ()))
 
 
 class _Handler(_MethodHandler):
     """A handler like another one, with its behaviours still to be set."""
 
     def __init__(self, like: grpc.RpcMethodHandler[Any, Any]) -> None:
+        self.original = like
         self.request_streaming = like.request_streaming
         self.response_streaming = like.response_streaming
         self.request_deserializer = like.request_deserializer
