@@ -86,6 +86,20 @@ class WorkerHello:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptsMissing:
+    """After a Hello and all that the worker resent, these attempts of held allocations are still unknown there."""
+
+    worker_id: str
+    session_id: str
+    attempt_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassTime:
+    """Time went by: time limits of runs and the waits of targets that nothing satisfies are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerChanged:
     """A worker's devices, conditions or taints changed within its session."""
 
@@ -187,6 +201,8 @@ class RecordCollection:
     estimates: tuple[float, ...] = ()
     errors: tuple[CollectionError, ...] = ()
     deselected: int = 0
+    go_on: bool = False
+    """Whether the cases run in spite of errors, as the runner was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +287,8 @@ Command = (
     SubmitRun
     | StopRun
     | WorkerHello
+    | AttemptsMissing
+    | PassTime
     | WorkerChanged
     | WorkerSilent
     | WorkerHeard

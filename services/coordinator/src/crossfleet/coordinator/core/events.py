@@ -65,10 +65,16 @@ class AllocationOpened:
 
 @dataclass(frozen=True, slots=True)
 class AllocationReady:
-    """The allocation's runner has collected the group's canonical cases; its slots take tasks."""
+    """The allocation's runner has collected the group's canonical cases; its slots take tasks.
+
+    `mapping[local]` is the canonical index of the worker's case `local`, -1 where the group has no such case; empty
+    when both number alike.
+    """
 
     run_id: str
     allocation_id: str
+    mapping: tuple[int, ...] = ()
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +197,22 @@ class GroupWaiting:
     never: bool
     code: str
     text: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFinished:
-    """Every case of the group has a verdict, or the group failed (cause is not empty)."""
+    """Every case of the group has a verdict, or the group failed (cause is not empty).
+
+    `infrastructure` says that the fleet failed it, not the suite.
+    """
 
     run_id: str
     group_id: str
     failed: bool
     cause: str
     at: float
+    infrastructure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Allocations end: on their worker, with their worker, or because they could not begin."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import AllocationEnded
+from crossfleet.coordinator.core.dispatching import feed_group
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Allocation, Group
+from crossfleet.coordinator.core.outcomes import RETRIED, Cause
+from crossfleet.coordinator.core.settling import end_attempt, fail_group, settle_group
+
+
+def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> str:
+    """A worker reports the end of an allocation; returns the group concerned, empty when it is over already."""
+    allocation = emit.state.allocations.get(item.allocation_id)
+    if allocation is None or allocation.worker_id != worker_id:
+        return ""
+    group = emit.state.groups[allocation.group_id]
+    cause = item.cause
+    if cause in {Cause.DONE, Cause.UNSPECIFIED, Cause.CANCELLED} and not allocation.closing:
+        # It went away by itself while it was wanted.
+        cause = Cause.ENVIRONMENT
+    drop_allocation(emit, allocation, cause, item.message, avoid=cause in RETRIED)
+    if group.over:
+        return group.group_id
+    if cause is Cause.COLLECTION:
+        fail_group(emit, group, item.message or "the suite could not be collected", infrastructure=False)
+    else:
+        fail_if_spent(emit, group, cause, item.message)
+    return group.group_id
+
+
+def drop_allocation(
+    emit: Emitter, allocation: Allocation, cause: Cause, message: str, *, avoid: bool, free: bool = False
+) -> None:
+    """End an allocation and what still ran in it; its cases go elsewhere. `free`: at no cost of tries."""
+    group = emit.state.groups[allocation.group_id]
+    reason = Cause.ENVIRONMENT if cause in {Cause.DONE, Cause.UNSPECIFIED} else cause
+    for slot in allocation.slots.values():
+        for attempt_id in list(slot.attempts):
+            end_attempt(emit, emit.state.attempts[attempt_id], reason, message, free=free)
+    emit(
+        e.AllocationClosed(
+            allocation.run_id, allocation.group_id, allocation.allocation_id, cause, message, avoid and not group.over
+        )
+    )
+    feed_group(emit, group)
+    settle_group(emit, group)
+
+
+def fail_if_spent(emit: Emitter, group: Group, cause: Cause, message: str) -> None:
+    """Fail a group whose allocations failed as often in a row as its run allows attempts, without any result."""
+    most = max(emit.state.runs[group.run_id].policy.max_attempts, 1)
+    if not group.over and cause in RETRIED and group.failures >= most and not group.attempts:
+        text = f"{cause.name.lower()} ({group.failures} times): {message}".rstrip(": ")
+        fail_group(emit, group, text, infrastructure=True)

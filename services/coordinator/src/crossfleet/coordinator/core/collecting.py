@@ -1,0 +1,84 @@
+"""A worker has enumerated the cases of a target."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import CollectionError, RecordCollection
+from crossfleet.coordinator.core.dispatching import feed_group
+from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.model import Allocation, Group
+from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.core.settling import close, finish_group, settle_group
+from crossfleet.coordinator.core.stopping import stop_at_failure_limit
+
+
+def record_collection(emit: Emitter, command: RecordCollection) -> None:
+    """The first collection of a group is canonical; later ones are mapped onto it by case id.
+
+    Unknown or closing allocations, and those that are ready already, are ignored: the message was resent.
+    """
+    allocation = emit.state.allocations.get(command.allocation_id)
+    if allocation is None or allocation.worker_id != command.worker_id or allocation.closing or allocation.ready:
+        return
+    group = emit.state.groups[allocation.group_id]
+    if command.estimates and len(command.estimates) != len(command.cases):
+        raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
+    if group.over:
+        return
+    if not group.collected:
+        _first(emit, group, allocation, command)
+    else:
+        _later(emit, group, allocation, command)
+
+
+def _first(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> None:
+    runs = command.go_on or not command.errors
+    cases = command.cases if runs else ()
+    estimates = command.estimates if runs else ()
+    emit(e.CasesCollected(group.run_id, group.group_id, command.digest, cases, estimates, command.deselected))
+    if command.errors:
+        _record_errors(emit, group, allocation, command.errors)
+        if stop_at_failure_limit(emit, emit.state.runs[group.run_id]):
+            return
+        if not runs:
+            count = len(command.errors)
+            finish_group(emit, group, f"{count} error{'s' * (count > 1)} during collection", failed=True)
+            return
+    emit(e.AllocationReady(group.run_id, allocation.allocation_id))
+    feed_group(emit, group)
+    settle_group(emit, group)
+
+
+def _record_errors(emit: Emitter, group: Group, allocation: Allocation, errors: tuple[CollectionError, ...]) -> None:
+    """Each error is a case of its own, named after what could not be collected."""
+    distinct = {error.case_id: error for error in errors}
+    emit(e.CasesAdded(group.run_id, group.group_id, tuple(distinct)))
+    where = (0, allocation.worker_id, 0)
+    cases = tuple(
+        e.FinishedCase(group.added[error.case_id], Outcome.ERROR, 0.0, error.message, *where)
+        for error in distinct.values()
+    )
+    payloads = tuple((group.added[error.case_id], error.payload) for error in distinct.values() if error.payload)
+    emit(e.CasesFinished(group.run_id, group.group_id, cases, payloads, emit.now))
+
+
+def _later(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> None:
+    if command.digest == group.digest:
+        emit(e.AllocationReady(group.run_id, allocation.allocation_id))
+        feed_group(emit, group)
+        settle_group(emit, group)
+        return
+    index_of = {case.case_id: index for index, case in enumerate(group.cases)}
+    mapping = tuple(index_of.get(case.case_id, -1) for case in command.cases)
+    known = {index for index in mapping if index >= 0}
+    unknown = len(mapping) - len(known)
+    missing = len(index_of) - len(known)
+    text = f"{allocation.worker_id} collected other cases: {missing} are missing there, {unknown} are known only there"
+    if not known.intersection(group.queue.pending()):
+        # Nothing is left that it could do; others have to.
+        close(emit, allocation, text)
+        settle_group(emit, group)
+        return
+    emit(e.AllocationReady(group.run_id, allocation.allocation_id, mapping, text))
+    feed_group(emit, group)
+    settle_group(emit, group)

@@ -1,0 +1,96 @@
+"""Cuts the next task for a free slot: guided self-scheduling, longest first over setup groups.
+
+A piece is `remaining work x share of this slot / k`, as in Polychronopoulos and Kuck, "Guided Self-Scheduling" (IEEE
+Transactions on Computers, 1987), with shares weighted by measured speed. All work is in estimated seconds; a slot's
+speed is estimated seconds per second of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from itertools import islice
+
+from crossfleet.coordinator.core.queue import CaseQueue, SetupGroup
+
+# With known durations half of a slot's fair part can go out at once; guesses call for smaller first pieces.
+_DIVISOR_KNOWN = 2.0
+_DIVISOR_GUESSED = 4.0
+
+# Seconds of a slot's own time below which a piece costs more in messages than it gains in balance.
+SHORTEST_PIECE = 0.03
+# Above this a larger piece saves nothing measurable.
+LONGEST_PIECE = 5.0
+
+_MAX_CASES = 2_000
+_SLOWEST, _FASTEST = 1 / 64, 64.0
+# A measurement shorter than this (seconds) counts only in part: the first cases pay for imports.
+_TRUST_AFTER = 0.05
+_FORGET_AFTER = 10.0
+
+
+def speed(estimated: float, actual: float) -> float:
+    """Speed of a slot from seconds estimated and spent; 1.0 while nothing is measured, within 1/64 and 64."""
+    return min(max((estimated + _TRUST_AFTER) / (actual + _TRUST_AFTER), _SLOWEST), _FASTEST)
+
+
+def forget(estimated: float, actual: float) -> tuple[float, float]:
+    """Halve a measurement once it covers ten seconds, so that newer cases weigh more."""
+    return (estimated / 2, actual / 2) if actual > _FORGET_AFTER else (estimated, actual)
+
+
+def cut(
+    queue: CaseQueue,
+    slot_speed: float,
+    total_speed: float,
+    *,
+    known: bool,
+    max_cases: int = 0,
+    allowed: Container[int] | None = None,
+) -> tuple[int, ...]:
+    """Cases of the next task for a slot, in the order of execution; empty when nothing pending is allowed.
+
+    `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
+    `allowed` limits the cases to those that the slot's worker has. The queue is not changed.
+    """
+    if not queue.count:
+        return ()
+    divisor = _DIVISOR_KNOWN if known else _DIVISOR_GUESSED
+    fair = queue.seconds * min(slot_speed / total_speed, 1.0)
+    ceiling = max(queue.longest, LONGEST_PIECE * min(slot_speed, 1.0))
+    size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling)
+    # Splitting a setup group repeats its fixtures, so a guess of its length has to be trusted before it stays whole.
+    whole = min(fair, ceiling) if known else size
+    most = min(max_cases or _MAX_CASES, _MAX_CASES)
+    piece: list[int] = []
+    skip: set[int] = set()
+    got = 0.0
+    while len(piece) < most and (got < size or not piece):
+        setup = queue.largest(skip)
+        if setup is None:
+            break
+        skip.add(setup.number)
+        if piece and not setup.splittable and got + setup.seconds > size * 1.25:
+            break
+        limit = setup.seconds if not setup.splittable and setup.seconds <= whole else size - got
+        got += _take(queue, setup, limit, most, allowed, piece)
+    return tuple(piece)
+
+
+def _take(
+    queue: CaseQueue, setup: SetupGroup, limit: float, most: int, allowed: Container[int] | None, piece: list[int]
+) -> float:
+    """Append the first cases of a setup group up to about `limit` seconds; returns the seconds taken."""
+    got = 0.0
+    estimates = queue.estimates
+    # Half a case over the limit is as good as half a case under it.
+    for index in islice(setup.cases, None):
+        if allowed is not None and index not in allowed:
+            continue
+        estimate = estimates[index]
+        if piece and got and got + estimate / 2 > limit:
+            break
+        piece.append(index)
+        got += estimate
+        if len(piece) >= most or got >= limit - 1e-9:
+            break
+    return got

@@ -1,0 +1,84 @@
+"""Tasks are put on free slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfleet.coordinator.core import dispatcher
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Allocation, Group, Slot
+from crossfleet.coordinator.core.settling import open_allocations
+
+# One that runs and the one that follows, so that no slot waits for a message.
+_HELD_BY_SLOT = 2
+
+
+def feed_group(emit: Emitter, group: Group) -> None:
+    """Cases came (back): every slot that has nothing to do, or asked for more, is fed."""
+    if group.over or not group.queue.count:
+        return
+    for allocation in open_allocations(emit, group):
+        hungry = [slot.number for slot in allocation.slots.values() if not slot.attempts or slot.wanting]
+        if hungry:
+            feed(emit, group, allocation, hungry)
+
+
+def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[int]) -> None:
+    """Give slots of an allocation their next task, or tell those that wait that nothing follows.
+
+    A slot that holds two attempts already is remembered and fed when one of them ends.
+    """
+    wanting: list[int] = []
+    released: list[int] = []
+    open_to_work = allocation.ready and not allocation.closing and not group.over
+    total = -1.0
+    for number in numbers:
+        slot = allocation.slots[number]
+        if len(slot.attempts) >= _HELD_BY_SLOT:
+            if not slot.wanting:
+                wanting.append(number)
+            continue
+        piece: tuple[int, ...] = ()
+        if open_to_work and group.queue.count:
+            if total < 0:
+                total = total_speed(emit, group)
+            piece = _cut(emit, group, allocation, slot, total)
+        if piece:
+            _assign(emit, group, allocation, slot, piece)
+        elif slot.attempts:
+            released.append(number)
+    if wanting:
+        emit(e.SlotsWanting(allocation.run_id, allocation.allocation_id, tuple(wanting)))
+    if released:
+        emit(e.SlotsReleased(allocation.run_id, allocation.allocation_id, allocation.worker_id, tuple(released)))
+
+
+def total_speed(emit: Emitter, group: Group) -> float:
+    """Sum of the speeds of all slots that work for the group, or soon will."""
+    total = 0.0
+    for allocation_id in group.allocations:
+        allocation = emit.state.allocations[allocation_id]
+        if not allocation.closing:
+            total += sum(dispatcher.speed(slot.estimated, slot.actual) for slot in allocation.slots.values())
+    return total
+
+
+def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
+    return dispatcher.cut(
+        group.queue,
+        dispatcher.speed(slot.estimated, slot.actual),
+        total,
+        known=group.estimates_known,
+        max_cases=emit.state.runs[group.run_id].policy.max_cases_per_task,
+        allowed=allocation.local_of,
+    )
+
+
+def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:
+    state = emit.state
+    last = len(piece) == group.queue.count
+    task = e.AssignedTask(state.next_attempt, state.next_task, slot.number, piece, last)
+    emit(
+        e.TasksAssigned(group.run_id, group.group_id, allocation.allocation_id, allocation.worker_id, (task,), emit.now)
+    )

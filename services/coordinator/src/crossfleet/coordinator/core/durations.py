@@ -1,0 +1,75 @@
+"""How long a case takes: a log-normal per case and device class with exponential forgetting.
+
+Unknown cases borrow the mean of their file, then of their suite, then a constant. All values are seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+UNKNOWN_SECONDS = 0.01
+"""What a case is taken to last when nothing at all is known."""
+
+_SHORTEST = 1e-5
+# Each new observation keeps four fifths of the weight of what was before: about five runs are remembered.
+_KEPT = 0.8
+# Variance of the logarithm before anything is known of it, and how many observations that guess is worth.
+_PRIOR_VARIANCE = 0.25
+_PRIOR_WEIGHT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """What is known of one case: mean and variance of the logarithm of its seconds, and the weight of that knowledge."""
+
+    mean: float
+    variance: float
+    weight: float
+
+    @property
+    def seconds(self) -> float:
+        """The median."""
+        return math.exp(self.mean)
+
+    def quantile(self, z: float) -> float:
+        """Seconds not exceeded with the probability of the standard normal value `z` (1.28 for 90 %)."""
+        spread = (self.variance * self.weight + _PRIOR_VARIANCE * _PRIOR_WEIGHT) / (self.weight + _PRIOR_WEIGHT)
+        return math.exp(self.mean + z * math.sqrt(spread))
+
+
+def observe(known: Duration | None, seconds: float) -> Duration:
+    """The model after one more execution, older ones weighing less (West's weighted update, with decay)."""
+    value = math.log(max(seconds, _SHORTEST))
+    if known is None:
+        return Duration(value, 0.0, 1.0)
+    kept = known.weight * _KEPT
+    weight = kept + 1.0
+    shift = value - known.mean
+    mean = known.mean + shift / weight
+    variance = (kept * known.variance + shift * (value - mean)) / weight
+    return Duration(mean, variance, weight)
+
+
+def fill_unknown(estimates: Sequence[float], keys: Sequence[str]) -> tuple[list[float], bool]:
+    """An estimate for every case, and whether most were known.
+
+    `estimates` may be empty or hold 0.0 for unknown cases; `keys[i]` names the file of case i. A file's mean is shrunk
+    towards the suite's by one observation's worth.
+    """
+    if not estimates:
+        return [UNKNOWN_SECONDS] * len(keys), False
+    known = [seconds for seconds in estimates if seconds > 0]
+    suite = sum(known) / len(known) if known else UNKNOWN_SECONDS
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for seconds, key in zip(estimates, keys, strict=True):
+        if seconds > 0:
+            sums[key] = sums.get(key, 0.0) + seconds
+            counts[key] = counts.get(key, 0) + 1
+    filled = [
+        seconds if seconds > 0 else (sums.get(key, 0.0) + suite) / (counts.get(key, 0) + 1)
+        for seconds, key in zip(estimates, keys, strict=True)
+    ]
+    return [max(seconds, _SHORTEST) for seconds in filled], 2 * len(known) > len(keys)

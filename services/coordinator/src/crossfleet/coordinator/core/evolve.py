@@ -1,0 +1,41 @@
+"""State.evolve: how each committed fact changes the state. One handler an event, in a table; no decision is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import evolve_runs as runs
+from crossfleet.coordinator.core import evolve_work as work
+from crossfleet.coordinator.core import evolve_workers as workers
+from crossfleet.coordinator.core.model import State
+
+_HANDLERS: dict[type, Callable[[State, Any], None]] = {
+    e.RunSubmitted: runs.run_submitted,
+    e.CasesCollected: runs.cases_collected,
+    e.CasesAdded: runs.cases_added,
+    e.CasesFinished: runs.cases_finished,
+    e.GroupWaiting: runs.group_waiting,
+    e.GroupFinished: runs.group_finished,
+    e.RunStopping: runs.run_stopping,
+    e.RunFinished: runs.run_finished,
+    e.ArtifactsAttached: runs.artifacts_attached,
+    e.AllocationOpened: work.allocation_opened,
+    e.AllocationReady: work.allocation_ready,
+    e.AllocationClosing: work.allocation_closing,
+    e.AllocationClosed: work.allocation_closed,
+    e.TasksAssigned: work.tasks_assigned,
+    e.SlotsWanting: work.slots_wanting,
+    e.SlotsReleased: work.slots_released,
+    e.AttemptEnded: work.attempt_ended,
+    e.AttemptsRevoked: work.attempts_revoked,
+    e.WorkerJoined: workers.worker_joined,
+    e.WorkerUpdated: workers.worker_updated,
+    e.WorkerStateChanged: workers.worker_state_changed,
+}
+
+
+def evolve(state: State, event: e.Event) -> None:
+    """Apply one fact. Events must come in the order in which they were committed."""
+    _HANDLERS[type(event)](state, event)

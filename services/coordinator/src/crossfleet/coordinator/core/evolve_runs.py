@@ -1,0 +1,144 @@
+"""How facts about runs, their groups and cases change the state."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core import dispatcher, durations
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.model import Group, Run, State
+from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
+from crossfleet.coordinator.core.queue import CaseQueue
+
+
+def run_submitted(state: State, event: e.RunSubmitted) -> None:
+    """A run and its waiting groups exist."""
+    group_ids = tuple(f"{event.run_id}/{target.name}" for target in event.targets)
+    state.runs[event.run_id] = Run(
+        event.run_id,
+        event.request_id,
+        event.fingerprint,
+        event.project,
+        event.suite,
+        event.runner,
+        event.priority,
+        event.policy,
+        event.seed,
+        event.spec,
+        event.traceparent,
+        event.at,
+        group_ids,
+    )
+    for position, (group_id, target) in enumerate(zip(group_ids, event.targets, strict=True)):
+        state.groups[group_id] = Group(group_id, event.run_id, target, position)
+    state.requests[event.request_id] = (event.run_id, event.fingerprint)
+
+
+def cases_collected(state: State, event: e.CasesCollected) -> None:
+    """All cases of the group are pending."""
+    group = state.groups[event.group_id]
+    total = len(event.cases)
+    group.collected = True
+    group.given = not group.allocations
+    group.digest = event.digest
+    group.deselected = event.deselected
+    group.cases = event.cases
+    group.outcomes = bytearray(total)
+    group.seconds.extend([0.0] * total)
+    group.counts[Outcome.PENDING] = total
+    keys = [case.groups[0] if case.groups else "" for case in event.cases]
+    estimates, group.estimates_known = durations.fill_unknown(event.estimates, keys)
+    group.queue = CaseQueue(keys, estimates)
+    if group.allocations:
+        group.state = GroupState.RUNNING
+
+
+def cases_added(state: State, event: e.CasesAdded) -> None:
+    """Cases that only showed when they were executed; they are never pending in the queue."""
+    group = state.groups[event.group_id]
+    group.collected = True
+    for case_id in event.case_ids:
+        group.added[case_id] = len(group.outcomes)
+        group.outcomes.append(Outcome.PENDING)
+        group.seconds.append(0.0)
+        group.counts[Outcome.PENDING] += 1
+
+
+def cases_finished(state: State, event: e.CasesFinished) -> None:
+    """Cases have their verdict; what slots took for them tells their speed."""
+    group = state.groups[event.group_id]
+    run = state.runs[event.run_id]
+    outcomes, counts, estimates = group.outcomes, group.counts, group.queue.estimates
+    unqueued = []
+    for case in event.cases:
+        index, outcome = case.case_index, case.outcome
+        outcomes[index] = outcome
+        counts[Outcome.PENDING] -= 1
+        counts[outcome] += 1
+        if outcome in BAD:
+            run.failures += 1
+        attempt = state.attempts.get(case.attempt_id)
+        if attempt is None:
+            if not case.attempt_id and index < len(group.cases):
+                unqueued.append(index)
+            continue
+        attempt.pending.discard(index)
+        if outcome is Outcome.NOT_RUN:
+            continue
+        attempt.settled += 1
+        group.failures = 0
+        group.seconds[index] = case.seconds
+        if index < len(estimates):
+            slot = state.allocations[attempt.allocation_id].slots[attempt.slot]
+            slot.estimated, slot.actual = dispatcher.forget(
+                slot.estimated + estimates[index], slot.actual + case.seconds
+            )
+    if unqueued:
+        _unqueue(group, unqueued)
+
+
+def _unqueue(group: Group, indices: list[int]) -> None:
+    """Drop cases that got their verdict without an attempt; those of revoked attempts were not in the queue."""
+    if not group.counts[Outcome.PENDING]:
+        group.queue.clear()
+        return
+    waiting = set(group.queue.pending())
+    group.queue.take([index for index in indices if index in waiting])
+
+
+def group_waiting(state: State, event: e.GroupWaiting) -> None:
+    """Why a group waits; `never_since` keeps the first time that nothing could satisfy it."""
+    group = state.groups[event.group_id]
+    group.never_since = (group.never_since or event.at) if event.never else 0.0
+    group.never = event.never
+    group.waiting_code = event.code
+    group.waiting_text = event.text
+
+
+def group_finished(state: State, event: e.GroupFinished) -> None:
+    """The group has reached its end."""
+    group = state.groups[event.group_id]
+    group.state = GroupState.FAILED if event.failed else GroupState.FINISHED
+    group.cause = event.cause
+    group.infrastructure = event.infrastructure
+    group.waiting_code = group.waiting_text = ""
+    group.never = False
+
+
+def run_stopping(state: State, event: e.RunStopping) -> None:
+    """Nothing new is placed for the run."""
+    run = state.runs[event.run_id]
+    run.state = RunState.STOPPING
+    run.cancelled = event.cancelled
+    run.cause = event.cause
+
+
+def run_finished(state: State, event: e.RunFinished) -> None:
+    """The run has its verdict."""
+    run = state.runs[event.run_id]
+    run.state = RunState.FINISHED
+    run.verdict = event.verdict
+    run.cause = event.cause
+    run.finished_at = event.at
+
+
+def artifacts_attached(state: State, event: e.ArtifactsAttached) -> None:
+    """Artifacts decide nothing; they live in SQL alone."""

@@ -1,0 +1,146 @@
+"""How facts about allocations, tasks and attempts change the state."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import retry
+from crossfleet.coordinator.core.model import Allocation, Attempt, Slot, State
+from crossfleet.coordinator.core.outcomes import RETRIED, Cause, GroupState, RunState
+
+
+def allocation_opened(state: State, event: e.AllocationOpened) -> None:
+    """Slots of a worker are held."""
+    group = state.groups[event.group_id]
+    allocation = Allocation(
+        event.allocation_id,
+        event.run_id,
+        event.group_id,
+        event.worker_id,
+        group.target.request,
+        {number: Slot(number) for number in event.slots},
+        event.device_ids,
+        event.cpu_cores,
+        event.at,
+    )
+    state.allocations[event.allocation_id] = allocation
+    group.allocations.add(event.allocation_id)
+    group.ever_allocated = True
+    group.never = False
+    group.never_since = 0.0
+    group.waiting_code = group.waiting_text = ""
+    group.state = GroupState.RUNNING if group.collected else GroupState.COLLECTING
+    run = state.runs[event.run_id]
+    run.allocations.add(event.allocation_id)
+    if run.state is RunState.QUEUED:
+        run.state = RunState.RUNNING
+    worker = state.workers.get(event.worker_id)
+    if worker is not None:
+        worker.allocations.add(event.allocation_id)
+    state.next_allocation += 1
+
+
+def allocation_ready(state: State, event: e.AllocationReady) -> None:
+    """Its slots take tasks."""
+    allocation = state.allocations[event.allocation_id]
+    allocation.ready = True
+    allocation.mapping = event.mapping
+    if event.mapping:
+        allocation.local_of = {index: local for local, index in enumerate(event.mapping) if index >= 0}
+
+
+def allocation_closing(state: State, event: e.AllocationClosing) -> None:
+    """It gets nothing new."""
+    allocation = state.allocations[event.allocation_id]
+    allocation.closing = True
+    allocation.cause = event.cause
+
+
+def allocation_closed(state: State, event: e.AllocationClosed) -> None:
+    """Its slots are free."""
+    allocation = state.allocations.pop(event.allocation_id)
+    worker = state.workers.get(allocation.worker_id)
+    if worker is not None:
+        worker.allocations.discard(event.allocation_id)
+    state.runs[event.run_id].allocations.discard(event.allocation_id)
+    group = state.groups[event.group_id]
+    group.allocations.discard(event.allocation_id)
+    if event.avoid:
+        group.avoid.add(allocation.worker_id)
+    if event.cause in RETRIED and event.cause is not Cause.PREEMPTED:
+        group.failures += 1
+    if not group.over and not group.allocations:
+        group.state = GroupState.WAITING
+
+
+def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
+    """Cases leave the queue for attempts on slots."""
+    group = state.groups[event.group_id]
+    allocation = state.allocations[event.allocation_id]
+    for task in event.tasks:
+        cases = task.case_indices
+        state.attempts[task.attempt_id] = Attempt(
+            task.attempt_id,
+            task.task_id,
+            event.run_id,
+            event.group_id,
+            event.allocation_id,
+            event.worker_id,
+            task.slot,
+            cases,
+            set(cases),
+            event.at,
+        )
+        group.attempts.add(task.attempt_id)
+        group.queue.take(cases)
+        slot = allocation.slots[task.slot]
+        slot.attempts.append(task.attempt_id)
+        slot.wanting = False
+        allocation.live += 1
+        state.next_attempt = task.attempt_id + 1
+        state.next_task = task.task_id + 1
+    run = state.runs[event.run_id]
+    if not run.started_at:
+        run.started_at = event.at
+
+
+def slots_wanting(state: State, event: e.SlotsWanting) -> None:
+    """Slots are served as soon as there is something, and room."""
+    slots = state.allocations[event.allocation_id].slots
+    for number in event.slots:
+        slots[number].wanting = True
+
+
+def slots_released(state: State, event: e.SlotsReleased) -> None:
+    """Slots were told that nothing follows."""
+    slots = state.allocations[event.allocation_id].slots
+    for number in event.slots:
+        slots[number].wanting = False
+
+
+def attempt_ended(state: State, event: e.AttemptEnded) -> None:
+    """An attempt is over; what it left is pending again."""
+    attempt = _drop(state, event.attempt_id)
+    group = state.groups[event.group_id]
+    if event.left:
+        if event.charged:
+            for index in retry.charged_cases(event.cause, event.left):
+                group.tries[index] = group.tries.get(index, 0) + 1
+        group.queue.put(event.left)
+    if event.cause is Cause.HOST_LOST:
+        state.remember_revoked(event.attempt_id, attempt.worker_id)
+
+
+def attempts_revoked(state: State, event: e.AttemptsRevoked) -> None:
+    """Results of these attempts no longer count. Their cases got a verdict otherwise."""
+    for attempt_id in event.attempt_ids:
+        _drop(state, attempt_id)
+        state.remember_revoked(attempt_id, event.worker_id)
+
+
+def _drop(state: State, attempt_id: int) -> Attempt:
+    attempt = state.attempts.pop(attempt_id)
+    state.groups[attempt.group_id].attempts.discard(attempt_id)
+    allocation = state.allocations[attempt.allocation_id]
+    allocation.live -= 1
+    allocation.slots[attempt.slot].attempts.remove(attempt_id)
+    return attempt

@@ -1,0 +1,54 @@
+"""The state machine: judges commands. Pure: the same state, command and time give the same facts and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from crossfleet.coordinator.core import collecting, commands, planning, reporting, stopping, submitting, workers
+from crossfleet.coordinator.core.answers import Answer
+from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
+from crossfleet.coordinator.core.events import Event
+from crossfleet.coordinator.core.model import State
+
+_HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
+    commands.SubmitRun: submitting.submit_run,
+    commands.AttachArtifacts: submitting.attach_artifacts,
+    commands.StopRun: stopping.stop_run,
+    commands.PassTime: stopping.pass_time,
+    commands.WorkerHello: workers.worker_hello,
+    commands.AttemptsMissing: workers.attempts_missing,
+    commands.WorkerChanged: workers.worker_changed,
+    commands.WorkerSilent: workers.worker_silent,
+    commands.WorkerHeard: workers.worker_heard,
+    commands.WorkerLost: workers.worker_lost,
+    commands.DrainWorker: workers.drain_worker,
+    commands.ApplyPlan: planning.apply_plan,
+    commands.RecordCollection: collecting.record_collection,
+    commands.WantTasks: reporting.want_tasks,
+    commands.WorkerReport: reporting.worker_report,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A command that was carried out: its facts, in order, by which the state has evolved already, and its answer."""
+
+    events: list[Event]
+    answer: Answer
+
+
+def apply(state: State, command: commands.Command, now: float) -> Applied | Rejection:
+    """Carry out a command at `now` (unix seconds). A rejected one has changed nothing.
+
+    Any exception leaves the state half changed: the caller must load it again.
+    """
+    emit = Emitter(state, now)
+    try:
+        answer = _HANDLERS[type(command)](emit, command)
+    except Refused as refused:
+        if emit.events:
+            raise RuntimeError(f"{type(command).__name__} was refused after it had emitted facts") from refused
+        return refused.rejection
+    return Applied(emit.events, answer)

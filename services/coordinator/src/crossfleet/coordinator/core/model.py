@@ -1,0 +1,207 @@
+"""The live state of a fleet: unfinished runs, their groups, allocations and attempts, and the workers.
+
+Only `evolve` changes these records; everything else reads them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.outcomes import GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.selectors import Selectors
+
+OUTCOMES = len(Outcome)
+
+# Attempts whose late results are answered as stale; older ones are only ignored.
+_REMEMBERED_REVOKED = 20_000
+
+
+@dataclass(slots=True)
+class Slot:
+    """One slot of an allocation. `attempts` in the order of execution, at most two.
+
+    `estimated` and `actual` are decayed sums of seconds of the cases that it finished: their ratio is its speed.
+    """
+
+    number: int
+    attempts: list[int] = field(default_factory=list)
+    wanting: bool = False
+    estimated: float = 0.0
+    actual: float = 0.0
+
+
+@dataclass(slots=True)
+class Allocation:
+    """Slots of one worker held for a group, from AllocationOpened to AllocationClosed.
+
+    `mapping[local]` is the canonical index of the worker's own case number `local` (-1: unknown to the group), empty
+    when both number alike; `local_of` is its inverse.
+    """
+
+    allocation_id: str
+    run_id: str
+    group_id: str
+    worker_id: str
+    request: Request
+    slots: dict[int, Slot]
+    device_ids: tuple[tuple[str, ...], ...]
+    cpu_cores: float
+    opened_at: float
+    ready: bool = False
+    closing: bool = False
+    cause: str = ""
+    live: int = 0
+    mapping: tuple[int, ...] = ()
+    local_of: dict[int, int] | None = None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A live attempt. `pending` are its cases without a verdict."""
+
+    attempt_id: int
+    task_id: int
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slot: int
+    cases: tuple[int, ...]
+    pending: set[int]
+    assigned_at: float
+    settled: int = 0
+
+
+@dataclass(slots=True)
+class Group:
+    """The tasks of one run with one target. Each case without a verdict is in the queue or in exactly one live attempt."""
+
+    group_id: str
+    run_id: str
+    target: TargetSpec
+    position: int
+    state: GroupState = GroupState.WAITING
+    digest: str = ""
+    collected: bool = False
+    given: bool = False
+    deselected: int = 0
+    cases: tuple[CollectedCase, ...] = ()
+    added: dict[str, int] = field(default_factory=dict)
+    outcomes: bytearray = field(default_factory=bytearray)
+    seconds: array[float] = field(default_factory=lambda: array("d"))
+    tries: dict[int, int] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
+    queue: CaseQueue = field(default_factory=CaseQueue)
+    estimates_known: bool = False
+    attempts: set[int] = field(default_factory=set)
+    allocations: set[str] = field(default_factory=set)
+    ever_allocated: bool = False
+    failures: int = 0
+    avoid: set[str] = field(default_factory=set)
+    waiting_code: str = ""
+    waiting_text: str = ""
+    never: bool = False
+    never_since: float = 0.0
+    cause: str = ""
+    infrastructure: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it has reached its end."""
+        return self.state >= GroupState.FINISHED
+
+    @property
+    def open_cases(self) -> int:
+        """Cases without a verdict."""
+        return self.counts[Outcome.PENDING]
+
+    def case_id(self, index: int) -> str:
+        """Id of a case, collected or added. Raises IndexError."""
+        if index < len(self.cases):
+            return self.cases[index].case_id
+        return list(self.added)[index - len(self.cases)]
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that is not over, or whose allocations are still being given back."""
+
+    run_id: str
+    request_id: str
+    fingerprint: str
+    project: str
+    suite: str
+    runner: str
+    priority: int
+    policy: PolicySpec
+    seed: int
+    spec: bytes
+    traceparent: str
+    created_at: float
+    groups: tuple[str, ...]
+    state: RunState = RunState.QUEUED
+    verdict: RunVerdict = RunVerdict.NONE
+    cause: str = ""
+    cancelled: bool = False
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    failures: int = 0
+    allocations: set[str] = field(default_factory=set)
+
+    @property
+    def forgettable(self) -> bool:
+        """Finished, and nothing of the fleet is held for it any more."""
+        return self.state is RunState.FINISHED and not self.allocations
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker that joined once. `session_id` is empty while it has no session since the coordinator started."""
+
+    worker_id: str
+    incarnation: str
+    session_id: str
+    view: WorkerView
+    runners: tuple[str, ...]
+    description: bytes
+    state: WorkerState
+    drained: bool = False
+    cause: str = ""
+    joined_at: float = 0.0
+    allocations: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that is decided on. Counters are the next free numbers; `requests` maps request id to (run, fingerprint)."""
+
+    next_attempt: int = 1
+    next_task: int = 1
+    next_allocation: int = 1
+    runs: dict[str, Run] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    allocations: dict[str, Allocation] = field(default_factory=dict)
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    requests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    past_runs: set[str] = field(default_factory=set)
+    revoked: dict[int, str] = field(default_factory=dict)
+    selectors: Selectors = field(default_factory=Selectors, repr=False, compare=False)
+    """Compiled selectors: a memory, not a fact."""
+
+    def remember_revoked(self, attempt_id: int, worker_id: str) -> None:
+        """Note that results of an attempt no longer count; the oldest notes are dropped."""
+        self.revoked[attempt_id] = worker_id
+        if len(self.revoked) > _REMEMBERED_REVOKED:
+            del self.revoked[next(iter(self.revoked))]
+
+    def forget(self, run_id: str) -> None:
+        """Drop a forgettable run; SQL still has it."""
+        run = self.runs.pop(run_id)
+        for group_id in run.groups:
+            del self.groups[group_id]
+        self.past_runs.add(run_id)

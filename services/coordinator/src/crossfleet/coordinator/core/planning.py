@@ -1,0 +1,176 @@
+"""Plans of schedulers are judged item by item against the state as it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import view
+from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
+from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
+from crossfleet.coordinator.core.dispatching import feed_group
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Group, Worker
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.settling import close
+from crossfleet.coordinator.core.stopping import fail_unsatisfiable
+from crossfleet.matching.check import check
+from crossfleet.matching.free import Free, slot_millicores
+from crossfleet.matching.misfit import Misfit, Wait
+
+_MAX_ITEMS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """A proposal that holds."""
+
+    group: Group
+    worker: Worker
+    slots: tuple[int, ...]
+    device_ids: tuple[tuple[str, ...], ...]
+
+
+class _Books:
+    """What is free on each worker, and wanted by each group, less what this plan was granted so far."""
+
+    def __init__(self, emit: Emitter) -> None:
+        self._state = emit.state
+        self._free: dict[str, Free] = {}
+        self._taken: dict[str, set[int]] = {}
+        self._wanted: dict[str, int] = {}
+
+    def free(self, worker: Worker) -> Free:
+        if worker.worker_id not in self._free:
+            self._free[worker.worker_id] = view.free_of(self._state, worker)
+        return self._free[worker.worker_id]
+
+    def taken(self, worker: Worker) -> set[int]:
+        if worker.worker_id not in self._taken:
+            held = (self._state.allocations[allocation_id].slots for allocation_id in worker.allocations)
+            self._taken[worker.worker_id] = {number for slots in held for number in slots}
+        return self._taken[worker.worker_id]
+
+    def wanted(self, group: Group) -> int:
+        if group.group_id not in self._wanted:
+            self._wanted[group.group_id] = view.wanted_slots(self._state, group)
+        return self._wanted[group.group_id]
+
+    def book(self, grant: _Grant) -> None:
+        request = grant.group.target.request
+        flat = tuple(dict.fromkeys(device for slot in grant.device_ids for device in slot))
+        worker = grant.worker
+        self._free[worker.worker_id] = self.free(worker).minus(request, len(grant.slots), flat, worker.view)
+        self.taken(worker).update(grant.slots)
+        self._wanted[grant.group.group_id] = self.wanted(grant.group) - len(grant.slots)
+
+    def copy(self) -> _Books:
+        twin = _Books.__new__(_Books)
+        twin._state = self._state  # noqa: SLF001
+        twin._free = dict(self._free)  # noqa: SLF001
+        twin._taken = {name: set(taken) for name, taken in self._taken.items()}  # noqa: SLF001
+        twin._wanted = dict(self._wanted)  # noqa: SLF001
+        return twin
+
+
+def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
+    """Commit what holds, refuse the rest with a reason each; a gang is committed whole or not at all."""
+    for allocation_id in command.revoke:
+        allocation = emit.state.allocations.get(allocation_id)
+        if allocation is not None and not allocation.closing:
+            close(emit, allocation, "revoked by the scheduler")
+    refused: list[Refusal] = []
+    accepted: list[str] = []
+    books = _Books(emit)
+    for items in _units(command.allocate):
+        trial = books.copy() if len(items) > 1 else books
+        grants = _judge_unit(emit, trial, items, refused)
+        if grants:
+            books = trial
+            accepted.extend(_open(emit, grant) for grant in grants)
+    for reason in command.waiting:
+        _note_waiting(emit, reason)
+    fail_unsatisfiable(emit)
+    return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)))
+
+
+def _units(proposals: tuple[ProposedAllocation, ...]) -> list[list[tuple[int, ProposedAllocation]]]:
+    """Proposals with their index; those of one gang together, at the place of its first."""
+    units: dict[str, list[tuple[int, ProposedAllocation]]] = {}
+    for index, item in enumerate(proposals[:_MAX_ITEMS]):
+        units.setdefault(f"gang {item.gang_id}" if item.gang_id else f"{index}", []).append((index, item))
+    return list(units.values())
+
+
+def _judge_unit(
+    emit: Emitter, books: _Books, items: list[tuple[int, ProposedAllocation]], refused: list[Refusal]
+) -> list[_Grant]:
+    grants: list[_Grant] = []
+    for index, item in items:
+        judged = _judge(emit, books, item)
+        if isinstance(judged, _Grant):
+            books.book(judged)
+            grants.append(judged)
+            continue
+        refused.append(Refusal(index, *judged))
+        others = [other for other, _ in items if other != index]
+        text = f"its gang {item.gang_id} is not complete: {judged[1]}"
+        refused.extend(Refusal(other, "GANG_INCOMPLETE", text) for other in others)
+        return []
+    return grants
+
+
+def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | tuple[str, str]:
+    """The grant, or reason and text."""
+    group = emit.state.groups.get(item.group_id)
+    if group is None or group.over:
+        return "GROUP_NOT_OPEN", f"group {item.group_id} is not open"
+    worker = emit.state.workers.get(item.worker_id)
+    if worker is None:
+        return "WORKER_NOT_FOUND", f"no worker {item.worker_id}"
+    if worker.state is not WorkerState.READY:
+        return "WORKER_NOT_SCHEDULABLE", f"worker {item.worker_id} is {worker.state.name.lower()}"
+    wanted = books.wanted(group)
+    if item.slots > wanted:
+        return "RESOURCES_UNAVAILABLE", f"group {item.group_id} wants {max(wanted, 0)} more slots, not {item.slots}"
+    found = check(
+        group.target.request, worker.view, books.free(worker), item.slots, item.device_ids, emit.state.selectors
+    )
+    if isinstance(found, Misfit):
+        never = found.wait is Wait.NEVER
+        return ("REQUEST_NOT_SATISFIED" if never else "RESOURCES_UNAVAILABLE"), found.text
+    taken = books.taken(worker)
+    slots = tuple(number for number in range(worker.view.slots_total) if number not in taken)[: item.slots]
+    if len(slots) < item.slots:
+        return "RESOURCES_UNAVAILABLE", f"worker {item.worker_id} has {len(slots)} of {item.slots} slots free"
+    return _Grant(group, worker, slots, found)
+
+
+def _open(emit: Emitter, grant: _Grant) -> str:
+    group, worker = grant.group, grant.worker
+    allocation_id = f"a{emit.state.next_allocation}"
+    cores = slot_millicores(group.target.request, worker.view) / 1000
+    emit(
+        e.AllocationOpened(
+            group.run_id,
+            group.group_id,
+            allocation_id,
+            worker.worker_id,
+            grant.slots,
+            grant.device_ids,
+            cores,
+            emit.now,
+        )
+    )
+    if group.given:
+        emit(e.AllocationReady(group.run_id, allocation_id))
+        feed_group(emit, group)
+    return allocation_id
+
+
+def _note_waiting(emit: Emitter, reason: WaitingReason) -> None:
+    group = emit.state.groups.get(reason.group_id)
+    if group is None or group.over:
+        return
+    if (group.never, group.waiting_code, group.waiting_text) != (reason.never, reason.code, reason.text):
+        emit(e.GroupWaiting(group.run_id, group.group_id, reason.never, reason.code, reason.text, emit.now))

@@ -1,0 +1,111 @@
+"""What workers report: slots that want work, results, ends of attempts and allocations. Resent reports change nothing."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.allocations import allocation_ended
+from crossfleet.coordinator.core.answers import ReportAnswer
+from crossfleet.coordinator.core.commands import (
+    AttemptFinished,
+    AttemptResults,
+    CaseOutcome,
+    WantTasks,
+    WorkerReport,
+)
+from crossfleet.coordinator.core.dispatching import feed, feed_group
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Attempt, Group
+from crossfleet.coordinator.core.settling import end_attempt, settle_group
+from crossfleet.coordinator.core.stopping import stop_at_failure_limit
+
+
+def want_tasks(emit: Emitter, command: WantTasks) -> None:
+    """Feed slots, or tell them that nothing follows. What is not ready, or not the worker's, is ignored."""
+    allocation = emit.state.allocations.get(command.allocation_id)
+    if allocation is None or allocation.worker_id != command.worker_id or not allocation.ready:
+        return
+    group = emit.state.groups[allocation.group_id]
+    feed(emit, group, allocation, [number for number in command.slots if number in allocation.slots])
+    settle_group(emit, group)
+
+
+def worker_report(emit: Emitter, command: WorkerReport) -> ReportAnswer:
+    """Record results and ends in their order. Results of attempts that no longer count are named in the answer."""
+    stale: dict[int, None] = {}
+    touched: dict[str, None] = {}
+    for item in command.items:
+        if isinstance(item, AttemptResults):
+            attempt = _live(emit, command.worker_id, item.attempt_id)
+            if attempt is not None:
+                touched[attempt.group_id] = None
+                _record(emit, attempt, item.results)
+            elif item.attempt_id in emit.state.revoked:
+                stale[item.attempt_id] = None
+        elif isinstance(item, AttemptFinished):
+            attempt = _live(emit, command.worker_id, item.attempt_id)
+            if attempt is not None:
+                touched[attempt.group_id] = None
+                _finish(emit, attempt, item)
+            # One that was revoked has ended now: there is nothing left to cancel.
+            stale.pop(item.attempt_id, None)
+        else:
+            group_id = allocation_ended(emit, command.worker_id, item)
+            if group_id:
+                touched[group_id] = None
+    for group_id in touched:
+        settle_group(emit, emit.state.groups[group_id])
+    return ReportAnswer(tuple(stale))
+
+
+def _live(emit: Emitter, worker_id: str, attempt_id: int) -> Attempt | None:
+    attempt = emit.state.attempts.get(attempt_id)
+    return attempt if attempt is not None and attempt.worker_id == worker_id else None
+
+
+def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -> None:
+    """The first committed result of a case counts; others, and cases that are not the attempt's, are ignored."""
+    group = emit.state.groups[attempt.group_id]
+    mapping = emit.state.allocations[attempt.allocation_id].mapping
+    cases: list[e.FinishedCase] = []
+    payloads: list[tuple[int, bytes]] = []
+    seen: set[int] = set()
+    added = [result.added_case_id for result in results if result.added_case_id]
+    if added:
+        _add(emit, group, added)
+    for result in results:
+        index = result.case_index
+        if result.added_case_id:
+            index = group.added[result.added_case_id]
+            fresh = not group.outcomes[index]
+        else:
+            if mapping:
+                index = mapping[index] if 0 <= index < len(mapping) else -1
+            fresh = index in attempt.pending
+        if not fresh or index in seen:
+            continue
+        seen.add(index)
+        where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
+        cases.append(e.FinishedCase(index, result.outcome, result.seconds, result.message, *where))
+        if result.payload:
+            payloads.append((index, result.payload))
+    if cases:
+        emit(e.CasesFinished(attempt.run_id, attempt.group_id, tuple(cases), tuple(payloads), emit.now))
+        stop_at_failure_limit(emit, emit.state.runs[attempt.run_id])
+
+
+def _add(emit: Emitter, group: Group, case_ids: list[str]) -> None:
+    unknown = tuple(dict.fromkeys(case_id for case_id in case_ids if case_id not in group.added))
+    if unknown:
+        emit(e.CasesAdded(group.run_id, group.group_id, unknown))
+
+
+def _finish(emit: Emitter, attempt: Attempt, item: AttemptFinished) -> None:
+    end_attempt(emit, attempt, item.cause, item.message, item.peak_memory)
+    group = emit.state.groups[attempt.group_id]
+    allocation = emit.state.allocations[attempt.allocation_id]
+    if attempt.pending:
+        # Cases came back: whoever is idle takes them.
+        feed_group(emit, group)
+    slot = allocation.slots[attempt.slot]
+    if slot.wanting or (not slot.attempts and group.queue.count):
+        feed(emit, group, allocation, (slot.number,))

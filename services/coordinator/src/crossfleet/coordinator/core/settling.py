@@ -1,0 +1,128 @@
+"""What follows when work has ended: attempts give back their cases, groups and runs come to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import retry, verdict
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState
+
+
+def end_attempt(
+    emit: Emitter, attempt: Attempt, cause: Cause, message: str = "", peak_memory: int = 0, *, free: bool = False
+) -> None:
+    """End an attempt. Cases without a verdict go back to the queue, or end as not run when their tries are spent.
+
+    `free`: costs no try, whatever the cause.
+    """
+    group = emit.state.groups[attempt.group_id]
+    left: Sequence[int] = [index for index in attempt.cases if index in attempt.pending] if attempt.pending else ()
+    charged = bool(left) and not free and retry.charges(cause, attempt.settled)
+    if charged:
+        most = emit.state.runs[attempt.run_id].policy.max_attempts
+        gone = {index for index in retry.charged_cases(cause, left) if retry.spent(group.tries.get(index, 0), most)}
+        # Cases that showed during execution cannot be asked for again.
+        gone.update(index for index in left if index >= len(group.cases))
+        if gone:
+            charged = bool(set(retry.charged_cases(cause, left)) - gone)
+            give_up(emit, group, [index for index in left if index in gone], cause, message, attempt)
+            left = [index for index in left if index not in gone]
+    emit(
+        e.AttemptEnded(
+            attempt.run_id,
+            attempt.group_id,
+            attempt.attempt_id,
+            cause,
+            message,
+            tuple(left),
+            charged,
+            peak_memory,
+            emit.now,
+        )
+    )
+
+
+def give_up(
+    emit: Emitter, group: Group, indices: Iterable[int], cause: Cause, message: str, attempt: Attempt | None = None
+) -> None:
+    """Cases end as not run."""
+    text = f"{cause.name.lower()}: {message}" if message else cause.name.lower()
+    finish_without_result(emit, group, indices, Outcome.NOT_RUN, text, attempt)
+
+
+def finish_without_result(
+    emit: Emitter, group: Group, indices: Iterable[int], outcome: Outcome, text: str, attempt: Attempt | None = None
+) -> None:
+    """Cases get a verdict that no execution gave."""
+    where = (attempt.attempt_id, attempt.worker_id, attempt.slot) if attempt else (0, "", 0)
+    cases = tuple(e.FinishedCase(index, outcome, 0.0, text, *where) for index in indices)
+    if cases:
+        emit(e.CasesFinished(group.run_id, group.group_id, cases, (), emit.now))
+
+
+def settle_group(emit: Emitter, group: Group) -> None:
+    """Close what has nothing left to do; finish the group when nothing is pending or running."""
+    if group.over or not group.collected:
+        return
+    if group.queue.count:
+        return
+    if not group.attempts and not group.open_cases:
+        nothing = "" if group.outcomes else "no tests were collected"
+        finish_group(emit, group, nothing)
+        return
+    for allocation in open_allocations(emit, group):
+        if not allocation.live:
+            close(emit, allocation, "nothing is left for it")
+
+
+def open_allocations(emit: Emitter, group: Group) -> list[Allocation]:
+    """The group's allocations that are not being given back, in the order of their ids."""
+    found = [emit.state.allocations[allocation_id] for allocation_id in sorted(group.allocations)]
+    return [allocation for allocation in found if not allocation.closing]
+
+
+def close(emit: Emitter, allocation: Allocation, cause: str) -> None:
+    """Give an allocation back: nothing new starts there. Slots that wait are told that nothing follows."""
+    emit(e.AllocationClosing(allocation.run_id, allocation.allocation_id, cause))
+    waiting = tuple(slot.number for slot in allocation.slots.values() if slot.wanting and slot.attempts)
+    if waiting:
+        emit(e.SlotsReleased(allocation.run_id, allocation.allocation_id, allocation.worker_id, waiting))
+
+
+def finish_group(
+    emit: Emitter, group: Group, cause: str = "", *, failed: bool = False, infrastructure: bool = False
+) -> None:
+    """The group is over; its slots are given back, and its run ends with its last group."""
+    emit(e.GroupFinished(group.run_id, group.group_id, failed, cause, emit.now, infrastructure))
+    for allocation in open_allocations(emit, group):
+        close(emit, allocation, "the group is over")
+    settle_run(emit, group.run_id)
+
+
+def fail_group(emit: Emitter, group: Group, cause: str, *, infrastructure: bool) -> None:
+    """The group cannot be carried out: cases without a verdict end as not run."""
+    pending = [index for index, outcome in enumerate(group.outcomes) if not outcome]
+    finish_without_result(emit, group, pending, Outcome.NOT_RUN, cause)
+    revoke(emit, group)
+    finish_group(emit, group, cause, failed=True, infrastructure=infrastructure)
+
+
+def revoke(emit: Emitter, group: Group) -> None:
+    """The group's live attempts no longer count; their cases must have a verdict."""
+    by_worker: dict[str, list[int]] = {}
+    for attempt_id in sorted(group.attempts):
+        by_worker.setdefault(emit.state.attempts[attempt_id].worker_id, []).append(attempt_id)
+    for worker_id, attempt_ids in by_worker.items():
+        emit(e.AttemptsRevoked(group.run_id, worker_id, tuple(attempt_ids)))
+
+
+def settle_run(emit: Emitter, run_id: str) -> None:
+    """Conclude a run whose groups are all over."""
+    run = emit.state.runs[run_id]
+    groups = [emit.state.groups[group_id] for group_id in run.groups]
+    if run.state is not RunState.FINISHED and all(group.over for group in groups):
+        conclusion, cause = verdict.conclude(run, groups)
+        emit(e.RunFinished(run_id, conclusion, cause, emit.now))

@@ -1,0 +1,92 @@
+"""Runs are submitted, and blobs attached to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.emitter import Emitter, Refused
+
+_MAX_TARGETS = 256
+
+
+def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
+    """Commit a run. The same request id with the same content answers the first run again."""
+    known = emit.state.requests.get(command.request_id)
+    if known is not None:
+        run_id, fingerprint = known
+        if fingerprint != command.fingerprint:
+            raise Refused(
+                "IDEMPOTENCY_CONFLICT",
+                f"request {command.request_id} was used for run {run_id} with another specification; use a new id",
+                "request_id",
+                request_id=command.request_id,
+            )
+        return RunAnswer(run_id, changed=False)
+    _check(emit, command)
+    emit(
+        e.RunSubmitted(
+            command.run_id,
+            command.request_id,
+            command.fingerprint,
+            command.project,
+            command.suite,
+            command.runner,
+            command.priority,
+            tuple(_whole(target, command.runner) for target in command.targets),
+            command.policy,
+            command.seed,
+            command.spec,
+            emit.now,
+            command.traceparent,
+        )
+    )
+    if command.cases:
+        cases = tuple(CollectedCase(case_id) for case_id in command.cases)
+        digest = case_digest(command.cases)
+        for group_id in emit.state.runs[command.run_id].groups:
+            emit(e.CasesCollected(command.run_id, group_id, digest, cases, command.estimates, 0))
+    return RunAnswer(command.run_id, changed=True)
+
+
+def _check(emit: Emitter, command: SubmitRun) -> None:
+    if not command.request_id:
+        raise Refused(
+            "INVALID_ARGUMENT", "a request id is needed, so that a repeated call has one effect", "request_id"
+        )
+    if not 1 <= len(command.targets) <= _MAX_TARGETS:
+        raise Refused("INVALID_ARGUMENT", f"a run has 1 to {_MAX_TARGETS} targets", "spec.targets")
+    names = [target.name for target in command.targets]
+    for position, name in enumerate(names):
+        if not name or name in names[:position]:
+            text = f"target {name!r} is named twice" if name else "a target needs a name"
+            raise Refused("INVALID_ARGUMENT", text, f"spec.targets[{position}].name")
+    if command.estimates and len(command.estimates) != len(command.cases):
+        raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
+    if len(set(command.cases)) != len(command.cases):
+        raise Refused("INVALID_ARGUMENT", "a case is named twice", "cases")
+    if command.run_id in emit.state.runs or command.run_id in emit.state.past_runs:
+        raise Refused("ALREADY_EXISTS", f"run {command.run_id} exists", "run_id", name=command.run_id)
+
+
+def _whole(target: TargetSpec, runner: str) -> TargetSpec:
+    """The request that schedulers and the fit function see names selector and runner too."""
+    request = target.request
+    request = replace(request, selector=request.selector or target.selector, runner=request.runner or runner)
+    return replace(target, request=request)
+
+
+def case_digest(case_ids: tuple[str, ...]) -> str:
+    """SHA-256 over the ids in order, each followed by a line feed; hexadecimal."""
+    return sha256("".join(f"{case_id}\n" for case_id in case_ids).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def attach_artifacts(emit: Emitter, command: AttachArtifacts) -> None:
+    """Name blobs as artifacts of a run, also of one that is over."""
+    if command.run_id not in emit.state.runs and command.run_id not in emit.state.past_runs:
+        raise Refused("RUN_NOT_FOUND", f"no run {command.run_id}", "run_id", run=command.run_id)
+    if command.artifacts:
+        emit(e.ArtifactsAttached(command.run_id, command.artifacts, emit.now))

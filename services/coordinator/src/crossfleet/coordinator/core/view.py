@@ -1,0 +1,94 @@
+"""What schedulers see: groups as rows, workers and what is free on them. Computed from counters, cheap for each group."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from crossfleet.coordinator.core.dispatcher import SHORTEST_PIECE
+from crossfleet.coordinator.core.model import Group, State, Worker
+from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.matching.free import Free
+from crossfleet.matching.model import Request
+
+_MOST_SLOTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A task group as schedulers see it; seconds are estimated slot-seconds, `submitted_at` is in unix seconds."""
+
+    group_id: str
+    run_id: str
+    project: str
+    target: str
+    selector: str
+    request: Request
+    priority: int
+    submitted_at: float
+    remaining_cases: int
+    collected: bool
+    estimated_seconds: float
+    wanted_slots: int
+    runner: str
+    avoid: tuple[str, ...]
+
+
+def held_slots(state: State, group: Group) -> int:
+    """Slots that the group holds and may still use."""
+    allocations = (state.allocations[allocation_id] for allocation_id in group.allocations)
+    return sum(len(allocation.slots) for allocation in allocations if not allocation.closing)
+
+
+def wanted_slots(state: State, group: Group) -> int:
+    """Slots that the group can still use over and above those that it holds."""
+    run = state.runs[group.run_id]
+    if group.over or run.state >= RunState.STOPPING:
+        return 0
+    most = min(group.target.request.slots_max or _MOST_SLOTS, _MOST_SLOTS) - held_slots(state, group)
+    if not group.collected:
+        return max(most, 0)
+    worth = math.ceil(group.queue.seconds / SHORTEST_PIECE)
+    return max(min(most, group.queue.count, worth), 0)
+
+
+def group_view(state: State, group: Group) -> GroupView:
+    """One row."""
+    run = state.runs[group.run_id]
+    return GroupView(
+        group.group_id,
+        group.run_id,
+        run.project,
+        group.target.name,
+        group.target.selector,
+        group.target.request,
+        run.priority,
+        run.created_at,
+        group.queue.count,
+        group.collected,
+        group.queue.seconds,
+        wanted_slots(state, group),
+        run.runner,
+        tuple(sorted(group.avoid)),
+    )
+
+
+def open_groups(state: State) -> list[GroupView]:
+    """Groups that are not over, in the order of submission."""
+    return [group_view(state, group) for group in state.groups.values() if not group.over]
+
+
+def free_of(state: State, worker: Worker) -> Free:
+    """What of a worker no allocation holds; closing ones still hold."""
+    free = Free.whole(worker.view)
+    for allocation_id in worker.allocations:
+        allocation = state.allocations[allocation_id]
+        flat = tuple(dict.fromkeys(device for slot in allocation.device_ids for device in slot))
+        free = free.minus(allocation.request, len(allocation.slots), flat, worker.view)
+    return free
+
+
+def local_indices(state: State, allocation_id: str, indices: tuple[int, ...]) -> tuple[int, ...]:
+    """Canonical case indices as the allocation's worker numbers them. Raises KeyError for an unknown allocation."""
+    local_of = state.allocations[allocation_id].local_of
+    return indices if local_of is None else tuple(local_of[index] for index in indices)

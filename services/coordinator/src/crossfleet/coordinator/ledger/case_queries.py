@@ -1,0 +1,152 @@
+"""Queries about cases: the collection says which there are, verdict rows what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from sqlalchemy import Connection, Row, select
+
+from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.ledger import codec, tables
+from crossfleet.coordinator.ledger.history import known_durations
+from crossfleet.coordinator.ledger.projection import duration_key
+from crossfleet.coordinator.ledger.rows import CaseRow
+
+_verdicts = tables.verdicts.c
+
+
+def cases(
+    connection: Connection,
+    run_id: str,
+    target: str,
+    outcomes: Sequence[int],
+    after: tuple[int, int] | None,
+    limit: int,
+    payloads: bool,
+) -> list[CaseRow]:
+    """A page, by position of the target and index of the case."""
+    table = tables.task_groups.c
+    query = select(table.group_id, table.target, table.position, table.digest).where(table.run_id == run_id)
+    if target:
+        query = query.where(table.target == target)
+    if after:
+        query = query.where(table.position >= after[0])
+    wanted = {Outcome(outcome) for outcome in outcomes}
+    found: list[CaseRow] = []
+    for group in connection.execute(query.order_by(table.position)).all():
+        first = after[1] + 1 if after and after[0] == group.position else 0
+        found += _of_group(connection, group, first, limit - len(found), wanted)
+        if len(found) >= limit:
+            break
+    return _with_payloads(connection, run_id, found) if payloads else found
+
+
+def case(connection: Connection, run_id: str, target: str, case_id: str) -> CaseRow | None:
+    """One case with its full result."""
+    table = tables.task_groups.c
+    query = select(table.group_id, table.target, table.position, table.digest).where(table.run_id == run_id)
+    if target:
+        query = query.where(table.target == target)
+    group = connection.execute(query.order_by(table.position)).first()
+    if group is None:
+        return None
+    ids = _case_ids(connection, group.group_id, group.digest)
+    if case_id not in ids:
+        return None
+    index = ids.index(case_id)
+    found = _of_group(connection, group, index, 1, set())
+    return _with_payloads(connection, run_id, found)[0]
+
+
+def _of_group(
+    connection: Connection, group: Row[tuple[str, str, int, str]], first: int, limit: int, wanted: set[Outcome]
+) -> list[CaseRow]:
+    ids = _case_ids(connection, group.group_id, group.digest)
+    query = select(tables.verdicts).where(_verdicts.group_id == group.group_id, _verdicts.case_index >= first)
+    if wanted and Outcome.PENDING not in wanted:
+        query = query.where(_verdicts.outcome.in_([int(outcome) for outcome in wanted])).limit(limit)
+        rows = connection.execute(query.order_by(_verdicts.case_index)).all()
+        indices: Iterable[int] = [row.case_index for row in rows]
+    else:
+        if not wanted:
+            query = query.where(_verdicts.case_index < first + limit)
+        rows = connection.execute(query).all()
+        indices = range(first, len(ids))
+    by_index = {row.case_index: row for row in rows}
+    found: list[CaseRow] = []
+    for index in indices:
+        if len(found) >= limit:
+            break
+        row = by_index.get(index)
+        where = (group.target, group.position, index, ids[index])
+        if row is None:
+            one = CaseRow(*where, Outcome.PENDING)
+        else:
+            outcome = Outcome(row.outcome)
+            one = CaseRow(*where, outcome, row.seconds, row.message, row.worker_id, row.slot, row.attempt_id)
+        if not wanted or one.outcome in wanted:
+            found.append(one)
+    return found
+
+
+def _case_ids(connection: Connection, group_id: str, digest: str) -> list[str]:
+    added = tables.added_cases.c
+    more = select(added.case_id).where(added.group_id == group_id).order_by(added.case_index)
+    return [*_collected_ids(connection, digest), *connection.execute(more).scalars()]
+
+
+def _collected_ids(connection: Connection, digest: str) -> tuple[str, ...]:
+    if not digest:
+        return ()
+    table = tables.collections.c
+    body = connection.execute(select(table.cases).where(table.digest == digest)).scalar_one_or_none()
+    return _decoded(body) if body is not None else ()
+
+
+@lru_cache(maxsize=8)
+def _decoded(body: bytes) -> tuple[str, ...]:
+    # Pages of one collection come one after the other; decoding 100,000 ids takes tens of milliseconds.
+    return tuple(case.case_id for case in codec.decode_cases(body))
+
+
+def _with_payloads(connection: Connection, run_id: str, found: list[CaseRow]) -> list[CaseRow]:
+    table = tables.results.c
+    unpacked: dict[tuple[str, int], dict[int, bytes]] = {}
+    whole = []
+    for one in found:
+        group_id = f"{run_id}/{one.target}"
+        place = (_verdicts.group_id == group_id, _verdicts.case_index == one.case_index)
+        batch = connection.execute(select(_verdicts.batch).where(*place)).scalar_one_or_none()
+        if not batch:
+            whole.append(one)
+            continue
+        if (group_id, batch) not in unpacked:
+            query = select(table.payloads).where(table.group_id == group_id, table.batch == batch)
+            unpacked[group_id, batch] = codec.decode_payloads(connection.execute(query).scalar_one())
+        payload = unpacked[group_id, batch].get(one.case_index, b"")
+        whole.append(
+            CaseRow(
+                one.target,
+                one.position,
+                one.case_index,
+                one.case_id,
+                one.outcome,
+                one.seconds,
+                one.message,
+                one.worker_id,
+                one.slot,
+                one.attempt_id,
+                payload,
+            )
+        )
+    return whole
+
+
+def estimates(
+    connection: Connection, project: str, suite: str, runner: str, device_class: str, case_ids: Sequence[str]
+) -> tuple[float, ...]:
+    """Medians from history; empty when no case is known."""
+    known = known_durations(connection, duration_key(project, suite, runner, device_class))
+    found = tuple(known[case_id].seconds if case_id in known else 0.0 for case_id in case_ids)
+    return found if any(found) else ()

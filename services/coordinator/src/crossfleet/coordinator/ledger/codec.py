@@ -1,0 +1,136 @@
+"""Facts as bytes. Payloads, views and what stands in rows of its own are left out of the event log."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, get_type_hints
+
+import msgspec
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import CollectedCase
+from crossfleet.matching.model import WorkerView
+
+# Numbers are stored: never change or reuse one. A fact whose fields change gets a new number, the old keeps its reader.
+_NUMBERS: dict[int, type] = {
+    1: e.RunSubmitted,
+    2: e.CasesCollected,
+    3: e.CasesAdded,
+    4: e.AllocationOpened,
+    5: e.AllocationReady,
+    6: e.AllocationClosing,
+    7: e.AllocationClosed,
+    8: e.TasksAssigned,
+    9: e.SlotsWanting,
+    10: e.SlotsReleased,
+    11: e.CasesFinished,
+    12: e.AttemptEnded,
+    13: e.AttemptsRevoked,
+    14: e.GroupWaiting,
+    15: e.GroupFinished,
+    16: e.RunStopping,
+    17: e.RunFinished,
+    18: e.ArtifactsAttached,
+    19: e.WorkerJoined,
+    20: e.WorkerUpdated,
+    21: e.WorkerStateChanged,
+}
+
+# (fact, field): what is read back instead.
+_LEFT_OUT: dict[tuple[type, str], Any] = {
+    (e.RunSubmitted, "spec"): b"",
+    (e.CasesCollected, "cases"): (),
+    (e.CasesFinished, "payloads"): (),
+    (e.WorkerJoined, "view"): WorkerView(""),
+    (e.WorkerJoined, "description"): b"",
+    (e.WorkerUpdated, "view"): WorkerView(""),
+    (e.WorkerUpdated, "description"): b"",
+}
+
+_PLAIN, _PACKED = b"\x00", b"\x01"
+# Below this, compression costs more than it saves.
+_PACK_FROM = 400
+
+
+class _Kind:
+    """How one class of facts becomes an array of its fields, and comes back."""
+
+    def __init__(self, number: int, cls: type) -> None:
+        self.number = number
+        self.cls = cls
+        hints = get_type_hints(cls)
+        names = [field.name for field in fields(cls)]
+        kept = [name for name in names if (cls, name) not in _LEFT_OUT]
+        self.values: Callable[[Any], tuple[Any, ...]] = attrgetter(*kept)
+        types = tuple(hints[name] for name in kept)
+        self._decoder = msgspec.msgpack.Decoder(tuple[types])  # type: ignore[valid-type]
+        self._kept = kept
+        self._left_out = {name: _LEFT_OUT[cls, name] for name in names if (cls, name) in _LEFT_OUT}
+
+    def read(self, raw: msgspec.Raw) -> e.Event:
+        values = dict(zip(self._kept, self._decoder.decode(raw), strict=True))
+        fact: e.Event = self.cls(**values, **self._left_out)
+        return fact
+
+
+_KIND_OF: dict[type, _Kind] = {cls: _Kind(number, cls) for number, cls in _NUMBERS.items()}
+_KIND_BY_NUMBER: dict[int, _Kind] = {kind.number: kind for kind in _KIND_OF.values()}
+_encoder = msgspec.msgpack.Encoder()
+_outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.msgpack.Decoder(
+    list[tuple[int, int, msgspec.Raw]]
+)
+_payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
+_cases: msgspec.msgpack.Decoder[list[tuple[str, tuple[str, ...]]]] = msgspec.msgpack.Decoder(
+    list[tuple[str, tuple[str, ...]]]
+)
+
+
+def encode_events(numbered: Iterable[tuple[int, e.Event]]) -> bytes:
+    """Facts with their index within the commit."""
+    rows = []
+    for index, event in numbered:
+        kind = _KIND_OF[type(event)]
+        rows.append((index, kind.number, kind.values(event)))
+    return _pack(_encoder.encode(rows))
+
+
+def decode_events(body: bytes) -> list[tuple[int, e.Event]]:
+    """The facts, less what is left out. Raises msgspec.DecodeError for what this version cannot read."""
+    found = []
+    for index, number, raw in _outer.decode(_unpack(body)):
+        kind = _KIND_BY_NUMBER.get(number)
+        if kind is None:
+            raise msgspec.DecodeError(f"a later version wrote a fact of kind {number}")
+        found.append((index, kind.read(raw)))
+    return found
+
+
+def encode_payloads(payloads: Sequence[tuple[int, bytes]]) -> bytes:
+    """Full results by case index."""
+    return _pack(_encoder.encode(payloads))
+
+
+def decode_payloads(body: bytes) -> dict[int, bytes]:
+    """Full results by case index."""
+    return dict(_payloads.decode(_unpack(body)))
+
+
+def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
+    """A collection, in order."""
+    return _pack(_encoder.encode([(case.case_id, case.groups) for case in cases]))
+
+
+def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
+    """A collection, in order."""
+    return tuple(CollectedCase(case_id, groups) for case_id, groups in _cases.decode(_unpack(body)))
+
+
+def _pack(body: bytes) -> bytes:
+    return _PACKED + zlib.compress(body, 1) if len(body) > _PACK_FROM else _PLAIN + body
+
+
+def _unpack(body: bytes) -> bytes:
+    return zlib.decompress(body[1:]) if body[:1] == _PACKED else body[1:]

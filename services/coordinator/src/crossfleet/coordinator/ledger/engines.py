@@ -1,0 +1,56 @@
+"""How databases are opened: with the durability and the transactions that the ledger relies on."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, StaticPool
+
+# A reader never blocks the writer in WAL mode; this covers checkpoints and a second process that looks.
+_BUSY_MILLISECONDS = 5_000
+
+
+def sqlite_engine(path: str) -> Engine:
+    """The writer's engine: WAL, full synchronous commits, transactions that take the write lock at once."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        # The driver would send BEGIN late, and none at all before SAVEPOINT: we send it ourselves.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def sqlite_reader(path: str) -> Engine:
+    """An engine that cannot write; each transaction sees one commit."""
+    engine = create_engine(
+        f"sqlite:///file:{path}?mode=ro&uri=true", poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA query_only = ON")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def postgres_engine(url: str, *, read_only: bool = False) -> Engine:
+    """A PostgreSQL engine that opens one connection at a time; commits wait for the disk."""
+    options = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=8000 -c tcp_user_timeout=8000"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return create_engine(url, poolclass=NullPool, connect_args={"options": options})

@@ -1,0 +1,59 @@
+"""The state as it was committed: the facts of live runs evolved again, on top of the workers that are known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.evolve import evolve
+from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.ledger import codec
+from crossfleet.coordinator.ledger.store import Row, Stored
+from crossfleet.matching.model import WorkerView
+
+
+def rebuild(stored: Stored) -> State:
+    """The state of a leader that starts. Workers have no session yet: they are suspect until they introduce themselves."""
+    state = State()
+    for row in stored.workers:
+        state.workers[row["worker_id"]] = _worker(row)
+    for request_id, run_id, fingerprint, live in stored.requests:
+        state.requests[request_id] = (run_id, fingerprint)
+        if not live:
+            state.past_runs.add(run_id)
+    specs = {row["run_id"]: row["spec"] for row in stored.runs}
+    collections = {digest: codec.decode_cases(body) for digest, body in stored.collections.items()}
+    for _, _, body in stored.events:
+        for _, event in codec.decode_events(body):
+            evolve(state, _whole(event, specs, collections))
+    state.next_attempt = stored.head.next_attempt
+    state.next_task = stored.head.next_task
+    state.next_allocation = stored.head.next_allocation
+    return state
+
+
+def _whole(event: e.Event, specs: dict[str, bytes], collections: dict[str, tuple[e.CollectedCase, ...]]) -> e.Event:
+    """A fact with what was stored apart, where the state needs it."""
+    if isinstance(event, e.CasesCollected):
+        return replace(event, cases=collections[event.digest])
+    if isinstance(event, e.RunSubmitted):
+        return replace(event, spec=specs[event.run_id])
+    return event
+
+
+def _worker(row: Row) -> Worker:
+    state = WorkerState(row["state"])
+    return Worker(
+        row["worker_id"],
+        row["incarnation"],
+        "",
+        WorkerView(row["worker_id"]),
+        tuple(json.loads(row["runners"])),
+        row["description"],
+        state if state is WorkerState.LOST else WorkerState.SUSPECT,
+        row["drained"],
+        row["cause"],
+        row["joined_at"],
+    )

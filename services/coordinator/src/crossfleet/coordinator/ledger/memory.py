@@ -1,0 +1,135 @@
+"""MemoryStore: a store without a disk, shared by several ledgers as a database would be. Can die at any point of a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from crossfleet.coordinator.core import durations
+from crossfleet.coordinator.ledger import tables
+from crossfleet.coordinator.ledger.needed import collection_digests
+from crossfleet.coordinator.ledger.store import (
+    Batch,
+    Deposed,
+    Head,
+    Mode,
+    Observed,
+    Stored,
+    StoreFailed,
+    TakeOverRefused,
+)
+
+_KEYS = {table.name: tuple(column.name for column in table.primary_key) for table in tables.metadata.tables.values()}
+
+
+class MemoryStore:
+    """Rows in dictionaries by primary key, behind the same port as SQL.
+
+    `on_commit` is called with "before" (nothing is written yet), "inside" (the answer may still get lost) and "after"
+    (durable, not answered) and may raise what a dying process or connection would.
+    """
+
+    def __init__(self) -> None:
+        """An empty database at epoch 0."""
+        self.rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {name: {} for name in _KEYS}
+        self.on_commit: Callable[[str, Batch], None] = lambda stage, batch: None
+        self._head = Head()
+
+    def take_over(self, leader: str, cluster: str, revision: int) -> Head:
+        """Raise the epoch."""
+        head = self._head
+        if head.epoch and (head.election_cluster != cluster or revision < head.election_revision):
+            raise TakeOverRefused(f"revision {revision} of {cluster!r} comes after {head.election_revision}")
+        if head.epoch and cluster and revision == head.election_revision:
+            raise TakeOverRefused(f"revision {revision} was used")
+        self._head = replace(
+            head, epoch=head.epoch + 1, leader=leader, election_cluster=cluster, election_revision=revision
+        )
+        return self._head
+
+    def load(self) -> Stored:
+        """All that is not over."""
+        runs = [row for row in self.rows["runs"].values() if row["live"]]
+        live = {row["run_id"] for row in runs}
+        events = [
+            (row["seq"], row["at"], row["body"])
+            for (_, run_id), row in sorted(self.rows["events"].items())
+            if run_id in live
+        ]
+        wanted = collection_digests(body for _, _, body in events)
+        return Stored(
+            self._head,
+            runs,
+            [(row["request_id"], row["run_id"], row["fingerprint"], row["live"]) for row in self.rows["runs"].values()],
+            events,
+            {digest: self.rows["collections"][(digest,)]["cases"] for digest in wanted},
+            list(self.rows["workers"].values()),
+        )
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch, or nothing."""
+        self.on_commit("before", batch)
+        if (self._head.epoch, self._head.seq) != (batch.epoch, batch.seq - 1):
+            raise Deposed(f"the head is at {self._head.epoch}.{self._head.seq}")
+        self.on_commit("inside", batch)
+        self._write(batch)
+        self.on_commit("after", batch)
+
+    def head(self) -> Head:
+        """The head as it is committed."""
+        return self._head
+
+    def observe(self, observed: Observed, epoch: int) -> None:
+        """Update the duration model."""
+        self._fence(epoch)
+        table = self.rows["durations"]
+        for case_id, seconds in observed.seconds:
+            known = table.get((observed.suite_key, case_id))
+            before = durations.Duration(known["mean"], known["variance"], known["weight"]) if known else None
+            after = durations.observe(before, seconds)
+            table[observed.suite_key, case_id] = {
+                "suite_key": observed.suite_key,
+                "case_id": case_id,
+                "mean": after.mean,
+                "variance": after.variance,
+                "weight": after.weight,
+                "updated_at": observed.at,
+            }
+
+    def prune(self, before_seq: int, epoch: int) -> None:
+        """Drop the events of commits before `before_seq` whose runs are over."""
+        self._fence(epoch)
+        live = {row["run_id"] for row in self.rows["runs"].values() if row["live"]}
+        events = self.rows["events"]
+        for key in [key for key in events if key[0] < before_seq and key[1] not in live]:
+            del events[key]
+        self._head = replace(self._head, first_seq=max(self._head.first_seq, before_seq))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _fence(self, epoch: int) -> None:
+        if self._head.epoch != epoch:
+            raise Deposed(f"the head is at epoch {self._head.epoch}")
+
+    def _write(self, batch: Batch) -> None:
+        for write in batch.writes:
+            keys = _KEYS[write.table]
+            table = self.rows[write.table]
+            for row in write.rows:
+                key = tuple(row[name] for name in keys)
+                if write.mode is Mode.INSERT and key in table:
+                    raise StoreFailed(f"{write.table} has a row {key}")
+                if write.mode is Mode.IGNORE and key in table:
+                    continue
+                if write.mode is Mode.UPDATE and key not in table:
+                    continue
+                table[key] = {**table.get(key, {}), **row}
+        self._head = replace(
+            self._head,
+            seq=batch.seq,
+            next_attempt=batch.next_attempt,
+            next_task=batch.next_task,
+            next_allocation=batch.next_allocation,
+        )

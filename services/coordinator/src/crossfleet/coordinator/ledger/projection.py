@@ -1,0 +1,328 @@
+"""Facts become rows: what queries need, and what a leader loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.model import Group, Run, State, Worker
+from crossfleet.coordinator.core.outcomes import Cause, Outcome
+from crossfleet.coordinator.ledger import codec
+from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
+
+_MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED, Outcome.XPASSED, Outcome.ERROR})
+
+
+def project(state: State, events: Sequence[e.Event], seq: int, at: float) -> list[Write]:
+    """The rows of one commit; `state` has evolved by its events already."""
+    return _Projection(state, seq, at).rows(events)
+
+
+def observations(state: State, events: Iterable[e.Event], at: float) -> list[Observed]:
+    """What finished groups tell about durations."""
+    found = []
+    for event in events:
+        if isinstance(event, e.GroupFinished) and event.group_id in state.groups:
+            group = state.groups[event.group_id]
+            seconds = [
+                (case.case_id, group.seconds[index])
+                for index, case in enumerate(group.cases)
+                if group.seconds[index] > 0 and group.outcomes[index] in _MEASURED
+            ]
+            if seconds:
+                found.append(Observed(suite_key(state.runs[group.run_id], group), seconds, at))
+    return found
+
+
+def suite_key(run: Run, group: Group) -> str:
+    """Whose history a case's duration belongs to."""
+    return duration_key(run.project, run.suite, run.runner, device_class(group))
+
+
+def device_class(group: Group) -> str:
+    """The class of the first device that a target asks for; a processor unless it names one."""
+    devices = group.target.request.devices
+    return (devices[0].device_class if devices else "") or "cpu"
+
+
+def duration_key(project: str, suite: str, runner: str, device: str) -> str:
+    """Key of the duration table: project, suite, runner kind and device class."""
+    return json.dumps([project, suite, runner, device])
+
+
+class _Projection:
+    """Collects the rows of one commit by table."""
+
+    def __init__(self, state: State, seq: int, at: float) -> None:
+        self._state = state
+        self._seq = seq
+        self._at = at
+        self._inserts: dict[str, list[Row]] = {}
+        self._upserts: dict[str, list[Row]] = {}
+        self._ignores: dict[str, list[Row]] = {}
+        self._ended: dict[int, Row] = {}
+        self._closed: dict[str, Row] = {}
+        self._payloads: dict[str, list[tuple[int, bytes]]] = {}
+        self._runs: dict[str, None] = {}
+        self._groups: dict[str, None] = {}
+        self._workers: dict[str, None] = {}
+        self._submitted: set[str] = set()
+
+    def rows(self, events: Sequence[e.Event]) -> list[Write]:
+        self._log(events)
+        for event in events:
+            handler = getattr(self, _HANDLERS.get(type(event), ""), None)
+            if handler is not None:
+                handler(event)
+        self._states()
+        writes = [Write(table, Mode.INSERT, rows) for table, rows in self._inserts.items()]
+        writes += [Write(table, Mode.IGNORE, rows) for table, rows in self._ignores.items()]
+        writes += [Write(table, Mode.UPSERT, rows) for table, rows in self._upserts.items()]
+        for table, rows in self._updates.items():
+            writes.append(Write(table, Mode.UPDATE, rows))
+        return writes
+
+    def _insert(self, table: str, **row: Any) -> None:
+        self._inserts.setdefault(table, []).append(row)
+
+    def _log(self, events: Sequence[e.Event]) -> None:
+        by_run: dict[str, list[tuple[int, e.Event]]] = {}
+        for index, event in enumerate(events):
+            by_run.setdefault(getattr(event, "run_id", ""), []).append((index, event))
+        for run_id, numbered in by_run.items():
+            self._insert("events", seq=self._seq, run_id=run_id, at=self._at, body=codec.encode_events(numbered))
+            if run_id:
+                self._runs[run_id] = None
+
+    def _states(self) -> None:
+        """Rows that say where things stand, once each, after the last fact."""
+        self._updates: dict[str, list[Row]] = {}
+        for run_id in self._runs:
+            run = self._state.runs.get(run_id)
+            if run is None:
+                continue
+            if run_id in self._submitted:
+                self._insert("runs", **run_constants(run, self._seq), **run_variables(run))
+            else:
+                self._updates.setdefault("runs", []).append({"run_id": run_id, **run_variables(run)})
+        for group_id in self._groups:
+            group = self._state.groups.get(group_id)
+            if group is None:
+                continue
+            if group.run_id in self._submitted:
+                constants = {"run_id": group.run_id, "position": group.position, "target": group.target.name}
+                self._insert("task_groups", group_id=group_id, **constants, **group_variables(group))
+            else:
+                self._updates.setdefault("task_groups", []).append({"group_id": group_id, **group_variables(group)})
+        for worker_id in self._workers:
+            self._upserts.setdefault("workers", []).append(worker_row(self._state.workers[worker_id]))
+        for group_id, payloads in self._payloads.items():
+            self._insert("results", group_id=group_id, batch=self._seq, payloads=codec.encode_payloads(payloads))
+        if self._ended:
+            self._updates["attempts"] = list(self._ended.values())
+        if self._closed:
+            self._updates["allocations"] = list(self._closed.values())
+
+    def _run_submitted(self, event: e.RunSubmitted) -> None:
+        self._submitted.add(event.run_id)
+        for group_id in self._state.runs[event.run_id].groups:
+            self._groups[group_id] = None
+
+    def _cases_collected(self, event: e.CasesCollected) -> None:
+        self._groups[event.group_id] = None
+        rows = self._ignores.setdefault("collections", [])
+        if not any(row["digest"] == event.digest for row in rows):
+            rows.append({"digest": event.digest, "cases": codec.encode_cases(event.cases)})
+
+    def _cases_added(self, event: e.CasesAdded) -> None:
+        self._groups[event.group_id] = None
+        added = self._state.groups[event.group_id].added
+        for case_id in event.case_ids:
+            self._insert("added_cases", group_id=event.group_id, case_index=added[case_id], case_id=case_id)
+
+    def _cases_finished(self, event: e.CasesFinished) -> None:
+        group_id = event.group_id
+        self._groups[group_id] = None
+        full = {index for index, _ in event.payloads}
+        rows = self._inserts.setdefault("verdicts", [])
+        for case in event.cases:
+            rows.append(
+                {
+                    "group_id": group_id,
+                    "case_index": case.case_index,
+                    "outcome": int(case.outcome),
+                    "seconds": case.seconds,
+                    "message": case.message,
+                    "attempt_id": case.attempt_id,
+                    "worker_id": case.worker_id,
+                    "slot": case.slot,
+                    "batch": self._seq if case.case_index in full else 0,
+                }
+            )
+        if full:
+            self._payloads.setdefault(group_id, []).extend(event.payloads)
+
+    def _touch_group(self, event: e.GroupWaiting | e.GroupFinished) -> None:
+        self._groups[event.group_id] = None
+
+    def _allocation_opened(self, event: e.AllocationOpened) -> None:
+        self._groups[event.group_id] = None
+        self._insert(
+            "allocations",
+            allocation_id=event.allocation_id,
+            run_id=event.run_id,
+            group_id=event.group_id,
+            worker_id=event.worker_id,
+            slots=json.dumps(event.slots),
+            opened_at=event.at,
+            closed_at=0.0,
+            cause=0,
+            message="",
+        )
+
+    def _allocation_closed(self, event: e.AllocationClosed) -> None:
+        self._groups[event.group_id] = None
+        self._closed[event.allocation_id] = {
+            "allocation_id": event.allocation_id,
+            "closed_at": self._at,
+            "cause": int(event.cause),
+            "message": event.message,
+        }
+
+    def _tasks_assigned(self, event: e.TasksAssigned) -> None:
+        rows = self._inserts.setdefault("attempts", [])
+        for task in event.tasks:
+            rows.append(
+                {
+                    "attempt_id": task.attempt_id,
+                    "task_id": task.task_id,
+                    "run_id": event.run_id,
+                    "group_id": event.group_id,
+                    "allocation_id": event.allocation_id,
+                    "worker_id": event.worker_id,
+                    "slot": task.slot,
+                    "cases": len(task.case_indices),
+                    "assigned_at": event.at,
+                    "ended_at": 0.0,
+                    "cause": 0,
+                    "message": "",
+                    "peak_memory": 0,
+                }
+            )
+
+    def _attempt_ended(self, event: e.AttemptEnded) -> None:
+        self._groups[event.group_id] = None
+        self._ended[event.attempt_id] = {
+            "attempt_id": event.attempt_id,
+            "ended_at": event.at,
+            "cause": int(event.cause),
+            "message": event.message,
+            "peak_memory": event.peak_memory,
+        }
+
+    def _attempts_revoked(self, event: e.AttemptsRevoked) -> None:
+        for attempt_id in event.attempt_ids:
+            self._ended[attempt_id] = {
+                "attempt_id": attempt_id,
+                "ended_at": self._at,
+                "cause": int(Cause.CANCELLED),
+                "message": "revoked",
+                "peak_memory": 0,
+            }
+
+    def _artifacts_attached(self, event: e.ArtifactsAttached) -> None:
+        rows = {
+            (artifact.target, artifact.name): {
+                "run_id": event.run_id,
+                "target": artifact.target,
+                "name": artifact.name,
+                "digest": artifact.digest,
+                "size": artifact.size,
+                "media_type": artifact.media_type,
+                "case_id": artifact.case_id,
+                "created_at": event.at,
+            }
+            for artifact in event.artifacts
+        }
+        self._upserts.setdefault("artifacts", []).extend(rows.values())
+
+    def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged) -> None:
+        self._workers[event.worker_id] = None
+
+
+_HANDLERS: dict[type, str] = {
+    e.RunSubmitted: "_run_submitted",
+    e.CasesCollected: "_cases_collected",
+    e.CasesAdded: "_cases_added",
+    e.CasesFinished: "_cases_finished",
+    e.GroupWaiting: "_touch_group",
+    e.GroupFinished: "_touch_group",
+    e.AllocationOpened: "_allocation_opened",
+    e.AllocationClosed: "_allocation_closed",
+    e.TasksAssigned: "_tasks_assigned",
+    e.AttemptEnded: "_attempt_ended",
+    e.AttemptsRevoked: "_attempts_revoked",
+    e.ArtifactsAttached: "_artifacts_attached",
+    e.WorkerJoined: "_touch_worker",
+    e.WorkerUpdated: "_touch_worker",
+    e.WorkerStateChanged: "_touch_worker",
+}
+
+
+def run_constants(run: Run, seq: int) -> Row:
+    """Columns that never change."""
+    return {
+        "run_id": run.run_id,
+        "request_id": run.request_id,
+        "fingerprint": run.fingerprint,
+        "project": run.project,
+        "suite": run.suite,
+        "runner": run.runner,
+        "priority": run.priority,
+        "traceparent": run.traceparent,
+        "spec": run.spec,
+        "cursor_seq": seq - 1,
+        "created_at": run.created_at,
+    }
+
+
+def run_variables(run: Run) -> Row:
+    """Columns that say where a run stands."""
+    return {
+        "state": int(run.state),
+        "verdict": int(run.verdict),
+        "cause": run.cause,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "live": not run.forgettable,
+    }
+
+
+def group_variables(group: Group) -> Row:
+    """Columns that say where a group stands."""
+    return {
+        "state": int(group.state),
+        "digest": group.digest,
+        "cases": len(group.outcomes),
+        "deselected": group.deselected,
+        "counts": json.dumps(group.counts),
+        "waiting_code": group.waiting_code,
+        "waiting_text": group.waiting_text,
+        "cause": group.cause,
+    }
+
+
+def worker_row(worker: Worker) -> Row:
+    """A worker as it stands."""
+    return {
+        "worker_id": worker.worker_id,
+        "incarnation": worker.incarnation,
+        "state": int(worker.state),
+        "drained": worker.drained,
+        "cause": worker.cause,
+        "runners": json.dumps(worker.runners),
+        "description": worker.description,
+        "joined_at": worker.joined_at,
+    }

@@ -1,0 +1,130 @@
+"""Reads of what is committed, for servicers: a connection and a thread of their own, pages, no locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from crossfleet.coordinator.ledger import case_queries, event_queries, run_queries
+from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
+from crossfleet.coordinator.ledger.event_queries import CursorExpired
+from crossfleet.coordinator.ledger.rows import (
+    ArtifactRow,
+    AttemptRow,
+    CaseRow,
+    GroupRow,
+    RunRow,
+    StoredEvent,
+    WorkerRow,
+)
+from crossfleet.coordinator.ledger.store import Head
+
+_T = TypeVar("_T")
+
+__all__ = ["CursorExpired", "Queries"]
+
+
+class Queries:
+    """Every method sees one commit. Standbys use it too. Raises sqlalchemy.exc.SQLAlchemyError when SQL fails."""
+
+    def __init__(self, engine: Engine) -> None:
+        """The schema must exist."""
+        self._engine = engine
+        self._thread = ThreadPoolExecutor(1, "queries")
+
+    @classmethod
+    def sqlite(cls, path: str | Path) -> Queries:
+        """Read the file of a SqlStore, without ever writing."""
+        return cls(sqlite_reader(str(path)))
+
+    @classmethod
+    def postgres(cls, url: str) -> Queries:
+        """Read a PostgreSQL database."""
+        return cls(postgres_engine(url, read_only=True))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """One run, None where there is none."""
+        return await self._ask(run_queries.run, run_id)
+
+    async def run_of_request(self, request_id: str) -> RunRow | None:
+        """The run that a request id made."""
+        return await self._ask(run_queries.run_of_request, request_id)
+
+    async def runs(
+        self,
+        project: str = "",
+        states: Sequence[int] = (),
+        limit: int = 50,
+        before: tuple[float, str] | None = None,
+    ) -> list[RunRow]:
+        """Runs, newest first; `before` is (created_at, run_id) of the last of the page before."""
+        return await self._ask(run_queries.runs, project, states, limit, before)
+
+    async def groups(self, run_id: str) -> list[GroupRow]:
+        """The groups of a run, in the order of its matrix."""
+        return await self._ask(run_queries.groups, run_id)
+
+    async def attempts(self, run_id: str, after: int = 0, limit: int = 1000) -> list[AttemptRow]:
+        """Attempts of a run with larger ids than `after`."""
+        return await self._ask(run_queries.attempts, run_id, after, limit)
+
+    async def artifacts(self, run_id: str, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[ArtifactRow]:
+        """Artifacts by target and name; `after` names the last of the page before."""
+        return await self._ask(run_queries.artifacts, run_id, after, limit)
+
+    async def artifact_digest_known(self, digest: str) -> bool:
+        """Whether any run has an artifact of this content."""
+        return await self._ask(run_queries.digest_known, digest)
+
+    async def workers(self) -> list[WorkerRow]:
+        """All workers that joined once, by name."""
+        return await self._ask(run_queries.workers)
+
+    async def head(self) -> Head:
+        """The head row."""
+        return await self._ask(run_queries.head)
+
+    async def cases(
+        self,
+        run_id: str,
+        target: str = "",
+        outcomes: Sequence[int] = (),
+        after: tuple[int, int] | None = None,
+        limit: int = 1000,
+        *,
+        payloads: bool = False,
+    ) -> list[CaseRow]:
+        """Cases by target and index; `after` is (position, case_index) of the last of the page before."""
+        return await self._ask(case_queries.cases, run_id, target, outcomes, after, limit, payloads)
+
+    async def case(self, run_id: str, target: str, case_id: str) -> CaseRow | None:
+        """One case with its full result; an empty target stands for the first."""
+        return await self._ask(case_queries.case, run_id, target, case_id)
+
+    async def estimates(
+        self, project: str, suite: str, runner: str, device_class: str, case_ids: Sequence[str]
+    ) -> tuple[float, ...]:
+        """Expected seconds of each case, 0.0 where nothing is known; empty when nothing is known of any."""
+        return await self._ask(case_queries.estimates, project, suite, runner, device_class, case_ids)
+
+    async def events(self, after: tuple[int, int], run_id: str = "", limit: int = 1000) -> list[StoredEvent]:
+        """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""
+        return await self._ask(event_queries.events, after, run_id, limit)
+
+    async def _ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, query, arguments)
+
+    def _answer(self, query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
+        connection: Connection
+        with self._engine.connect() as connection, connection.begin():
+            return query(connection, *arguments)

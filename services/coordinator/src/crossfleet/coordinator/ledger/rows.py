@@ -1,0 +1,121 @@
+"""What queries answer: rows as values. Times are unix seconds, 0.0 for not yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfleet.coordinator.core.events import Event
+from crossfleet.coordinator.core.outcomes import Cause, GroupState, Outcome, RunState, RunVerdict, WorkerState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run. `cursor_seq`: its first event comes after this commit."""
+
+    run_id: str
+    request_id: str
+    project: str
+    suite: str
+    runner: str
+    priority: int
+    spec: bytes
+    cursor_seq: int
+    created_at: float
+    state: RunState
+    verdict: RunVerdict
+    cause: str
+    started_at: float
+    finished_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A task group; `counts[outcome]` are cases, `cases` those in all."""
+
+    group_id: str
+    run_id: str
+    position: int
+    target: str
+    state: GroupState
+    digest: str
+    cases: int
+    deselected: int
+    counts: list[int]
+    waiting_code: str
+    waiting_text: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept."""
+
+    target: str
+    position: int
+    case_index: int
+    case_id: str
+    outcome: Outcome
+    seconds: float = 0.0
+    message: str = ""
+    worker_id: str = ""
+    slot: int = 0
+    attempt_id: int = 0
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt; UNSPECIFIED while it runs."""
+
+    attempt_id: int
+    task_id: int
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slot: int
+    cases: int
+    assigned_at: float
+    ended_at: float
+    cause: Cause
+    message: str
+    peak_memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    """A blob that belongs to a run; `size` in bytes."""
+
+    run_id: str
+    target: str
+    name: str
+    digest: str
+    size: int
+    media_type: str
+    case_id: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker that joined once."""
+
+    worker_id: str
+    incarnation: str
+    state: WorkerState
+    drained: bool
+    cause: str
+    runners: tuple[str, ...]
+    description: bytes
+    joined_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A committed fact, less what is left out of the log."""
+
+    seq: int
+    index: int
+    at: float
+    run_id: str
+    event: Event

@@ -1,0 +1,103 @@
+"""Queries about runs, groups, attempts, artifacts and workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, select, tuple_
+
+from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.ledger import tables
+from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WorkerRow
+from crossfleet.coordinator.ledger.sql import read_head
+from crossfleet.coordinator.ledger.store import Head
+
+_RUN = [column for column in tables.runs.c if column.name not in {"fingerprint", "live", "traceparent"}]
+
+
+def _run(row: RowMapping) -> RunRow:
+    values = dict(row) | {"state": RunState(row["state"]), "verdict": RunVerdict(row["verdict"])}
+    return RunRow(**values)
+
+
+def run(connection: Connection, run_id: str) -> RunRow | None:
+    """One run."""
+    row = connection.execute(select(*_RUN).where(tables.runs.c.run_id == run_id)).mappings().first()
+    return _run(row) if row else None
+
+
+def run_of_request(connection: Connection, request_id: str) -> RunRow | None:
+    """The run that a request id made."""
+    row = connection.execute(select(*_RUN).where(tables.runs.c.request_id == request_id)).mappings().first()
+    return _run(row) if row else None
+
+
+def runs(
+    connection: Connection, project: str, states: Sequence[int], limit: int, before: tuple[float, str] | None
+) -> list[RunRow]:
+    """A page, newest first."""
+    table = tables.runs.c
+    query = select(*_RUN).order_by(table.created_at.desc(), table.run_id.desc()).limit(limit)
+    if project:
+        query = query.where(table.project == project)
+    if states:
+        query = query.where(table.state.in_([int(state) for state in states]))
+    if before:
+        query = query.where(tuple_(table.created_at, table.run_id) < tuple_(*before))
+    return [_run(row) for row in connection.execute(query).mappings()]
+
+
+def groups(connection: Connection, run_id: str) -> list[GroupRow]:
+    """Groups in the order of the matrix."""
+    table = tables.task_groups
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.position)
+    return [
+        GroupRow(**(dict(row) | {"state": GroupState(row["state"]), "counts": json.loads(row["counts"])}))
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def attempts(connection: Connection, run_id: str, after: int, limit: int) -> list[AttemptRow]:
+    """A page, by id."""
+    table = tables.attempts
+    query = (
+        select(table)
+        .where(table.c.run_id == run_id, table.c.attempt_id > after)
+        .order_by(table.c.attempt_id)
+        .limit(limit)
+    )
+    return [AttemptRow(**(dict(row) | {"cause": Cause(row["cause"])})) for row in connection.execute(query).mappings()]
+
+
+def artifacts(connection: Connection, run_id: str, after: tuple[str, str], limit: int) -> list[ArtifactRow]:
+    """A page, by target and name."""
+    table = tables.artifacts
+    place = tuple_(table.c.target, table.c.name)
+    query = (
+        select(table)
+        .where(table.c.run_id == run_id, place > tuple_(*after))
+        .order_by(table.c.target, table.c.name)
+        .limit(limit)
+    )
+    return [ArtifactRow(**row) for row in connection.execute(query).mappings()]
+
+
+def digest_known(connection: Connection, digest: str) -> bool:
+    """Whether any artifact has this content."""
+    table = tables.artifacts.c
+    return connection.execute(select(table.run_id).where(table.digest == digest).limit(1)).first() is not None
+
+
+def workers(connection: Connection) -> list[WorkerRow]:
+    """All, by name."""
+    table = tables.workers
+    return [
+        WorkerRow(**(dict(row) | {"state": WorkerState(row["state"]), "runners": tuple(json.loads(row["runners"]))}))
+        for row in connection.execute(select(table).order_by(table.c.worker_id)).mappings()
+    ]
+
+
+def head(connection: Connection) -> Head:
+    """The head row."""
+    return read_head(connection)

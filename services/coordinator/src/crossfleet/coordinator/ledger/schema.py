@@ -1,0 +1,78 @@
+"""The schema of a database: made whole where there is none, brought up to date by alembic where it is older."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from crossfleet.coordinator.ledger import tables
+from crossfleet.coordinator.ledger.store import SchemaUnsupported, StoreFailed
+
+REVISIONS = ("0001",)
+"""Every revision that this version knows, the oldest first."""
+
+
+def prepare(engine: Engine) -> None:
+    """Create or upgrade. Raises SchemaUnsupported for a database of a later version, StoreFailed for a broken one."""
+    try:
+        with engine.begin() as connection:
+            found = revision(connection)
+            if found is None:
+                create(connection)
+                return
+        if found == tables.REVISION:
+            return
+        if found not in REVISIONS:
+            raise SchemaUnsupported(found, tables.REVISION)
+        upgrade(engine)
+    except SQLAlchemyError as error:
+        raise StoreFailed(f"the database cannot be opened: {error}") from error
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that a database is stamped with; None where it is empty."""
+    if not inspect(connection).has_table(tables.alembic_version.name):
+        return None
+    return connection.execute(select(tables.alembic_version.c.version_num)).scalar_one()
+
+
+def create(connection: Connection) -> None:
+    """Make all tables, the head row, and the stamp. Alembic is not imported: a cold start pays for each import."""
+    tables.metadata.create_all(connection)
+    tables.alembic_version.create(connection, checkfirst=True)
+    connection.execute(insert(tables.alembic_version).values(version_num=tables.REVISION))
+    insert_head(connection)
+
+
+def insert_head(connection: Connection) -> None:
+    """The one row of the head, where it is not there."""
+    head = tables.ledger_head
+    if connection.execute(select(func.count()).select_from(head)).scalar_one():
+        return
+    connection.execute(
+        insert(head).values(
+            id=1,
+            epoch=0,
+            seq=0,
+            leader="",
+            election_cluster="",
+            election_revision=0,
+            backend_pid=0,
+            next_attempt=1,
+            next_task=1,
+            next_allocation=1,
+            first_seq=1,
+        )
+    )
+
+
+def upgrade(engine: Engine) -> None:
+    """Run the migrations that are missing."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "crossfleet.coordinator.ledger:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, tables.REVISION)

@@ -1,0 +1,130 @@
+"""The port to durable storage: what a ledger needs of SQL, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+class Deposed(Exception):
+    """The head row is not where this leader left it: another one has taken over. Nothing was written."""
+
+
+class StoreFull(Exception):
+    """The disk, or the quota, is full. Nothing was written."""
+
+
+class StoreFailed(Exception):
+    """The batch was not written, for another cause; the cause is chained."""
+
+
+class SchemaUnsupported(Exception):
+    """The database was written by a version that this one does not know."""
+
+    def __init__(self, found: str, supported: str) -> None:
+        super().__init__(
+            f"the database has schema {found!r}; this version knows up to {supported!r}: install a later one"
+        )
+        self.found = found
+        self.supported = supported
+
+
+class TakeOverRefused(Exception):
+    """A later election has been won meanwhile, or the election's cluster is another one."""
+
+
+class Mode(Enum):
+    """What is done with rows."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Rows for one table; all have the same columns, the primary key among them. IGNORE inserts what is not there."""
+
+    table: str
+    mode: Mode
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The one row that fences and orders. Events of commits before `first_seq` may be gone."""
+
+    epoch: int = 0
+    seq: int = 0
+    leader: str = ""
+    election_cluster: str = ""
+    election_revision: int = 0
+    next_attempt: int = 1
+    next_task: int = 1
+    next_allocation: int = 1
+    first_seq: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One transaction: commit number `seq` of the leader of `epoch`, after `seq - 1`."""
+
+    epoch: int
+    seq: int
+    next_attempt: int
+    next_task: int
+    next_allocation: int
+    writes: Sequence[Write]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Seconds of cases of one suite on one device class, for the duration model."""
+
+    suite_key: str
+    seconds: Sequence[tuple[str, float]]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a leader starts from: the head and the rows of what is not over."""
+
+    head: Head
+    runs: Sequence[Row] = ()
+    requests: Sequence[tuple[str, str, str, bool]] = ()
+    """Request id, run id, fingerprint, live: of all runs that are kept."""
+    events: Sequence[tuple[int, float, bytes]] = ()
+    """Commit number, time and body, of live runs, in order."""
+    collections: Mapping[str, bytes] = field(default_factory=dict)
+    workers: Sequence[Row] = ()
+
+
+class Store(Protocol):
+    """Durable storage. Used by one thread at a time."""
+
+    def take_over(self, leader: str, cluster: str, revision: int) -> Head:
+        """Raise the epoch. Raises TakeOverRefused, StoreFailed."""
+
+    def load(self) -> Stored:
+        """All that is not over. Raises StoreFailed."""
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch, or nothing: on return it is durable. Raises Deposed, StoreFull, StoreFailed."""
+
+    def head(self) -> Head:
+        """The head as it is committed. Raises StoreFailed."""
+
+    def observe(self, observed: Observed, epoch: int) -> None:
+        """Update the duration model. Raises Deposed, StoreFull, StoreFailed."""
+
+    def prune(self, before_seq: int, epoch: int) -> None:
+        """Drop the events of commits before `before_seq` whose runs are over. Raises Deposed, StoreFull, StoreFailed."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

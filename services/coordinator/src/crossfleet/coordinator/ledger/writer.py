@@ -1,0 +1,178 @@
+"""LedgerWriter: the task that feeds the ledger. Idle, a command commits at once; busy, what queued is the next batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from crossfleet.coordinator.core.answers import Answer
+from crossfleet.coordinator.core.commands import Command
+from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
+from crossfleet.coordinator.ledger.store import Deposed, Observed
+
+# More in one transaction saves nothing and makes the first wait for the last.
+_LARGEST_BATCH = 512
+
+_Waiter = tuple[Command, asyncio.Future[Answer]]
+Subscriber = Callable[[Committed], None]
+
+__all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
+
+
+class LedgerRejected(Exception):
+    """A command was refused; nothing was recorded for it. `rejection.reason` names an ErrorReason."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.message)
+        self.rejection = rejection
+
+
+class LedgerWriter:
+    """Owns a ledger that is open, and a thread for its store."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float], limit: int = 10_000) -> None:
+        """`clock` gives unix seconds; at most `limit` commands wait."""
+        self._ledger = ledger
+        self._clock = clock
+        self._limit = limit
+        self._queue: deque[_Waiter] = deque()
+        self._subscribers: list[Subscriber] = []
+        self._observed: deque[Observed] = deque(maxlen=256)
+        self._wake = asyncio.Event()
+        self._over = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.failed = ""
+        self.cursor = (ledger.seq, 1 << 30)
+
+    @property
+    def state(self) -> State:
+        """The state. It is what is committed whenever subscribers are called; read only."""
+        return self._ledger.state
+
+    @property
+    def epoch(self) -> int:
+        """The leader's term."""
+        return self._ledger.epoch
+
+    async def start(self) -> None:
+        """Begin to take commands."""
+        self._task = asyncio.create_task(self._work(), name="ledger writer")
+
+    async def stop(self) -> None:
+        """Commit what is queued, then end. Later commands are refused (DRAINING)."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown(wait=True)
+
+    async def submit(self, command: Command) -> Answer:
+        """The answer, once it is durable. Raises LedgerRejected."""
+        if self.failed:
+            raise LedgerRejected(Rejection("NOT_LEADER", self.failed))
+        if self._stopping:
+            raise LedgerRejected(Rejection("DRAINING", "the coordinator is going down"))
+        if len(self._queue) >= self._limit:
+            text = f"{self._limit} commands wait already; try again soon"
+            raise LedgerRejected(
+                Rejection("QUEUE_FULL", text, metadata=(("queue", "ledger"), ("limit", str(self._limit))))
+            )
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append((command, future))
+        self._wake.set()
+        return await future
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call `subscriber` with each commit, in order, before its commands are answered; returns how to end that.
+
+        It must return quickly and must not raise: one that raises is logged and dropped.
+        """
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    async def wait_failed(self) -> str:
+        """Wait until the ledger can no longer be written; says why."""
+        await self._over.wait()
+        return self.failed
+
+    async def _work(self) -> None:
+        while True:
+            if not self._queue:
+                if self._observed:
+                    await self._learn()
+                    continue
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            waiters = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+            try:
+                outcome = await self._commit([command for command, _ in waiters])
+            except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
+                self._fail(error, waiters)
+                return
+            self._tell(waiters, outcome)
+
+    async def _commit(self, commands: Sequence[Command]) -> Outcome:
+        """The state follows here, on the loop that reads it; only SQL is waited for in the thread."""
+        loop, ledger, now = asyncio.get_running_loop(), self._ledger, self._clock()
+        try:
+            prepared = ledger.prepare(commands, now)
+        except Exception:  # noqa: BLE001 - a command broke the machine
+            structlog.get_logger().exception("a command could not be carried out")
+            return await loop.run_in_executor(self._thread, ledger.recover, commands, now)
+        if prepared.batch is None:
+            return ledger.accept(prepared)
+        return await loop.run_in_executor(self._thread, ledger.settle, commands, prepared)
+
+    async def _learn(self) -> None:
+        """The duration model is written when nothing waits; to lose some of it does no harm."""
+        observed = self._observed.popleft()
+        store, epoch = self._ledger.store, self._ledger.epoch
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, store.observe, observed, epoch)
+        except Exception as error:  # noqa: BLE001 - a deposed or broken store shows at the next commit
+            structlog.get_logger().warning("durations were not stored", error=str(error))
+
+    def _tell(self, waiters: Sequence[_Waiter], outcome: Outcome) -> None:
+        for committed in outcome.committed:
+            self.cursor = (committed.seq, len(committed.events) - 1)
+            for subscriber in list(self._subscribers):
+                try:
+                    subscriber(committed)
+                except Exception:  # noqa: BLE001 - one reader's fault must not stop the writer
+                    structlog.get_logger().exception("a subscriber failed and was dropped")
+                    self._subscribers.remove(subscriber)
+        self._observed.extend(outcome.observed)
+        for (_, future), answer in zip(waiters, outcome.answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Rejection):
+                future.set_exception(LedgerRejected(answer))
+            else:
+                future.set_result(answer)
+
+    def _fail(self, error: Exception, waiters: Sequence[_Waiter]) -> None:
+        deposed = isinstance(error, Deposed)
+        self.failed = f"another coordinator leads now: {error}" if deposed else f"the ledger failed: {error}"
+        structlog.get_logger().error("the ledger ends", cause=self.failed, exc_info=None if deposed else error)
+        reason = "NOT_LEADER" if deposed else "INTERNAL"
+        for _, future in [*waiters, *self._queue]:
+            if not future.done():
+                future.set_exception(LedgerRejected(Rejection(reason, self.failed)))
+        self._queue.clear()
+        self._over.set()
