@@ -14,6 +14,7 @@ from crossfleet.foundation import errors, telemetry
 from crossfleet.foundation.errors.status import translated
 from crossfleet.foundation.serve import Server, ServerSettings
 from crossfleet.foundation.testing import serving
+from crossfleet.foundation.wait import eventually
 from services.foundation.tests.echo import NAME, EchoStub, Request, echo_definition
 
 _PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -73,6 +74,22 @@ async def test_a_span_of_a_call_continues_the_callers_trace(spans: Any) -> None:
     assert served.status.status_code is StatusCode.UNSET
 
 
+async def test_an_outgoing_call_has_a_span_that_ends_with_its_status(spans: Any) -> None:
+    async with serving(echo_definition(Unary=_trace, Down=_refusing_stream)) as running:
+        stub = EchoStub(running.channel)
+        await stub.unary(Request())
+        with pytest.raises(errors.RunNotFound), translated():
+            call = stub.down(Request())
+            await call.read()
+            await call.read()
+        made = await eventually(lambda: [span for span in spans() if span.kind is SpanKind.CLIENT][1:] and spans())
+    client = {span.name: span for span in made if span.kind is SpanKind.CLIENT}
+    served = {span.name: span for span in made if span.kind is SpanKind.SERVER}
+    assert client[f"{NAME}/Unary"].status.status_code is StatusCode.UNSET
+    assert client[f"{NAME}/Down"].status.description == "NOT_FOUND"
+    assert served[f"{NAME}/Unary"].parent.span_id == client[f"{NAME}/Unary"].context.span_id
+
+
 async def test_a_span_is_an_error_after_an_exception_that_nobody_foresaw(spans: Any) -> None:
     async with serving(echo_definition(Unary=_broken, Down=_refusing_stream)) as running:
         stub = EchoStub(running.channel)
@@ -82,7 +99,7 @@ async def test_a_span_is_an_error_after_an_exception_that_nobody_foresaw(spans: 
             call = stub.down(Request())
             await call.read()
             await call.read()
-    statuses = {span.name: span.status for span in spans()}
+    statuses = {span.name: span.status for span in spans() if span.kind is SpanKind.SERVER}
     assert statuses[f"{NAME}/Unary"].status_code is StatusCode.ERROR
     assert statuses[f"{NAME}/Unary"].description == "ValueError"
     assert statuses[f"{NAME}/Down"].description == "RUN_NOT_FOUND"

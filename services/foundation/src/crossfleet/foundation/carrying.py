@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import grpc
 
-from crossfleet.foundation.telemetry.context import client_metadata
+from crossfleet.foundation.telemetry.calls import ClientSpan
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -24,28 +24,31 @@ class CarryingChannel(grpc.aio.Channel):
         self._inner = inner
         self._own = own
 
-    def unary_unary(self, *arguments: Any, **named: Any) -> Any:
+    def unary_unary(self, method: str, *arguments: Any, **named: Any) -> Any:
         """As grpc.aio.Channel."""
-        return self._carrying(self._inner.unary_unary(*arguments, **named))
+        return self._carrying(method, self._inner.unary_unary(method, *arguments, **named))
 
-    def unary_stream(self, *arguments: Any, **named: Any) -> Any:
+    def unary_stream(self, method: str, *arguments: Any, **named: Any) -> Any:
         """As grpc.aio.Channel."""
-        return self._carrying(self._inner.unary_stream(*arguments, **named))
+        return self._carrying(method, self._inner.unary_stream(method, *arguments, **named))
 
-    def stream_unary(self, *arguments: Any, **named: Any) -> Any:
+    def stream_unary(self, method: str, *arguments: Any, **named: Any) -> Any:
         """As grpc.aio.Channel."""
-        return self._carrying(self._inner.stream_unary(*arguments, **named))
+        return self._carrying(method, self._inner.stream_unary(method, *arguments, **named))
 
-    def stream_stream(self, *arguments: Any, **named: Any) -> Any:
+    def stream_stream(self, method: str, *arguments: Any, **named: Any) -> Any:
         """As grpc.aio.Channel."""
-        return self._carrying(self._inner.stream_stream(*arguments, **named))
+        return self._carrying(method, self._inner.stream_stream(method, *arguments, **named))
 
-    def _carrying(self, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _carrying(self, name: str, begin: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, metadata: Any = None, **named: Any) -> Any:
-            carried = self._own + client_metadata()
+            span = ClientSpan(name)
+            carried = self._own + span.metadata
             if carried:
                 metadata = (*carried, *(metadata or ()))
-            return method(*arguments, metadata=metadata, **named)
+            begun = begin(*arguments, metadata=metadata, **named)
+            span.follow(begun)
+            return begun
 
         return call
 

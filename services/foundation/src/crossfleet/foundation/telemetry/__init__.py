@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from crossfleet.foundation.telemetry.context import client_metadata, continuing, current_traceparent, server_layer
+from crossfleet.foundation.telemetry.context import continuing, current_traceparent, server_layer
 from crossfleet.foundation.telemetry.tracing import configure, configured, shut_down, span
 
 __all__ = [
-    "client_metadata",
     "configure",
     "configured",
     "continuing",

@@ -32,12 +32,6 @@ def continuing(traceparent: str | None) -> Iterator[None]:
         _current.set(before)
 
 
-def client_metadata() -> tuple[tuple[str, str], ...]:
-    """The metadata that continues the current trace at the other side of a call."""
-    traceparent = current_traceparent()
-    return ((HEADER, traceparent),) if traceparent else ()
-
-
 @contextmanager
 def _served(call: Call) -> Iterator[None]:
     header = call.metadata.get(HEADER)

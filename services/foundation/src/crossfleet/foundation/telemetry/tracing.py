@@ -74,7 +74,7 @@ def span(
     kinds = {"internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
     with _State.tracer.start_as_current_span(
         name,
-        context=_context_of(parent),
+        context=context_of(parent),
         kind=kinds[kind],
         attributes=attributes,
         record_exception=False,
@@ -95,13 +95,24 @@ def traceparent_of_span() -> str | None:
         return None
     from opentelemetry.trace import get_current_span
 
-    context = get_current_span().get_span_context()
+    return traceparent_of(get_current_span())
+
+
+def traceparent_of(span: Any) -> str | None:
+    """The `traceparent` of an OpenTelemetry span; None for one that is not recorded anywhere."""
+    context = span.get_span_context()
     if not context.is_valid:
         return None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-def _context_of(traceparent: str | None) -> Any:
+def tracer() -> Any:
+    """The tracer of this process; None when tracing is off."""
+    return _State.tracer
+
+
+def context_of(traceparent: str | None) -> Any:
+    """The OpenTelemetry context that a `traceparent` stands for; None (the current one) without it."""
     if traceparent is None:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
