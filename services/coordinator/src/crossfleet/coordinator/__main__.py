@@ -1,0 +1,5 @@
+"""`python -m crossfleet.coordinator`."""
+
+from crossfleet.coordinator.main import main
+
+main()

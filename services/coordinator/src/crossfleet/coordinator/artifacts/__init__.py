@@ -1,0 +1,1 @@
+"""Content-addressed bytes: blobs, resumable uploads, manifests of workspaces."""

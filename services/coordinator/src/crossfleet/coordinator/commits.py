@@ -1,0 +1,59 @@
+"""Commands in, the errors of the API out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from crossfleet.coordinator.core.commands import Command, RecordCollection
+from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.ledger.queries import Queries
+from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
+from crossfleet.foundation.errors import CrossfleetError, FieldViolation
+from crossfleet.foundation.errors.status import error_from_reason
+
+_QUEUE_RETRY_SECONDS = 0.5
+
+
+def committing(writer: LedgerWriter) -> Callable[[Command], Awaitable[Any]]:
+    """A function that commits a command and answers what the machine answers. It raises CrossfleetError for a refusal."""
+
+    async def commit(command: Command) -> Any:
+        try:
+            return await writer.submit(command)
+        except LedgerRejected as rejected:
+            raise error_of(rejected.rejection) from None
+
+    return commit
+
+
+def error_of(rejection: Rejection) -> CrossfleetError:
+    """The error that a rejection stands for."""
+    error = error_from_reason(rejection.reason, rejection.message, dict(rejection.metadata))
+    if rejection.field:
+        error.fields = (FieldViolation(rejection.field, rejection.message),)
+    if rejection.reason == "QUEUE_FULL":
+        error.retry_after = _QUEUE_RETRY_SECONDS
+    return error
+
+
+def recording(
+    writer: LedgerWriter, queries: Queries, commit: Callable[[Command], Awaitable[Any]]
+) -> Callable[[RecordCollection], Awaitable[Any]]:
+    """A function that commits a collection together with what is known of the durations of its cases."""
+    from dataclasses import replace
+
+    from crossfleet.coordinator.ledger.projection import device_class
+
+    async def record(collection: RecordCollection) -> Any:
+        allocation = writer.state.allocations.get(collection.allocation_id)
+        if allocation is None:
+            return None
+        run, group = writer.state.runs[allocation.run_id], writer.state.groups[allocation.group_id]
+        if not group.collected and collection.cases:
+            ids = tuple(case.case_id for case in collection.cases)
+            known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
+            collection = replace(collection, estimates=known)
+        return await commit(collection)
+
+    return record

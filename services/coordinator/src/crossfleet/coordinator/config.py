@@ -1,0 +1,31 @@
+"""Settings of the coordinator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from crossfleet.foundation.config import setting
+from crossfleet.foundation.serve import ServerSettings
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an operator may set. Times in seconds, sizes in bytes."""
+
+    data: Annotated[str, setting("Data folder: ledger, blobs, logs. Needed. Not on a network file system.")] = ""
+    scheduler: Annotated[str, setting("Address of the scheduler. Empty: nothing is placed.")] = ""
+    scheduler_token_file: Annotated[str, setting("File with the token for a scheduler on TCP.")] = ""
+    embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False
+    lease_seconds: Annotated[float, setting("How long a silent worker keeps its attempts.", ge=0.2, le=3600)] = 15.0
+    queue_commands: Annotated[int, setting("Most commands that wait for a commit.", ge=16)] = 20_000
+    watcher_events: Annotated[int, setting("Most events that wait for one watcher; then it is let go.", ge=16)] = 20_000
+    blob_bytes: Annotated[int, setting("Largest blob.", ge=1)] = 8 << 30
+    slot_log_bytes: Annotated[int, setting("Most output kept of one slot of a run.", ge=1024)] = 16 << 20
+    unconnected_notice_seconds: Annotated[
+        float, setting("How long the scheduler may be away before runs are told that they wait for it.", ge=0)
+    ] = 1.0
+    log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
+    uvloop: Annotated[bool, setting("Run on uvloop.")] = True
+    server: ServerSettings = ServerSettings()

@@ -1,0 +1,68 @@
+"""What a worker must know to get ready for an allocation, and its tasks in the worker's own case numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossfleet.api.types.v1.run_pb2 import RunSpec
+from crossfleet.coordinator.convert import orders
+from crossfleet.coordinator.core.events import AssignedTask
+from crossfleet.coordinator.core.model import Allocation, Run, State
+
+_KEPT_SPECS = 64
+
+
+class Specs:
+    """The RunSpecs of the last runs, parsed once each."""
+
+    def __init__(self) -> None:
+        """Nothing parsed yet."""
+        self._parsed: dict[str, RunSpec] = {}
+
+    def of(self, run: Run) -> RunSpec:
+        """The spec of an open run."""
+        spec = self._parsed.get(run.run_id)
+        if spec is None:
+            if len(self._parsed) >= _KEPT_SPECS:
+                del self._parsed[next(iter(self._parsed))]
+            spec = self._parsed[run.run_id] = RunSpec.FromString(run.spec)
+        return spec
+
+
+def open_allocation(state: State, allocation: Allocation, specs: Specs) -> orders.Message:
+    """The order to get ready. Without the suite's case ids where the runner finds them itself."""
+    run = state.runs[allocation.run_id]
+    group = state.groups[allocation.group_id]
+    spec = specs.of(run)
+    target = spec.targets[group.position]
+    message = orders.Message()
+    order = message.open_allocation
+    order.allocation_id = allocation.allocation_id
+    order.run_id = run.run_id
+    order.target = target.name
+    order.slots.extend(allocation.slots)
+    order.suite.CopyFrom(spec.suite)
+    order.workspace.CopyFrom(spec.workspace)
+    order.environment.CopyFrom(target.environment)
+    for devices in allocation.device_ids:
+        order.devices.add(device_ids=devices)
+    order.cpu_cores = allocation.cpu_cores
+    order.memory_limit_bytes = run.policy.memory_limit
+    order.case_timeout_seconds = run.policy.case_timeout
+    order.known_collection_digest = group.digest
+    order.traceparent = run.traceparent
+    order.seed = run.seed
+    return message
+
+
+def local_numbers(allocation: Allocation, tasks: Sequence[AssignedTask]) -> Sequence[AssignedTask]:
+    """Tasks whose cases have the group's canonical numbers, in the worker's own."""
+    known = allocation.local_of
+    if known is None:
+        return tasks
+    return [
+        AssignedTask(
+            task.attempt_id, task.task_id, task.slot, tuple(known[case] for case in task.case_indices), task.last
+        )
+        for task in tasks
+    ]

@@ -1,0 +1,45 @@
+"""What the coordinator tells workers, as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.core.events import AssignedTask
+
+_GRACE_SECONDS = 5.0
+Message = worker_pb2.CoordinatorMessage
+
+
+def assign(allocation_id: str) -> Message:
+    """Tasks for slots of one allocation, none yet."""
+    message = Message()
+    message.assign.allocation_id = allocation_id
+    return message
+
+
+def add_tasks(message: Message, tasks: Iterable[AssignedTask]) -> None:
+    """Adds tasks to an assign order."""
+    add = message.assign.tasks.add
+    for task in tasks:
+        add(attempt_id=task.attempt_id, slot=task.slot, case_indices=task.case_indices, last=task.last)
+
+
+def no_more_tasks(allocation_id: str, slots: Sequence[int]) -> Message:
+    """Nothing follows on these slots."""
+    return Message(no_more_tasks=worker_pb2.NoMoreTasks(allocation_id=allocation_id, slots=slots))
+
+
+def cancel(attempt_ids: Iterable[int]) -> Message:
+    """End attempts."""
+    return Message(cancel_attempts=worker_pb2.CancelAttempts(attempt_ids=attempt_ids, grace_seconds=_GRACE_SECONDS))
+
+
+def close(allocation_id: str) -> Message:
+    """Give an allocation back."""
+    return Message(close_allocation=worker_pb2.CloseAllocation(allocation_id=allocation_id))
+
+
+def drain(reason: str) -> Message:
+    """Take nothing new."""
+    return Message(drain=worker_pb2.DrainNotice(reason=reason))

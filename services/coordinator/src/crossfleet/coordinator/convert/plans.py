@@ -1,0 +1,114 @@
+"""What a scheduler sees of the state, and its plans as commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.coordinator.convert.fleet import request_message
+from crossfleet.coordinator.core import view
+from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
+from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
+from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
+
+
+def worker(one: Worker) -> device_pb2.Worker:
+    """A worker as it described itself, with the state that the coordinator gives it."""
+    message = device_pb2.Worker.FromString(one.description)
+    message.state = int(one.state)  # type: ignore[assignment]
+    return message
+
+
+def visible(one: Worker | None) -> bool:
+    """Whether schedulers see a worker."""
+    return one is not None and one.state is not WorkerState.LOST
+
+
+def open_group(state: State, group: Group | None) -> bool:
+    """Whether a group has work left that may be placed."""
+    return (
+        group is not None and group.state < GroupState.FINISHED and state.runs[group.run_id].state < RunState.STOPPING
+    )
+
+
+def group(state: State, one: Group) -> scheduler_pb2.TaskGroup:
+    """A group with what it can still use."""
+    row = view.group_view(state, one)
+    return scheduler_pb2.TaskGroup(
+        group_id=row.group_id,
+        run_id=row.run_id,
+        project=row.project,
+        target=row.target,
+        selector=row.selector,
+        request=request_message(row.request),
+        priority=row.priority,
+        submitted_unix_seconds=row.submitted_at,
+        remaining_cases=row.remaining_cases,
+        collected=row.collected,
+        estimated_seconds=row.estimated_seconds,
+        wanted_slots=row.wanted_slots,
+        runner=row.runner,
+        avoid_worker_ids=row.avoid,
+    )
+
+
+def allocation(one: Allocation) -> scheduler_pb2.Allocation:
+    """An allocation that holds slots."""
+    return scheduler_pb2.Allocation(
+        allocation_id=one.allocation_id,
+        group_id=one.group_id,
+        worker_id=one.worker_id,
+        slots=len(one.slots),
+        device_ids=[device for devices in one.device_ids for device in devices],
+        closing=one.closing,
+    )
+
+
+def snapshot(state: State) -> scheduler_pb2.Snapshot:
+    """Everything as it is now."""
+    return scheduler_pb2.Snapshot(
+        workers=[worker(one) for one in state.workers.values() if visible(one)],
+        groups=[group(state, one) for one in state.groups.values() if open_group(state, one)],
+        allocations=[allocation(one) for one in state.allocations.values()],
+    )
+
+
+def delta(
+    state: State, workers: Iterable[str], groups: Iterable[str], allocations: Iterable[str]
+) -> scheduler_pb2.Delta:
+    """These workers, groups and allocations as they are now, or that they are gone."""
+    message = scheduler_pb2.Delta()
+    for worker_id in workers:
+        seen = state.workers.get(worker_id)
+        if seen is not None and visible(seen):
+            message.workers.append(worker(seen))
+        else:
+            message.removed_worker_ids.append(worker_id)
+    for group_id in groups:
+        known = state.groups.get(group_id)
+        if known is not None and open_group(state, known):
+            message.groups.append(group(state, known))
+        else:
+            message.removed_group_ids.append(group_id)
+    for allocation_id in allocations:
+        held = state.allocations.get(allocation_id)
+        if held is not None:
+            message.allocations.append(allocation(held))
+        else:
+            message.removed_allocation_ids.append(allocation_id)
+    return message
+
+
+def plan(message: scheduler_pb2.ScheduleResponse) -> ApplyPlan:
+    """A plan as a command."""
+    never = scheduler_pb2.WAITING_KIND_NEVER
+    return ApplyPlan(
+        plan_id=message.plan_id,
+        allocate=tuple(
+            ProposedAllocation(one.group_id, one.worker_id, one.slots, tuple(one.device_ids), one.gang_id)
+            for one in message.allocate
+        ),
+        revoke=tuple(message.revoke_allocation_ids),
+        waiting=tuple(WaitingReason(one.group_id, one.kind == never, one.code, one.text) for one in message.waiting),
+    )

@@ -1,0 +1,126 @@
+"""What workers send, as commands. The hot path of results: one pass, no call per field that can be avoided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.convert.fleet import worker_view
+from crossfleet.coordinator.core.commands import (
+    AllocationEnded,
+    AttemptFinished,
+    AttemptResults,
+    CaseOutcome,
+    CollectedCase,
+    CollectionError,
+    HeldAllocation,
+    WantTasks,
+    WorkerHello,
+)
+from crossfleet.coordinator.core.outcomes import Cause, Outcome
+
+_PASSED = result_pb2.OUTCOME_PASSED
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING}
+_CAUSES = {cause.value: cause for cause in Cause}
+
+Item = AttemptResults | AttemptFinished | AllocationEnded
+
+
+def hello(message: worker_pb2.Hello, session_id: str) -> WorkerHello:
+    """The command of a Hello."""
+    return WorkerHello(
+        worker_id=message.worker.worker_id,
+        incarnation=message.worker.incarnation,
+        session_id=session_id,
+        view=worker_view(message.worker),
+        runners=tuple(message.worker.runners),
+        description=message.worker.SerializeToString(),
+        held=tuple(
+            HeldAllocation(one.allocation_id, tuple(one.attempt_ids), tuple(one.wanting_slots))
+            for one in message.allocations
+        ),
+    )
+
+
+def results(message: worker_pb2.Results) -> AttemptResults:
+    """Results of an attempt. The whole message of a case is kept only where it says more than that it passed."""
+    return AttemptResults(
+        message.attempt_id,
+        tuple(
+            CaseOutcome(
+                one.case_index,
+                _OUTCOMES.get(one.outcome, Outcome.ERROR),
+                one.setup_seconds + one.call_seconds + one.teardown_seconds,
+                one.message,
+                b"" if one.outcome == _PASSED and not one.sections and not one.properties else one.SerializeToString(),
+                one.added_case_id,
+            )
+            for one in message.results
+        ),
+    )
+
+
+def attempt_finished(message: worker_pb2.AttemptFinished) -> AttemptFinished:
+    """The end of an attempt."""
+    return AttemptFinished(
+        message.attempt_id,
+        _CAUSES.get(message.cause, Cause.UNSPECIFIED),
+        message.message,
+        tuple(message.left_case_indices),
+        message.peak_memory_bytes,
+    )
+
+
+def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
+    """The end of an allocation."""
+    return AllocationEnded(message.allocation_id, _CAUSES.get(message.cause, Cause.UNSPECIFIED), message.message)
+
+
+def journalled(messages: Iterable[worker_pb2.WorkerMessage]) -> tuple[tuple[Item, ...], int]:
+    """What of a batch is journalled, in order, and its highest sequence (0: none)."""
+    items: list[Item] = []
+    highest = 0
+    for message in messages:
+        kind = message.WhichOneof("kind")
+        if kind == "results":
+            items.append(results(message.results))
+        elif kind == "attempt_finished":
+            items.append(attempt_finished(message.attempt_finished))
+        elif kind == "allocation_ended":
+            items.append(allocation_ended(message.allocation_ended))
+        highest = max(highest, message.sequence)
+    return tuple(items), highest
+
+
+def wants(worker_id: str, messages: Iterable[worker_pb2.WorkerMessage]) -> list[WantTasks]:
+    """The slots of a batch that need what follows, by allocation."""
+    slots: dict[str, dict[int, None]] = {}
+    for message in messages:
+        if message.HasField("want_tasks"):
+            want = message.want_tasks
+            slots.setdefault(want.allocation_id, {}).update(dict.fromkeys(want.slots))
+    return [WantTasks(worker_id, allocation_id, tuple(wanted)) for allocation_id, wanted in slots.items()]
+
+
+def collected_cases(message: worker_pb2.Collected) -> list[CollectedCase]:
+    """The cases of one piece of a collection."""
+    return [CollectedCase(case.case_id, tuple(case.groups)) for case in message.cases]
+
+
+def collection_errors(message: worker_pb2.Collected) -> list[CollectionError]:
+    """The errors of one piece of a collection, each with the CaseResult that it becomes."""
+    return [
+        CollectionError(
+            error.case_id,
+            error.message,
+            result_pb2.CaseResult(
+                case_index=-1,
+                outcome=result_pb2.OUTCOME_ERROR,
+                message=error.message,
+                details=error.details,
+                added_case_id=error.case_id,
+            ).SerializeToString(),
+        )
+        for error in message.errors
+    ]

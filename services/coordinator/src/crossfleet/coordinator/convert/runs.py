@@ -1,0 +1,127 @@
+"""Runs and what belongs to them, from their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, GroupRow, RunRow
+
+_SHOWN_CASES = 1000
+_COUNT_FIELDS = (
+    ("passed", (Outcome.PASSED,)),
+    ("failed", (Outcome.FAILED,)),
+    ("errors", (Outcome.ERROR,)),
+    ("skipped", (Outcome.SKIPPED,)),
+    ("xfailed", (Outcome.XFAILED,)),
+    ("xpassed", (Outcome.XPASSED,)),
+    ("crashed", (Outcome.CRASHED,)),
+    ("timed_out", (Outcome.TIMED_OUT,)),
+    ("cancelled", (Outcome.CANCELLED, Outcome.PREEMPTED)),
+    ("not_run", (Outcome.NOT_RUN,)),
+    ("pending", (Outcome.PENDING,)),
+)
+
+
+def set_time(stamp: Timestamp, seconds: float) -> None:
+    """Sets a timestamp to unix seconds, with microseconds; zero leaves it unset."""
+    if seconds:
+        whole = int(seconds)
+        stamp.seconds, stamp.nanos = whole, int((seconds - whole) * 1e6) * 1000
+
+
+def counts(by_outcome: Sequence[int]) -> result_pb2.Counts:
+    """Cases by outcome, from a list indexed by Outcome."""
+    fields = {name: sum(by_outcome[outcome] for outcome in outcomes) for name, outcomes in _COUNT_FIELDS}
+    return result_pb2.Counts(total=sum(by_outcome), **fields)
+
+
+def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
+    """A run as committed. Of a spec with very many case ids these are left out: ListCases has them."""
+    message = run_pb2.Run(run_id=row.run_id, cause=row.cause)
+    message.spec.ParseFromString(row.spec)
+    if len(message.spec.suite.cases) > _SHOWN_CASES:
+        del message.spec.suite.cases[:]
+    message.state = int(row.state)  # type: ignore[assignment]
+    message.verdict = int(row.verdict)  # type: ignore[assignment]
+    set_time(message.created_at, row.created_at)
+    set_time(message.started_at, row.started_at)
+    set_time(message.finished_at, row.finished_at)
+    message.targets.extend(target(one, state) for one in groups)
+    total = [sum(column) for column in zip(*(one.counts for one in groups), strict=True)]
+    if total:
+        message.counts.CopyFrom(counts(total))
+    return message
+
+
+def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
+    """A target as committed, with the workers that hold slots for it now."""
+    message = run_pb2.TargetStatus(
+        name=row.target,
+        group_id=row.group_id,
+        counts=counts(row.counts),
+        waiting_reason=row.waiting_text,
+        cause=row.cause,
+        collection_digest=row.digest,
+        deselected=row.deselected,
+    )
+    message.state = int(row.state)  # type: ignore[assignment]
+    group = state.groups.get(row.group_id)
+    if group is not None:
+        held = {state.allocations[one].worker_id for one in group.allocations if one in state.allocations}
+        message.worker_ids.extend(sorted(held))
+    return message
+
+
+def case(row: CaseRow) -> result_pb2.CaseRecord:
+    """A case with its verdict, and its full result where the row has one."""
+    message = result_pb2.CaseRecord(
+        target=row.target,
+        case_index=row.case_index,
+        case_id=row.case_id,
+        seconds=row.seconds,
+        message=row.message,
+        worker_id=row.worker_id,
+        slot=row.slot,
+        attempt_id=row.attempt_id,
+    )
+    message.outcome = int(row.outcome)  # type: ignore[assignment]
+    if row.payload:
+        message.result.ParseFromString(row.payload)
+    return message
+
+
+def attempt(row: AttemptRow) -> result_pb2.Attempt:
+    """An attempt."""
+    message = result_pb2.Attempt(
+        attempt_id=row.attempt_id,
+        task_id=row.task_id,
+        worker_id=row.worker_id,
+        slot=row.slot,
+        cases=row.cases,
+        peak_memory_bytes=row.peak_memory,
+    )
+    message.cause = int(row.cause)  # type: ignore[assignment]
+    set_time(message.assigned_at, row.assigned_at)
+    set_time(message.ended_at, row.ended_at)
+    return message
+
+
+def artifact(run_id: str, row: ArtifactRow) -> Artifact:
+    """An artifact of a run."""
+    message = Artifact(
+        run_id=run_id,
+        target=row.target,
+        name=row.name,
+        digest=row.digest,
+        size_bytes=row.size,
+        media_type=row.media_type,
+        case_id=row.case_id,
+    )
+    set_time(message.created_at, row.created_at)
+    return message

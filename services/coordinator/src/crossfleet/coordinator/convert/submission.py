@@ -1,0 +1,157 @@
+"""A submitted RunSpec: every field checked, and the command that it becomes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+
+from google.protobuf.duration_pb2 import Duration
+
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.coordinator.convert.checks import Checks
+from crossfleet.coordinator.convert.fleet import request_from
+from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.matching.cel import SelectorError
+from crossfleet.matching.request import RequestError, validate
+from crossfleet.matching.selectors import Selectors
+
+MOST_CASES = 1_000_000
+MOST_TARGETS = 256
+_DAY = 86_400.0
+_PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
+
+
+def submission(
+    request_id: str, spec: run_pb2.RunSpec, run_id: str, selectors: Selectors, traceparent: str
+) -> SubmitRun:
+    """The command of a checked spec, with defaults filled in. Raises InvalidArgument, SelectorInvalid."""
+    given = spec.SerializeToString(deterministic=True)
+    checks = Checks()
+    checks.require(0 < len(request_id.encode()) <= 200, "request_id", "1 to 200 bytes, a UUID for instance")
+    _fill(spec)
+    _check_run(checks, spec)
+    _check_suite(checks, spec.suite)
+    _check_policy(checks, spec.policy)
+    targets = _targets(checks, spec, selectors)
+    checks.finish("the run")
+    return SubmitRun(
+        request_id=request_id,
+        fingerprint=hashlib.sha256(given).hexdigest(),
+        run_id=run_id,
+        project=spec.project,
+        suite=spec.suite.name,
+        runner=spec.suite.runner,
+        priority=spec.policy.priority,
+        targets=targets,
+        policy=_policy(spec.policy),
+        seed=zlib.crc32(run_id.encode()),  # any 32 bits will do, as long as all hosts of the run get the same
+        spec=spec.SerializeToString(),
+        cases=tuple(spec.suite.cases),
+        traceparent=traceparent,
+    )
+
+
+def _fill(spec: run_pb2.RunSpec) -> None:
+    spec.project = spec.project or "default"
+    spec.suite.runner = spec.suite.runner or "pytest"
+    if not spec.suite.name:
+        spec.suite.name = spec.workspace.local_path.rstrip("/").rpartition("/")[2] or "suite"
+    if not spec.targets:
+        spec.targets.add(name="default")
+
+
+def _check_run(checks: Checks, spec: run_pb2.RunSpec) -> None:
+    checks.name(spec.project, "spec.project")
+    checks.size(spec.title, "spec.title", 500)
+    checks.require(len(spec.targets) <= MOST_TARGETS, "spec.targets", f"at most {MOST_TARGETS}")
+    checks.require(len(spec.labels) <= 64, "spec.labels", "at most 64")
+    source = spec.workspace.WhichOneof("source")
+    checks.require(source is not None, "spec.workspace.source", "name local_path, manifest_digest, or none: true")
+    if source == "manifest_digest":
+        digest = spec.workspace.manifest_digest
+        checks.require(
+            bool(re.fullmatch(r"[0-9a-f]{64}", digest)),
+            "spec.workspace.manifest_digest",
+            "64 lower-case hexadecimal digits",
+        )
+
+
+def _check_suite(checks: Checks, suite: suite_pb2.Suite) -> None:
+    checks.size(suite.name, "spec.suite.name", 200)
+    checks.name(suite.runner, "spec.suite.runner")
+    inside = not suite.root.startswith("/") and ".." not in suite.root.split("/") and "\0" not in suite.root
+    checks.require(inside, "spec.suite.root", "a relative path below the workspace, without '..'")
+    for index, argument in enumerate(suite.arguments):
+        checks.require("\0" not in argument, f"spec.suite.arguments[{index}]", "text without NUL")
+    _check_variables(checks, suite.variables, "spec.suite.variables")
+    if checks.require(len(suite.cases) <= MOST_CASES, "spec.suite.cases", f"at most {MOST_CASES}"):
+        checks.require(all(suite.cases), "spec.suite.cases", "no empty id")
+        checks.require(
+            len(set(suite.cases)) == len(suite.cases),
+            "spec.suite.cases",
+            "each id once; append #2, #3 to repeated ones",
+        )
+    checks.require(suite.runner != "command" or bool(suite.arguments), "spec.suite.arguments", "the command to run")
+
+
+def _check_variables(checks: Checks, variables: object, path: str) -> None:
+    for name, value in dict(variables).items():  # type: ignore[call-overload]
+        fine = bool(name) and "=" not in name and "\0" not in name and "\0" not in value
+        checks.require(fine, f"{path}[{name!r}]", "a name without '=', and neither with NUL")
+
+
+def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
+    for name in ("max_failures", "max_cases_per_task", "max_attempts", "memory_limit_bytes"):
+        checks.require(getattr(policy, name) >= 0, f"spec.policy.{name}", "0 or more")
+    checks.require(policy.max_attempts <= 100, "spec.policy.max_attempts", "at most 100")
+    checks.require(-1000 <= policy.priority <= 1000, "spec.policy.priority", "from -1000 to 1000")
+    for name in ("case_timeout", "run_timeout", "unsatisfiable_wait"):
+        seconds = _seconds(getattr(policy, name))
+        checks.require(0 <= seconds <= 365 * _DAY, f"spec.policy.{name}", "0 to 365 days")
+
+
+def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tuple[TargetSpec, ...]:
+    found = []
+    names: set[str] = set()
+    for index, target in enumerate(spec.targets):
+        path = f"spec.targets[{index}]"
+        checks.name(target.name, f"{path}.name")
+        checks.require(target.name not in names, f"{path}.name", f"unique in the run; {target.name!r} is there already")
+        names.add(target.name)
+        _check_environment(checks, target.environment, f"{path}.environment")
+        request = request_from(target.request, target.selector, spec.suite.runner)
+        try:
+            validate(request, selectors)
+        except RequestError as error:
+            place = f"{path}.{error.field}" if error.field == "selector" else f"{path}.request.{error.field}"
+            if isinstance(error.__cause__, SelectorError):
+                checks.selector(place, target.name, error.__cause__)
+            else:
+                checks.require(False, place, error.message)
+        found.append(TargetSpec(target.name, target.selector, request))
+    return tuple(found)
+
+
+def _check_environment(checks: Checks, environment: suite_pb2.Environment, path: str) -> None:
+    checks.size(environment.requirements, f"{path}.requirements", 1 << 20)
+    plausible = _PYTHON_VERSION.fullmatch(environment.python_version) is not None
+    checks.require(plausible, f"{path}.python_version", "a version such as 3.12")
+    _check_variables(checks, environment.variables, f"{path}.variables")
+
+
+def _policy(policy: suite_pb2.Policy) -> PolicySpec:
+    return PolicySpec(
+        max_failures=policy.max_failures,
+        case_timeout=_seconds(policy.case_timeout),
+        run_timeout=_seconds(policy.run_timeout),
+        max_cases_per_task=policy.max_cases_per_task,
+        max_attempts=policy.max_attempts or 3,
+        fail_unsatisfiable=policy.unsatisfiable != suite_pb2.UNSATISFIABLE_WAIT,
+        unsatisfiable_wait=_seconds(policy.unsatisfiable_wait),
+        memory_limit=policy.memory_limit_bytes,
+    )
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9

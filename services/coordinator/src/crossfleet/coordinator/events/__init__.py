@@ -1,0 +1,1 @@
+"""The event log as watchers see it: stored, then live, without gap or repetition."""

@@ -1,0 +1,132 @@
+"""Facts as the events that the outside sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.coordinator.convert.runs import set_time
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.events.cursors import Position, text
+from crossfleet.coordinator.events.known import Known
+from crossfleet.coordinator.lookup import Lookup
+
+Numbered = tuple[Position, float, facts.Event]
+"""A fact with its position and the unix seconds of its commit."""
+Announced = tuple[Position, event_pb2.Event]
+
+
+class Announcer:
+    """Looks up what facts only name. Facts that concern only the fleet's inside have no event."""
+
+    def __init__(self, known: Known, lookup: Lookup) -> None:
+        """`lookup` answers runs and targets as committed."""
+        self._known = known
+        self._lookup = lookup
+
+    async def announce(self, numbered: Iterable[Numbered]) -> list[Announced]:
+        """The events of some facts, in order."""
+        found = []
+        for position, at, fact in numbered:
+            self._known.learn(fact)
+            event = event_pb2.Event(cursor=text(position), run_id=getattr(fact, "run_id", ""))
+            set_time(event.at, at)
+            if await self._fill(event, fact):
+                found.append((position, event))
+        return found
+
+    async def _fill(self, event: event_pb2.Event, fact: facts.Event) -> bool:
+        match fact:
+            case facts.TasksAssigned():
+                _tasks_assigned(event.tasks_assigned, fact)
+            case facts.CasesFinished():
+                await self._cases_finished(event.cases_finished, fact)
+            case facts.AttemptEnded():
+                await self._attempt_ended(event.attempt_ended, fact)
+            case facts.RunSubmitted():
+                event.run_submitted.run.CopyFrom(await self._lookup.run(fact.run_id))
+            case facts.CasesCollected():
+                await self._cases_collected(event.cases_collected, fact)
+            case facts.AllocationOpened():
+                event.allocation_opened.allocation_id = fact.allocation_id
+                event.allocation_opened.target = _target(fact.run_id, fact.group_id)
+                event.allocation_opened.worker_id = fact.worker_id
+                event.allocation_opened.slots.extend(fact.slots)
+            case facts.AllocationClosed():
+                event.allocation_closed.allocation_id = fact.allocation_id
+                event.allocation_closed.target = _target(fact.run_id, fact.group_id)
+                event.allocation_closed.cause = fact.message
+            case facts.GroupFinished():
+                target = _target(fact.run_id, fact.group_id)
+                event.target_finished.target.CopyFrom(await self._lookup.target(fact.run_id, target))
+            case facts.GroupWaiting():
+                event.target_waiting.target = _target(fact.run_id, fact.group_id)
+                event.target_waiting.reason = fact.text
+            case facts.RunStopping():
+                event.run_stopping.cause = fact.cause
+            case facts.RunFinished():
+                event.run_finished.run.CopyFrom(await self._lookup.run(fact.run_id))
+            case facts.WorkerJoined():
+                event.worker_changed.worker_id = fact.worker_id
+                event.worker_changed.state = "WORKER_STATE_READY"
+            case facts.WorkerStateChanged():
+                event.worker_changed.worker_id = fact.worker_id
+                event.worker_changed.state = f"WORKER_STATE_{WorkerState(fact.state).name}"
+                event.worker_changed.cause = fact.cause
+            case _:
+                return False
+        return True
+
+    async def _cases_collected(self, message: event_pb2.CasesCollected, fact: facts.CasesCollected) -> None:
+        message.target = _target(fact.run_id, fact.group_id)
+        message.cases = len(fact.cases) or len(await self._known.case_ids(fact.run_id, fact.group_id))
+        message.collection_digest = fact.digest
+        message.deselected = fact.deselected
+
+    async def _cases_finished(self, message: event_pb2.CasesFinished, fact: facts.CasesFinished) -> None:
+        target = message.target = _target(fact.run_id, fact.group_id)
+        ids = await self._known.case_ids(fact.run_id, fact.group_id)
+        add = message.cases.add
+        for case in fact.cases:
+            add(
+                target=target,
+                case_index=case.case_index,
+                case_id=ids[case.case_index] if case.case_index < len(ids) else "",
+                outcome=int(case.outcome),
+                seconds=case.seconds,
+                message=case.message,
+                worker_id=case.worker_id,
+                slot=case.slot,
+                attempt_id=case.attempt_id,
+            )
+
+    async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded) -> None:
+        message.target = _target(fact.run_id, fact.group_id)
+        message.cases_left = len(fact.left)
+        message.message = fact.message
+        known = await self._known.attempt(fact.run_id, fact.attempt_id)
+        attempt = message.attempt
+        attempt.attempt_id, attempt.task_id = fact.attempt_id, known.task_id
+        attempt.worker_id, attempt.slot, attempt.cases = known.worker_id, known.slot, known.cases
+        attempt.cause = int(fact.cause)  # type: ignore[assignment]
+        attempt.peak_memory_bytes = fact.peak_memory
+        set_time(attempt.assigned_at, known.at)
+        set_time(attempt.ended_at, fact.at)
+
+
+def _tasks_assigned(message: event_pb2.TasksAssigned, fact: facts.TasksAssigned) -> None:
+    message.target = _target(fact.run_id, fact.group_id)
+    for task in fact.tasks:
+        attempt = message.attempts.add(
+            attempt_id=task.attempt_id,
+            task_id=task.task_id,
+            worker_id=fact.worker_id,
+            slot=task.slot,
+            cases=len(task.case_indices),
+        )
+        set_time(attempt.assigned_at, fact.at)
+
+
+def _target(run_id: str, group_id: str) -> str:
+    return group_id[len(run_id) + 1 :]

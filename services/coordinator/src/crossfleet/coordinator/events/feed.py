@@ -1,0 +1,127 @@
+"""Live events: each committed batch is announced once, and shared by all watchers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.coordinator.events.announcer import Announced, Announcer
+from crossfleet.coordinator.events.cursors import Position, text
+from crossfleet.foundation.errors import SlowWatcher
+from crossfleet.foundation.logs import get_logger
+
+if TYPE_CHECKING:
+    from crossfleet.coordinator.ledger.writer import Committed
+
+_WAITING_BATCHES = 4_096
+
+
+class Watcher:
+    """One open watch: what was announced since it was opened, bounded."""
+
+    def __init__(self, run_id: str, since: Position, most: int) -> None:
+        """Takes the events of one run, or all for an empty id, behind `since`; holds at most `most`."""
+        self.since = since
+        self._run_id = run_id
+        self._most = most
+        self._waiting: deque[Announced] = deque()
+        self._wake = asyncio.Event()
+        self._slow = False
+
+    def offer(self, announced: list[Announced]) -> None:
+        """Queues events; a watcher that does not keep up loses what waits and is let go."""
+        if self._slow:
+            return
+        mine = announced if not self._run_id else [one for one in announced if one[1].run_id == self._run_id]
+        if not mine:
+            return
+        if len(self._waiting) + len(mine) > self._most:
+            self.let_go()
+        else:
+            self._waiting.extend(mine)
+            self._wake.set()
+
+    def let_go(self) -> None:
+        """Something is missing from here on: the watcher has to come back for it."""
+        self._slow = True
+        self._waiting.clear()
+        self._wake.set()
+
+    def taken(self, after: Position) -> list[event_pb2.Event]:
+        """What waits and lies behind `after`. Raises SlowWatcher, with the cursor where to go on."""
+        if self._slow:
+            raise SlowWatcher("too slow: watch again after the cursor", cursor=text(after))
+        found = [event for position, event in self._waiting if position > after]
+        self._waiting.clear()
+        self._wake.clear()
+        return found
+
+    async def something(self) -> None:
+        """Returns when something waits."""
+        await self._wake.wait()
+
+
+class EventFeed:
+    """Between the writer and the watchers."""
+
+    def __init__(self, announcer: Announcer, last: Position, watcher_events: int) -> None:
+        """`last` is the position of the last committed event, `watcher_events` the most that wait for one watcher."""
+        self._announcer = announcer
+        self._most = watcher_events
+        self._last = last
+        self._watchers: set[Watcher] = set()
+        self._batches: deque[Committed] = deque()
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Open watches."""
+        return len(self._watchers)
+
+    @property
+    def last(self) -> Position:
+        """Position of the last committed event."""
+        return self._last
+
+    def committed(self, batch: Committed) -> None:
+        """Called right after each commit."""
+        if batch.events:
+            self._last = (batch.seq, len(batch.events) - 1)
+        if self._watchers:
+            self._batches.append(batch)
+            self._wake.set()
+        if len(self._batches) > _WAITING_BATCHES:
+            self._batches.clear()
+            for watcher in self._watchers:
+                watcher.let_go()
+
+    def watch(self, run_id: str) -> Watcher:
+        """Opens a watch of what is committed from now on."""
+        watcher = Watcher(run_id, self._last, self._most)
+        self._watchers.add(watcher)
+        return watcher
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Ends a watch."""
+        self._watchers.discard(watcher)
+
+    async def run(self) -> None:
+        """Announces batches until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._batches:
+                batch = self._batches.popleft()
+                numbered = [((batch.seq, index), batch.at, fact) for index, fact in enumerate(batch.events)]
+                try:
+                    announced = await self._announcer.announce(numbered)
+                except Exception as error:  # noqa: BLE001 - one bad batch must not end the feed of all that follow
+                    get_logger().error("a batch could not be announced", seq=batch.seq, exc_info=error)
+                    for watcher in self._watchers:
+                        watcher.let_go()
+                    continue
+                for watcher in self._watchers:
+                    watcher.offer(announced)
+                if not self._watchers:
+                    self._batches.clear()

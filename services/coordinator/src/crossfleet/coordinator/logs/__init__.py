@@ -1,0 +1,1 @@
+"""Output of runners that no capture took: stored as plain files, read back live."""

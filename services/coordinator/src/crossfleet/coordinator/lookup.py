@@ -1,0 +1,62 @@
+"""Runs and what belongs to them as of the last commit, and commands: what servicers and watchers ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.types.v1 import run_pb2
+from crossfleet.coordinator.convert import runs
+from crossfleet.coordinator.core.commands import Command
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.ledger.queries import Queries
+from crossfleet.coordinator.ledger.rows import RunRow
+from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.foundation.errors import RunNotFound, TargetNotFound
+
+
+class Lookup:
+    """Reads from SQL; what is live only (who holds slots) comes from the state."""
+
+    def __init__(self, queries: Queries, state: Callable[[], State], commit: Commit) -> None:
+        """`commit` takes commands and raises CrossfleetError for a refused one."""
+        self.queries = queries
+        self.state = state
+        self._commit = commit
+
+    async def commit(self, command: Command) -> Any:
+        """Commits a command; answers what the machine answers. Raises CrossfleetError."""
+        return await self._commit(command)
+
+    async def row(self, run_id: str) -> RunRow:
+        """The row of a run. Raises RunNotFound."""
+        row = await self.queries.run(run_id)
+        if row is None:
+            raise RunNotFound(f"no run {run_id!r}", run=run_id)
+        return row
+
+    async def run(self, run_id: str) -> run_pb2.Run:
+        """A run. Raises RunNotFound."""
+        return await self.message(await self.row(run_id))
+
+    async def message(self, row: RunRow) -> run_pb2.Run:
+        """The run of a row."""
+        return runs.run(row, await self.queries.groups(row.run_id), self.state())
+
+    async def target(self, run_id: str, name: str) -> run_pb2.TargetStatus:
+        """A target of a run. Raises TargetNotFound."""
+        for row in await self.queries.groups(run_id):
+            if row.target == name:
+                return runs.target(row, self.state())
+        raise TargetNotFound(f"run {run_id!r} has no target {name!r}", run=run_id, target=name)
+
+    async def ended(self, run_id: str) -> bool:
+        """Whether a run is over. Raises RunNotFound."""
+        return (await self.row(run_id)).state == RunState.FINISHED
+
+    async def artifacts(self, run_id: str, after: tuple[str, str] | None, limit: int) -> list[Artifact]:
+        """Artifacts of a run by target and name, behind `after`."""
+        rows = await self.queries.artifacts(run_id, after=after or ("", ""), limit=limit)
+        return [runs.artifact(run_id, row) for row in rows]

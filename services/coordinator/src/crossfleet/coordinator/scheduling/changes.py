@@ -1,0 +1,61 @@
+"""What of the state a scheduler has not seen yet, as committed events name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.model import State
+
+
+@dataclass(slots=True)
+class Changes:
+    """Ids whose records are to be sent. `minor` groups only count down: they go along with the next message that matters."""
+
+    workers: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    allocations: set[str] = field(default_factory=set)
+    minor: set[str] = field(default_factory=set)
+
+    @property
+    def matter(self) -> bool:
+        """Whether a scheduler could decide anything new."""
+        return bool(self.workers or self.groups or self.allocations)
+
+    def note(self, state: State, events: Iterable[facts.Event]) -> None:
+        """Adds what a committed batch changed."""
+        for event in events:
+            match event:
+                case facts.TasksAssigned():
+                    self._counted(state, event.group_id)
+                case facts.AttemptEnded():
+                    # What was left is to be placed again; without that an ended attempt frees nothing here.
+                    (self.groups if event.left else self.minor).add(event.group_id)
+                case facts.AllocationOpened() | facts.AllocationClosed():
+                    self.allocations.add(event.allocation_id)
+                    self.groups.add(event.group_id)
+                case facts.AllocationClosing():
+                    self.allocations.add(event.allocation_id)
+                case facts.CasesCollected() | facts.GroupFinished():
+                    self.groups.add(event.group_id)
+                case facts.RunSubmitted():
+                    self.groups.update(f"{event.run_id}/{target.name}" for target in event.targets)
+                case facts.RunStopping():
+                    run = state.runs.get(event.run_id)
+                    self.groups.update(run.groups if run else ())
+                case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged():
+                    self.workers.add(event.worker_id)
+                case _:
+                    pass
+
+    def _counted(self, state: State, group_id: str) -> None:
+        """The last pending case was handed out: the group wants no more slots, which does matter."""
+        group = state.groups.get(group_id)
+        (self.minor if group is not None and group.queue.count else self.groups).add(group_id)
+
+    def take(self) -> tuple[set[str], set[str], set[str]]:
+        """(workers, groups, allocations) so far; nothing is left to be sent afterwards."""
+        taken = self.workers, self.groups | self.minor, self.allocations
+        self.workers, self.groups, self.allocations, self.minor = set(), set(), set(), set()
+        return taken

@@ -1,0 +1,199 @@
+"""Keeps one stream to the scheduler: tells it what changed, commits what of its plans holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2_grpc as scheduler_grpc
+from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.answers import PlanAnswer
+from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.scheduling.changes import Changes
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.logs import get_logger
+
+_DESCRIBE_SECONDS = 5.0
+_COUNTDOWN_SECONDS = 0.5
+_FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
+_ABSENT = "the scheduler is not connected"
+
+
+class SchedulerLink:
+    """Dials, again and again. Updates that gather while one is being sent go out as one."""
+
+    def __init__(
+        self,
+        address: str,
+        token_file: str,
+        state: Callable[[], State],
+        commit: Commit,
+        clock: Clock,
+        notice_seconds: float,
+    ) -> None:
+        """`state` answers the state as it is; groups are told after `notice_seconds` without a scheduler that they wait for it."""
+        self.figures = SchedulerFigures(address=address)
+        self._address = address
+        self._token_file = token_file
+        self._state = state
+        self._commit = commit
+        self._clock = clock
+        self._notice = notice_seconds
+        self._changes = Changes()
+        self._outcomes: list[scheduler_pb2.PlanOutcome] = []
+        self._wake = asyncio.Event()
+        self._snapshot = True
+        self._seen: State | None = None
+        self._log = get_logger()
+
+    def committed(self, state: State, events: Sequence[facts.Event]) -> None:
+        """Called right after each commit."""
+        self._changes.note(state, events)
+        if self._changes.matter:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        retry = _FIRST_RETRY
+        away_since = self._clock.monotonic()
+        while True:
+            if self._address and _there(self._address):
+                try:
+                    await self._connected()
+                except grpc.RpcError as error:
+                    self._log.warning("the scheduler is away", address=self._address, error=str(error_from_rpc(error)))
+                except CrossfleetError as error:
+                    self._log.warning("the scheduler is away", address=self._address, error=str(error))
+                if self.figures.connected:
+                    retry, away_since = _FIRST_RETRY, self._clock.monotonic()
+                self.figures.connected = False
+            if self._clock.monotonic() - away_since >= self._notice:
+                await self._tell_that_all_wait()
+            await self._clock.sleep(retry)
+            retry = min(retry * 2, _LAST_RETRY)
+
+    async def _connected(self) -> None:
+        """One stream from Describe to its end. Raises what ended it."""
+        async with open_channel(self._address, token_file=self._token_file) as channel:
+            stub = scheduler_grpc.SchedulerServiceStub(channel)
+            described = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
+            call = stub.Schedule()
+            figures = self.figures
+            figures.name, figures.version, figures.connected = described.name, described.version, True
+            self._snapshot = True
+            self._outcomes.clear()
+            self._log.info("scheduler connected", address=self._address, name=described.name)
+            tasks = [
+                asyncio.ensure_future(self._tell(call, snapshots_only=described.snapshots_only)),
+                asyncio.ensure_future(self._hear(call)),
+            ]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                call.cancel()
+
+    async def _tell(self, call: Any, *, snapshots_only: bool) -> None:
+        revision = 0
+        while True:
+            revision += 1
+            await call.write(self._update(revision, snapshots_only=snapshots_only))
+            await self._something_to_tell()
+
+    async def _something_to_tell(self) -> None:
+        """Returns at once when something matters, else with what only counted down since."""
+        while not (self._changes.matter or self._outcomes or self._snapshot):
+            try:
+                await asyncio.wait_for(self._wake.wait(), _COUNTDOWN_SECONDS)
+            except TimeoutError:
+                if self._changes.minor:
+                    return
+            self._wake.clear()
+
+    def _update(self, revision: int, *, snapshots_only: bool) -> scheduler_pb2.ScheduleRequest:
+        state = self._state()
+        workers, groups, allocations = self._changes.take()
+        # A state that was loaded again may lack what was told before: only a snapshot can take that back.
+        whole = self._snapshot or snapshots_only or state is not self._seen
+        self._snapshot, self._seen = False, state
+        outcomes, self._outcomes = self._outcomes, []
+        update = scheduler_pb2.ScheduleRequest(revision=revision, outcomes=outcomes, now_unix_seconds=self._clock.now())
+        if whole:
+            update.snapshot.CopyFrom(plans.snapshot(state))
+        else:
+            update.delta.CopyFrom(plans.delta(state, workers, groups, allocations))
+        return update
+
+    async def _hear(self, call: Any) -> None:
+        async for message in call:
+            self.figures.plans += 1
+            if message.request_snapshot:
+                self._snapshot = True
+                self._wake.set()
+            if message.allocate or message.revoke_allocation_ids or message.waiting:
+                await self._apply(plans.plan(message))
+        raise (
+            grpc.aio.UsageError("the scheduler ended the stream")
+            if call.done() is None
+            else _Ended("the scheduler ended the stream")
+        )
+
+    async def _apply(self, plan: ApplyPlan) -> None:
+        answer = await self._commit(plan)
+        if not isinstance(answer, PlanAnswer):
+            return
+        self.figures.accepted += len(answer.accepted)
+        self.figures.refused += len(answer.refused)
+        if answer.refused:
+            self.figures.last_refusal = f"{answer.refused[-1].reason}: {answer.refused[-1].text}"
+        if plan.allocate:
+            self._outcomes.append(
+                scheduler_pb2.PlanOutcome(
+                    plan_id=answer.plan_id,
+                    accepted_allocation_ids=answer.accepted,
+                    refused=[
+                        scheduler_pb2.Refusal(index=one.index, reason=one.reason, text=one.text)
+                        for one in answer.refused
+                    ],
+                )
+            )
+            self._wake.set()
+
+    async def _tell_that_all_wait(self) -> None:
+        """Without a scheduler nothing is placed; waiting without a reason would be a defect."""
+        state = self._state()
+        waiting = tuple(
+            WaitingReason(group.group_id, False, "scheduler", _ABSENT)
+            for group in state.groups.values()
+            if plans.open_group(state, group) and not group.allocations and group.waiting_text != _ABSENT
+        )
+        if waiting:
+            await self._commit(ApplyPlan(plan_id="", waiting=waiting))
+
+
+class _Ended(CrossfleetError):
+    """The scheduler ended its stream; it is dialled again."""
+
+    reason = "UNAVAILABLE"
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+def _there(address: str) -> bool:
+    """Whether dialling makes sense: gRPC waits longer after a failure than a local scheduler takes to start."""
+    return not address.startswith("unix:") or os.path.exists(address.removeprefix("unix:"))

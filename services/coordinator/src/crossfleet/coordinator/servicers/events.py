@@ -1,0 +1,105 @@
+"""EventService: committed facts to watchers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.api.coordinator.v1 import event_service_pb2_grpc as event_grpc
+from crossfleet.coordinator.events import cursors
+from crossfleet.coordinator.events.announcer import Announcer
+from crossfleet.coordinator.events.cursors import Position
+from crossfleet.coordinator.events.feed import EventFeed, Watcher
+from crossfleet.coordinator.lookup import Lookup
+from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors import CursorExpired, FieldViolation, InvalidArgument
+
+_PAGE = 1000
+
+
+class EventServicer(event_grpc.EventServiceServicer):
+    """Subscribes first, then reads what is stored, then drops what came twice."""
+
+    def __init__(self, feed: EventFeed, announcer: Announcer, lookup: Lookup, draining: Draining) -> None:
+        """`feed` has what is live, `lookup` what is stored; `announcer` makes events of both."""
+        self._feed = feed
+        self._announcer = announcer
+        self._lookup = lookup
+        self._draining = draining
+
+    async def WatchEvents(
+        self, request: event_pb2.WatchEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[event_pb2.WatchEventsResponse]:
+        """Events after a cursor. Raises CursorExpired, SlowWatcher (resumable), RunNotFound, InvalidArgument."""
+        if request.until_finished and not request.run_id:
+            raise InvalidArgument("which run?", fields=[FieldViolation("run_id", "the run whose end ends the stream")])
+        if request.run_id:
+            await self._lookup.run(request.run_id)
+        after = cursors.parse(request.after, self._feed.last)
+        watcher = self._feed.watch(request.run_id)
+        try:
+            async for events in self._events(watcher, after, request):
+                yield event_pb2.WatchEventsResponse(events=events)
+                if request.until_finished and any(event.HasField("run_finished") for event in events):
+                    return
+        finally:
+            self._feed.unwatch(watcher)
+
+    async def _events(
+        self, watcher: Watcher, after: Position, request: event_pb2.WatchEventsRequest
+    ) -> AsyncIterator[list[event_pb2.Event]]:
+        while after < watcher.since:
+            stored = await self._stored(after, request.run_id)
+            if not stored:
+                break
+            numbered = [((one.seq, one.index), one.at, one.event) for one in stored]
+            events = [event for _, event in await self._announcer.announce(numbered)]
+            after = numbered[-1][0]
+            if events:
+                yield events
+        if request.until_finished and await self._lookup.ended(request.run_id):
+            # It had ended before, or in what waits for this watcher: there is nothing to wait for.
+            async for events in self._rest(watcher, after, request.run_id):
+                yield events
+            return
+        while not self._draining.begun:
+            live = watcher.taken(after)
+            if live:
+                after = _position(live[-1])
+                yield live
+            else:
+                await _either(watcher, self._draining)
+
+    async def _rest(self, watcher: Watcher, after: Position, run_id: str) -> AsyncIterator[list[event_pb2.Event]]:
+        while stored := await self._stored(after, run_id):
+            numbered = [((one.seq, one.index), one.at, one.event) for one in stored]
+            after = numbered[-1][0]
+            events = [event for _, event in await self._announcer.announce(numbered)]
+            if events:
+                yield events
+
+    async def _stored(self, after: Position, run_id: str) -> list[Any]:
+        from crossfleet.coordinator.ledger import queries
+
+        try:
+            return await self._lookup.queries.events(after=after, run_id=run_id, limit=_PAGE)
+        except queries.CursorExpired as error:
+            raise CursorExpired("these events are not kept any more", first_cursor=cursors.text(error.first)) from None
+
+
+def _position(event: event_pb2.Event) -> Position:
+    seq, _, index = event.cursor.partition(".")
+    return int(seq), int(index)
+
+
+async def _either(watcher: Watcher, draining: Draining) -> None:
+    waits = [asyncio.ensure_future(watcher.something()), asyncio.ensure_future(draining.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,111 @@
+"""FleetService: workers and what they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
+from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.core.commands import DrainWorker
+from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.outcomes import RunState, WorkerState
+from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.servicers.pages import decode, encode, page_size
+from crossfleet.foundation.errors import FieldViolation, InvalidArgument, WorkerNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What this coordinator is: version, term, address, and whether it takes local paths."""
+
+    version: str
+    epoch: int
+    address: Callable[[], str]
+    embedded: bool
+
+
+class FleetServicer(fleet_grpc.FleetServiceServicer):
+    """Answers from the live state."""
+
+    def __init__(
+        self, lookup: Lookup, identity: Identity, figures: SchedulerFigures, sequence: Callable[[], int]
+    ) -> None:
+        """`sequence` answers the number of the last committed batch."""
+        self._lookup = lookup
+        self._identity = identity
+        self._figures = figures
+        self._sequence = sequence
+
+    async def ListWorkers(self, request: fleet_pb2.ListWorkersRequest, context: Any) -> fleet_pb2.ListWorkersResponse:
+        """Workers by name. Raises PageTokenInvalid."""
+        size = page_size(request.page_size, 100, 1000)
+        after = decode(request.page_token, "workers") or ""
+        state = self._lookup.state()
+        names = sorted(name for name in state.workers if name > after)
+        token = encode(names[size - 1], "workers") if len(names) > size else ""
+        workers = [_status(state, state.workers[name]) for name in names[:size]]
+        return fleet_pb2.ListWorkersResponse(workers=workers, next_page_token=token)
+
+    async def GetWorker(self, request: fleet_pb2.GetWorkerRequest, context: Any) -> fleet_pb2.GetWorkerResponse:
+        """One worker. Raises WorkerNotFound."""
+        return fleet_pb2.GetWorkerResponse(worker=self._worker(request.worker_id))
+
+    async def DrainWorker(self, request: fleet_pb2.DrainWorkerRequest, context: Any) -> fleet_pb2.DrainWorkerResponse:
+        """Keeps new work away. Raises WorkerNotFound, InvalidArgument."""
+        if len(request.reason.encode()) > 200:
+            raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])
+        await self._lookup.commit(DrainWorker(request.worker_id, True, request.reason))
+        return fleet_pb2.DrainWorkerResponse(worker=self._worker(request.worker_id))
+
+    async def UndrainWorker(
+        self, request: fleet_pb2.UndrainWorkerRequest, context: Any
+    ) -> fleet_pb2.UndrainWorkerResponse:
+        """Lets a worker take work again. Raises WorkerNotFound."""
+        await self._lookup.commit(DrainWorker(request.worker_id, False, ""))
+        return fleet_pb2.UndrainWorkerResponse(worker=self._worker(request.worker_id))
+
+    async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Any) -> fleet_pb2.GetFleetResponse:
+        """The summary."""
+        state = self._lookup.state()
+        living = [worker for worker in state.workers.values() if worker.state is not WorkerState.LOST]
+        return fleet_pb2.GetFleetResponse(
+            version=self._identity.version,
+            epoch=self._identity.epoch,
+            sequence=self._sequence(),
+            leader_address=self._identity.address(),
+            workers_by_state=Counter(f"WORKER_STATE_{worker.state.name}" for worker in state.workers.values()),
+            slots=sum(worker.view.slots_total for worker in living),
+            busy_slots=sum(len(one.slots) for one in state.allocations.values()),
+            open_runs=sum(run.state is not RunState.FINISHED for run in state.runs.values()),
+            pending_cases=sum(group.open_cases for group in state.groups.values() if not group.over),
+            scheduler=self._figures.name,
+            scheduler_connected=self._figures.connected,
+            accepts_local_paths=self._identity.embedded,
+        )
+
+    def _worker(self, worker_id: str) -> fleet_pb2.WorkerStatus:
+        state = self._lookup.state()
+        worker = state.workers.get(worker_id)
+        if worker is None:
+            raise WorkerNotFound(f"no worker {worker_id!r}", worker=worker_id)
+        return _status(state, worker)
+
+
+def _status(state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
+    held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
+    message = fleet_pb2.WorkerStatus(worker=plans.worker(worker), busy_slots=sum(len(one.slots) for one in held))
+    for one in held:
+        message.allocations.add(
+            allocation_id=one.allocation_id,
+            group_id=one.group_id,
+            run_id=one.run_id,
+            target=state.groups[one.group_id].target.name,
+            slots=sorted(one.slots),
+            running_attempts=one.live,
+        )
+    return message

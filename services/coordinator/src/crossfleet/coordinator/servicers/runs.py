@@ -1,0 +1,117 @@
+"""RunService: submit, look, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
+from crossfleet.api.coordinator.v1 import run_service_pb2_grpc as run_grpc
+from crossfleet.coordinator.convert import runs
+from crossfleet.coordinator.core.commands import StopRun
+from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.servicers.explaining import explain_run
+from crossfleet.coordinator.servicers.pages import decode, encode, page_size
+from crossfleet.coordinator.servicers.submitting import Submitting
+from crossfleet.foundation.errors import CaseNotFound, FieldViolation, InvalidArgument
+
+Context = Any
+
+
+class RunServicer(run_grpc.RunServiceServicer):
+    """Writes go through the one writer; reads answer what is committed."""
+
+    def __init__(self, lookup: Lookup, submitting: Submitting) -> None:
+        """`submitting` checks and commits new runs."""
+        self._lookup = lookup
+        self._submitting = submitting
+
+    async def SubmitRun(self, request: run_service.SubmitRunRequest, context: Context) -> run_service.SubmitRunResponse:
+        """Commits a run; the same request again answers the same run. Raises what the checks of Submitting raise."""
+        run_id, cursor = await self._submitting.submit(request)
+        return run_service.SubmitRunResponse(run=await self._lookup.run(run_id), event_cursor=cursor)
+
+    async def GetRun(self, request: run_service.GetRunRequest, context: Context) -> run_service.GetRunResponse:
+        """One run. Raises RunNotFound."""
+        return run_service.GetRunResponse(run=await self._lookup.run(request.run_id))
+
+    async def ListRuns(self, request: run_service.ListRunsRequest, context: Context) -> run_service.ListRunsResponse:
+        """Runs, newest first. Raises PageTokenInvalid, InvalidArgument."""
+        size = page_size(request.page_size, 50, 1000)
+        states = sorted(request.states)
+        before = decode(request.page_token, "runs", request.project, states)
+        rows = await self._lookup.queries.runs(
+            project=request.project, states=tuple(states), limit=size + 1, before=tuple(before) if before else None
+        )
+        more = len(rows) > size
+        rows = rows[:size]
+        token = encode([rows[-1].created_at, rows[-1].run_id], "runs", request.project, states) if more else ""
+        return run_service.ListRunsResponse(
+            runs=[await self._lookup.message(row) for row in rows], next_page_token=token
+        )
+
+    async def CancelRun(self, request: run_service.CancelRunRequest, context: Context) -> run_service.CancelRunResponse:
+        """Stops a run; a finished one stays as it is. Raises RunNotFound, InvalidArgument."""
+        if len(request.reason.encode()) > 200:
+            raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])
+        await self._lookup.commit(StopRun(request.run_id, request.reason or "cancelled"))
+        return run_service.CancelRunResponse(run=await self._lookup.run(request.run_id))
+
+    async def ListCases(self, request: run_service.ListCasesRequest, context: Context) -> run_service.ListCasesResponse:
+        """Cases by target and index. Raises RunNotFound, TargetNotFound, PageTokenInvalid, InvalidArgument."""
+        size = page_size(
+            request.page_size, 200 if request.full_results else 1000, 200 if request.full_results else 10_000
+        )
+        outcomes = sorted(request.outcomes)
+        key = ("cases", request.run_id, request.target, outcomes, request.full_results)
+        after = decode(request.page_token, *key)
+        await self._lookup.row(request.run_id)
+        if request.target:
+            await self._lookup.target(request.run_id, request.target)
+        rows = await self._lookup.queries.cases(
+            request.run_id,
+            target=request.target,
+            outcomes=tuple(outcomes),
+            after=tuple(after) if after else None,
+            limit=size + 1,
+            payloads=request.full_results,
+        )
+        token = encode([rows[size - 1].position, rows[size - 1].case_index], *key) if len(rows) > size else ""
+        return run_service.ListCasesResponse(cases=[runs.case(row) for row in rows[:size]], next_page_token=token)
+
+    async def GetCase(self, request: run_service.GetCaseRequest, context: Context) -> run_service.GetCaseResponse:
+        """One case with its full result. Raises RunNotFound, TargetNotFound, CaseNotFound, InvalidArgument."""
+        target = request.target
+        groups = (await self._lookup.run(request.run_id)).targets
+        if not target:
+            if len(groups) != 1:
+                names = ", ".join(group.name for group in groups)
+                raise InvalidArgument(
+                    "the run has several targets", fields=[FieldViolation("target", f"one of {names}")]
+                )
+            target = groups[0].name
+        await self._lookup.target(request.run_id, target)
+        row = await self._lookup.queries.case(request.run_id, target, request.case_id)
+        if row is None:
+            raise CaseNotFound(
+                f"run {request.run_id} has no case {request.case_id!r}", run=request.run_id, case=request.case_id
+            )
+        return run_service.GetCaseResponse(case=runs.case(row))
+
+    async def ListAttempts(
+        self, request: run_service.ListAttemptsRequest, context: Context
+    ) -> run_service.ListAttemptsResponse:
+        """Attempts by id. Raises RunNotFound, PageTokenInvalid."""
+        size = page_size(request.page_size, 1000, 10_000)
+        after = decode(request.page_token, "attempts", request.run_id) or 0
+        await self._lookup.row(request.run_id)
+        rows = await self._lookup.queries.attempts(request.run_id, after=after, limit=size + 1)
+        token = encode(rows[size - 1].attempt_id, "attempts", request.run_id) if len(rows) > size else ""
+        return run_service.ListAttemptsResponse(
+            attempts=[runs.attempt(row) for row in rows[:size]], next_page_token=token
+        )
+
+    async def ExplainRun(
+        self, request: run_service.ExplainRunRequest, context: Context
+    ) -> run_service.ExplainRunResponse:
+        """Why each target waits. Raises RunNotFound."""
+        return explain_run(await self._lookup.run(request.run_id), self._lookup.state())

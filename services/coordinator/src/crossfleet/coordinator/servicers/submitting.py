@@ -1,0 +1,122 @@
+"""A run is asked for: checks that need more than the message, then one command."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest
+from crossfleet.api.types.v1 import run_pb2
+from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.manifests import check_manifest
+from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.events import cursors
+from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors import (
+    Draining as DrainingError,
+)
+from crossfleet.foundation.errors import (
+    FieldViolation,
+    InvalidArgument,
+    LocalPathRefused,
+    SchedulerNotFound,
+    WorkspaceNotFound,
+)
+from crossfleet.foundation.ids import IdSource
+from crossfleet.foundation.telemetry import current_traceparent
+
+
+class Submitting:
+    """Refuses what cannot work before anything is committed."""
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        blobs: BlobStore,
+        ids: IdSource,
+        figures: SchedulerFigures,
+        draining: Draining,
+        *,
+        embedded: bool,
+    ) -> None:
+        """`embedded`: the fleet is this machine, so paths on it may be named."""
+        self._lookup = lookup
+        self._blobs = blobs
+        self._ids = ids
+        self._figures = figures
+        self._draining = draining
+        self._embedded = embedded
+
+    async def submit(self, request: SubmitRunRequest) -> tuple[str, str]:
+        """Commits a run, or finds the one of an earlier call; answers its id and the cursor just before it.
+
+        Raises InvalidArgument, SelectorInvalid, LocalPathRefused, WorkspaceNotFound, BlobsMissing, ManifestInvalid,
+        SchedulerNotFound, IdempotencyConflict, Draining.
+        """
+        if self._draining.begun:
+            raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
+        selectors = self._lookup.state().selectors
+        command = submission(
+            request.request_id, request.spec, self._ids.new("run"), selectors, current_traceparent() or ""
+        )
+        if command.request_id not in self._lookup.state().requests:
+            await self._check_surroundings(request.spec)
+            command = await self._with_estimates(command)
+        answer: RunAnswer = await self._lookup.commit(command)
+        return answer.run_id, await self._cursor(answer.run_id)
+
+    async def _check_surroundings(self, spec: run_pb2.RunSpec) -> None:
+        wanted = spec.policy.scheduler
+        if wanted and wanted != self._figures.name:
+            raise SchedulerNotFound(
+                f"no scheduler {wanted!r}; this fleet has {self._figures.name or 'none yet'}", scheduler=wanted
+            )
+        source = spec.workspace.WhichOneof("source")
+        if source == "local_path":
+            self._check_folder(spec.workspace.local_path, spec.suite.root)
+        elif source == "manifest_digest":
+            await check_manifest(self._blobs, spec.workspace.manifest_digest)
+        for index, target in enumerate(spec.targets):
+            if target.environment.WhichOneof("source") == "local_python":
+                self._check_python(target.environment.local_python, f"spec.targets[{index}].environment.local_python")
+
+    def _check_folder(self, path: str, root: str) -> None:
+        self._refuse_local(path)
+        if not Path(path).is_absolute():
+            raise InvalidArgument(
+                "the workspace is relative", fields=[FieldViolation("spec.workspace.local_path", "an absolute path")]
+            )
+        for folder in (Path(path), Path(path, root)):
+            if not folder.is_dir():
+                raise WorkspaceNotFound(f"there is no folder {folder}", workspace=path, path=folder)
+
+    def _check_python(self, path: str, field: str) -> None:
+        self._refuse_local(path)
+        if not (os.path.isabs(path) and os.access(path, os.X_OK)):
+            raise InvalidArgument(
+                f"{path} is no interpreter", fields=[FieldViolation(field, "the absolute path of an executable")]
+            )
+
+    def _refuse_local(self, path: str) -> None:
+        if not self._embedded:
+            raise LocalPathRefused(
+                f"{path} lies on your machine, the workers on others: upload a manifest, and name requirements",
+                path=path,
+            )
+
+    async def _with_estimates(self, command: SubmitRun) -> SubmitRun:
+        if not command.cases:
+            return command
+        found = await self._lookup.queries.estimates(
+            command.project, command.suite, command.runner, "cpu", command.cases
+        )
+        return replace(command, estimates=found)
+
+    async def _cursor(self, run_id: str) -> str:
+        row = await self._lookup.row(run_id)
+        return cursors.text(cursors.end_of(row.cursor_seq))

@@ -1,0 +1,1 @@
+"""Sessions of workers: leases, reports up, orders down."""

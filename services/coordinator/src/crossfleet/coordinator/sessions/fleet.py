@@ -1,0 +1,162 @@
+"""All sessions of workers: admission, orders after each commit, and leases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.convert import orders, reports
+from crossfleet.coordinator.convert.allocations import Specs
+from crossfleet.coordinator.core import commands
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.sessions.admission import hello_of, refuse_twin
+from crossfleet.coordinator.sessions.leases import LeaseChange, Leases
+from crossfleet.coordinator.sessions.reconciliation import reconcile, welcome
+from crossfleet.coordinator.sessions.routing import route
+from crossfleet.coordinator.sessions.session import Commit, Record, Session
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.errors import CrossfleetError, LeaseLost, SessionReplaced
+from crossfleet.foundation.ids import IdSource
+from crossfleet.foundation.logs import get_logger
+
+_HELLO_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class FleetSessions:
+    """The workers that are connected, and the leases of those that are not (yet, or any more)."""
+
+    commit: Commit
+    record: Record
+    epoch: int
+    leases: Leases
+    clock: Clock
+    ids: IdSource
+    state: State
+    _sessions: dict[str, Session] = field(default_factory=dict)
+    _acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _specs: Specs = field(default_factory=Specs)
+
+    def __post_init__(self) -> None:
+        """Workers of before the take-over get one lease to come back."""
+        for worker in self.state.workers.values():
+            if worker.state is not WorkerState.LOST:
+                self.leases.begin(worker.worker_id, worker.session_id, self.clock.monotonic())
+
+    def __len__(self) -> int:
+        """Open sessions."""
+        return len(self._sessions)
+
+    async def serve(
+        self, requests: AsyncIterator[worker_pb2.ConnectRequest]
+    ) -> AsyncIterator[worker_pb2.ConnectResponse]:
+        """One stream, from its Hello to its end. Raises what refuses or ends the session."""
+        first = await asyncio.wait_for(anext(requests), _HELLO_SECONDS)
+        session = self._admit(hello_of(first))
+        reader = asyncio.ensure_future(self._read(session, first, requests))
+        try:
+            async for response in session.outbox.batches():
+                yield response
+        finally:
+            reader.cancel()
+            if self._sessions.get(session.worker_id) is session:
+                del self._sessions[session.worker_id]
+
+    def _admit(self, hello: worker_pb2.Hello) -> Session:
+        worker_id = hello.worker.worker_id
+        earlier = self._sessions.get(worker_id)
+        known = self.state.workers.get(worker_id)
+        refuse_twin(hello, known, earlier, leased=self.leases.living(worker_id), lease=self.leases.seconds)
+        session = Session(self.ids.new("session"), hello, self.commit, self.record)
+        if earlier is not None:
+            earlier.outbox.close(
+                SessionReplaced("the worker opened another session", worker=worker_id, incarnation=earlier.incarnation)
+            )
+        self._sessions[worker_id] = session
+        self.leases.begin(worker_id, session.session_id, self.clock.monotonic())
+        return session
+
+    async def _read(
+        self, session: Session, first: worker_pb2.ConnectRequest, requests: AsyncIterator[worker_pb2.ConnectRequest]
+    ) -> None:
+        hello = reports.hello(first.messages[0].hello, session.session_id)
+        known = self.state.workers.get(session.worker_id)
+        try:
+            if known is not None and known.incarnation != session.incarnation and known.state is not WorkerState.LOST:
+                await self.commit(commands.WorkerLost(session.worker_id, "it was started anew"))
+            await self.commit(hello)
+        except CrossfleetError as error:
+            session.outbox.close(error)
+            return
+        await session.take(first.messages[1:])
+        await session.read(requests, lambda: self._heard(session))
+
+    def _heard(self, session: Session) -> None:
+        if self.leases.heard(session.worker_id, session.session_id, self.clock.monotonic()):
+            self._spawn(commands.WorkerHeard(session.worker_id, session.session_id))
+
+    def _spawn(self, command: commands.Command) -> None:
+        task = asyncio.ensure_future(self._quietly(command))
+        _TASKS.add(task)
+        task.add_done_callback(_TASKS.discard)
+
+    async def _quietly(self, command: commands.Command) -> None:
+        try:
+            await self.commit(command)
+        except CrossfleetError as error:
+            get_logger().warning("a lease's change was refused", reason=error.reason, message=error.message)
+
+    def committed(self, state: State, events: Sequence[facts.Event]) -> None:
+        """Called right after each commit, with the state as committed: sends what follows to the workers."""
+        self.state = state
+        joined = self._welcome(state, events)
+        for worker_id, messages in route(state, events, self._specs).items():
+            session = self._sessions.get(worker_id)
+            if session is not None and session.welcomed and worker_id not in joined:
+                session.outbox.put(messages)
+
+    def _welcome(self, state: State, events: Iterable[facts.Event]) -> set[str]:
+        """Answers Hellos. What the same batch orders for such a worker is part of the reconciliation already."""
+        joined = set()
+        for event in events:
+            if type(event) is not facts.WorkerJoined:
+                continue
+            session = self._sessions.get(event.worker_id)
+            if session is None or session.session_id != event.session_id:
+                continue
+            joined.add(event.worker_id)
+            found = reconcile(state, event.worker_id, session.held, self._specs)
+            session.unsure, session.welcomed = found.unsure, True
+            greeting: orders.Message = welcome(self.epoch, self.leases.seconds, 0, found)
+            session.outbox.put([greeting, *found.messages])
+        return joined
+
+    async def watch_leases(self) -> None:
+        """Tells the machine who has been silent for too long; runs until cancelled."""
+        while True:
+            now = self.clock.monotonic()
+            for worker_id, session_id, change in self.leases.due(now):
+                if change is LeaseChange.SILENT:
+                    self._spawn(commands.WorkerSilent(worker_id, session_id))
+                else:
+                    self._lose(worker_id)
+            await self.clock.sleep(min(max(self.leases.next_check(now), 0.01), self.leases.seconds / 8))
+
+    def _lose(self, worker_id: str) -> None:
+        reason = f"nothing was heard of it for {self.leases.seconds:g} s"
+        session = self._sessions.get(worker_id)
+        if session is not None:
+            session.outbox.close(LeaseLost(reason, worker=worker_id, ttl_seconds=self.leases.seconds))
+        self._spawn(commands.WorkerLost(worker_id, reason))
+
+    def close(self) -> None:
+        """Ends every stream: the coordinator goes down, and workers keep what they have."""
+        for session in self._sessions.values():
+            session.outbox.close()
+
+
+_TASKS: set[asyncio.Task[None]] = set()

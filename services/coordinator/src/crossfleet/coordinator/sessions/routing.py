@@ -1,0 +1,51 @@
+"""Committed events as orders, by worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfleet.coordinator.convert import allocations, orders
+from crossfleet.coordinator.convert.allocations import Specs
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import WorkerState
+
+
+def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str, list[orders.Message]]:
+    """The orders that follow from a committed batch. `state` is the state right after it.
+
+    What the batch itself undid again (an allocation that is gone) is left out.
+    """
+    found: dict[str, list[orders.Message]] = {}
+    assigns: dict[str, orders.Message] = {}
+    for event in events:
+        match event:
+            case facts.TasksAssigned():
+                allocation = state.allocations.get(event.allocation_id)
+                if allocation is None:
+                    continue
+                earlier = assigns.get(event.allocation_id)
+                if earlier is None:
+                    earlier = assigns[event.allocation_id] = orders.assign(event.allocation_id)
+                    found.setdefault(event.worker_id, []).append(earlier)
+                orders.add_tasks(earlier, allocations.local_numbers(allocation, event.tasks))
+            case facts.SlotsReleased():
+                assigns.pop(event.allocation_id, None)  # what is assigned later must also be told later
+                order = orders.no_more_tasks(event.allocation_id, event.slots)
+                found.setdefault(event.worker_id, []).append(order)
+            case facts.AllocationOpened():
+                allocation = state.allocations.get(event.allocation_id)
+                if allocation is not None:
+                    order = allocations.open_allocation(state, allocation, specs)
+                    found.setdefault(event.worker_id, []).append(order)
+            case facts.AllocationClosing():
+                allocation = state.allocations.get(event.allocation_id)
+                if allocation is not None:
+                    found.setdefault(allocation.worker_id, []).append(orders.close(event.allocation_id))
+            case facts.AttemptsRevoked():
+                found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
+            case facts.WorkerStateChanged() if event.state == WorkerState.DRAINING:
+                found.setdefault(event.worker_id, []).append(orders.drain(event.cause))
+            case _:
+                pass
+    return found
