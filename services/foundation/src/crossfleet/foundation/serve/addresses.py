@@ -54,8 +54,8 @@ def parse(text: str) -> Address:
     """Reads `unix:/path` or `HOST:PORT`. Raises AddressInvalid, SocketPathTooLong."""
     if text.startswith("unix:"):
         path = Path(text.removeprefix("unix:").removeprefix("//"))
-        if not path.is_absolute():
-            raise AddressInvalid(f"{text!r}: the path of a Unix socket must be absolute", address=text)
+        if not path.is_absolute() or "\0" in text:
+            raise AddressInvalid(f"{text!r}: the path of a Unix socket must be absolute, without NUL", address=text)
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             raise SocketPathTooLong(
                 f"the socket path {path} has more than {LONGEST_SOCKET_PATH} bytes: use a shorter runtime folder",
@@ -68,7 +68,13 @@ def parse(text: str) -> Address:
         host = host[1:-1]
     elif ":" in host:
         raise AddressInvalid(f"{text!r}: write an IPv6 address in brackets, [::1]:PORT", address=text)
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if (
+        not colon
+        or not host
+        or any(letter.isspace() for letter in host)
+        or not (port.isascii() and port.isdigit())
+        or int(port) > 65535
+    ):
         raise AddressInvalid(f"{text!r} is neither unix:/PATH nor HOST:PORT (port 0 to 65535)", address=text)
     return TcpAddress(host, int(port))
 

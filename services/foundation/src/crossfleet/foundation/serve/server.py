@@ -62,7 +62,7 @@ class Server:
             self._remove_sockets()
             raise
         self._server = server
-        self._log.info("serving", addresses=list(bound), services=names)
+        self._log.info("serving", addresses=list(bound), services=names, metrics=self.metrics_address)
         return bound
 
     @property
