@@ -22,12 +22,13 @@ class Shim:
     """A shim over ``folder`` and, once ``attach`` was called, the agent's end of its socket."""
 
     def __init__(self, folder: Path, *arguments: str, pass_fds: tuple[int, ...] = ()) -> None:
+        command = [sys.executable, "-m", "crossfleet.worker.shim", "--state", str(folder), *arguments]
+        self.adopt(folder, subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=pass_fds))
+
+    def adopt(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        """Drive a shim that was started in another way."""
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "crossfleet.worker.shim", "--state", str(folder), *arguments],
-            stdout=subprocess.PIPE,
-            pass_fds=pass_fds,
-        )
+        self.process = process
         assert self.process.stdout is not None
         self.ready = json.loads(self.process.stdout.readline())
         self.messages: list[Message] = []
@@ -85,10 +86,12 @@ class Shim:
         return self.wait(lambda m: m["op"] in ("collected", "closed"))
 
     def begin(self, cwd: Path, *argv: str, slots: int = 1, runner: str = "pytest", **fields: Any) -> None:
-        """Send "open" for allocation "A" and wait for nothing."""
-        env = {**os.environ, "PYTHONHASHSEED": "0", **fields.pop("env", {})}
-        for name in [n for n in env if n.startswith(("PYTEST_", "COV_"))]:
-            del env[name]
+        """Send "open" for allocation "A" and wait for nothing. ``plugins``: load those that are installed here."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+        env["PYTHONHASHSEED"] = "0"
+        if not fields.pop("plugins", False):
+            env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        env.update(fields.pop("env", {}))
         limits = {"case_seconds": 0, "collect_seconds": 60, "grace_seconds": 1, "output_bytes": 65536}
         limits.update(fields.pop("limits", {}))
         memory = fields.pop("memory_bytes", 0)

@@ -1,0 +1,228 @@
+"""What is collected, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.worker.tests.shim.driver import Shim, suite
+
+TWO = """
+    import pytest
+    @pytest.mark.slow
+    def test_slow(): ...
+    def test_fast(): ...
+    class TestGroup:
+        class TestInner:
+            def test_deep(self): ...
+    """
+
+
+def test_cases_have_groups_lines_and_a_digest_that_is_the_same_twice(shim: Shim, tmp_path: Path) -> None:
+    first = shim.open(suite(tmp_path, test_a=TWO))
+    groups = [case["group"] for case in first["cases"]]
+    assert groups == [["test_a.py"], ["test_a.py"], ["test_a.py", "TestGroup", "TestInner"]]
+    assert [case["lineno"] for case in first["cases"]] == [2, 4, 7]
+    shim.send(op="collection", allocation="A")
+    again = shim.wait(lambda m: m["op"] == "collected", fresh=True)
+    assert again == first
+    shim.close()
+    shim.begin(tmp_path)
+    second = shim.wait(lambda m: m["op"] == "collected", fresh=True)
+    assert second["digest"] == first["digest"]
+
+
+def test_selection_by_k_and_m_and_ids_is_pytests(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a=TWO, pytest_ini="[pytest]\nmarkers = slow\n")
+    collected = shim.open(tmp_path, "-m", "not slow", "-k", "fast or deep", "test_a.py")
+    assert [case["id"] for case in collected["cases"]] == [
+        "test_a.py::test_fast",
+        "test_a.py::TestGroup::TestInner::test_deep",
+    ]
+    assert collected["deselected"] == 1
+
+
+def test_addopts_that_distribute_or_write_reports_or_debug_are_neutralised(shim: Shim, tmp_path: Path) -> None:
+    ini = "[pytest]\naddopts = -n 2 --dist loadfile --junitxml=report.xml -x --pdb\n"
+    suite(tmp_path, test_a="def test_0(): assert 0\ndef test_1(): ...", pytest_ini=ini)
+    collected = shim.open(tmp_path, slots=2, plugins=True)
+    assert len(collected["cases"]) == 2
+    results, finished = shim.finish(0, 1, [0, 1])
+    assert [r["outcome"] for r in results] == ["failed", "passed"]
+    assert finished["cause"] == "done"
+    assert shim.close()["exit"] == 1
+    assert not (tmp_path / "report.xml").exists()
+
+
+def test_a_collection_error_is_named_and_nothing_can_run(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a="import nothing_of_this_name", test_b="def test(): ...")
+    collected = shim.open(tmp_path)
+    assert [error["id"] for error in collected["errors"]] == ["test_a.py"]
+    assert "nothing_of_this_name" in collected["errors"][0]["message"]
+    assert (collected["cases"], collected["withheld"]) == ([], 1)
+    assert shim.close()["exit"] == 2
+
+
+def test_with_the_option_the_other_files_run_in_spite_of_the_error(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a="import nothing_of_this_name", test_b="def test(): ...")
+    collected = shim.open(tmp_path, "--continue-on-collection-errors")
+    assert len(collected["errors"]) == len(collected["cases"]) == 1
+    results, _ = shim.finish(0, 1, [0])
+    assert results[0]["outcome"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("argument", "exit_status", "word"),
+    [("--no-such-option", 4, "unrecognized arguments"), ("missing.py", 4, "file or directory not found")],
+)
+def test_wrong_usage_fails_with_pytests_words_and_status(
+    shim: Shim, tmp_path: Path, argument: str, exit_status: int, word: str
+) -> None:
+    closed = shim.open(suite(tmp_path, test_a=TWO), argument)
+    assert (closed["op"], closed["cause"], closed["exit"]) == ("closed", "failed", exit_status)
+    assert word in closed["message"]
+
+
+def test_no_tests_is_an_empty_collection_and_status_5(shim: Shim, tmp_path: Path) -> None:
+    collected = shim.open(suite(tmp_path, test_a=TWO), "-k", "nothing")
+    assert collected["cases"] == []
+    assert shim.close()["exit"] == 5
+
+
+def test_an_exit_while_collecting_fails_and_says_so(shim: Shim, tmp_path: Path) -> None:
+    hook = "import pytest\ndef pytest_collection_modifyitems(): pytest.exit('not here', returncode=9)"
+    closed = shim.open(suite(tmp_path, conftest=hook, test_a=TWO))
+    assert (closed["cause"], closed["exit"]) == ("failed", 9)
+    assert "not here" in closed["message"]
+
+
+def test_an_interpreter_that_is_not_there_fails_the_allocation(shim: Shim, tmp_path: Path) -> None:
+    closed = shim.open(suite(tmp_path, test_a=TWO), python="/nowhere/python")
+    assert closed["cause"] == "failed"
+    assert "/nowhere/python" in closed["message"]
+
+
+def test_a_collection_that_hangs_is_ended_with_its_stacks(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a="import threading\ndef wait_for_ever(): threading.Event().wait(300)\nwait_for_ever()")
+    closed = shim.open(tmp_path, limits={"collect_seconds": 2, "grace_seconds": 0.5})
+    assert closed["cause"] == "failed"
+    assert "longer than its limit of 2 s" in closed["message"]
+    assert "wait_for_ever" in closed["message"]
+
+
+def test_ids_that_repeat_or_hold_odd_characters_run(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        import pytest
+        @pytest.mark.parametrize("s", ["a/b::c", "[x]", "", "#2", "ä\\n\\udc80"])
+        def test_odd(s): ...
+        @pytest.mark.parametrize("s", [1, 2])
+        def test_twice(s): ...
+        """,
+        conftest="""
+        def pytest_collection_modifyitems(items):
+            items += items[-2:]
+        """,
+    )
+    collected = shim.open(tmp_path)
+    ids = [case["id"] for case in collected["cases"]]
+    assert len(set(ids)) == len(ids) == 9
+    assert ids[-2:] == ["test_a.py::test_twice[1]#2", "test_a.py::test_twice[2]#2"]
+    results, _ = shim.finish(0, 1, list(range(9)))
+    assert {r["outcome"] for r in results} == {"passed"}
+
+
+def test_doctests_unittest_and_subtests_are_cases(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a='''
+        """
+        >>> 1 + 1
+        2
+        """
+        import unittest
+        class TestU(unittest.TestCase):
+            def test_subs(self):
+                for n in range(3):
+                    with self.subTest(n=n):
+                        self.assertNotEqual(n, 1, "one is bad")
+            @unittest.skip("why")
+            def test_skipped(self): ...
+            @unittest.expectedFailure
+            def test_expected(self): self.fail()
+        def test_subtests(subtests):
+            with subtests.test("inner", k=1): assert 0, "inner fails"
+            with subtests.test("fine"): ...
+        ''',
+    )
+    collected = shim.open(tmp_path, "--doctest-modules")
+    ids = [case["id"] for case in collected["cases"]]
+    shim.finish(0, 1, list(range(len(ids))))
+    assert shim.outcomes(collected) == {
+        "test_a.py::test_a": "passed",
+        "test_a.py::TestU::test_subs": "failed",
+        "test_a.py::TestU::test_skipped": "skipped",
+        "test_a.py::TestU::test_expected": "xfailed",
+        "test_a.py::test_subtests": "failed",
+    }
+    failed = {ids[result["case"]]: result["details"] for result in shim.all("result", outcome="failed")}
+    assert "one is bad" in failed["test_a.py::TestU::test_subs"]
+    assert "inner fails" in failed["test_a.py::test_subtests"]
+
+
+def test_outcomes_of_xfail_are_pytests(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        import pytest
+        @pytest.mark.xfail
+        def test_xpass(): ...
+        @pytest.mark.xfail(strict=True)
+        def test_strict(): ...
+        @pytest.mark.xfail(raises=ValueError)
+        def test_other(): raise TypeError
+        @pytest.mark.xfail(run=False, reason="dangerous")
+        def test_not_run(): ...
+        def test_imperative(): pytest.xfail("now")
+        @pytest.fixture
+        def skips(): pytest.skip("fixture says")
+        def test_skipping(skips): ...
+        """,
+    )
+    shim.open(tmp_path)
+    results, _ = shim.finish(0, 1, list(range(6)))
+    assert [r["outcome"] for r in results] == ["xpassed", "failed", "failed", "xfailed", "xfailed", "skipped"]
+    assert results[5]["message"] == "fixture says"
+    assert results[0]["durations"][1] >= 0
+
+
+def test_a_module_that_skips_itself_is_told(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a="import pytest\npytest.importorskip('nothing_of_this_name')", test_b="def test(): ...")
+    collected = shim.open(tmp_path)
+    assert [skip["id"] for skip in collected["skipped"]] == ["test_a.py"]
+    assert "nothing_of_this_name" in collected["skipped"][0]["message"]
+    assert len(collected["cases"]) == 1
+
+
+PATHS = """
+    import json, sys, pathlib
+    def test_path():
+        pathlib.Path("path.json").write_text(json.dumps([sys.path, sorted(sys.modules), sys.argv]))
+    """
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+def test_sys_path_is_what_pytest_itself_would_give(shim: Shim, tmp_path: Path, as_module: bool) -> None:
+    import json
+
+    suite(tmp_path, test_a=PATHS)
+    shim.open(tmp_path, "--import-mode=importlib", as_module=as_module)
+    shim.finish(0, 1, [0])
+    path, modules, argv = json.loads((tmp_path / "path.json").read_text())
+    assert path[0] == (str(tmp_path) if as_module else str(Path(sys.executable).parent))
+    assert not any("inside" in entry for entry in path)
+    assert "slot" not in modules
+    assert argv[1:] == ["--import-mode=importlib"]
