@@ -25,16 +25,16 @@ from crossfleet.coordinator.core.settling import end_attempt, settle_group
 def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
     """Open a session. What the worker still holds and still counts is adopted, the rest is given up on either side."""
     worker = emit.state.workers.get(command.worker_id)
-    if worker is not None and worker.incarnation != command.incarnation and worker.state is not WorkerState.LOST:
-        # Without a session and without work there is nothing that a twin could spoil.
-        if worker.session_id or worker.allocations:
-            raise Refused(
-                "WORKER_IDENTITY_IN_USE",
-                f"a living worker is named {command.worker_id}; choose another name or wait for its lease to end",
-                "worker.worker_id",
-                worker=command.worker_id,
-                incarnation=worker.incarnation,
-            )
+    twin = worker is not None and worker.incarnation != command.incarnation and worker.state is not WorkerState.LOST
+    # Without a session and without work there is nothing that a twin could spoil.
+    if worker is not None and twin and (worker.session_id or worker.allocations):
+        raise Refused(
+            "WORKER_IDENTITY_IN_USE",
+            f"a living worker is named {command.worker_id}; choose another name or wait for its lease to end",
+            "worker.worker_id",
+            worker=command.worker_id,
+            incarnation=worker.incarnation,
+        )
     emit(
         e.WorkerJoined(
             command.worker_id,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import codec, tables
@@ -59,9 +60,7 @@ def case(connection: Connection, run_id: str, target: str, case_id: str) -> Case
     return _with_payloads(connection, run_id, found)[0]
 
 
-def _of_group(
-    connection: Connection, group: Row[tuple[str, str, int, str]], first: int, limit: int, wanted: set[Outcome]
-) -> list[CaseRow]:
+def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted: set[Outcome]) -> list[CaseRow]:
     ids = _case_ids(connection, group.group_id, group.digest)
     query = select(tables.verdicts).where(_verdicts.group_id == group.group_id, _verdicts.case_index >= first)
     if wanted and Outcome.PENDING not in wanted:

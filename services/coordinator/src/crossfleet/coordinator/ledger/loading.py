@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
@@ -34,7 +35,7 @@ def rebuild(stored: Stored) -> State:
     return state
 
 
-def _whole(event: e.Event, specs: dict[str, bytes], collections: dict[str, tuple[e.CollectedCase, ...]]) -> e.Event:
+def _whole(event: e.Event, specs: dict[str, bytes], collections: dict[str, tuple[CollectedCase, ...]]) -> e.Event:
     """A fact with what was stored apart, where the state needs it."""
     if isinstance(event, e.CasesCollected):
         return replace(event, cases=collections[event.digest])

@@ -39,10 +39,12 @@ class MemoryStore:
     def take_over(self, leader: str, cluster: str, revision: int) -> Head:
         """Raise the epoch."""
         head = self._head
-        if head.epoch and (head.election_cluster != cluster or revision < head.election_revision):
-            raise TakeOverRefused(f"revision {revision} of {cluster!r} comes after {head.election_revision}")
-        if head.epoch and cluster and revision == head.election_revision:
-            raise TakeOverRefused(f"revision {revision} was used")
+        follows = head.election_cluster == cluster and (not cluster or head.election_revision < revision)
+        if head.epoch and not follows:
+            raise TakeOverRefused(
+                f"revision {revision} of cluster {cluster!r} does not follow {head.election_revision} of"
+                f" {head.election_cluster!r}"
+            )
         self._head = replace(
             head, epoch=head.epoch + 1, leader=leader, election_cluster=cluster, election_revision=revision
         )

@@ -33,7 +33,7 @@ def revision(connection: Connection) -> str | None:
     """The revision that a database is stamped with; None where it is empty."""
     if not inspect(connection).has_table(tables.alembic_version.name):
         return None
-    return connection.execute(select(tables.alembic_version.c.version_num)).scalar_one()
+    return str(connection.execute(select(tables.alembic_version.c.version_num)).scalar_one())
 
 
 def create(connection: Connection) -> None:

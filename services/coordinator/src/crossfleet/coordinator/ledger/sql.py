@@ -34,6 +34,12 @@ _MOVE = text(
     "UPDATE ledger_head SET seq = :seq, next_attempt = :attempt, next_task = :task, next_allocation = :allocation"
     " WHERE id = 1 AND epoch = :epoch AND seq = :before"
 )
+# Without an election (an embedded fleet) the cluster is empty, and whoever holds the file's lock leads.
+_TAKE_OVER = text(
+    "UPDATE ledger_head SET epoch = epoch + 1, leader = :leader, election_cluster = :cluster,"
+    " election_revision = :revision, backend_pid = :pid WHERE id = 1 AND (epoch = 0"
+    " OR (election_cluster = :cluster AND (:cluster = '' OR election_revision < :revision)))"
+)
 # In PostgreSQL 53100 is disk_full.
 _FULL_STATES = frozenset({"53100"})
 
@@ -62,15 +68,11 @@ class SqlStore:
         """Raise the epoch; waits for an open transaction of the old leader. Raises TakeOverRefused, StoreFailed."""
 
         def raise_epoch(connection: Connection) -> None:
-            pid = "pg_backend_pid()" if self._engine.dialect.name == "postgresql" else "0"
-            # Without an election (an embedded fleet) cluster is empty, and whoever holds the file's lock leads.
+            pid = 0
+            if self._engine.dialect.name == "postgresql":
+                pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             moved = connection.execute(
-                text(
-                    "UPDATE ledger_head SET epoch = epoch + 1, leader = :leader, election_cluster = :cluster,"
-                    f" election_revision = :revision, backend_pid = {pid} WHERE id = 1 AND (epoch = 0"
-                    " OR (election_cluster = :cluster AND (:cluster = '' OR election_revision < :revision)))"
-                ),
-                {"leader": leader, "cluster": cluster, "revision": revision},
+                _TAKE_OVER, {"leader": leader, "cluster": cluster, "revision": revision, "pid": pid}
             )
             if moved.rowcount != 1:
                 found = read_head(connection)

@@ -11,7 +11,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
+    String,
     Table,
     Text,
 )
@@ -207,4 +209,9 @@ durations = Table(
 )
 
 # The same table as alembic's own: a file that is created whole is stamped without importing alembic.
-alembic_version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))
+alembic_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
