@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from crossfleet.foundation.config import describe, load, reference_page, setting
+from crossfleet.foundation.config.__main__ import main as page_command
 from crossfleet.foundation.errors import ConfigurationInvalid
 from crossfleet.foundation.serve import ServerSettings
 
@@ -175,3 +176,11 @@ def test_two_settings_with_one_flag_are_refused() -> None:
 
     with pytest.raises(TypeError, match="share the flag --listen"):
         load(Twice, service="x", argv=[], environment={})
+
+
+def test_the_reference_page_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert page_command(["crossfleet.foundation.serve:ServerSettings", "echo"]) == 0
+    assert "| `drain_seconds` | `--drain-seconds` `CROSSFLEET_ECHO_DRAIN_SECONDS` |" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        page_command(["no.such.module:Settings", "echo"])
+    assert caught.value.code == 2
