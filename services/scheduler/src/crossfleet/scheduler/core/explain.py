@@ -26,9 +26,11 @@ class Reasons:
         ground = self._ground
         if not ground.snapshot.workers:
             return Waiting(group.id, Wait.LATER, "no_workers", "the fleet has no workers yet")
-        told = ground.eligibility.explanation(group.request, ground.snapshot)
-        if told.wait is Wait.NEVER or told.code is Code.STATE:
-            return Waiting(group.id, told.wait, str(told.code), told.text)
+        able = ground.eligibility.row(group.request, ground.snapshot).able
+        if not able or group.request.slots_min > 1:  # Else some ready worker would do: it can only be busy.
+            told = ground.eligibility.explanation(group.request, ground.snapshot)
+            if told.wait is Wait.NEVER or told.code is Code.STATE:
+                return Waiting(group.id, told.wait, str(told.code), told.text)
         if at_limit:
             text = f"it has the {group.request.slots_max} slots that its slots_max allows"
             return Waiting(group.id, Wait.LATER, "slots_max", text)

@@ -1,5 +1,7 @@
 """What is free while a plan is being made: the snapshot, less what this plan has given away so far."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 from crossfleet.matching.fit import place
@@ -13,13 +15,13 @@ from crossfleet.scheduler.core.snapshot import Snapshot
 class Candidates:
     """The workers that have room for a request at this moment of a plan, best first."""
 
-    def __init__(self, ground: "Ground", row: Row) -> None:
+    def __init__(self, ground: Ground, row: Row) -> None:
         """Order them: least wanted by others, then fullest, then by name."""
         self._ground = ground
         self._row = row
-        names = [name for name in row.able if self.room(name)]
-        names.sort(key=lambda name: (ground.rivals[name], ground.free[name].slots, name))
-        self._names = names
+        self._rooms: dict[str, int] = {}
+        self._names = [name for name in row.able if self.room(name)]
+        self._names.sort(key=lambda name: (ground.rivals[name], ground.free[name].slots, name))
 
     def names(self) -> list[str]:
         """Those that still have room."""
@@ -28,7 +30,29 @@ class Candidates:
 
     def room(self, name: str) -> int:
         """How many slots of the request a worker has room for now."""
-        return self._row.room(self._ground.snapshot.workers[name], self._ground.free[name])
+        slots = self._rooms.get(name)
+        if slots is None:
+            slots = self._row.room(self._ground.snapshot.workers[name], self._ground.free[name])
+            self._rooms[name] = slots
+        return slots
+
+    def roomiest(self, names: list[str], least: int, most: int) -> str | None:
+        """The first of ``names`` with room for ``most`` slots, else the first of those with the most room."""
+        best, best_room = None, least - 1
+        rooms = self._rooms
+        for name in names:
+            room = rooms.get(name, -1)
+            if room < 0:
+                room = self.room(name)
+            if room > best_room:
+                best, best_room = name, room
+                if room >= most:
+                    break
+        return best
+
+    def forget(self, name: str) -> None:
+        """Count a worker's room again when it is asked for next: something was taken from it."""
+        self._rooms.pop(name, None)
 
     def fit(self, name: str, least: int, most: int) -> Fit | None:
         """Slots and devices of a worker for the request."""
@@ -66,6 +90,8 @@ class Ground:
         """Give it to the group; twice on one worker makes one larger proposal."""
         worker = self.snapshot.workers[name]
         self.free[name] = self.free[name].minus(group.request, fit.slots, fit.device_ids, worker)
+        for candidates in self._candidates.values():
+            candidates.forget(name)
         before = self.proposals.get((group.id, name))
         slots = fit.slots + (before.slots if before else 0)
         devices = tuple(dict.fromkeys((*(before.device_ids if before else ()), *fit.device_ids)))

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from crossfleet.matching.free import Fit
-from crossfleet.scheduler.core.ground import Candidates, Ground
+from crossfleet.scheduler.core.ground import Ground
 from crossfleet.scheduler.core.model import Group
 
 
@@ -61,24 +60,31 @@ def _turn(ground: Ground, wish: Wish, most: int) -> int:
     liked = [name for name in names if name not in group.avoid] if group.avoid else names
     spared = [name for name in names if name in group.avoid] if group.avoid else []
     for some in ([name for name in liked if name in warm] if warm else [], liked, spared):
-        while got < most:
-            least = max(1, min(wish.least, most) - got)
-            found = _best(candidates, some, least, most - got)
-            if found is None:
-                break
-            ground.take(group, *found)
-            got += found[1].slots
+        if some and got < most:
+            got += _fill(ground, wish, some, most - got, got)
     return got
 
 
-def _best(candidates: Candidates, names: list[str], least: int, most: int) -> tuple[str, Fit] | None:
-    """The first worker with room for ``most`` slots, else the first of those with the most room."""
-    best, best_room = "", least - 1
-    for name in names:
-        room = candidates.room(name)
-        if room > best_room:
-            best, best_room = name, room
-            if room >= most:
+def _fill(ground: Ground, wish: Wish, names: list[str], most: int, before: int) -> int:
+    """Slots of some workers: all from one that has room enough, else from the roomiest, and the rest where it fits."""
+    candidates = ground.candidates(wish.group.request)
+    got = 0
+
+    def take(name: str | None) -> bool:
+        nonlocal got
+        least = max(1, min(wish.least, before + most) - before - got)
+        fit = candidates.fit(name, least, most - got) if name else None
+        if name is None or fit is None:
+            return False
+        ground.take(wish.group, name, fit)
+        got += fit.slots
+        return True
+
+    first = candidates.roomiest(names, 1, most)
+    if first is not None and candidates.room(first) < most:
+        for name in sorted(names, key=candidates.room, reverse=True):
+            if candidates.room(name) >= most - got or not take(name):
                 break
-    fit = candidates.fit(best, least, most) if best else None
-    return (best, fit) if fit else None
+    if got < most:
+        take(candidates.roomiest(names, 1, most - got))
+    return got
