@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 Message = dict[str, Any]
+PYTHON = os.environ.get("CROSSFLEET_SUITE_PYTHON", sys.executable)
+"""The interpreter of the suites: set the variable to try another version of Python or pytest."""
 PATIENCE = 30.0
 """Seconds that a test waits for anything before it fails."""
 
@@ -100,7 +102,7 @@ class Shim:
             "allocation": "A",
             "runner": runner,
             "argv": list(argv),
-            "python": sys.executable,
+            "python": PYTHON,
             "cwd": str(cwd),
             "env": env,
             "slots": [{"slot": n, "env": {"SLOT": str(n)}, "memory_bytes": memory} for n in range(slots)],
@@ -115,7 +117,7 @@ class Shim:
         """Send a task to a slot of allocation "A"."""
         self.send(op="run", allocation="A", slot=slot, attempt=attempt, cases=cases, last=last, **fields)
 
-    def finish(self, slot: int, attempt: int, cases: list[int], **fields: object) -> tuple[list[Message], Message]:
+    def finish(self, slot: int, attempt: int, cases: list[int], **fields: Any) -> tuple[list[Message], Message]:
         """Run a task to its end; returns its results and its "finished"."""
         self.run(slot, attempt, cases, **fields)
         finished = self.op("finished", attempt=attempt)

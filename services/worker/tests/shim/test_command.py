@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ at line 3</error></testcase>
 """
 
 
-def run(shim: Shim, cwd: Path, code: str, **fields: object) -> tuple[list[Message], Message]:
+def run(shim: Shim, cwd: Path, code: str, **fields: Any) -> tuple[list[Message], Message]:
     """Run Python code as the command of one task."""
     shim.open(cwd, sys.executable, "-c", code, runner="command", **fields)
     return shim.finish(0, 1, [0])

@@ -92,9 +92,7 @@ def space() -> Iterator[Path]:
 
 @settings(max_examples=150, deadline=None)
 @given(steps=steps, cut=st.floats(0, 1), flip=st.booleans())
-def test_after_a_crash_at_any_byte_a_prefix_comes_back(
-    space: Path, steps: list[Step], cut: float, flip: bool
-) -> None:
+def test_after_a_crash_at_any_byte_a_prefix_comes_back(space: Path, steps: list[Step], cut: float, flip: bool) -> None:
     shutil.rmtree(space, ignore_errors=True)
     journal = Journal(space, segment_bytes=512)
     written: dict[int, bytes] = {}

@@ -1,19 +1,22 @@
 """Output of a slot: its own pipes on descriptors 1 and 2, and a global capture of its own over them."""
 
+from __future__ import annotations
+
 import os
 import sys
+from typing import Any, List
 
 
-def flush_standard_streams():
+def flush_standard_streams() -> None:
     """Write out what is buffered, so that a fork does not print it twice and an exit does not lose it."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         try:
-            stream.flush()
+            stream.flush()  # type: ignore[union-attr]  # a suite may have put anything there
         except (AttributeError, OSError, ValueError):
             pass
 
 
-def take_own_output(config):
+def take_own_output(config: Any) -> List[int]:
     """Give a freshly forked slot its own output. Returns the descriptors for the shim.
 
     Children of one zygote share the offset of the capture's temporary files, so the inherited capture is stopped and
@@ -24,7 +27,7 @@ def take_own_output(config):
     manager = config.pluginmanager.getplugin("capturemanager")
     if manager is not None:
         manager.stop_global_capturing()
-    readers = []
+    readers: List[int] = []
     for target in (1, 2):
         reader, writer = os.pipe()
         os.dup2(writer, target)
@@ -38,12 +41,12 @@ def take_own_output(config):
     return readers + captured
 
 
-def _capture_files(manager):
+def _capture_files(manager: Any) -> List[int]:
     """Return the descriptors behind the new capture ([] with --capture=sys or no) and make them keep every byte."""
-    found = []
+    found: List[int] = []
     for name in ("out", "err"):
         part = getattr(getattr(manager, "_global_capturing", None), name, None)
-        file = getattr(part, "tmpfile", None)
+        file: Any = getattr(part, "tmpfile", None)
         try:
             found.append(file.fileno())
         except (AttributeError, OSError, ValueError):

@@ -1,9 +1,14 @@
 """The line of a zygote or slot to the shim: JSON lines over a Unix stream socket, blocking, one write a line."""
 
+from __future__ import annotations
+
 import array
 import json
 import os
 import socket
+from typing import Any, Dict, Optional, Sequence
+
+Message = Dict[str, Any]
 
 MAXIMUM_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that either side accepts."""
@@ -16,17 +21,17 @@ class Closed(Exception):
 class Channel:
     """A connection to the shim. It belongs to the process that opened it; a fork of a test never writes to it."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self._owner = os.getpid()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         self._received = bytearray()
 
-    def send(self, message, descriptors=()):
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send one message (a dict), with open file descriptors beside it. Raises Closed."""
         self.send_line(json.dumps(message).encode("ascii") + b"\n", descriptors)
 
-    def send_line(self, line, descriptors=()):
+    def send_line(self, line: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send one complete line of bytes. Raises Closed; ends the process when it is a stray fork of the owner."""
         if os.getpid() != self._owner:
             # A test forked and its child came back into pytest: whatever it reports was not asked for.
@@ -40,13 +45,14 @@ class Channel:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise Closed("the shim closed the connection") from error
 
-    def receive(self, wait=True):
+    def receive(self, wait: bool = True) -> Optional[Message]:
         """Return the next message, or None when ``wait`` is false and none has arrived. Raises Closed at the end."""
         while True:
             line, found, rest = self._received.partition(b"\n")
             if found:
                 self._received = rest
-                return json.loads(line.decode("ascii"))
+                message: Message = json.loads(line.decode("ascii"))
+                return message
             if len(self._received) > MAXIMUM_LINE:
                 raise Closed("the shim sent a line of more than {} bytes".format(MAXIMUM_LINE))
             try:
@@ -59,6 +65,6 @@ class Channel:
                 raise Closed("the shim closed the connection")
             self._received += data
 
-    def close(self):
+    def close(self) -> None:
         """Close this process's end. A forked child calls it on the parent's channel."""
         self._socket.close()

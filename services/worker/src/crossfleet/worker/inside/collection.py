@@ -1,12 +1,15 @@
 """What a collection found: ids in pytest's order, their setup groups, and a digest that names them all."""
 
+from __future__ import annotations
+
 import hashlib
+from typing import Any, Dict, List, Sequence
 
 
-def identified(items):
+def identified(items: Sequence[Any]) -> List[str]:
     """Return the id of each item, in order; the second item of one id gets ``#2``, the third ``#3``."""
-    seen = {}
-    ids = []
+    seen: Dict[str, int] = {}
+    ids: List[str] = []
     for item in items:
         count = seen.get(item.nodeid, 0) + 1
         seen[item.nodeid] = count
@@ -14,22 +17,22 @@ def identified(items):
     return ids
 
 
-def digest(ids):
+def digest(ids: Sequence[str]) -> str:
     """Return the sha256 (hex) of the ids in their order."""
     return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def described(items, ids):
+def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
     """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0."""
-    groups = {}
-    cases = []
+    groups: Dict[Any, List[str]] = {}
+    cases: List[Dict[str, Any]] = []
     for item, name in zip(items, ids):
         parent = item.parent
         group = groups.get(parent)
         if group is None:
             file, _, rest = getattr(parent, "nodeid", "").partition("::")
             group = groups[parent] = [file] + [part for part in rest.split("::") if part]
-        case = {"id": name, "group": group}
+        case: Dict[str, Any] = {"id": name, "group": group}
         try:
             case["lineno"] = item.location[1] or 0
         except Exception:  # a third-party item may not know where it stands
@@ -41,12 +44,12 @@ def described(items, ids):
 class CollectionReports:
     """Plugin: keeps what failed or was skipped while collecting, and how many items were deselected."""
 
-    def __init__(self):
-        self.errors = []
-        self.skipped = []
+    def __init__(self) -> None:
+        self.errors: List[Dict[str, str]] = []
+        self.skipped: List[Dict[str, str]] = []
         self.deselected = 0
 
-    def pytest_collectreport(self, report):
+    def pytest_collectreport(self, report: Any) -> None:
         """Note a file or class that could not be collected, or that skips itself."""
         if report.failed:
             self.errors.append({"id": report.nodeid, "message": report.longreprtext})
@@ -54,12 +57,12 @@ class CollectionReports:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             self.skipped.append({"id": report.nodeid, "message": reason})
 
-    def pytest_deselected(self, items):
+    def pytest_deselected(self, items: Sequence[Any]) -> None:
         """Count what -k, -m and plugins took out."""
         self.deselected += len(items)
 
 
-def arranged(items, expected):
+def arranged(items: Sequence[Any], expected: Sequence[str]) -> List[Any]:
     """Return ``items`` in the order of the ``expected`` ids, as another process collected them.
 
     Raises ValueError naming the first differences when the two collections do not hold the same ids.

@@ -4,6 +4,8 @@ Python threads, a CUDA or ROCm context and gRPC's core do not survive a fork. Na
 restart themselves after it, so threads that only the kernel sees are no reason to refuse, except gRPC's.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import threading
@@ -11,7 +13,7 @@ import threading
 _CONTEXT_DEVICES = {"/dev/nvidia-uvm": "CUDA", "/dev/kfd": "ROCm"}
 
 
-def reason_against_fork():
+def reason_against_fork() -> str:
     """Return why this process must not be forked, as one line, or an empty string when it may."""
     others = [t for t in threading.enumerate() if t is not threading.main_thread()]
     if others:
@@ -27,7 +29,7 @@ def reason_against_fork():
     return ""
 
 
-def _accelerator_context():
+def _accelerator_context() -> str:
     try:
         names = os.listdir("/proc/self/fd")
     except OSError:
@@ -42,7 +44,7 @@ def _accelerator_context():
     return ""
 
 
-def _native_threads():
+def _native_threads() -> int:
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:

@@ -1,12 +1,16 @@
 """Draws one result from the reports that pytest makes for one case."""
 
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
 MAXIMUM_DETAILS = 256 * 1024
 """Characters of a failure's text; a longer one loses its middle."""
 
 _SUBTEST_REPORTS = ("SubtestReport", "SubTestReport")
 
 
-def shortened(text, limit):
+def shortened(text: str, limit: int) -> str:
     """Return ``text``, its middle replaced by a mark when it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
@@ -22,12 +26,12 @@ class CaseReports:
     subtest fails its case. Earlier tries (outcome "rerun", from plugins that repeat) count as a property only.
     """
 
-    def __init__(self):
-        self.by_phase = {}
-        self.subtests = []
+    def __init__(self) -> None:
+        self.by_phase: Dict[str, Any] = {}
+        self.subtests: List[Any] = []
         self.reruns = 0
 
-    def add(self, report):
+    def add(self, report: Any) -> None:
         """Take in one report as it was logged."""
         if type(report).__name__ in _SUBTEST_REPORTS:
             self.subtests.append(report)
@@ -41,26 +45,26 @@ class CaseReports:
                 self.by_phase.clear()
             self.by_phase[report.when] = report
 
-    def failed(self):
+    def failed(self) -> bool:
         """True when a report so far is a failure."""
         return any(report.outcome == "failed" for report in self.by_phase.values())
 
-    def result(self, section_limit):
+    def result(self, section_limit: int) -> Dict[str, Any]:
         """Return the fields of a result: outcome, durations, and whatever else is not empty."""
         phases = self.by_phase
-        fields = {
+        fields: Dict[str, Any] = {
             "outcome": "passed",
             "durations": [
                 round(phases[when].duration, 6) if when in phases else 0.0 for when in ("setup", "call", "teardown")
             ],
         }
-        properties = []
+        properties: List[List[Any]] = []
         if not phases:
             fields["outcome"] = "skipped"
             fields["message"] = "no phase of this case was reported: a plugin of the suite took it over"
             return fields
         self._judge(fields, properties)
-        last = phases.get("teardown") or phases.get("call") or phases.get("setup")
+        last: Any = phases.get("teardown") or phases.get("call") or phases.get("setup")
         if last.sections:
             fields["sections"] = [[name, shortened(text, section_limit)] for name, text in last.sections if text]
         properties.extend([str(key), _plain(value)] for key, value in last.user_properties)
@@ -70,9 +74,9 @@ class CaseReports:
             fields["properties"] = properties
         return fields
 
-    def _judge(self, fields, properties):
+    def _judge(self, fields: Dict[str, Any], properties: List[List[Any]]) -> None:
         setup, call, teardown = (self.by_phase.get(when) for when in ("setup", "call", "teardown"))
-        decisive = call or setup or teardown
+        decisive: Any = call or setup or teardown
         if setup is not None and setup.outcome != "passed":
             decisive = setup
         fields["outcome"] = _outcome(decisive)
@@ -97,7 +101,7 @@ class CaseReports:
             fields["details"] = shortened(details, MAXIMUM_DETAILS)
 
 
-def _outcome(report):
+def _outcome(report: Any) -> str:
     expected = hasattr(report, "wasxfail")
     if report.outcome == "passed":
         return "xpassed" if expected else "passed"
@@ -106,12 +110,12 @@ def _outcome(report):
     return "failed" if report.when == "call" else "error"
 
 
-def _message(report):
+def _message(report: Any) -> str:
     """One line: why it failed, was skipped, or was expected to fail."""
     text = ""
     longrepr = report.longrepr
     if hasattr(report, "wasxfail"):
-        text = report.wasxfail
+        text = str(report.wasxfail)
     elif isinstance(longrepr, tuple) and len(longrepr) == 3:
         text = str(longrepr[2])
         if text.startswith("Skipped: "):
@@ -126,14 +130,14 @@ def _message(report):
     return line[:1000]
 
 
-def _details(report):
+def _details(report: Any) -> str:
     if report.outcome == "passed" or report.longrepr is None:
         return ""
     if isinstance(report.longrepr, tuple):
         return "{}:{}: {}".format(*report.longrepr)
-    return report.longreprtext
+    return str(report.longreprtext)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A user property's value as JSON can carry it."""
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)

@@ -1,5 +1,7 @@
 """A slot: one process that runs the cases it is told, in that order, exactly as pytest would."""
 
+from __future__ import annotations
+
 import collections
 import faulthandler
 import json
@@ -7,9 +9,10 @@ import os
 import signal
 import sys
 import time
+from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
 from . import capture
-from .channel import Closed
+from .channel import Channel, Closed, Message
 from .reports import CaseReports
 
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
@@ -19,10 +22,10 @@ STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
 class ResultPlugin:
     """Plugin of a slot: hears every report, as a reporter would."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.case = CaseReports()
 
-    def pytest_runtest_logreport(self, report):
+    def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep the report for the result of the case that is running."""
         self.case.add(report)
 
@@ -30,18 +33,18 @@ class ResultPlugin:
 class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
-    def __init__(self, session, items, channel, section_limit):
+    def __init__(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
         self._session = session
         self._items = items
         self._channel = channel
         self._section_limit = section_limit
-        self._queue = collections.deque()
+        self._queue: Deque[Tuple[int, int]] = collections.deque()
         self._last = False
-        self._announced = None
+        self._announced: Optional[Tuple[int, int]] = None
         self._results = ResultPlugin()
         session.config.pluginmanager.register(self._results, "crossfleet-results")
 
-    def run(self):
+    def run(self) -> Tuple[str, str]:
         """Run until told that nothing follows. Returns why it ended: (reason, message).
 
         The last case that is known is held back until the shim says what follows: its ``nextitem`` decides which
@@ -61,7 +64,7 @@ class Slot:
             return "abandoned", "the shim is gone"
         return "done", ""
 
-    def _fill(self):
+    def _fill(self) -> bool:
         """Wait until the next case and what follows it are known. False when nothing is left."""
         if _asked:
             raise KeyboardInterrupt
@@ -72,7 +75,7 @@ class Slot:
             self._obey(self._channel.receive())
         return bool(queue)
 
-    def _poll(self):
+    def _poll(self) -> None:
         """Look for a withdrawal before the first case of another attempt becomes the next item."""
         while True:
             message = self._channel.receive(wait=False)
@@ -80,7 +83,9 @@ class Slot:
                 return
             self._obey(message)
 
-    def _obey(self, message):
+    def _obey(self, message: Optional[Message]) -> None:
+        if message is None:
+            return
         op = message["op"]
         if op == "run":
             attempt = message["attempt"]
@@ -93,14 +98,14 @@ class Slot:
             self._queue.clear()
             self._queue.extend(kept)
 
-    def _run_case(self, attempt, index, following):
+    def _run_case(self, attempt: int, index: int, following: Optional[Tuple[int, int]]) -> Optional[str]:
         """Run one case and send its result. Returns why the suite wants everything to stop, else None."""
         item = self._items[index]
         if self._announced != (attempt, index):
             self._channel.send_line(b"S%d %d\n" % (attempt, index))
         reports = self._results.case = CaseReports()
         nextitem = self._items[following[1]] if following else None
-        stop = None
+        stop: Optional[str] = None
         interrupted = False
         start = time.time()
         cpu = os.times()
@@ -131,17 +136,19 @@ class Slot:
             self._tear_down()
         return stop
 
-    def _send(self, attempt, index, fields, following):
+    def _send(self, attempt: int, index: int, fields: Dict[str, Any], following: Optional[Tuple[int, int]]) -> None:
         fields["op"] = "result"
         fields["attempt"] = attempt
         fields["case"] = index
         failed = fields["outcome"] in ("failed", "error")
-        held = following is None or (len(self._queue) < 2 and not self._last)
-        self._announced = None if held else following
-        head = "R%d %d %d %s\t" % (attempt, index, failed, "-" if held else "%d %d" % following)
+        if len(self._queue) < 2 and not self._last:
+            following = None  # held back
+        self._announced = following
+        told = "-" if following is None else "%d %d" % following
+        head = "R%d %d %d %s\t" % (attempt, index, failed, told)
         self._channel.send_line((head + json.dumps(fields) + "\n").encode("ascii"))
 
-    def _tear_down(self):
+    def _tear_down(self) -> None:
         """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
         state = self._session._setupstate
         try:
@@ -153,15 +160,15 @@ class Slot:
             sys.stderr.write("crossfleet: tearing down after a stop: {}: {}\n".format(type(error).__name__, error))
 
 
-_asked = []
+_asked: List[int] = []
 
 
-def watch_for_cancel():
+def watch_for_cancel() -> None:
     """Let the shim cancel: STACKS_SIGNAL + 1 says that the SIGINT which follows is its own, not the suite's."""
     signal.signal(STACKS_SIGNAL + 1, lambda number, frame: _asked.append(number))
 
 
-def become(session, zygote_channel, channel, order, forked):
+def become(session: Any, zygote_channel: Channel, channel: Channel, order: Message, forked: bool) -> None:
     """Turn this process into slot ``order["slot"]``: group, signals, output, environment, faults.
 
     ``forked`` is false for a process that collected for itself.
@@ -194,14 +201,14 @@ def become(session, zygote_channel, channel, order, forked):
         os.close(reader)
 
 
-def dump_faults_to(path):
+def dump_faults_to(path: str) -> None:
     """Send the traceback of a fatal signal, and all stacks at STACKS_SIGNAL, to the file at ``path``."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     faulthandler.enable(file=file, all_threads=True)
     faulthandler.register(STACKS_SIGNAL, file=file, all_threads=True, chain=False)
 
 
-def _own_temporary_folder(config, worker, forked):
+def _own_temporary_folder(config: Any, worker: str, forked: bool) -> None:
     """As under xdist: a folder of this worker below the one of the session, which may have been given."""
     factory = getattr(config, "_tmp_path_factory", None)
     if factory is None:
@@ -216,7 +223,7 @@ def _own_temporary_folder(config, worker, forked):
     factory._given_basetemp = base
 
 
-def _reseed():
+def _reseed() -> None:
     """Give numpy's global generator a state of its own; the standard library's reseeds itself at a fork."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:

@@ -1,5 +1,7 @@
 """The zygote: a pytest that has collected and is forked for slots."""
 
+from __future__ import annotations
+
 import atexit
 import faulthandler
 import gc
@@ -9,25 +11,26 @@ import sys
 import time
 import traceback
 import warnings
+from typing import Any, Callable, Iterator, List, Sequence
 
 from . import capture, collection, forksafety, slot
-from .channel import Channel, Closed
+from .channel import Channel, Closed, Message
 
 
 class ZygotePlugin:
     """Takes over when collection is complete: describes it, then forks slots until told to close."""
 
-    def __init__(self, channel, setup):
+    def __init__(self, channel: Channel, setup: Message) -> None:
         self._channel = channel
         self._setup = setup
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
 
-    def pytest_configure(self, config):
+    def pytest_configure(self, config: Any) -> None:
         """Listen to collection."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
 
-    def take_over(self, session):
+    def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
         items = session.items
         stopped = session.testsfailed and not session.config.option.continue_on_collection_errors
@@ -45,19 +48,21 @@ class ZygotePlugin:
         session.testsfailed += order.get("failed", 0)
         return True
 
-    def _serve_orders(self, session, items):
+    def _serve_orders(self, session: Any, items: List[Any]) -> Message:
         """Fork slots until told to close; returns that order."""
         while True:
             try:
                 order = self._channel.receive()
             except Closed:
                 return {}
+            if order is None:
+                continue
             if order["op"] == "fork":
                 self._fork(session, items, order)
             elif order["op"] == "close":
                 return order
 
-    def _describe(self, items, ids, found, reason):
+    def _describe(self, items: List[Any], ids: List[str], found: int, reason: str) -> None:
         seconds = time.monotonic() - self._started
         if reason:
             # Each slot will collect for itself and must arrange its cases in this order.
@@ -81,7 +86,7 @@ class ZygotePlugin:
             }
         )
 
-    def _fork(self, session, items, order):
+    def _fork(self, session: Any, items: List[Any], order: Message) -> None:
         """Fork a slot through a short-lived child, so that the shim, the subreaper, is the one who reaps it."""
         capture.flush_standard_streams()
         if getattr(session.config, "_tmp_path_factory", None) is not None:
@@ -109,14 +114,14 @@ class ZygotePlugin:
         os.waitpid(between, 0)
         with os.fdopen(reader, "rb") as pipe:
             written = pipe.readline()
-        answer = {"op": "forked", "token": order["token"]}
+        answer: Message = {"op": "forked", "token": order["token"]}
         if written:
             answer["pid"] = int(written)
         else:
             answer["error"] = "fork: the machine refused a second process"
         self._channel.send(answer)
 
-    def _live_as_slot(self, session, items, order):
+    def _live_as_slot(self, session: Any, items: List[Any], order: Message) -> None:
         """Everything that a slot does, from its birth to ``os._exit``; it never returns into the zygote's pytest."""
         status = 1
         try:
@@ -132,7 +137,7 @@ class ZygotePlugin:
             capture.flush_standard_streams()
             os._exit(status)
 
-    def _serve(self, session, items, channel, section_limit):
+    def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
         reason, message = slot.Slot(session, items, channel, section_limit).run()
         _save_coverage()
         atexit._run_exitfuncs()
@@ -143,7 +148,7 @@ class ZygotePlugin:
         except Exception:  # nobody is left to be told
             pass
 
-    def _run_alone(self, session, items):
+    def _run_alone(self, session: Any, items: List[Any]) -> bool:
         """Be the only slot of this process: the suite cannot be forked, so it was collected again."""
         try:
             with open(self._setup["ids_path"], encoding="utf-8") as file:
@@ -163,14 +168,14 @@ class ZygotePlugin:
             os._exit(0)
 
 
-def _fork_quietly():
+def _fork_quietly() -> int:
     """``os.fork`` without the warning about native threads: forksafety has judged them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return os.fork()
 
 
-def _save_coverage():
+def _save_coverage() -> None:
     """Write what coverage measured in this process, when it is measuring; the zygote combines the files at its end."""
     module = sys.modules.get("coverage")
     current = getattr(getattr(module, "Coverage", None), "current", None)
@@ -180,24 +185,24 @@ def _save_coverage():
         measured.save()
 
 
-def _make_plugin(channel, setup):
+def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
     """Build the plugin with pytest's hook markers; pytest is imported only when ``sys.path`` is settled."""
     import pytest
 
     class Plugin(ZygotePlugin):
         @pytest.hookimpl(hookwrapper=True)
-        def pytest_cmdline_main(self, config):
+        def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
             quiet_options(config.option)
             yield
 
         @pytest.hookimpl(tryfirst=True)
-        def pytest_runtestloop(self, session):
+        def pytest_runtestloop(self, session: Any) -> bool:
             return self.take_over(session)
 
     return Plugin(channel, setup)
 
 
-def quiet_options(option):
+def quiet_options(option: Any) -> None:
     """Neutralise options that one process of several must not act on: distribution, one report file, a debugger.
 
     The fleet distributes and writes the reports itself; ``-n``, ``--junitxml``, ``--pdb`` may stand in addopts.
@@ -217,7 +222,7 @@ def quiet_options(option):
             setattr(option, name, value)
 
 
-def main(path, token, settle_path):
+def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
     """Connect to the shim at ``path``, learn what to run, and be pytest. Returns pytest's exit status.
 
     ``settle_path`` gets ``as_module`` and must make ``sys.path`` right before pytest is imported.
@@ -225,15 +230,15 @@ def main(path, token, settle_path):
     channel = Channel(path)
     channel.send({"op": "hello", "role": "zygote", "token": token, "pid": os.getpid()})
     try:
-        setup = channel.receive()
+        setup = channel.receive() or {}
         setup["socket"] = path
         sys.argv[:] = [os.path.join(os.path.dirname(sys.executable), "pytest")] + setup["argv"]
-        settle_path(setup.get("as_module"))
+        settle_path(bool(setup.get("as_module")))
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
         faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
         import pytest
 
-        return pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)])
+        return int(pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)]))
     except Closed:
         os._exit(0)

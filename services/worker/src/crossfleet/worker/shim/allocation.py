@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.connection import Connection
@@ -60,9 +61,8 @@ class PytestAllocation:
             return
         self._pid = spawned.pid
         for stream, descriptor in zip(("stdout", "stderr"), spawned.outputs, strict=True):
-            self._pipes.append(
-                OutputPipe(self._host.loop, descriptor, lambda text, s=stream: self._log(s, text), _ZYGOTE_OUTPUT_BYTES)
-            )
+            forward = partial(self._log, stream)
+            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, _ZYGOTE_OUTPUT_BYTES))
         self._host.reaper.watch(spawned.pid, self._ended)
         self.state = "collecting"
         limit = float(self._limits.get("collect_seconds") or 0)
@@ -119,13 +119,11 @@ class PytestAllocation:
         if message["op"] == "ready":
             self._safe_to_fork = bool(message["safe_to_fork"])
         elif message["op"] == "forked":
-            life = self._births.pop(message["token"], None)
-            if life is None:
-                return
-            if "pid" in message:
-                life.born(int(message["pid"]))
-            else:
-                self._slot_of(life).stillborn(str(message["error"]))
+            forked = self._births.pop(message["token"], None)
+            if forked is not None and "pid" in message:
+                forked.born(int(message["pid"]))
+            elif forked is not None:
+                self._slot_of(forked).stillborn(str(message["error"]))
 
     def _start(self, life: Life) -> None:
         """Make a process for a slot, as soon as the collection is complete."""
@@ -135,7 +133,7 @@ class PytestAllocation:
 
     def _make(self, life: Life) -> None:
         slot = self._slot_of(life)
-        order = {
+        order: Message = {
             "op": "fork",
             "slot": slot.number,
             "count": len(self.slots),
@@ -249,7 +247,7 @@ class PytestAllocation:
             self._connection.close()
         self._collection.unlink(missing_ok=True)
         self._ids.unlink(missing_ok=True)
-        record = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
+        record: Message = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
         if code is not None:
             record["exit"] = code
         self._host.record(record)

@@ -95,8 +95,10 @@ class Journal:
         if sequence <= self._acknowledged:
             return
         self._acknowledged = sequence
-        while self._segments and self._segments[0].last <= sequence and not (
-            len(self._segments) == 1 and self._segments[0].size < self._segment_bytes
+        while (
+            self._segments
+            and self._segments[0].last <= sequence
+            and not (len(self._segments) == 1 and self._segments[0].size < self._segment_bytes)
         ):
             done = self._segments.popleft()
             self._bytes -= done.remove()

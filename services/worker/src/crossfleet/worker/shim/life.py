@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.connection import Connection
@@ -20,7 +20,7 @@ _STACKS_SECONDS = 0.25
 """How long a process has to write its stacks before it is ended."""
 LIVE_OUTPUT_BYTES = 16 * 1024 * 1024
 _FAULT_BYTES = 128 * 1024
-TOKEN = "CROSSFLEET_SLOT_TOKEN"
+TOKEN = "CROSSFLEET_SLOT_TOKEN"  # noqa: S105 - the name of a variable
 
 
 class Life:
@@ -139,11 +139,8 @@ class Life:
     def adopt_output(self, descriptors: list[int]) -> None:
         """Read stdout and stderr from the first two descriptors; the others are capture files."""
         for stream, descriptor in zip(("stdout", "stderr"), descriptors, strict=False):
-            self._pipes.append(
-                OutputPipe(
-                    self._host.loop, descriptor, lambda text, s=stream: self._forward(s, text), LIVE_OUTPUT_BYTES
-                )
-            )
+            forward = partial(self._forward, stream)
+            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, LIVE_OUTPUT_BYTES))
         if descriptors[2:]:
             self._captured = descriptors[2:]
 
@@ -208,8 +205,6 @@ class Life:
 
     def _terminate(self) -> None:
         processes.signal_group(self.pid, signal.SIGTERM)
-
-
 
 
 def _nothing() -> None:

@@ -88,7 +88,8 @@ class Register:
     def _cancel(self, message: Message) -> None:
         grace = float(message.get("grace") or 5)
         for allocation in list(self._allocations.values()):
-            for slot in list(allocation.slots.values()):
+            slots: list[Slot | CommandSlot] = list(allocation.slots.values())
+            for slot in slots:
                 for number in message["attempts"]:
                     slot.cancel(int(number), grace)
 

@@ -242,9 +242,7 @@ class Slot:
             except ValueError:
                 return  # an interrupt tore it; the exit code will do
 
-    def _result(
-        self, number: int, case: int, failed: bool, payload: bytes, following: tuple[int, int] | None
-    ) -> None:
+    def _result(self, number: int, case: int, failed: bool, payload: bytes, following: tuple[int, int] | None) -> None:
         attempt = self._attempts[0] if self._attempts else None
         if attempt is None or attempt.number != number:
             attempt = next((a for a in self._attempts if a.number == number), None)

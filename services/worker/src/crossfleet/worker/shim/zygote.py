@@ -9,7 +9,7 @@ from pathlib import Path
 from crossfleet.worker.shim.host import Message
 
 ENTRY = Path(__file__).resolve().parent.parent / "inside" / "pytest_zygote.py"
-ALLOCATION_TOKEN = "CROSSFLEET_ALLOCATION_TOKEN"
+ALLOCATION_TOKEN = "CROSSFLEET_ALLOCATION_TOKEN"  # noqa: S105 - the name of a variable
 
 
 class Spawned:
