@@ -1,0 +1,139 @@
+"""A fleet round the machine: workers that do what they are told, a scheduler that gives everybody what is free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.machine import apply
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
+from crossfleet.coordinator.core.view import free_of, local_indices, open_groups
+from crossfleet.matching.fit import fit
+from crossfleet.matching.free import Fit
+from crossfleet.matching.model import Request, WorkerView
+from services.coordinator.tests.core.invariants import check
+
+
+@dataclass
+class Fleet:
+    """Keeps the state, the clock, and every fact that was emitted."""
+
+    state: State = field(default_factory=State)
+    now: float = 1_000.0
+    events: list[e.Event] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def do(self, command: c.Command):
+        """Apply one command; answers its answer, or the rejection."""
+        self.now += 0.01
+        applied = apply(self.state, command, self.now)
+        check(self.state)
+        if isinstance(applied, Rejection):
+            self.rejections.append(applied)
+            return applied
+        self.events += applied.events
+        return applied.answer
+
+    def of(self, kind):
+        """Facts of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def submit(self, run_id="run", cases=(), *, targets=("default",), policy=None, runner="pytest", request=None, **more):
+        specs = tuple(c.TargetSpec(name, "", request or Request()) for name in targets)
+        values = {
+            "request_id": f"request-{run_id}",
+            "fingerprint": "f",
+            "project": "p",
+            "suite": "s",
+            "priority": 0,
+            "seed": 1,
+            "spec": b"spec",
+            "estimates": (),
+            **more,
+        }
+        return self.do(
+            c.SubmitRun(
+                run_id=run_id,
+                runner=runner,
+                targets=specs,
+                policy=policy or c.PolicySpec(),
+                cases=tuple(cases),
+                **values,
+            )
+        )
+
+    def join(self, name="w1", slots=2, *, incarnation="i1", session="s1", held=(), runners=("pytest",), **view):
+        whole = WorkerView(name, cpu_cores=float(slots), slots_total=slots, runners=frozenset(runners), **view)
+        return self.do(c.WorkerHello(name, incarnation, session, whole, tuple(runners), b"", tuple(held)))
+
+    def place(self):
+        """Give every group what is free, in order; answers the ids of the new allocations."""
+        proposals = []
+        free = {worker.worker_id: free_of(self.state, worker) for worker in self.state.workers.values()}
+        for group in open_groups(self.state):
+            wanted = group.wanted_slots
+            workers = sorted(self.state.workers.values(), key=lambda one: (one.worker_id in group.avoid, one.worker_id))
+            for worker in workers:
+                if not wanted or worker.state is not WorkerState.READY:
+                    continue
+                found = fit(group.request, worker.view, free[worker.worker_id], self.state.selectors, most=wanted)
+                if isinstance(found, Fit):
+                    ids = found.device_ids
+                    proposals.append(c.ProposedAllocation(group.group_id, worker.worker_id, found.slots, ids))
+                    free[worker.worker_id] = free[worker.worker_id].minus(group.request, found.slots, ids, worker.view)
+                    wanted -= found.slots
+        return self.do(c.ApplyPlan("plan", tuple(proposals))).accepted if proposals else ()
+
+    def collect(self, allocation_id, ids, *, digest="d1", errors=(), estimates=(), groups=None, **more):
+        worker = self.state.allocations[allocation_id].worker_id
+        cases = tuple(c.CollectedCase(one, groups(one) if groups else (one.partition("::")[0],)) for one in ids)
+        return self.do(
+            c.RecordCollection(worker, allocation_id, digest, cases, tuple(estimates), tuple(errors), **more)
+        )
+
+    def live(self, worker_id=None):
+        """Live attempts, in the order of assignment."""
+        attempts = list(self.state.attempts.values())
+        return [one for one in attempts if worker_id in {None, one.worker_id}]
+
+    def results(self, attempt, outcome=Outcome.PASSED, seconds=0.01, indices=None):
+        indices = attempt.cases if indices is None else indices
+        local = local_indices(self.state, attempt.allocation_id, tuple(indices))
+        return c.AttemptResults(
+            attempt.attempt_id, tuple(c.CaseOutcome(index, outcome, seconds, payload=b"full") for index in local)
+        )
+
+    def report(self, worker_id, *items):
+        worker = self.state.workers[worker_id]
+        return self.do(c.WorkerReport(worker_id, worker.incarnation, tuple(items)))
+
+    def finish(self, attempt, cause=Cause.DONE, outcome=Outcome.PASSED, indices=None, message=""):
+        """The attempt's worker reports results (of `indices`, or all cases) and its end."""
+        return self.report(
+            attempt.worker_id,
+            self.results(attempt, outcome, indices=indices),
+            c.AttemptFinished(attempt.attempt_id, cause, message),
+        )
+
+    def close_what_is_closing(self):
+        for allocation in list(self.state.allocations.values()):
+            if allocation.closing and not allocation.live:
+                self.report(allocation.worker_id, c.AllocationEnded(allocation.allocation_id, Cause.DONE))
+
+    def work(self, rounds=10_000):
+        """Run everything to its end: place, collect nothing new, pass all cases, give back."""
+        for _ in range(rounds):
+            self.place()
+            live = self.live()
+            if not live and not self.state.allocations:
+                return
+            for attempt in live:
+                if attempt.attempt_id in self.state.attempts:
+                    self.finish(attempt)
+                    slot = c.WantTasks(attempt.worker_id, attempt.allocation_id, (attempt.slot,))
+                    self.do(slot)
+            self.close_what_is_closing()
+        raise AssertionError("the work never ended")

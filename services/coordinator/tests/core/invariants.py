@@ -1,0 +1,42 @@
+"""What holds of every state, whatever was asked of the machine before."""
+
+from collections import Counter
+
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.outcomes import Outcome, RunState
+from crossfleet.coordinator.core.view import free_of
+
+
+def check(state: State) -> None:
+    """Raises AssertionError, naming what broke."""
+    for group in state.groups.values():
+        counted = Counter(group.outcomes)
+        assert {o: n for o, n in enumerate(group.counts) if n} == dict(counted), group.group_id
+        queued = group.queue.pending()
+        assert len(queued) == group.queue.count
+        held = [index for attempt_id in group.attempts for index in state.attempts[attempt_id].pending]
+        places = Counter(queued + held)
+        assert not [index for index, times in places.items() if times > 1], "a case is in two places"
+        open_cases = {index for index, outcome in enumerate(group.outcomes) if outcome == Outcome.PENDING}
+        if not group.over:
+            assert set(places) == open_cases, "a case without a verdict is nowhere, or one with a verdict is still held"
+        else:
+            assert not open_cases
+            assert not group.attempts
+        if group.queue.count:
+            assert abs(group.queue.seconds - sum(group.queue.estimates[i] for i in queued)) < 1e-6
+    for allocation in state.allocations.values():
+        assert sum(len(slot.attempts) for slot in allocation.slots.values()) == allocation.live
+        assert all(len(slot.attempts) <= 2 for slot in allocation.slots.values())
+        assert allocation.allocation_id in state.groups[allocation.group_id].allocations
+        assert allocation.allocation_id in state.workers[allocation.worker_id].allocations
+    for worker in state.workers.values():
+        taken = [number for one in worker.allocations for number in state.allocations[one].slots]
+        assert len(taken) == len(set(taken)), "a slot is given away twice"
+        if worker.view.devices:
+            free = free_of(state, worker)
+            assert free.slots >= 0
+            assert free.cpu_millis >= 0
+    for run in state.runs.values():
+        over = all(state.groups[group_id].over for group_id in run.groups)
+        assert (run.state is RunState.FINISHED) == over
