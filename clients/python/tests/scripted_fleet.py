@@ -19,7 +19,13 @@ from crossfleet.api.coordinator.v1 import (
     run_service_pb2_grpc,
 )
 from crossfleet.api.types.v1 import result_pb2, run_pb2
-from crossfleet.foundation.errors import DigestMismatch, IdempotencyConflict, RunNotFound, Unavailable, UploadOffsetMismatch
+from crossfleet.foundation.errors import (
+    DigestMismatch,
+    IdempotencyConflict,
+    RunNotFound,
+    Unavailable,
+    UploadOffsetMismatch,
+)
 from crossfleet.foundation.serve import ServiceDefinition
 
 Outcomes = dict[str, "result_pb2.Outcome.ValueType"]
@@ -45,7 +51,7 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
         self.by_request: dict[str, run_pb2.Run] = {}
         self.cancelled: list[str] = []
 
-    async def SubmitRun(self, request, context):  # noqa: N802
+    async def SubmitRun(self, request, context):
         known = self.by_request.get(request.request_id)
         if known is not None and known.spec != request.spec:
             raise IdempotencyConflict("used before", request_id=request.request_id)
@@ -65,10 +71,10 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
                 return run
         raise RunNotFound(f"no run {run_id}", run=run_id)
 
-    async def GetRun(self, request, context):  # noqa: N802
+    async def GetRun(self, request, context):
         return run_service_pb2.GetRunResponse(run=self.run(request.run_id))
 
-    async def CancelRun(self, request, context):  # noqa: N802
+    async def CancelRun(self, request, context):
         self.cancelled.append(request.run_id)
         run = self.run(request.run_id)
         run.state, run.verdict, run.cause = run_pb2.RUN_STATE_FINISHED, run_pb2.RUN_VERDICT_CANCELLED, request.reason
@@ -90,7 +96,7 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
             for index, (case_id, outcome) in enumerate(self.script.outcomes.items())
         ]
 
-    async def ListCases(self, request, context):  # noqa: N802
+    async def ListCases(self, request, context):
         wanted = [
             record
             for record in self.records(self.run(request.run_id))
@@ -114,7 +120,7 @@ class Events(event_service_pb2_grpc.EventServiceServicer):
         self.runs = runs
         self.asked_after: list[str] = []
 
-    async def WatchEvents(self, request, context) -> AsyncIterator[event_service_pb2.WatchEventsResponse]:  # noqa: N802
+    async def WatchEvents(self, request, context) -> AsyncIterator[event_service_pb2.WatchEventsResponse]:
         import asyncio
 
         self.asked_after.append(request.after)
@@ -170,17 +176,17 @@ class Blobs(artifact_service_pb2_grpc.ArtifactServiceServicer):
         self.partial: dict[str, bytes] = {}
         self.received = 0
 
-    async def FindMissingBlobs(self, request, context):  # noqa: N802
+    async def FindMissingBlobs(self, request, context):
         return artifact_service_pb2.FindMissingBlobsResponse(
             missing=[digest for digest in request.digests if digest not in self.stored]
         )
 
-    async def GetUpload(self, request, context):  # noqa: N802
+    async def GetUpload(self, request, context):
         complete = request.digest in self.stored
         arrived = len(self.partial.get(request.digest, b""))
         return artifact_service_pb2.GetUploadResponse(committed_bytes=arrived, complete=complete)
 
-    async def UploadBlob(self, request_iterator, context):  # noqa: N802
+    async def UploadBlob(self, request_iterator, context):
         digest, total, blobs = "", 0, 0
         breaks = self.script.break_upload_after.pop(0) if self.script.break_upload_after else None
         messages = 0
@@ -203,20 +209,20 @@ class Blobs(artifact_service_pb2_grpc.ArtifactServiceServicer):
                 blobs += 1
         return artifact_service_pb2.UploadBlobResponse(blobs=blobs, received_bytes=self.received)
 
-    async def DownloadBlob(self, request, context):  # noqa: N802
+    async def DownloadBlob(self, request, context):
         yield artifact_service_pb2.DownloadBlobResponse(content=self.stored[request.digest])
 
-    async def ListArtifacts(self, request, context):  # noqa: N802
+    async def ListArtifacts(self, request, context):
         return artifact_service_pb2.ListArtifactsResponse()
 
 
 class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
     """One worker, and local paths are taken."""
 
-    async def GetFleet(self, request, context):  # noqa: N802
+    async def GetFleet(self, request, context):
         return fleet_service_pb2.GetFleetResponse(version="0.1.0", slots=2, accepts_local_paths=True)
 
-    async def ListWorkers(self, request, context):  # noqa: N802
+    async def ListWorkers(self, request, context):
         first = not request.page_token
         status = fleet_service_pb2.WorkerStatus()
         status.worker.worker_id = "w1" if first else "w2"

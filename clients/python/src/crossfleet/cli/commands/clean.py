@@ -20,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `clean`."""
     made = command_parser(
         "clean",
-        "Removes built environments, laid-out workspaces and logs of services; all of them are made again when needed. "
-        "Runs and their results stay.",
+        "Removes built environments, cached files of workspaces, logs of services and of runs. Caches are made again when "
+        "needed; runs and their results stay.",
         "  crossfleet clean --dry-run\n  crossfleet clean --older-than 7d --larger-than 1GB",
     )
     made.add_argument(

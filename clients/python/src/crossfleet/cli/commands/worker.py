@@ -10,7 +10,7 @@ from crossfleet.cli.fleet import folders
 
 EXAMPLES = """
 examples:
-  crossfleet worker --join fleet.example:7400 --token-file token --tls-authority ca.pem
+  crossfleet worker --join fleet.example:7400 --token-file token --coordinator-authority ca.pem
   crossfleet worker --join unix:/run/cf/c.sock --name gpu-1 --slots 4 --label zone=eu
 
 What is not named here is handed to the worker itself: `crossfleet worker --join ADDRESS -- --help` lists it.

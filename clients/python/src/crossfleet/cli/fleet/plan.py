@@ -86,12 +86,14 @@ def _coordinator_flags(plan: FleetPlan, runtime: str) -> tuple[str, ...]:
         flags += [name, value] if value else []
     if plan.insecure:
         flags.append("--insecure")
-    return (*flags, "--scheduler", f"unix:{runtime}/s.sock", "--embedded")
+    # Paths of this machine may be named only where no worker of another machine can join.
+    return (*flags, "--scheduler", f"unix:{runtime}/s.sock", *(() if plan.grpc else ("--embedded",)))
 
 
 def _worker_flags(plan: FleetPlan, worker: WorkerPlan, coordinator: str, listen: str) -> tuple[str, ...]:
     flags = ["--coordinator", coordinator, "--name", worker.name, "--slots", str(worker.slots)]
     flags += ["--cpu-cores", f"{worker.cpu_cores:.6g}", "--state", os.path.join(plan.data, "workers", worker.name)]
+    flags += ["--cache", os.path.join(plan.data, "cache")]
     for key, value in worker.labels:
         flags += ["--label", f"{key}={value}"]
-    return (*flags, "--listen", listen, "--embedded")
+    return (*flags, "--listen", listen, *(() if plan.grpc else ("--embedded",)))

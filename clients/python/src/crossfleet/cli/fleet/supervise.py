@@ -37,10 +37,18 @@ def main() -> int:
             return 3
         supervisor = Supervisor(plan, keep=False)
         supervisor.start()
+        _leave_terminal(os.path.join(plan.data, "logs", "supervisor.log"))
     except OSError as error:
         first.tell({"event": "gave_up", "service": "supervisor", "message": str(error), "wrong_settings": True})
         return 2
     return supervisor.run(first)
+
+
+def _leave_terminal(log: str) -> None:
+    """Other commands may keep this process alive: it must not hold the first one's standard error open."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(handle, 2)
+    os.close(handle)
 
 
 if __name__ == "__main__":

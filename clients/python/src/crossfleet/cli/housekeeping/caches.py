@@ -1,4 +1,4 @@
-"""Caches and old logs of a data folder, and which of them go. The choice is pure; only `entries` and `remove` touch disk."""
+"""Caches and logs of a data folder, and which of them go. The choice is pure; only `entries` and `remove` touch disk."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 # Relative to the data folder; each child of such a folder is one entry.
 _KINDS = (
-    ("environment", ("environments", "workers/*/environments")),
-    ("workspace", ("workspaces", "workers/*/workspaces")),
+    ("environment", ("cache/environments",)),
+    ("content", ("cache/content",)),
+    ("run log", ("logs/runs",)),
     ("log", ("logs",)),
 )
 
@@ -31,7 +32,8 @@ def entries(data: str) -> list[Entry]:
     for kind, patterns in _KINDS:
         for pattern in patterns:
             for folder in _expand(data, pattern):
-                found += [_entry(kind, os.path.join(folder, name)) for name in os.listdir(folder)]
+                names = [name for name in os.listdir(folder) if (kind, name) != ("log", "runs")]
+                found += [_entry(kind, os.path.join(folder, name)) for name in names]
     return sorted(found, key=lambda entry: entry.used_at)
 
 

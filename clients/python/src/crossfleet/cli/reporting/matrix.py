@@ -10,6 +10,7 @@ from crossfleet.cli.reporting.table import shorten
 from crossfleet.cli.running.progress import BAD
 
 MOST_ROWS = 25
+LEAST_SECONDS = 0.005
 _LETTERS = (
     (result_pb2.OUTCOME_FAILED, "failed"),
     (result_pb2.OUTCOME_ERROR, "error"),
@@ -49,8 +50,8 @@ def cell(counts: Counter[int] | None) -> str:
 
 
 def slowest(cases: Iterable[result_pb2.CaseRecord], count: int = 10) -> list[result_pb2.CaseRecord]:
-    """The cases that took longest, longest first."""
-    return sorted((case for case in cases if case.seconds > 0), key=lambda case: -case.seconds)[:count]
+    """The cases that took longest, longest first, none below LEAST_SECONDS."""
+    return sorted((case for case in cases if case.seconds >= LEAST_SECONDS), key=lambda case: -case.seconds)[:count]
 
 
 def worst(counts: Counter[int]) -> bool:

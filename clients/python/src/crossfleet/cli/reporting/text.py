@@ -13,6 +13,7 @@ from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.view import duration, failure_line
 
 MOST_TRACEBACKS = 50
+CAUSE_LINES = 30
 _STYLES = {
     run_pb2.RUN_VERDICT_PASSED: "green",
     run_pb2.RUN_VERDICT_FAILED: "red",
@@ -74,7 +75,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
     ]
     name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
     took = duration(span(run.created_at, run.finished_at))
-    cause = f" ({run.cause})" if run.cause else ""
+    cause = f" ({run.cause.splitlines()[0]})" if run.cause.strip() else ""
     text = f"{name} in {took}: {counts.total} cases, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 
@@ -82,7 +83,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
 def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[str]:
     for target in run.targets:
         if target.cause:
-            yield paint(f"target {target.name}: {target.cause}", "red")
+            first, *rest = target.cause.splitlines()
+            yield "\n".join([paint(f"target {target.name}: {first}", "red"), *rest[-CAUSE_LINES:]])
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield paint(f"target {target.name} waited: {target.waiting_reason}", "yellow")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from crossfleet.api.coordinator.v1.event_service_pb2 import Event
+from crossfleet.api.coordinator.v1 import event_service_pb2 as wire
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 
 BAD = frozenset(
@@ -43,6 +43,7 @@ class TargetProgress:
     first_at: float | None = None
     last_at: float = 0.0
     running: dict[int, Running] = field(default_factory=dict)
+    allocations: set[str] = field(default_factory=set)
 
     def rate(self, now: float) -> float:
         """Cases a second since the first slot was given."""
@@ -69,7 +70,7 @@ class Progress:
         self.stopping = ""
         self.notes: list[str] = []
 
-    def take(self, event: Event) -> list[result_pb2.CaseRecord]:
+    def take(self, event: wire.Event) -> list[result_pb2.CaseRecord]:
         """Notes an event; kinds that it does not know change nothing."""
         kind = event.WhichOneof("kind")
         at = event.at.ToNanoseconds() / 1e9
@@ -79,40 +80,47 @@ class Progress:
     def _target(self, name: str) -> TargetProgress:
         return self.targets.setdefault(name, TargetProgress(name))
 
-    def _on_cases_collected(self, fact: object, at: float) -> None:
-        self._target(fact.target).total = fact.cases  # type: ignore[attr-defined]
+    def _on_cases_collected(self, fact: wire.CasesCollected, at: float) -> None:
+        self._target(fact.target).total = fact.cases
 
-    def _on_target_waiting(self, fact: object, at: float) -> None:
-        self._target(fact.target).waiting = fact.reason  # type: ignore[attr-defined]
+    def _on_target_waiting(self, fact: wire.TargetWaiting, at: float) -> None:
+        target = self._target(fact.target)
+        # One that has slots may want more; only one that has none waits in the eyes of a person.
+        target.waiting = "" if target.allocations else fact.reason
 
-    def _on_allocation_opened(self, fact: object, at: float) -> None:
-        self._target(fact.target).waiting = ""  # type: ignore[attr-defined]
+    def _on_allocation_opened(self, fact: wire.AllocationOpened, at: float) -> None:
+        target = self._target(fact.target)
+        target.allocations.add(fact.allocation_id)
+        target.waiting = ""
 
-    def _on_tasks_assigned(self, fact: object, at: float) -> None:
-        target = self._target(fact.target)  # type: ignore[attr-defined]
+    def _on_allocation_closed(self, fact: wire.AllocationClosed, at: float) -> None:
+        self._target(fact.target).allocations.discard(fact.allocation_id)
+
+    def _on_tasks_assigned(self, fact: wire.TasksAssigned, at: float) -> None:
+        target = self._target(fact.target)
         target.first_at = at if target.first_at is None else target.first_at
-        for attempt in fact.attempts:  # type: ignore[attr-defined]
+        for attempt in fact.attempts:
             target.running[attempt.attempt_id] = Running(attempt.worker_id, attempt.slot, at, attempt.cases)
 
-    def _on_attempt_ended(self, fact: object, at: float) -> None:
-        attempt = fact.attempt  # type: ignore[attr-defined]
-        self._target(fact.target).running.pop(attempt.attempt_id, None)  # type: ignore[attr-defined]
+    def _on_attempt_ended(self, fact: wire.AttemptEnded, at: float) -> None:
+        attempt = fact.attempt
+        self._target(fact.target).running.pop(attempt.attempt_id, None)
         if attempt.cause not in (result_pb2.CAUSE_DONE, result_pb2.CAUSE_CRASHED, result_pb2.CAUSE_CANCELLED):
             cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
-            self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())  # type: ignore[attr-defined]
+            self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())
 
-    def _on_cases_finished(self, fact: object, at: float) -> list[result_pb2.CaseRecord]:
-        target = self._target(fact.target)  # type: ignore[attr-defined]
+    def _on_cases_finished(self, fact: wire.CasesFinished, at: float) -> list[result_pb2.CaseRecord]:
+        target = self._target(fact.target)
         target.first_at = at if target.first_at is None else target.first_at
-        target.done += len(fact.cases)  # type: ignore[attr-defined]
+        target.done += len(fact.cases)
         target.total = max(target.total, target.done)
         target.last_at = at
-        bad = [case for case in fact.cases if case.outcome in BAD]  # type: ignore[attr-defined]
+        bad = [case for case in fact.cases if case.outcome in BAD]
         target.failed += len(bad)
         return bad
 
-    def _on_target_finished(self, fact: object, at: float) -> None:
-        status = fact.target  # type: ignore[attr-defined]
+    def _on_target_finished(self, fact: wire.TargetFinished, at: float) -> None:
+        status = fact.target
         target = self._target(status.name)
         target.finished, target.cause, target.waiting = True, status.cause, ""
         target.total = target.done = status.counts.total
@@ -120,13 +128,13 @@ class Progress:
         target.last_at = at
         target.running.clear()
 
-    def _on_run_stopping(self, fact: object, at: float) -> None:
-        self.stopping = fact.cause  # type: ignore[attr-defined]
+    def _on_run_stopping(self, fact: wire.RunStopping, at: float) -> None:
+        self.stopping = fact.cause
 
-    def _on_run_finished(self, fact: object, at: float) -> None:
-        self.run = fact.run  # type: ignore[attr-defined]
+    def _on_run_finished(self, fact: wire.RunFinished, at: float) -> None:
+        self.run = fact.run
 
-    def _on_worker_changed(self, fact: object, at: float) -> None:
-        if fact.state != "WORKER_STATE_READY":  # type: ignore[attr-defined]
-            state = fact.state.removeprefix("WORKER_STATE_").lower()  # type: ignore[attr-defined]
-            self.notes.append(f"worker {fact.worker_id} is {state}. {fact.cause}".rstrip())  # type: ignore[attr-defined]
+    def _on_worker_changed(self, fact: wire.WorkerChanged, at: float) -> None:
+        if fact.state != "WORKER_STATE_READY":
+            state = fact.state.removeprefix("WORKER_STATE_").lower()
+            self.notes.append(f"worker {fact.worker_id} is {state}. {fact.cause}".rstrip())
