@@ -10,6 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
@@ -76,7 +77,7 @@ class Fleet:
     services: dict[str, Service] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
-    async def __aenter__(self) -> Fleet:
+    async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         self.folder.mkdir(parents=True, exist_ok=True)
         return self

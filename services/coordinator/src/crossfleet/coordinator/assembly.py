@@ -119,7 +119,7 @@ class Coordinator:
         log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
-        submitting = Submitting(self.lookup, blobs, self.ids, figures, self.draining, embedded=embedded)
+        submitting = Submitting(self.lookup, blobs, self.feed, self.ids, figures, self.draining, embedded=embedded)
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
         events = EventServicer(self.feed, self.announcer, self.lookup, self.draining)
         return [

@@ -52,6 +52,16 @@ class Lookup:
                 return runs.target(row, self.state())
         raise TargetNotFound(f"run {run_id!r} has no target {name!r}", run=run_id, target=name)
 
+    async def final_run(self, run_id: str) -> run_pb2.Run:
+        """A run that is known to be finished, as fast as it can be had. Raises RunNotFound."""
+        live = self.state().runs.get(run_id)
+        return await self.run(run_id) if live is None else runs.live_run(self.state(), live)
+
+    async def final_target(self, run_id: str, name: str) -> run_pb2.TargetStatus:
+        """A target that is known to be over, as fast as it can be had. Raises TargetNotFound."""
+        live = self.state().groups.get(f"{run_id}/{name}")
+        return await self.target(run_id, name) if live is None else runs.target(runs.live_group(live), self.state())
+
     async def ended(self, run_id: str) -> bool:
         """Whether a run is over. Raises RunNotFound."""
         return (await self.row(run_id)).state == RunState.FINISHED

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.types.v1 import result_pb2, run_pb2
-from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.events import RunSubmitted
+from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, GroupRow, RunRow
 
@@ -57,6 +58,61 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     if total:
         message.counts.CopyFrom(counts(total))
     return message
+
+
+def submitted(fact: RunSubmitted, cases: int) -> run_pb2.Run:
+    """A run as it was committed first, with so many cases a target named by the client."""
+    message = run_pb2.Run(run_id=fact.run_id, state=run_pb2.RUN_STATE_QUEUED)
+    message.spec.ParseFromString(fact.spec)
+    if len(message.spec.suite.cases) > _SHOWN_CASES:
+        del message.spec.suite.cases[:]
+    set_time(message.created_at, fact.at)
+    for one in fact.targets:
+        target_message = message.targets.add(name=one.name, group_id=f"{fact.run_id}/{one.name}")
+        target_message.state = run_pb2.TARGET_STATE_WAITING
+        target_message.counts.total = target_message.counts.pending = cases
+    message.counts.total = message.counts.pending = cases * len(fact.targets)
+    return message
+
+
+def live_run(state: State, one: Run) -> run_pb2.Run:
+    """A run of the live state: its settled facts, such as the verdict of a finished one, are final."""
+    groups = [state.groups[group_id] for group_id in one.groups]
+    row = RunRow(
+        run_id=one.run_id,
+        request_id=one.request_id,
+        project=one.project,
+        suite=one.suite,
+        runner=one.runner,
+        priority=one.priority,
+        spec=one.spec,
+        cursor_seq=0,
+        created_at=one.created_at,
+        state=one.state,
+        verdict=one.verdict,
+        cause=one.cause,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+    )
+    return run(row, [live_group(group) for group in groups], state)
+
+
+def live_group(group: Group) -> GroupRow:
+    """The row of a group of the live state."""
+    return GroupRow(
+        group_id=group.group_id,
+        run_id=group.run_id,
+        position=group.position,
+        target=group.target.name,
+        state=group.state,
+        digest=group.digest,
+        cases=len(group.outcomes),
+        deselected=group.deselected,
+        counts=list(group.counts),
+        waiting_code=group.waiting_code,
+        waiting_text=group.waiting_text,
+        cause=group.cause,
+    )
 
 
 def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:

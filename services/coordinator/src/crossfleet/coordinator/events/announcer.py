@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
-from crossfleet.coordinator.convert.runs import set_time
+from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.events.cursors import Position, text
@@ -45,7 +45,7 @@ class Announcer:
             case facts.AttemptEnded():
                 await self._attempt_ended(event.attempt_ended, fact)
             case facts.RunSubmitted():
-                event.run_submitted.run.CopyFrom(await self._lookup.run(fact.run_id))
+                event.run_submitted.run.CopyFrom(submitted(fact, 0))
             case facts.CasesCollected():
                 await self._cases_collected(event.cases_collected, fact)
             case facts.AllocationOpened():
@@ -59,14 +59,14 @@ class Announcer:
                 event.allocation_closed.cause = fact.message
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
-                event.target_finished.target.CopyFrom(await self._lookup.target(fact.run_id, target))
+                event.target_finished.target.CopyFrom(await self._lookup.final_target(fact.run_id, target))
             case facts.GroupWaiting():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
             case facts.RunStopping():
                 event.run_stopping.cause = fact.cause
             case facts.RunFinished():
-                event.run_finished.run.CopyFrom(await self._lookup.run(fact.run_id))
+                event.run_finished.run.CopyFrom(await self._lookup.final_run(fact.run_id))
             case facts.WorkerJoined():
                 event.worker_changed.worker_id = fact.worker_id
                 event.worker_changed.state = "WORKER_STATE_READY"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.announcer import Announced, Announcer
 from crossfleet.coordinator.events.cursors import Position, text
 from crossfleet.foundation.errors import SlowWatcher
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from crossfleet.coordinator.ledger.writer import Committed
 
 _WAITING_BATCHES = 4_096
+_RECENT_RUNS = 64
 
 
 class Watcher:
@@ -74,6 +77,7 @@ class EventFeed:
         self._watchers: set[Watcher] = set()
         self._batches: deque[Committed] = deque()
         self._wake = asyncio.Event()
+        self._submitted: OrderedDict[str, tuple[Position, facts.RunSubmitted]] = OrderedDict()
 
     def __len__(self) -> int:
         """Open watches."""
@@ -86,6 +90,11 @@ class EventFeed:
 
     def committed(self, batch: Committed) -> None:
         """Called right after each commit."""
+        for fact in batch.events:
+            if type(fact) is facts.RunSubmitted:
+                self._submitted[fact.run_id] = (cursors.end_of(batch.seq - 1), fact)
+                if len(self._submitted) > _RECENT_RUNS:
+                    self._submitted.popitem(last=False)
         if batch.events:
             self._last = (batch.seq, len(batch.events) - 1)
         if self._watchers:
@@ -95,6 +104,10 @@ class EventFeed:
             self._batches.clear()
             for watcher in self._watchers:
                 watcher.let_go()
+
+    def submitted(self, run_id: str) -> tuple[Position, facts.RunSubmitted] | None:
+        """The first fact of a recent run, and the position before its commit."""
+        return self._submitted.get(run_id)
 
     def watch(self, run_id: str) -> Watcher:
         """Opens a watch of what is committed from now on."""

@@ -27,8 +27,7 @@ class RunServicer(run_grpc.RunServiceServicer):
 
     async def SubmitRun(self, request: run_service.SubmitRunRequest, context: Context) -> run_service.SubmitRunResponse:
         """Commits a run; the same request again answers the same run. Raises what the checks of Submitting raise."""
-        run_id, cursor = await self._submitting.submit(request)
-        return run_service.SubmitRunResponse(run=await self._lookup.run(run_id), event_cursor=cursor)
+        return await self._submitting.submit(request)
 
     async def GetRun(self, request: run_service.GetRunRequest, context: Context) -> run_service.GetRunResponse:
         """One run. Raises RunNotFound."""

@@ -6,14 +6,16 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest
+from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest, SubmitRunResponse
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.manifests import check_manifest
+from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
 from crossfleet.coordinator.events import cursors
+from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.foundation.draining import Draining
@@ -38,6 +40,7 @@ class Submitting:
         self,
         lookup: Lookup,
         blobs: BlobStore,
+        feed: EventFeed,
         ids: IdSource,
         figures: SchedulerFigures,
         draining: Draining,
@@ -47,13 +50,14 @@ class Submitting:
         """`embedded`: the fleet is this machine, so paths on it may be named."""
         self._lookup = lookup
         self._blobs = blobs
+        self._feed = feed
         self._ids = ids
         self._figures = figures
         self._draining = draining
         self._embedded = embedded
 
-    async def submit(self, request: SubmitRunRequest) -> tuple[str, str]:
-        """Commits a run, or finds the one of an earlier call; answers its id and the cursor just before it.
+    async def submit(self, request: SubmitRunRequest) -> SubmitRunResponse:
+        """Commits a run, or finds the one of an earlier call.
 
         Raises InvalidArgument, SelectorInvalid, LocalPathRefused, WorkspaceNotFound, BlobsMissing, ManifestInvalid,
         SchedulerNotFound, IdempotencyConflict, Draining.
@@ -68,7 +72,14 @@ class Submitting:
             await self._check_surroundings(request.spec)
             command = await self._with_estimates(command)
         answer: RunAnswer = await self._lookup.commit(command)
-        return answer.run_id, await self._cursor(answer.run_id)
+        first = self._feed.submitted(answer.run_id) if answer.changed else None
+        if first is not None:
+            position, fact = first
+            run = runs.submitted(fact, len(command.cases))
+            return SubmitRunResponse(run=run, event_cursor=cursors.text(position))
+        row = await self._lookup.row(answer.run_id)
+        cursor = cursors.text(cursors.end_of(row.cursor_seq))
+        return SubmitRunResponse(run=await self._lookup.message(row), event_cursor=cursor)
 
     async def _check_surroundings(self, spec: run_pb2.RunSpec) -> None:
         wanted = spec.policy.scheduler
@@ -110,13 +121,9 @@ class Submitting:
             )
 
     async def _with_estimates(self, command: SubmitRun) -> SubmitRun:
-        if not command.cases:
+        if len(command.cases) < 2:  # one case is not put in any order
             return command
         found = await self._lookup.queries.estimates(
             command.project, command.suite, command.runner, "cpu", command.cases
         )
         return replace(command, estimates=found)
-
-    async def _cursor(self, run_id: str) -> str:
-        row = await self._lookup.row(run_id)
-        return cursors.text(cursors.end_of(row.cursor_seq))
