@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -124,6 +124,14 @@ class Stage:
         """Assign one task."""
         task = wire.AssignedTask(attempt_id=attempt, slot=slot, case_indices=cases, last=last)
         self.coordinator.say(assign=wire.Assign(allocation_id=allocation, tasks=[task]))
+
+    def close_allocation(self, allocation: str = "a1") -> None:
+        """Order an allocation to be given back."""
+        self.coordinator.say(close_allocation=wire.CloseAllocation(allocation_id=allocation))
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until the condition holds, at most 20 s."""
+        await eventually(condition, deadline=20, what=what)
 
     async def collected(self, allocation: str = "a1") -> list[str]:
         """The ids of the cases, once they are known. Fails early when the allocation has ended instead."""

@@ -23,9 +23,12 @@ from crossfleet.worker.reports import Reports
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import Line, ShimLink
 from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.sweeping import sweep
 from crossfleet.worker.translate import facts
 
 _SETTLE_SECONDS = 2.0
+_REVIVE_SECONDS = 0.2
+_REPLAY_SECONDS = 1.0
 
 
 class Agent:
@@ -46,6 +49,9 @@ class Agent:
         self._over = asyncio.Event()
         self._leaving = False
         self._paused = False
+        self._replayed = 0
+        self._behind: set[asyncio.Task[None]] = set()
+        self.taints = list(identity.taints)
 
     def assemble(
         self,
@@ -125,7 +131,7 @@ class Agent:
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
-            self._looking = asyncio.ensure_future(self._look())
+            self._beside(self._look())
 
     def on_message(self, message: wire.CoordinatorMessage) -> None:
         """Carry it out."""
@@ -147,7 +153,16 @@ class Agent:
         if self.incarnation and boot != self.incarnation:
             self._start_over()
         self.incarnation = boot
+        self._replayed = int(line["next_sequence"]) - 1
         self._attached.set()
+        self._beside(self._sweep())
+
+    def on_trouble(self, cause: str) -> None:
+        """The host cannot go on as it should (`disk_full`); empty: it can again. Kept as a taint, against more work."""
+        taints = [*self.identity.taints, *([cause] if cause else [])]
+        if taints != self.taints:
+            self.taints = taints
+            self._say(facts.devices_changed(self.inventory.devices, taints))
 
     def on_shim_lost(self) -> None:
         """The shim is gone. Whether it comes back as itself or as another shows when it is attached again."""
@@ -160,16 +175,32 @@ class Agent:
             await self.shim.attach(secrets.token_hex(8))
             await self.shim.lost.wait()
             self.process.forget()
+            await asyncio.sleep(_REVIVE_SECONDS)
 
     async def _hello(self) -> wire.ConnectRequest:
         await self._attached.wait()
-        return facts.hello(self.identity.worker(self.incarnation, self.inventory.devices), self.link)
+        # What the journal still holds belongs behind this Hello: its attempts have ended.
+        window = self.link.window
+        await self._until(lambda: window.seen(self._replayed) or window.full, _REPLAY_SECONDS)
+        worker = self.identity.worker(self.incarnation, self.inventory.devices)
+        worker.taints[:] = self.taints
+        return facts.hello(worker, self.link)
 
     async def _look(self) -> None:
         if await self.inventory.look():
-            self._say(facts.devices_changed(self.inventory.devices, self.identity.taints))
+            self._say(facts.devices_changed(self.inventory.devices, self.taints))
         for detector, cause in self.inventory.errors.items():
             get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
+
+    async def _sweep(self) -> None:
+        preparation = self.openings.preparation
+        keep = [preparation.place(holding.allocation) for holding in self.link.holdings.all()]
+        await asyncio.to_thread(sweep, preparation.folder, keep)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
 
     def _start_over(self) -> None:
         self.openings.drop()
@@ -193,11 +224,3 @@ class Agent:
     async def _until(condition: Callable[[], bool], seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await eventually(condition, deadline=seconds)
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process in bytes; zero where it cannot be read."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * 4096
-    return 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from crossfleet.api.worker.v1 import agent_service_pb2 as wire
 from crossfleet.api.worker.v1.agent_service_pb2_grpc import AgentServiceServicer, add_AgentServiceServicer_to_server
-from crossfleet.foundation.serve import ServiceDefinition
 from crossfleet.worker.agent import Agent
 
 
@@ -41,6 +41,6 @@ class AgentServicer(AgentServiceServicer):
         return wire.DrainAgentResponse()
 
 
-def definition(agent: Agent) -> ServiceDefinition:
-    """As a service of its own."""
-    return ServiceDefinition("worker", [(add_AgentServiceServicer_to_server, AgentServicer(agent))])
+def servicer(agent: Agent) -> tuple[Callable[[Any, Any], None], Any]:
+    """As a service definition takes it."""
+    return add_AgentServiceServicer_to_server, AgentServicer(agent)

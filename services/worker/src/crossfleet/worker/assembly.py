@@ -11,7 +11,7 @@ import grpc
 
 from crossfleet.foundation.channel import open_channel
 from crossfleet.worker import processenv
-from crossfleet.worker.agent import Agent, resident_bytes
+from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.building import EnvironmentCache
 from crossfleet.worker.config import Settings
@@ -25,6 +25,7 @@ from crossfleet.worker.fetching import Fetcher
 from crossfleet.worker.identity import identity
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.logs import LogPusher
+from crossfleet.worker.memory import resident_bytes
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
 from crossfleet.worker.preparation import Limits, Preparation
@@ -45,7 +46,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     agent = Agent(who, link, inventory, on_ready)
     process = ShimProcess(state / "shim", lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds)
     shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
-    session = Session(link, agent, resident_bytes=resident_bytes)
+    session = Session(link, agent, resident_bytes=lambda: resident_bytes(os.getpid(), shim.pid))
     connection = Connection(
         settings.coordinator, session, open_channel=_dialler(settings), backoff=Backoff(random.random)
     )
@@ -62,7 +63,16 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         wake=session.wake,
     )
     orders = Orders(link, shim, openings, wake=session.wake, grace=settings.grace_seconds)
-    reports = Reports(link, orders, openings, logs, artifacts, on_attached=agent.on_attached, wake=session.wake)
+    reports = Reports(
+        link,
+        orders,
+        openings,
+        logs,
+        artifacts,
+        on_attached=agent.on_attached,
+        on_trouble=agent.on_trouble,
+        wake=session.wake,
+    )
     agent.assemble(
         process=process,
         shim=shim,

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -65,8 +66,10 @@ class EnvironmentCache:
             shutil.rmtree(beside, ignore_errors=True)
 
     def _run(self, command: Sequence[str], say: Callable[[str], None]) -> None:
+        late = threading.Event()
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
         # Popen without preexec_fn uses vfork and exec: safe beside gRPC's threads.
-        child = subprocess.Popen(
+        with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -74,23 +77,21 @@ class EnvironmentCache:
             text=True,
             errors="replace",
             start_new_session=True,
-        )
-        late = threading.Event()
+        ) as child:
 
-        def end() -> None:
-            late.set()
-            child.kill()
+            def end() -> None:
+                late.set()
+                child.kill()
 
-        timer = threading.Timer(self._seconds, end)
-        timer.start()
-        tail: list[str] = []
-        try:
-            for line in child.stdout or ():
-                say(line.rstrip("\n"))
-                tail = [*tail[-_TAIL_LINES:], line]
-            status = child.wait()
-        finally:
-            timer.cancel()
+            timer = threading.Timer(self._seconds, end)
+            timer.start()
+            try:
+                for line in child.stdout or ():
+                    say(line.rstrip("\n"))
+                    tail.append(line)
+                status = child.wait()
+            finally:
+                timer.cancel()
         what = f"uv {command[1]}"
         if late.is_set():
             raise EnvironmentFailed(f"{what} took longer than {self._seconds:.0f} s", stage="build")

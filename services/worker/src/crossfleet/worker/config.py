@@ -35,9 +35,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         setting("Folder of what workers of one host share: environments and files. Empty: the user's cache folder."),
     ] = ""
-    cache_bytes: Annotated[int, setting("Content kept in the cache beyond what is in use, in bytes.", ge=0)] = (
-        20 * 2**30
-    )
     embedded: Annotated[
         bool, setting("Part of a fleet on one machine: runs folders in place and local interpreters.")
     ] = False

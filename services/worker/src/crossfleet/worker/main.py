@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from crossfleet.foundation import telemetry
 from crossfleet.foundation.config import load
 from crossfleet.foundation.errors.base import FieldViolation
 from crossfleet.foundation.errors.installation import ConfigurationInvalid
@@ -16,10 +17,11 @@ from crossfleet.foundation.filesystems import refuse_network_filesystem
 from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.logs import configure
-from crossfleet.foundation.serve import Server, run_service
+from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinition, run_service
 from crossfleet.foundation.serve.addresses import parse
 from crossfleet.foundation.serve.process import print_ready
 from crossfleet.worker.agent import Agent
+from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
 from crossfleet.worker.config import Settings
 
@@ -32,6 +34,7 @@ def main() -> int:
 async def _run() -> None:
     settings = load(Settings, service="worker", argv=sys.argv[1:])
     configure("worker", format=settings.log_format, level=settings.log_level)
+    telemetry.configure("worker")
     if not settings.coordinator:
         raise ConfigurationInvalid(
             "no coordinator", fields=[FieldViolation("coordinator", "name where it listens: unix:/PATH or HOST:PORT")]
@@ -44,11 +47,12 @@ async def _run() -> None:
         for name in ("shim", "allocations"):
             (state / name).mkdir(mode=0o700, exist_ok=True)
         parse(f"unix:{state / 'shim' / 'shim.sock'}")
-        agent = assemble(settings, state, cache, lambda: print_ready("worker", settings.server.listen))
-        await _serve(agent, settings)
+        welcomed = asyncio.Event()
+        agent = assemble(settings, state, cache, welcomed.set)
+        await _serve(agent, settings, welcomed)
 
 
-async def _serve(agent: Agent, settings: Settings) -> None:
+async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event) -> None:
     ending: list[asyncio.Task[None]] = []
 
     def abandon() -> None:
@@ -67,31 +71,35 @@ async def _serve(agent: Agent, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     lifeline = watch_lifeline(settings.server.lifeline_fd, abandon) if settings.server.lifeline_fd >= 0 else None
-    door = asyncio.ensure_future(_open_door(agent, settings))
+    door = Server(ServiceDefinition("worker", [servicer(agent)]), settings.server)
+    announcing = asyncio.ensure_future(_announce(door, settings.server, welcomed))
     try:
-        await agent.run()
+        await _first(asyncio.ensure_future(agent.run()), announcing)
     finally:
-        await _close_door(door)
+        await door.abandon()
         if lifeline is not None:
             lifeline.close()
 
 
-async def _open_door(agent: Agent, settings: Settings) -> Server | None:
-    """Serve the agent's own service, where an address was given; its imports come after the session has begun."""
-    if not settings.server.listen:
-        return None
-    from crossfleet.worker.agent_service import definition
-
-    server = Server(definition(agent), settings.server)
-    await server.start()
-    return server
+async def _announce(door: Server, settings: ServerSettings, welcomed: asyncio.Event) -> None:
+    """Serve the agent's own service where that is asked for, and say that the worker is ready."""
+    wanted = settings.listen or settings.metrics
+    addresses = await door.start() if wanted else ()
+    await welcomed.wait()
+    print_ready("worker", addresses)
+    await asyncio.Event().wait()
 
 
-async def _close_door(door: asyncio.Task[Server | None]) -> None:
-    server = await door
-    if server is not None:
-        server.draining.begin("the agent has left")
-        await server.stop()
+async def _first(*tasks: asyncio.Task[None]) -> None:
+    """Until one of them ends; what it raises is raised, and the others are cancelled."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _folder(chosen: str, default: Path) -> Path:

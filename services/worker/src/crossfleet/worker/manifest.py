@@ -47,7 +47,10 @@ def _check(entry: ManifestEntry, links: set[str], seen: set[str]) -> None:
 def _check_link(entry: ManifestEntry) -> None:
     target = entry.symlink
     inside = os.path.normpath(os.path.join(os.path.dirname(entry.path), target))
-    if target.startswith("/") or inside == ".." or inside.startswith("../"):
+    # After a name, '..' is the parent of wherever that name leads, which may be a link: only leading ones are sure.
+    names = PurePosixPath(target).parts
+    climbs = any(part == ".." and names[position - 1] != ".." for position, part in enumerate(names) if position)
+    if target.startswith("/") or climbs or inside == ".." or inside.startswith("../"):
         raise _wrong(entry, f"is a symbolic link that leaves the workspace ({target!r})")
 
 

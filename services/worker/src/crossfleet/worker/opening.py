@@ -38,7 +38,7 @@ class Openings:
         self._link = link
         self._shim = shim
         self._runners = runners
-        self._preparation = preparation
+        self.preparation = preparation
         self._devices = devices
         self._say = say
         self._wake = wake
@@ -107,7 +107,7 @@ class Openings:
 
     def recall(self, allocation: str) -> About | None:
         """What an earlier agent wrote down about an allocation."""
-        about = about_from(self._preparation.place(allocation))
+        about = about_from(self.preparation.place(allocation))
         if about is not None:
             self.abouts[allocation] = about
         return about
@@ -122,8 +122,8 @@ class Openings:
 
         try:
             launch = runner.launch(order.suite)
-            opening = await self._preparation.prepare(order, launch, self._devices(), say)
-            about.write_to(self._preparation.place(allocation))
+            opening = await self.preparation.prepare(order, launch, self._devices(), say)
+            about.write_to(self.preparation.place(allocation))
         except CrossfleetError as error:
             self.fail(allocation, error)
         except Exception as error:  # noqa: BLE001 - one allocation must not end the agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
@@ -100,7 +101,8 @@ class Orders:
         if holding is None:
             return
         holding.wanting.difference_update(message.slots)
-        if holding.allocation not in self._openings.instants:
+        holding.early = [replace(task, last=task.last or task.slot in message.slots) for task in holding.early]
+        if holding.phase is Phase.READY and holding.allocation not in self._openings.instants:
             self._shim.send(*[downward.last_line(holding.allocation, slot) for slot in message.slots])
 
     def cancel(self, attempts: Iterable[int], grace: float) -> None:

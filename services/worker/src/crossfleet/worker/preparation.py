@@ -41,7 +41,7 @@ class Preparation:
         limits: Limits,
     ) -> None:
         """`base` is the part of the worker's own environment that runners get."""
-        self._folder = folder
+        self.folder = folder
         self._worker = worker
         self._base = base
         self._environments = environments
@@ -92,7 +92,7 @@ class Preparation:
     def place(self, allocation: str) -> Path:
         """The folder of an allocation; an id that is no safe file name is hashed."""
         safe = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", allocation)
-        return self._folder / (allocation if safe else hashlib.sha256(allocation.encode()).hexdigest())
+        return self.folder / (allocation if safe else hashlib.sha256(allocation.encode()).hexdigest())
 
     @staticmethod
     def _slots(order: OpenAllocation, devices: Mapping[str, Device], artifacts: Path) -> dict[int, dict[str, str]]:

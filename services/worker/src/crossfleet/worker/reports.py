@@ -17,6 +17,7 @@ from crossfleet.worker.shimlink import Line
 from crossfleet.worker.translate import facts, upward
 
 _PROGRESS_SECONDS = 0.5
+_PHASES = {"opening": Phase.COLLECTING, "collecting": Phase.COLLECTING, "ready": Phase.READY}
 
 
 class Reports:
@@ -31,15 +32,18 @@ class Reports:
         artifacts: Artifacts,
         *,
         on_attached: Callable[[Line], None],
+        on_trouble: Callable[[str], None],
         wake: Callable[[], None],
     ) -> None:
-        """`on_attached` gets the answer to the attachment, after what it holds was taken over."""
+        """`on_attached` gets the answer to the attachment, after what it holds was taken over;
+        `on_trouble` the cause for which the shim cannot go on, and an empty one when it can."""
         self._link = link
         self._orders = orders
         self._openings = openings
         self._logs = logs
         self._artifacts = artifacts
         self._on_attached = on_attached
+        self._on_trouble = on_trouble
         self._wake = wake
         self._current: dict[int, tuple[int, float]] = {}
         self._progress_due = 0.0
@@ -53,6 +57,8 @@ class Reports:
             "result": self._result,
             "finished": self._finished,
             "closed": self._closed,
+            "trouble": self._trouble,
+            "refused": self._refused,
         }
 
     def take(self, line: Line) -> None:
@@ -86,7 +92,7 @@ class Reports:
             wanting = [slot["slot"] for slot in allocation["slots"] if slot.get("wanting")]
             holding = self._link.holdings.adopt(name, about.slots if about else slots, attempts, wanting)
             if not known:
-                holding.advance(Phase(allocation["state"]) if allocation["state"] != "opening" else Phase.COLLECTING)
+                holding.advance(_PHASES.get(allocation["state"], Phase.CLOSING))
         self._on_attached(line)
 
     def _collected(self, line: Line) -> None:
@@ -120,7 +126,15 @@ class Reports:
         if about is not None:
             self._logs.output(about, line["slot"], line["stream"], line["data"])
 
+    def _trouble(self, line: Line) -> None:
+        get_logger().error("the shim cannot go on", cause=line["cause"], message=line.get("message"))
+        self._on_trouble(line["cause"])
+
+    def _refused(self, line: Line) -> None:
+        get_logger().error("the shim refused a line", request=line.get("request"), message=line.get("message"))
+
     def _result(self, line: Line) -> None:
+        self._on_trouble("")  # what is journalled has found room
         result = upward.case_result(line)
         size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)

@@ -63,18 +63,12 @@ class Session:
     async def run(self, channel: grpc.aio.Channel, hello: wire.ConnectRequest) -> None:
         """Hold the session until it ends. Raises CrossfleetError: refused, broken off, or ended by the coordinator."""
         call: Any = WorkerServiceStub(channel).Connect()  # type: ignore[no-untyped-call,unused-ignore]
+        self._aborted = asyncio.get_running_loop().create_future()
         try:
-            await call.write(hello)
-            welcome, rest = await asyncio.wait_for(self._welcome(call), _WELCOME_SECONDS)
-            self._listener.on_welcome(welcome)
-            self._deliver(rest)
-            self._aborted = asyncio.get_running_loop().create_future()
-            await self._until_one_ends(
-                self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3), self._aborted
-            )
+            await self._until_one_ends(self._talk(call, hello), self._aborted)
         except grpc.RpcError as error:
             raise error_from_rpc(error) from error
-        except asyncio.InvalidStateError as error:
+        except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             # The stream was over when it was written to; its status says why.
             await self._raise_status(call)
             raise Unavailable("the stream broke off") from error
@@ -83,6 +77,15 @@ class Session:
         finally:
             self._link.lost()
             call.cancel()
+
+    async def _talk(self, call: Any, hello: wire.ConnectRequest) -> None:
+        await call.write(hello)
+        welcome, rest = await asyncio.wait_for(self._welcome(call), _WELCOME_SECONDS)
+        self._listener.on_welcome(welcome)
+        self._deliver(rest)
+        await self._until_one_ends(
+            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3)
+        )
 
     async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
         response = await call.read()

@@ -77,6 +77,7 @@ class ShimLink:
         """End the shim and everything that it runs; by force when it takes longer than `seconds`."""
         self._stopping = True
         if self._wire is None:
+            self._process.forget()  # it may have been coming up
             return
         self.send({"op": "stop"})
         try:

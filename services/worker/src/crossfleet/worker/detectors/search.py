@@ -17,9 +17,12 @@ GROUP = "crossfleet.detectors"
 class Search:
     """Runs detectors one after the other, each for at most `seconds`."""
 
-    def __init__(self, seconds: float, found: Callable[[], Sequence[EntryPoint]] | None = None) -> None:
-        """Without `found`: what the installed distributions declare."""
+    def __init__(
+        self, seconds: float, found: Callable[[], Sequence[EntryPoint]] | None = None, *, folder: str = ""
+    ) -> None:
+        """Without `found`: what the installed distributions declare. `folder`: where modules are looked for first."""
         self._seconds = seconds
+        self._folder = folder
         self._found = found or (lambda: list(entry_points(group=GROUP)))
 
     async def all(self, *, without: frozenset[str]) -> dict[str, Sequence[Found] | str]:
@@ -38,10 +41,17 @@ class Search:
                 return None
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return f"it does not load: {type(error).__name__}: {error}"
-        command = [sys.executable, "-P", "-m", "crossfleet.worker.detectors", entry.value]
+        own = [] if self._folder else ["-P"]
+        command = [sys.executable, *own, "-m", "crossfleet.worker.detectors", entry.value]
         try:
             answer = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=self._seconds, check=False
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=self._seconds,
+                check=False,
+                cwd=self._folder or None,
             )
         except subprocess.TimeoutExpired:
             return f"no answer within {self._seconds:g} s"

@@ -1,0 +1,104 @@
+"""Detectors: what the processors say, and what becomes of one that fails, hangs or lies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+
+from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
+from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.search import GROUP, Search
+from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.translate.devices import device
+
+HERE = "services.worker.tests.agent.test_detectors"
+
+
+class Browser:
+    """Finds one thing of each type."""
+
+    def present(self) -> bool:
+        return True
+
+    def detect(self) -> Sequence[Found]:
+        print("noise of a library")
+        values = {"a": True, "b": 3, "c": 0.5, "d": "text", "e": {"version": "1.2"}, "f": ["x", "y"]}
+        return [{"device_id": "b-0", "device_class": "Browser", "attributes": values, "capacities": {"tabs": 4}}]
+
+
+class Hanging(Browser):
+    def detect(self) -> Sequence[Found]:
+        time.sleep(600)
+        return []
+
+
+class Raising(Browser):
+    def detect(self) -> Sequence[Found]:
+        raise RuntimeError("the driver is broken")
+
+
+class Lying(Browser):
+    def detect(self) -> Sequence[Found]:
+        return [{"device_class": "gpu"}]
+
+
+class Absent(Browser):
+    def present(self) -> bool:
+        return False
+
+
+def _search(*names: str, seconds: float = 10.0) -> Search:
+    entries = [EntryPoint(name.lower(), f"{HERE}:{name}", GROUP) for name in names]
+    return Search(seconds, lambda: entries, folder=".")
+
+
+async def test_the_processors_are_known_at_once() -> None:
+    inventory = Inventory(_search())
+    cpu = inventory.devices[0]
+    assert (cpu.device_id, cpu.device_class, cpu.detector) == ("cpu-0", "cpu", "cpu")
+    assert cpu.attributes["cores"].int_value == cores() >= 1
+    assert cpu.attributes["memory"].int_value == memory_bytes() > 1 << 26
+    assert cpu.attributes["model"].string_value
+
+
+async def test_what_a_detector_finds_is_typed() -> None:
+    inventory = Inventory(_search("Browser"))
+    changed = await inventory.look()
+    found = inventory.by_id["b-0"]
+    kinds = {name: value.WhichOneof("kind") for name, value in found.attributes.items()}
+    assert changed
+    assert found.device_class == "browser"
+    assert found.capacities["tabs"] == 4
+    assert kinds == {
+        "a": "bool_value",
+        "b": "int_value",
+        "c": "double_value",
+        "d": "string_value",
+        "e": "version_value",
+        "f": "list_value",
+    }
+
+
+async def test_a_detector_that_fails_is_named_and_costs_the_others_nothing() -> None:
+    inventory = Inventory(_search("Raising", "Lying", "Browser", "NotThere"))
+    await inventory.look()
+    assert "the driver is broken" in inventory.errors["raising"]
+    assert "device_id" in inventory.errors["lying"]
+    assert "NotThere" in inventory.errors["notthere"]
+    assert "b-0" in inventory.by_id
+
+
+async def test_a_detector_that_hangs_is_ended() -> None:
+    inventory = Inventory(_search("Hanging", seconds=0.3))
+    await inventory.look()
+    assert "0.3 s" in inventory.errors["hanging"]
+
+
+async def test_nothing_is_asked_where_there_is_nothing_to_look_at() -> None:
+    assert await _search("Absent").all(without=frozenset()) == {}
+
+
+def test_the_features_of_the_processor_are_a_list() -> None:
+    found = device(CpuDetector().detect()[0], "cpu")
+    assert found.attributes["features"].WhichOneof("kind") == "list_value"

@@ -1,0 +1,44 @@
+"""The agent's own door."""
+
+from __future__ import annotations
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from crossfleet.api.worker.v1 import agent_service_pb2 as wire
+from crossfleet.api.worker.v1.agent_service_pb2_grpc import AgentServiceStub
+from services.worker.tests.agent.stage import Stage, staged
+
+
+async def _door(stage: Stage) -> grpc.aio.Channel:
+    address = f"unix:{stage.folder / 'door.sock'}"
+    ready = await stage.ready(stage.start("--listen", address))
+    assert ready["address"] == address
+    return grpc.aio.insecure_channel(address)
+
+
+async def test_an_agent_says_what_it_is() -> None:
+    async with staged() as stage, await _door(stage) as channel:
+        answer = await AgentServiceStub(channel).InspectAgent(wire.InspectAgentRequest())
+        assert answer.worker.worker_id == "w1"
+        assert answer.worker.devices[0].attributes["cores"].int_value >= 1
+        assert set(answer.worker.runners) >= {"pytest", "command", "noop"}
+        assert answer.connected
+        assert answer.shim_pid in stage.shims()
+
+
+async def test_a_drained_agent_refuses_what_is_new_and_stays() -> None:
+    async with staged() as stage, await _door(stage) as channel:
+        await AgentServiceStub(channel).DrainAgent(wire.DrainAgentRequest(reason="new disk"))
+        await stage.until(lambda: "new disk" in stage.coordinator.draining, "the notice")
+        stage.suite(test_a="def test_a(): pass\n")
+        stage.open()
+        end = await stage.allocation_ended()
+        assert "new disk" in end.message
+        assert stage.agents[0].poll() is None
+
+
+async def test_health_is_answered() -> None:
+    async with staged() as stage, await _door(stage) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=""))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
