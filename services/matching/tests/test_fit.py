@@ -113,6 +113,12 @@ def test_an_exclusive_request_takes_the_whole_worker_or_nothing():
     assert code_of(tried(request, free=used)) is Code.BUSY
 
 
+def test_what_is_left_beside_an_exclusive_request_does_not_depend_on_the_order():
+    alone, other = Request(exclusive=True), Request(cpu_cores=2)
+    first = Free.whole(WORKER).minus(alone, 1, (), WORKER).minus(other, 1, (), WORKER)
+    assert first == Free.whole(WORKER).minus(other, 1, (), WORKER).minus(alone, 1, (), WORKER)
+
+
 def test_overlapping_device_requests_are_matched_and_not_taken_greedily():
     request = Request(devices=(DeviceRequest("gpu"), DeviceRequest("gpu", 'device.model == "T4"')))
     found = tried(request)

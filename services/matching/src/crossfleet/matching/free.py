@@ -32,13 +32,17 @@ class Fit:
 
 @dataclass(frozen=True)
 class Free:
-    """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker."""
+    """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker.
+
+    ``untouched``: nothing is held. ``closed``: an exclusive request holds the whole worker.
+    """
 
     slots: int
     cpu_millis: int
     memory_bytes: int
     devices: frozenset[str]
     untouched: bool = True
+    closed: bool = False
 
     @classmethod
     def whole(cls, worker: WorkerView) -> "Free":
@@ -52,8 +56,8 @@ class Free:
         Does not refuse: a worker that came back smaller than what it holds is overdrawn, and below zero
         nothing fits.
         """
-        if request.exclusive:
-            return Free(0, 0, 0, frozenset(), untouched=False)
+        if self.closed or request.exclusive:  # The same, whichever was taken off first.
+            return Free(0, 0, 0, frozenset(), untouched=False, closed=True)
         devices = self.devices
         if device_ids:
             shared = {device.id for device in worker.devices if device.shared}
