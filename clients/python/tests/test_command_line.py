@@ -1,0 +1,246 @@
+"""What the words of a command line mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.cores import share_slots, usable_cores
+from crossfleet.cli.fleet.options import plan_workers
+from crossfleet.cli.fleet.plan import FleetPlan, WorkerPlan, services
+from crossfleet.cli.main import main
+from crossfleet.cli.running.command import recognise
+from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
+from crossfleet.cli.running.matrix import plan_targets
+from crossfleet.cli.running.options import parse, seconds, size
+from crossfleet.cli.running.pytest_arguments import take_over
+
+
+def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
+    script, module = recognise(["pytest", "-q", "tests"]), recognise(["python3", "-m", "pytest", "tests"])
+    assert (script.runner, script.arguments, script.as_module) == ("pytest", ("-q", "tests"), False)
+    assert (module.runner, module.arguments, module.as_module) == ("pytest", ("tests",), True)
+
+
+def test_anything_else_is_a_command() -> None:
+    assert recognise(["make", "check"]).runner == "command"
+    assert recognise(["python", "script.py", "-m"]).arguments == ("python", "script.py", "-m")
+
+
+def test_interpreter_options_before_pytest_are_refused_with_a_way_out() -> None:
+    with pytest.raises(UsageError, match="environment variables"):
+        recognise(["python", "-X", "dev", "-m", "pytest"])
+
+
+@pytest.mark.parametrize(
+    ("words", "left", "failures", "junit"),
+    [
+        (["-x", "tests"], ("tests",), 1, ""),
+        (["-vx"], ("-v",), 1, ""),
+        (["--maxfail=3", "a"], ("a",), 3, ""),
+        (["--maxfail", "3"], (), 3, ""),
+        (["--junitxml=out.xml"], (), None, "out.xml"),
+        (["--junit-xml", "out.xml", "-q"], ("-q",), None, "out.xml"),
+        (["-k", "-x"], ("-k", "-x"), None, ""),
+        (["-k", "-n", "-n", "4"], ("-k", "-n"), None, ""),
+        (["-n4", "--dist=loadfile", "--dist", "load", "t"], ("t",), None, ""),
+    ],
+)
+def test_arguments_that_crossfleet_takes_over(
+    words: list[str], left: tuple[str, ...], failures: int | None, junit: str
+) -> None:
+    found = take_over(words)
+    assert (found.arguments, found.max_failures, found.junit) == (left, failures, junit)
+
+
+def test_what_is_left_out_is_said() -> None:
+    assert take_over(["-n", "4"]).notes == ("-n 4 left out: the fleet spreads the tests over its slots (--slots N)",)
+
+
+@pytest.mark.parametrize("word", ["--pdb", "--trace", "--collect-only", "--looponfail", "--help"])
+def test_arguments_that_cannot_work_are_refused_with_a_hint(word: str) -> None:
+    with pytest.raises(UsageError, match=r"use pytest itself|with pytest itself|again instead"):
+        take_over([word])
+
+
+@given(st.lists(st.sampled_from(["tests/a.py", "-q", "-v", "--lf", "-k", "word", "--tb=short", "-p", "no:cacheprovider"])))
+def test_arguments_that_mean_nothing_to_a_fleet_pass_unchanged(words: list[str]) -> None:
+    assert take_over(words).arguments == tuple(words)
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "#!{python}\nimport sys\n",
+        "#!{python} -E\n",
+        "#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n",
+        "#!/bin/sh\n'''exec' {python} \"$0\" \"$@\"\n' '''\n",
+        "#!/usr/bin/env python-of-the-suite\n",
+        "#!/usr/bin/env -S python-of-the-suite -I\n",
+    ],
+)
+def test_the_interpreter_of_a_script_is_read_from_its_first_lines(
+    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python-of-the-suite"
+    python.symlink_to(sys.executable)
+    (tmp_path / "python3.11").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    shown = str(python) if "env" in head else str(tmp_path / "python3.11")
+    word = script(tmp_path / "pytest", head.format(python=shown))
+    assert python_of_script(word) == shown
+
+
+def test_a_shim_of_pyenv_is_asked_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = script(tmp_path / "real-pytest", f"#!{sys.executable}\n")
+    script(tmp_path / "pyenv", f'#!/bin/sh\n[ "$1 $2" = "which pytest" ] && echo {real}\n')
+    shim = script(tmp_path / "pytest", '#!/usr/bin/env bash\nexec "/opt/pyenv/libexec/pyenv" exec "$program" "$@"\n')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert python_of_script(shim) == sys.executable
+
+
+def test_a_script_without_interpreter_names_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--python PATH"):
+        python_of_script(script(tmp_path / "pytest", "#!/bin/bash\necho no\n"))
+    with pytest.raises(UsageError, match="--requirements FILE"):
+        python_of_script("pytest-that-is-not-there")
+
+
+def test_an_interpreter_without_pytest_is_refused(tmp_path: Path) -> None:
+    bare = script(tmp_path / "python", '#!/bin/sh\nexec false\n')
+    with pytest.raises(UsageError, match="has no pytest"):
+        check_has_pytest(bare)
+    assert check_has_pytest(sys.executable) is None
+
+
+MATRIX = """
+[[target]]
+name = "plain"
+selector = 'worker.labels.zone == "eu"'
+requirements = "plain.txt"
+variables = { MODE = "fast" }
+request = { cpu_cores = 2, devices = [{ device_class = "gpu", count = 2 }] }
+
+[[target]]
+name = "other"
+"""
+
+
+def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("pytest\n")
+    (tmp_path / "m.toml").write_text(MATRIX)
+    words = ["--matrix", str(tmp_path / "m.toml"), "--target", "third=device.x == 1", "--target-python"]
+    found = plan_targets(parse([*words, f"third={sys.executable}", "--", "pytest"]))
+    assert [target.name for target in found] == ["plain", "other", "third"]
+    assert (found[0].requirements, found[0].request["cpu_cores"], found[0].variables) == ("pytest\n", 2, {"MODE": "fast"})
+    assert (found[2].selector, found[2].python) == ("device.x == 1", sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[[target]]\nname = 'a b'", r"target\[0\].name"),
+        ("[[target]]\nname = 'a'\nselecter = ''", "selecter"),
+        ("[[target]]\nname = 'a'\n[[target]]\nname = 'a'", "two targets"),
+        ("[[target]]\nname = 'a'\nrequest = { cpus = 1 }", r"request.cpus"),
+        ("[[target]]\nname = 'a'\nrequest = { slots_max = 'x' }", r"request.slots_max"),
+        ("[[target]]\nname = 'a'\nrequest = { devices = [{ klass = 'gpu' }] }", r"devices\[0\].klass"),
+        ("[[target]]\nname = 'a'\nrequirements = 'gone.txt'", r"gone\.txt"),
+        ("[target]\nname = 'a'", r"\[\[target\]\]"),
+        ("not toml", "line 1"),
+    ],
+)
+def test_what_is_wrong_in_a_matrix_file_is_named(text: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(text)
+    with pytest.raises(UsageError, match=named):
+        plan_targets(parse(["--matrix", str(tmp_path / "m.toml"), "--", "pytest"]))
+
+
+def test_an_option_for_a_target_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(UsageError, match="the targets are a, b"):
+        plan_targets(parse(["--target", "a=", "--target", "b=", "--target-python", "c=python", "--", "pytest"]))
+
+
+def test_nothing_after_the_dashes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--title", "x"]) == 2
+    assert "crossfleet run -- pytest tests" in capsys.readouterr().err
+
+
+def test_a_command_that_is_not_there_is_answered_with_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["wrokers"]) == 2
+    assert "Did you mean workers?" in capsys.readouterr().err
+
+
+def test_keep_going_wins_over_pytests_own_limit() -> None:
+    assert parse(["--keep-going", "--", "pytest", "-x"]).max_failures == 0
+
+
+@pytest.mark.parametrize(("text", "value"), [("90", 90.0), ("1.5m", 90.0), ("2h", 7200.0), ("7d", 604800.0)])
+def test_times_have_units(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize(("text", "value"), [("1000", 1000), ("512MB", 512_000_000), ("2GiB", 2**31), ("1.5kb", 1500)])
+def test_sizes_have_units(text: str, value: int) -> None:
+    assert size(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1s", "5y", "nan", "inf"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
+        seconds(text)
+
+
+@given(st.integers(0, 200), st.integers(1, 64))
+def test_slots_are_dealt_evenly_and_none_is_lost(slots: int, workers: int) -> None:
+    shares = share_slots(slots, workers)
+    assert sum(shares) == max(slots, workers)
+    assert max(shares) - min(shares) <= 1
+    assert min(shares) >= 1
+
+
+@given(st.integers(1, 64), st.integers(0, 128), st.floats(0.5, 128))
+def test_slots_of_one_machine_never_add_up_to_more_cores_than_it_has(count: int, slots: int, cores: float) -> None:
+    workers = plan_workers(count, (), slots, cores)
+    assert sum(worker.cpu_cores for worker in workers) == pytest.approx(cores)
+    assert len({worker.name for worker in workers}) == count
+
+
+def test_workers_with_labels_are_planned() -> None:
+    east, west = plan_workers(0, ("east,zone=eu,disk=fast", "west"), 3, 2.0)
+    assert (east, west.labels) == (WorkerPlan("east", 2, 2.0 * 2 / 3, (("zone", "eu"), ("disk", "fast"))), ())
+
+
+@pytest.mark.parametrize(("count", "named"), [(2, ("a",)), (-1, ()), (0, ("a", "a")), (0, ("a,b",)), (0, ("a b",))])
+def test_workers_that_cannot_be_are_refused(count: int, named: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="--worker"):
+        plan_workers(count, named, 0, 2.0)
+
+
+def test_a_fleet_on_tcp_takes_no_local_paths_and_has_a_token() -> None:
+    workers = plan_workers(1, (), 0, 2.0)
+    unix = services(FleetPlan("/data", workers), "/run/cf", 7)
+    tcp = services(FleetPlan("/data", workers, grpc="127.0.0.1:7400", gateway=True), "/run/cf", 7)
+    assert all("--embedded" in plan.command for plan in (unix[0], unix[2]))
+    assert not any("--embedded" in plan.command for plan in tcp)
+    assert "/data/token" in tcp[0].command
+    assert [plan.name for plan in tcp] == ["coordinator", "scheduler", "local", "integrations"]
+    assert all(plan.command[-2:] == ("--lifeline-fd", "7") for plan in tcp)
+
+
+def test_this_process_may_use_some_core() -> None:
+    assert 0 < usable_cores() <= (os.cpu_count() or 1)
