@@ -61,6 +61,22 @@ def test_a_placement_refused_again_rests_longer():
         assert session.due(now) == until
 
 
+def test_a_refusal_of_what_is_no_longer_wanted_does_not_hold_up_what_is():
+    session = begun()
+    plan_id, _ = session.plan(0.0)
+    session.update(Delta(groups=(Group("g", "r", wanted_slots=1),)), 2)
+    session.answer(Outcome(plan_id, (0,)), 0.0)
+    assert [one.slots for one in session.plan(0.0)[1].allocate] == [1]
+
+
+def test_a_refusal_is_forgotten_when_its_group_wants_something_else():
+    session = begun()
+    plan_id, _ = session.plan(0.0)
+    session.answer(Outcome(plan_id, (0,)), 0.0)
+    session.update(Delta(groups=(Group("g", "r", wanted_slots=1),)), 2)
+    assert [one.slots for one in session.plan(0.0)[1].allocate] == [1]
+
+
 def test_a_refusal_is_forgotten_when_the_worker_gives_something_free():
     session = begun()
     session.update(Delta(allocations=(Allocation("a", "other", "w1", 1),)), 2)

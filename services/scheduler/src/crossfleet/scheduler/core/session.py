@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from crossfleet.matching.model import WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.eligibility import Eligibility
-from crossfleet.scheduler.core.model import Allocation, Delta, Plan, Policy, Proposal
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Proposal
 from crossfleet.scheduler.core.plan import plan
 from crossfleet.scheduler.core.refusals import Refusals
 from crossfleet.scheduler.core.snapshot import Snapshot
@@ -20,8 +21,18 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class _Basis:
+    """What a proposal rested on. If that has changed since, a refusal of it says nothing of the next one."""
+
+    wanted: int
+    worker: WorkerView | None
+    held: frozenset[str]
+
+
+@dataclass(frozen=True)
 class _Sent:
     proposals: tuple[Proposal, ...]
+    bases: tuple[_Basis, ...]
     at: float
 
 
@@ -67,20 +78,21 @@ class Session:
         if self._snapshot is None or revision != self._snapshot.revision + 1:
             raise Gap(f"revision {revision} does not follow {self.revision}")
         arrived = [one for one in delta.allocations if one.id not in self._snapshot.allocations]
+        rewished = {one.id for one in delta.groups if _rewished(self._snapshot.groups.get(one.id), one)}
         ended = [self._snapshot.allocations.get(one) for one in delta.removed_allocations]
         self._snapshot.apply(delta, revision)
         _settle_arrived(self._snapshot, arrived)
         workers = {worker.name for worker in delta.workers} | {one.worker_id for one in ended if one}
-        self._refused.forgive(workers.union(delta.removed_workers), set(delta.removed_groups))
+        self._refused.forgive(workers.union(delta.removed_workers), rewished.union(delta.removed_groups))
 
     def answer(self, outcome: Outcome, now: float) -> None:
         """Take over what became of a plan."""
         sent = self._sent.pop(outcome.plan_id, None)
         if sent is None or self._snapshot is None:
             return
-        for index, proposal in enumerate(sent.proposals):
+        for index, (proposal, basis) in enumerate(zip(sent.proposals, sent.bases, strict=True)):
             self._snapshot.settle(_id(outcome.plan_id, index))
-            if index in outcome.refused:
+            if index in outcome.refused and basis == _basis(self._snapshot, proposal):
                 self._refused.add(proposal.group_id, proposal.worker_id, now)
 
     def plan(self, now: float) -> tuple[str, Plan]:
@@ -93,7 +105,7 @@ class Session:
         self._plans += 1
         plan_id = f"plan-{self._plans}"
         if made.allocate:
-            self._sent[plan_id] = _Sent(made.allocate, now)
+            self._sent[plan_id] = _Sent(made.allocate, tuple(_basis(snapshot, one) for one in made.allocate), now)
         for index, one in enumerate(made.allocate):
             snapshot.propose(Allocation(_id(plan_id, index), one.group_id, one.worker_id, one.slots, one.device_ids))
         return plan_id, made
@@ -112,6 +124,16 @@ def _settle_arrived(snapshot: Snapshot, arrived: Iterable[Allocation]) -> None:
             if (proposed.group_id, proposed.worker_id) == (one.group_id, one.worker_id):
                 snapshot.settle(proposed.id)
                 break
+
+
+def _basis(snapshot: Snapshot, proposal: Proposal) -> _Basis:
+    group = snapshot.groups.get(proposal.group_id)
+    held = (one.id for one in snapshot.held_on(proposal.worker_id) if one.id not in snapshot.proposed)
+    return _Basis(group.wanted_slots if group else 0, snapshot.workers.get(proposal.worker_id), frozenset(held))
+
+
+def _rewished(before: Group | None, group: Group) -> bool:
+    return before is not None and (before.wanted_slots, before.request) != (group.wanted_slots, group.request)
 
 
 def _id(plan_id: str, index: int) -> str:
