@@ -63,9 +63,13 @@ def _authenticator(server: ServerSettings) -> Authenticator:
     return Anyone() if server.insecure else LocalOnly()
 
 
-def main() -> int:
-    """Entry point of the process; returns its exit status."""
+async def _start() -> None:
     settings = load(Settings, service=SERVICE)
     logs.configure(SERVICE, format="console" if settings.log_format == "console" else "json")
     telemetry.configure(SERVICE)
-    return run_service(SERVICE, lambda: gateway(settings), uvloop=True)
+    await gateway(settings)
+
+
+def main() -> int:
+    """Entry point of the process; returns its exit status."""
+    return run_service(SERVICE, _start, uvloop=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
+from crossfleet.foundation.logs import get_logger
 
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
@@ -133,7 +133,7 @@ class LedgerWriter:
         try:
             prepared = ledger.prepare(commands, now)
         except Exception:  # noqa: BLE001 - a command broke the machine
-            structlog.get_logger().exception("a command could not be carried out")
+            get_logger().exception("a command could not be carried out")
             return await loop.run_in_executor(self._thread, ledger.recover, commands, now)
         if prepared.batch is None:
             return ledger.accept(prepared)
@@ -146,7 +146,7 @@ class LedgerWriter:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, store.observe, observed, epoch)
         except Exception as error:  # noqa: BLE001 - a deposed or broken store shows at the next commit
-            structlog.get_logger().warning("durations were not stored", error=str(error))
+            get_logger().warning("durations were not stored", error=str(error))
 
     def _tell(self, waiters: Sequence[_Waiter], outcome: Outcome) -> None:
         for committed in outcome.committed:
@@ -155,7 +155,7 @@ class LedgerWriter:
                 try:
                     subscriber(committed)
                 except Exception:  # noqa: BLE001 - one reader's fault must not stop the writer
-                    structlog.get_logger().exception("a subscriber failed and was dropped")
+                    get_logger().exception("a subscriber failed and was dropped")
                     self._subscribers.remove(subscriber)
         self._observed.extend(outcome.observed)
         for (_, future), answer in zip(waiters, outcome.answers, strict=True):
@@ -169,7 +169,7 @@ class LedgerWriter:
     def _fail(self, error: Exception, waiters: Sequence[_Waiter]) -> None:
         deposed = isinstance(error, Deposed)
         self.failed = f"another coordinator leads now: {error}" if deposed else f"the ledger failed: {error}"
-        structlog.get_logger().error("the ledger ends", cause=self.failed, exc_info=None if deposed else error)
+        get_logger().error("the ledger ends", cause=self.failed, exc_info=None if deposed else error)
         reason = "NOT_LEADER" if deposed else "INTERNAL"
         for _, future in [*waiters, *self._queue]:
             if not future.done():
