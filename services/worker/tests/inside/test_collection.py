@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from services.worker.tests.shim.driver import Shim, suite
+from services.worker.tests.shim.driver import PYTHON, Shim, suite
 
 TWO = """
     import pytest
@@ -135,7 +134,7 @@ def test_ids_that_repeat_or_hold_odd_characters_run(shim: Shim, tmp_path: Path) 
     assert {r["outcome"] for r in results} == {"passed"}
 
 
-def test_doctests_unittest_and_subtests_are_cases(shim: Shim, tmp_path: Path) -> None:
+def test_doctests_and_unittest_are_cases(shim: Shim, tmp_path: Path) -> None:
     suite(
         tmp_path,
         test_a='''
@@ -153,9 +152,6 @@ def test_doctests_unittest_and_subtests_are_cases(shim: Shim, tmp_path: Path) ->
             def test_skipped(self): ...
             @unittest.expectedFailure
             def test_expected(self): self.fail()
-        def test_subtests(subtests):
-            with subtests.test("inner", k=1): assert 0, "inner fails"
-            with subtests.test("fine"): ...
         ''',
     )
     collected = shim.open(tmp_path, "--doctest-modules")
@@ -166,11 +162,29 @@ def test_doctests_unittest_and_subtests_are_cases(shim: Shim, tmp_path: Path) ->
         "test_a.py::TestU::test_subs": "failed",
         "test_a.py::TestU::test_skipped": "skipped",
         "test_a.py::TestU::test_expected": "xfailed",
-        "test_a.py::test_subtests": "failed",
     }
     failed = {ids[result["case"]]: result["details"] for result in shim.all("result", outcome="failed")}
     assert "one is bad" in failed["test_a.py::TestU::test_subs"]
-    assert "inner fails" in failed["test_a.py::test_subtests"]
+
+
+def test_a_failed_subtest_fails_its_case(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        import pytest
+        def test_subtests(request):
+            if "subtests" not in request.fixturenames and int(pytest.__version__.split(".")[0]) < 9:
+                assert 0, "k=1 inner fails"
+            subtests = request.getfixturevalue("subtests")
+            with subtests.test("inner", k=1): assert 0, "inner fails"
+            with subtests.test("fine"): ...
+        """,
+    )
+    shim.open(tmp_path)
+    results, _ = shim.finish(0, 1, [0])
+    assert results[0]["outcome"] == "failed"
+    assert "inner fails" in results[0]["details"]
+    assert "k=1" in results[0]["details"]
 
 
 def test_outcomes_of_xfail_are_pytests(shim: Shim, tmp_path: Path) -> None:
@@ -222,7 +236,7 @@ def test_sys_path_is_what_pytest_itself_would_give(shim: Shim, tmp_path: Path, a
     shim.open(tmp_path, "--import-mode=importlib", as_module=as_module)
     shim.finish(0, 1, [0])
     path, modules, argv = json.loads((tmp_path / "path.json").read_text())
-    assert path[0] == (str(tmp_path) if as_module else str(Path(sys.executable).parent))
+    assert path[0] == (str(tmp_path) if as_module else str(Path(PYTHON).parent))
     assert not any("inside" in entry for entry in path)
     assert "slot" not in modules
     assert argv[1:] == ["--import-mode=importlib"]

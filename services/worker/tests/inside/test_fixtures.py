@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-from services.worker.tests.shim.driver import Shim, suite
+from services.worker.tests.shim.driver import PYTHON, Shim, suite
 
 CONFTEST = """
 import os, pathlib, pytest
@@ -63,7 +62,8 @@ FILES = {
 def plain_log(folder: Path) -> list[str]:
     """Run the suite with pytest itself; return what its fixtures wrote."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
     return (folder / "plain.log").read_text().splitlines()
 

@@ -35,6 +35,7 @@ class Loop:
         self._order = count()
         self._turn_ends: list[Callable[[], None]] = []
         self._stopped = False
+        self.on_fault: Callable[[Exception], None] = _raise
         self.now = time.monotonic()
 
     def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
@@ -77,14 +78,21 @@ class Loop:
         for key, events in ready:
             # A call before this one may have forgotten the descriptor, or given it to another owner.
             if self._selector.get_map().get(key.fd) is key:
-                key.data(events)
+                self._guarded(key.data, events)
         while self._timers and self._timers[0][0] <= self.now:
             timer = heapq.heappop(self._timers)[2]
             action, timer.action = timer.action, None
             if action is not None:
-                action()
+                self._guarded(action)
         for finish in self._turn_ends:
-            finish()
+            self._guarded(finish)
+
+    def _guarded(self, action: Callable[..., None], *arguments: object) -> None:
+        """A fault of ours in one call must not take down the runners of all others: ``on_fault`` gets it."""
+        try:
+            action(*arguments)
+        except Exception as error:
+            self.on_fault(error)
 
     def _patience(self) -> float | None:
         while self._timers and self._timers[0][2].action is None:
@@ -92,3 +100,7 @@ class Loop:
         if not self._timers:
             return None
         return max(0.0, self._timers[0][0] - time.monotonic())
+
+
+def _raise(error: Exception) -> None:
+    raise error

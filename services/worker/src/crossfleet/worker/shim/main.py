@@ -20,6 +20,7 @@ from crossfleet.worker.shim.reaper import Reaper
 from crossfleet.worker.shim.register import Register
 
 _BREATH_SECONDS = 0.004
+_LOG_BYTES = 1024 * 1024
 USAGE = "usage: python -m crossfleet.worker.shim --state DIR [--lifeline-fd N] [--grace SECONDS]"
 
 
@@ -67,6 +68,7 @@ class Shim:
         self._newest, self._newest_at, self._quiet_until = 0, 0.0, 0.0
         self._disk_refuses = ""
         loop.at_turn_end(self._finish_turn)
+        loop.on_fault = self._note_fault
 
     def serve(self, grace: float, lifeline: int) -> None:
         """Run the loop. ``grace``: seconds without an agent before it ends itself; ``lifeline`` < 0: none."""
@@ -148,6 +150,16 @@ class Shim:
                 self._host.loop.call_after(_BREATH_SECONDS, lambda: None)
             self._newest, self._newest_at = newest, now
         return now < self._quiet_until
+
+    def _note_fault(self, error: Exception) -> None:
+        """Write a fault of our own to shim.log and go on; the agent may be gone, and stderr with it."""
+        import traceback
+
+        path = self._host.folder / "shim.log"
+        if not path.exists() or path.stat().st_size < _LOG_BYTES:
+            with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write("".join(traceback.format_exception(error)))
+        self._host.tell({"op": "trouble", "cause": "fault", "message": f"{type(error).__name__}: {error}"})
 
     def _complain(self, error: OSError) -> None:
         """The disk takes no more: runners pause, and once a second it is tried again."""

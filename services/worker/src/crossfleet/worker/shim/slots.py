@@ -227,6 +227,14 @@ class Slot:
 
     def _line(self, line: bytes) -> None:
         """Take one line of the process. Results come as ``R<attempt> <case> <failed> <next>\\t<JSON>``: not parsed."""
+        try:
+            self._take(line)
+        except ValueError:
+            # Not ours: a case has written to a descriptor that it did not open. What it says cannot be trusted.
+            if self._life is not None:
+                self._life.kill()
+
+    def _take(self, line: bytes) -> None:
         kind = line[:1]
         if kind == b"R":
             head, _, payload = line.partition(b"\t")
