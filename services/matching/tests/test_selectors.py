@@ -118,6 +118,9 @@ def test_only_a_plain_true_counts_as_true():
         ('quantty("1Gi") > 2', 1, 1, "did you mean 'quantity'?"),
         ("1 + 1", 1, 1, "must be true or false"),
         ("x" * 5000, 1, 1, "at most 4096"),
+        ("(" * 40 + "true" + ")" * 40, 1, 1, "nested too deeply"),
+        ("+".join(["1"] * 40) + " > 2", 1, 1, "nested too deeply"),
+        ('worker.name == "\ud800"', 1, 1, "not valid Unicode"),
     ],
 )
 def test_a_selector_that_does_not_compile_says_where_and_what_was_meant(text, line, column, says):

@@ -97,6 +97,8 @@ def compile_selector(text: str, learned: Iterable[str] = ()) -> Selector:
         return Selector(stripped)
     if len(text) > MAX_LENGTH:
         raise SelectorError(text[:40] + "…", f"{len(text)} characters long; at most {MAX_LENGTH} are allowed")
+    if not _is_unicode(text):
+        raise SelectorError(ascii(text), "is not valid Unicode text")
     try:
         program = _environment().compile(text)
     except RuntimeError as error:
@@ -111,6 +113,14 @@ def compile_selector(text: str, learned: Iterable[str] = ()) -> Selector:
         if wrong:
             raise SelectorError(text, wrong, *_place(text, _first_part(checked, path)))
     return _selector(text, checked)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # A lone surrogate, from bytes that were no text.
+        return False
+    return True
 
 
 def _root(node: Node) -> Node:
@@ -160,6 +170,8 @@ def _plain_problem(error: str) -> str:
 
 def _compile_error(text: str, error: str) -> SelectorError:
     found = _ERROR.search(error)
+    if "recursion" in error:
+        return SelectorError(text, "nested too deeply: at most 32 levels are allowed")
     if found is None:
         return SelectorError(text, error.splitlines()[0] if error else "does not compile")
     line, column, message = int(found[1]), int(found[2]), found[3]

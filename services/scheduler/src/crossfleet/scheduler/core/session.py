@@ -69,6 +69,7 @@ class Session:
         if before is None:
             return
         self._snapshot.changed_workers.update(before.workers)
+        self._refused.forgive(frozenset(), before.groups.keys() - self._snapshot.groups.keys())
         for allocation in before.proposed.values():
             self._snapshot.propose(allocation)
         _settle_arrived(self._snapshot, [one for one in rows.allocations if one.id not in before.allocations])
