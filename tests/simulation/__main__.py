@@ -1,0 +1,89 @@
+"""`python -m tests.simulation --seeds 0:200 [--shrink] | --seed N [--faults 1,4] [--trace]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.simulation import mutants
+from tests.simulation.faults import Fault
+from tests.simulation.shrink import shrink
+from tests.simulation.world import Result, World
+
+
+def simulate(seed: int, *, only: list[int] | None = None, trace: bool = False) -> Result:
+    """One seed; with `only`, just those of its faults (numbers in the order of time)."""
+    world = World(seed, keep_trace=trace)
+    if only is not None:
+        world.faults = [world.faults[number] for number in only]
+    return world.run()
+
+
+def command(seed: int, only: list[int] | None = None, mutant: str = "") -> str:
+    """What replays a seed."""
+    faults = f" --faults {','.join(map(str, only)) or 'none'}" if only is not None else ""
+    planted = f" --mutant {mutant}" if mutant else ""
+    return f"python -m tests.simulation --seed {seed}{faults}{planted} --trace"
+
+
+def main() -> int:
+    """Exit status 1 when a seed fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", default="0:200", help="FIRST:END")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--faults", help="numbers of the faults to keep, or none")
+    parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--shrink", action="store_true")
+    parser.add_argument("--keep-going", action="store_true")
+    parser.add_argument("--mutant", default="", choices=["", *mutants.MUTANTS])
+    arguments = parser.parse_args()
+    with mutants.planted(arguments.mutant):
+        if arguments.seed is not None:
+            only = _numbers(arguments.faults)
+            result = simulate(arguments.seed, only=only, trace=arguments.trace)
+            print("\n".join(result.trace))
+            _tell(result)
+            return bool(result.violation)
+        return _many(arguments)
+
+
+def _many(arguments: argparse.Namespace) -> int:
+    first, _, end = arguments.seeds.partition(":")
+    began, failed = time.perf_counter(), 0
+    for seed in range(int(first), int(end)):
+        result = simulate(seed)
+        if not result.violation:
+            continue
+        failed += 1
+        print(f"seed {seed}: {result.violation}\n  {command(seed, mutant=arguments.mutant)}", flush=True)
+        if arguments.shrink:
+            kept = shrink(lambda only, seed=seed: bool(simulate(seed, only=only).violation), len(result.faults))
+            print(f"  shrunk: {command(seed, kept, arguments.mutant)}", flush=True)
+        if not arguments.keep_going:
+            return 1
+    count = int(end) - int(first)
+    print(f"{count} seeds, {failed} failed, {(time.perf_counter() - began) / max(count, 1):.3f} s each")
+    return bool(failed)
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    return [] if text == "none" else [int(number) for number in text.split(",")]
+
+
+def _tell(result: Result) -> None:
+    for number, fault in enumerate(result.faults):
+        print(f"fault {number}: {fault}")
+    print(f"{result.seconds:.1f} simulated seconds, {result.steps} steps, trace {result.digest[:16]}")
+    print(dict(sorted(result.seen.items())))
+    print(f"seed {result.seed}: {result.violation or 'all is well'}")
+
+
+def _kept(faults: list[Fault], only: list[int]) -> list[Fault]:
+    return [faults[number] for number in only]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

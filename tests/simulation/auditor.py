@@ -1,0 +1,247 @@
+"""Reads the facts of every commit and keeps its own, much simpler books: what they say must hold after each step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.outcomes import BAD, Outcome, RunVerdict
+from crossfleet.coordinator.ledger import codec
+from crossfleet.coordinator.ledger.loading import rebuild
+from crossfleet.coordinator.ledger.store import Batch
+from crossfleet.worker.core.records import Kind, Outgoing
+from tests.simulation.fold import difference
+
+
+@dataclass(slots=True)
+class AuditedGroup:
+    """Cases by id, and the verdict of each."""
+
+    run_id: str
+    cases: list[str] = field(default_factory=list)
+    verdicts: dict[int, int] = field(default_factory=dict)
+    over: bool = False
+
+
+@dataclass(slots=True)
+class AuditedAttempt:
+    """A live attempt."""
+
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slot: int
+    cases: tuple[int, ...]
+
+
+class Auditor:
+    """`committed` is called within the store, `told` by whoever publishes, `acknowledged` and `answered` at the far end."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self.seq = 0
+        self.epoch = 0
+        self.groups: dict[str, AuditedGroup] = {}
+        self.runs: dict[str, e.RunFinished | None] = {}
+        self.requests: dict[str, str] = {}
+        self.allocations: dict[str, e.AllocationOpened] = {}
+        self.attempts: dict[int, AuditedAttempt] = {}
+        self.seen: Counter[str] = Counter()
+        self._stored: dict[int, list[str]] = {}
+        self._assigned: set[int] = set()
+        self._told: dict[int, int] = {}
+        self._collections: dict[str, list[str]] = {}
+        self._random = world.chance.stream("auditor")
+
+    def committed(self, batch: Batch) -> None:
+        """One commit, as it stands in the store."""
+        if batch.seq != self.seq + 1:
+            self._wrong(f"commit {batch.seq} follows {self.seq}")
+        if batch.epoch < self.epoch:
+            self._wrong(f"epoch {batch.epoch} wrote after {self.epoch} had")
+        if batch.epoch != self._world.store.head().epoch:
+            self._wrong(f"epoch {batch.epoch} wrote under epoch {self._world.store.head().epoch}")
+        self.seq, self.epoch = batch.seq, batch.epoch
+        numbered: list[tuple[int, e.Event]] = []
+        for write in batch.writes:
+            if write.table == "collections":
+                for row in write.rows:
+                    self._collections[row["digest"]] = [case.case_id for case in codec.decode_cases(row["cases"])]
+            if write.table == "events":
+                for row in write.rows:
+                    numbered += codec.decode_events(row["body"])
+        numbered.sort(key=lambda one: one[0])
+        self._stored[batch.seq] = [type(event).__name__ for _, event in numbered]
+        self._world.note("commit", batch.epoch, batch.seq, ",".join(self._stored[batch.seq]))
+        for _, event in numbered:
+            self.seen[type(event).__name__] += 1
+            check = getattr(self, f"_{type(event).__name__}", None)
+            if check is not None:
+                check(event)
+
+    def told(self, coordinator: Any, committed: Any) -> None:
+        """A commit is published: it must be stored, be the next, and the state must be the fold of all that is stored."""
+        names = [type(event).__name__ for event in committed.events]
+        if self._stored.get(committed.seq) != names:
+            self._wrong(f"coordinator {coordinator.number} told commit {committed.seq}, which is not what is stored")
+        before = self._told.get(coordinator.number)
+        if before is not None and committed.seq != before + 1:
+            self._wrong(f"watchers of coordinator {coordinator.number} saw {committed.seq} after {before}")
+        self._told[coordinator.number] = committed.seq
+        if committed.seq == self.seq and self._random.random() < self._world.fold_rate:
+            found = difference(rebuild(self._world.store.load()), coordinator.writer.state)
+            if found:
+                self._wrong(f"the state of coordinator {coordinator.number} is not the fold of its facts: {found}")
+
+    def acknowledged(self, worker: str, message: Outgoing) -> None:
+        """A worker forgets a message: what it said must be in the store, or be of no interest any more."""
+        if message.kind is Kind.FINISHED and message.attempt in self._live(worker):
+            self._wrong(f"the end of attempt {message.attempt} was acknowledged and is not stored")
+        opened = self.allocations.get(message.allocation) if message.kind is Kind.ENDED else None
+        if opened is not None and opened.worker_id == worker:
+            self._wrong(f"the end of allocation {message.allocation} was acknowledged and is not stored")
+        attempt = self._live(worker).get(message.attempt) if message.kind is Kind.RESULTS else None
+        if attempt is None:
+            return
+        group = self.groups[attempt.group_id]
+        suite = self._world.suite_of(group.run_id)
+        for part in message.parts:
+            number: Any = part
+            case_id = suite.collection(worker)[number.case_index]
+            if case_id in group.cases and group.cases.index(case_id) not in group.verdicts:
+                self._wrong(f"a result of {case_id} in attempt {message.attempt} was acknowledged and is not stored")
+
+    def answered(self, request_id: str, run_id: str) -> None:
+        """A client was told which run its request made."""
+        if self.requests.get(request_id) != run_id:
+            self._wrong(f"{request_id} was answered with {run_id}; stored is {self.requests.get(request_id)}")
+
+    def finish(self) -> None:
+        """At the very end: every run has its verdict, which follows from those of its cases."""
+        for run_id, finished in self.runs.items():
+            if finished is None:
+                self._wrong(f"{run_id} did not finish")
+                continue
+            groups = [group for group in self.groups.values() if group.run_id == run_id]
+            bad = sum(verdict in BAD for group in groups for verdict in group.verdicts.values())
+            if finished.verdict == RunVerdict.PASSED and bad:
+                self._wrong(f"{run_id} passed with {bad} bad cases")
+
+    def _live(self, worker: str) -> dict[int, AuditedAttempt]:
+        return {number: one for number, one in self.attempts.items() if one.worker_id == worker}
+
+    def _wrong(self, text: str) -> None:
+        self._world.violate(text)
+
+    def _RunSubmitted(self, event: e.RunSubmitted) -> None:
+        if event.request_id in self.requests:
+            self._wrong(f"{event.request_id} made a second run {event.run_id}")
+        self.requests[event.request_id] = event.run_id
+        self.runs[event.run_id] = None
+        for target in event.targets:
+            self.groups[f"{event.run_id}/{target.name}"] = AuditedGroup(event.run_id)
+
+    def _CasesCollected(self, event: e.CasesCollected) -> None:
+        if self.groups[event.group_id].cases:
+            self._wrong(f"{event.group_id} was collected twice")
+        self.groups[event.group_id].cases = list(self._collections[event.digest])
+
+    def _AllocationOpened(self, event: e.AllocationOpened) -> None:
+        host = self._world.host(event.worker_id)
+        if not event.slots or not set(event.slots) <= set(range(host.identity.slots)):
+            self._wrong(f"{event.allocation_id} has slots {event.slots} of {host.identity.slots}")
+        devices = [device for slot in event.device_ids for device in slot]
+        for other in self.allocations.values():
+            if other.worker_id != event.worker_id:
+                continue
+            if set(other.slots) & set(event.slots):
+                self._wrong(f"{event.allocation_id} shares slots with {other.allocation_id}")
+            if set(devices) & {device for slot in other.device_ids for device in slot}:
+                self._wrong(f"{event.allocation_id} shares devices with {other.allocation_id}")
+        known = {device.device_id for device in host.devices}
+        if len(set(devices)) != len(devices) or not set(devices) <= known:
+            self._wrong(f"{event.allocation_id} has devices {devices} of {sorted(known)}")
+        if event.group_id.endswith("/gpu") and len(devices) != len(event.slots):
+            self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
+        self.allocations[event.allocation_id] = event
+
+    def _AllocationClosed(self, event: e.AllocationClosed) -> None:
+        del self.allocations[event.allocation_id]
+        for number, attempt in self.attempts.items():
+            if attempt.allocation_id == event.allocation_id:
+                self._wrong(f"{event.allocation_id} was closed under attempt {number}")
+
+    def _TasksAssigned(self, event: e.TasksAssigned) -> None:
+        group = self.groups[event.group_id]
+        allocation = self.allocations[event.allocation_id]
+        taken = {case for one in self.attempts.values() if one.group_id == event.group_id for case in one.cases}
+        for task in event.tasks:
+            if task.attempt_id in self._assigned:
+                self._wrong(f"attempt {task.attempt_id} exists twice")
+            if task.slot not in allocation.slots or event.worker_id != allocation.worker_id or group.over:
+                self._wrong(f"attempt {task.attempt_id} has no place on slot {task.slot} of {event.allocation_id}")
+            for case in task.case_indices:
+                if case in group.verdicts or self._pending_elsewhere(group, case, taken):
+                    self._wrong(f"case {case} of {event.group_id} is executed again in attempt {task.attempt_id}")
+            self._assigned.add(task.attempt_id)
+            self.attempts[task.attempt_id] = AuditedAttempt(
+                event.group_id, event.allocation_id, event.worker_id, task.slot, task.case_indices
+            )
+            held = [one for one in self.attempts.values() if one.allocation_id == event.allocation_id]
+            if sum(one.slot == task.slot for one in held) > 2:
+                self._wrong(f"slot {task.slot} of {event.allocation_id} holds more than two attempts")
+
+    def _pending_elsewhere(self, group: AuditedGroup, case: int, taken: set[int]) -> bool:
+        return case in taken
+
+    def _CasesFinished(self, event: e.CasesFinished) -> None:
+        group = self.groups[event.group_id]
+        if group.over:
+            self._wrong(f"{event.group_id} is over and gets verdicts")
+        for case in event.cases:
+            index = case.case_index
+            if index in group.verdicts:
+                self._wrong(f"case {index} of {event.group_id} got a second verdict")
+            group.verdicts[index] = case.outcome
+            if case.outcome in {Outcome.NOT_RUN, Outcome.CANCELLED}:
+                continue
+            attempt = self.attempts.get(case.attempt_id)
+            if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
+                self._wrong(f"case {index} of {event.group_id} counts from attempt {case.attempt_id}, which is not its own")
+                continue
+            truth = self._world.truth_of(group.run_id, case.attempt_id, group.cases[index])
+            if truth != Outcome(case.outcome).name.lower():
+                text = f"{truth} and counts as {Outcome(case.outcome).name}"
+                self._wrong(f"case {index} of {event.group_id} showed {text} in attempt {case.attempt_id}")
+
+    def _AttemptEnded(self, event: e.AttemptEnded) -> None:
+        attempt = self.attempts.pop(event.attempt_id, None)
+        if attempt is None:
+            self._wrong(f"attempt {event.attempt_id} ended twice")
+            return
+        group = self.groups[event.group_id]
+        left = {case for case in attempt.cases if case not in group.verdicts}
+        if left != set(event.left):
+            self._wrong(f"attempt {event.attempt_id} leaves {sorted(event.left)}; open are {sorted(left)}")
+
+    def _AttemptsRevoked(self, event: e.AttemptsRevoked) -> None:
+        for number in event.attempt_ids:
+            attempt = self.attempts.pop(number)
+            group = self.groups[attempt.group_id]
+            if any(case not in group.verdicts for case in attempt.cases):
+                self._wrong(f"attempt {number} was revoked with open cases")
+
+    def _GroupFinished(self, event: e.GroupFinished) -> None:
+        group = self.groups[event.group_id]
+        missing = [index for index in range(len(group.cases)) if index not in group.verdicts]
+        if missing or group.over:
+            self._wrong(f"{event.group_id} ends with {len(missing)} cases open, or twice")
+        group.over = True
+
+    def _RunFinished(self, event: e.RunFinished) -> None:
+        open_groups = [name for name, group in self.groups.items() if group.run_id == event.run_id and not group.over]
+        if self.runs[event.run_id] is not None or open_groups:
+            self._wrong(f"{event.run_id} ends twice, or before {open_groups}")
+        self.runs[event.run_id] = event

@@ -1,0 +1,46 @@
+"""What must hold between steps: bounded queues, and a reason for every group that waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crossfleet.coordinator.core import view
+from crossfleet.coordinator.core.outcomes import RunState
+
+_MOST_QUEUED = 20_000
+_PATIENCE = 4.0
+_SLACK = 600
+
+
+def check_bounds(world: Any) -> None:
+    """Look at every queue and window, and at every group that waits."""
+    for host in world.hosts:
+        if host.agent is not None and host.agent.link.window._cases > world.window + _SLACK:
+            world.violate(f"the window of {host.name} holds {host.agent.link.window._cases} results")
+    leader = world.leader
+    if leader is None or not leader.process.alive or leader.process.paused:
+        return
+    for session in leader.fleet._sessions.values():
+        if len(session.outbox._waiting) > _MOST_QUEUED:
+            world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
+    _check_reasons(world, leader)
+
+
+def _check_reasons(world: Any, leader: Any) -> None:
+    """A group without slots says why it waits, once the scheduler had time to tell."""
+    now = world.loop.time()
+    since: dict[str, float] = world.unexplained
+    calm = leader.link.figures.connected and now > world.scheduler.slow_until
+    silent = set()
+    state = leader.writer.state
+    for group in state.groups.values():
+        run = state.runs[group.run_id]
+        waits = not group.over and run.state < RunState.STOPPING and not group.allocations
+        if calm and waits and view.wanted_slots(state, group) and not group.waiting_text:
+            silent.add(group.group_id)
+    for group_id in list(since):
+        if group_id not in silent:
+            del since[group_id]
+    for group_id in silent:
+        if now - since.setdefault(group_id, now) > _PATIENCE:
+            world.violate(f"{group_id} has waited for {_PATIENCE:g} s without a reason")

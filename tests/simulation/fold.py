@@ -1,0 +1,41 @@
+"""Compares the state in memory with the one that is folded from what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.queue import CaseQueue
+
+_FACTS = ("next_attempt", "next_task", "next_allocation", "requests", "past_runs")
+_TABLES = ("runs", "groups", "allocations", "attempts")
+
+
+def difference(stored: State, live: State) -> str:
+    """What differs, with its place; empty when nothing does. Sessions of workers are memory only."""
+    for name in _FACTS:
+        if getattr(stored, name) != getattr(live, name):
+            return f"{name}: stored {getattr(stored, name)}, live {getattr(live, name)}"
+    for name in _TABLES:
+        left, right = getattr(stored, name), getattr(live, name)
+        if left.keys() != right.keys():
+            return f"{name}: stored {sorted(left)}, live {sorted(right)}"
+        for key, one in left.items():
+            found = _records(one, right[key])
+            if found:
+                return f"{name}[{key}].{found}"
+    for key, worker in stored.workers.items():
+        if worker.allocations != live.workers[key].allocations or worker.drained != live.workers[key].drained:
+            return f"workers[{key}]"
+    return ""
+
+
+def _records(stored: Any, live: Any) -> str:
+    for one in fields(stored):
+        left, right = getattr(stored, one.name), getattr(live, one.name)
+        if isinstance(left, CaseQueue):
+            left, right = (left.pending(), left.estimates), (right.pending(), right.estimates)
+        if left != right:
+            return f"{one.name}: stored {left!r}, live {right!r}"[:300]
+    return ""

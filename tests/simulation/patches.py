@@ -1,0 +1,66 @@
+"""Where the real code reaches for the operating system, it gets the simulation; what it logs as an error is an error."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from crossfleet.coordinator.scheduling import link as scheduler_link
+from crossfleet.foundation import logs
+from crossfleet.worker import connection as worker_connection
+from crossfleet.worker import identity as worker_identity
+from crossfleet.worker import reports as worker_reports
+from tests.simulation.network import Channel, Wire
+
+
+@contextmanager
+def applied(world: Any) -> Iterator[None]:
+    """For as long as one seed runs."""
+    clock = SimpleNamespace(monotonic=world.loop.time, time=world.loop.time)
+    wire = Wire(world.chance.stream("scheduler wire"))
+    streams: list[Any] = []
+
+    def open_channel(address: str, **_: object) -> Channel:
+        return Channel(world.loop, wire, lambda: world.server("scheduler"), streams)
+
+    def write(self: logs.Logger, level: str, event: str, keys: dict[str, object], *rest: object) -> None:
+        _logged(world, level, event, keys, *rest)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(worker_connection, "probe", _probe))
+        stack.enter_context(patch.object(worker_connection, "time", clock))
+        stack.enter_context(patch.object(worker_reports, "time", clock))
+        stack.enter_context(patch.object(worker_identity, "version", lambda _: "1"))
+        stack.enter_context(patch.object(worker_identity, "platform", SimpleNamespace(node=lambda: "host")))
+        stack.enter_context(patch.object(scheduler_link, "open_channel", open_channel))
+        stack.enter_context(patch.object(logs.Logger, "_write", write))
+        yield
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """What the garbage collector finds when a world is thrown away is nobody's business."""
+    with warnings.catch_warnings(), patch.object(sys, "unraisablehook", lambda _: None):
+        warnings.simplefilter("ignore")
+        yield
+        gc.collect()
+
+
+def _logged(world: Any, level: str, event: str, keys: dict[str, object], *rest: object) -> None:
+    error = keys.get("exc_info") or next(iter(rest), None)
+    if level == "error" and error and "the ledger ends" not in event:
+        text = error if isinstance(error, BaseException) else ""
+        world.violate(f"logged: {event} ({type(text).__name__}: {text})")
+    if level in {"warning", "error"}:
+        world.note("log", event)
+
+
+async def _probe(address: str) -> None:
+    await asyncio.sleep(0.0005)

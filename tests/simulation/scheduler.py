@@ -1,0 +1,69 @@
+"""A simulated scheduler process around the real stream; it may be slow, and it may go mad."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.scheduler.core.model import Policy
+from crossfleet.scheduler.recorder import NullRecorder
+from crossfleet.scheduler.stream import Stream
+from tests.simulation.clock import SimClock
+from tests.simulation.network import Server
+
+
+class SimScheduler:
+    """Answers Describe and Schedule. `mad_until`: plans ask for more than there is; `slow_until`: they come late."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self._random: Random = world.chance.stream("scheduler")
+        self.mad_until = 0.0
+        self.slow_until = 0.0
+        self._starts = 0
+        self.server: Server | None = None
+
+    def start(self) -> None:
+        """A new process serves from now on."""
+        if self.server is not None and self.server.process.alive:
+            return
+        self._starts += 1
+        self.server = Server(self._world.loop.process(f"scheduler {self._starts}"))
+        self.server.calls["Describe"] = self._describe
+        self.server.streams["Schedule"] = self._schedule
+
+    def crash(self, seconds: float) -> None:
+        """Die, and come back later."""
+        if self.server is not None:
+            self.server.process.crash()
+        self._world.loop.outside(self._world.loop.time() + seconds, self.start)
+
+    async def _describe(self, request: Any) -> scheduler_pb2.DescribeResponse:
+        return scheduler_pb2.DescribeResponse(name="simulated", version="1")
+
+    async def _schedule(self, updates: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        loop = self._world.loop
+        async for plan in Stream(Policy(), SimClock(loop), NullRecorder()).answers(updates):
+            if loop.time() < self.slow_until:
+                await asyncio.sleep(self._random.random() * 1.5)
+            if loop.time() < self.mad_until:
+                self._derange(plan)
+            yield plan
+
+    def _derange(self, plan: scheduler_pb2.ScheduleResponse) -> None:
+        random, hosts = self._random, self._world.hosts
+        for one in list(plan.allocate):
+            if random.random() < 0.5:
+                one.slots = min(one.slots * 3, 4000)
+            if random.random() < 0.5:
+                plan.allocate.append(one)
+            if random.random() < 0.3:
+                one.worker_id = random.choice(hosts).name
+            if one.device_ids and random.random() < 0.5:
+                one.device_ids[0] = random.choice(hosts).name + "-gpu0"
+        if random.random() < 0.2:
+            state = self._world.leader.writer.state if self._world.leader is not None else None
+            plan.revoke_allocation_ids.extend(sorted(state.allocations)[:1] if state is not None else [])

@@ -1,0 +1,96 @@
+"""What runs are made of: cases with durations and fates, and how each worker collects them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.api.types.v1.run_pb2 import RunSpec
+from crossfleet.coordinator.core.submitting import case_digest
+from crossfleet.matching.model import DeviceRequest, Request
+
+
+@dataclass(slots=True)
+class SimSuite:
+    """Case ids with seconds and outcome each. `odd` are workers that collect other cases, in another order."""
+
+    name: str
+    runner: str
+    cases: list[str]
+    seconds: dict[str, float]
+    outcomes: dict[str, str]
+    trouble: float = 0.0
+    """How often an attempt ends for a cause of the infrastructure."""
+    odd: dict[str, list[str]] = field(default_factory=dict)
+
+    def collection(self, worker: str) -> list[str]:
+        """The ids as this worker numbers them."""
+        return self.odd.get(worker, self.cases)
+
+    def digest(self, worker: str) -> str:
+        """Of that collection."""
+        return case_digest(tuple(self.collection(worker)))
+
+
+def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool) -> SimSuite:
+    """A suite of 8 to 50 cases."""
+    cases = [f"t{number}/f{random.randrange(6)}.py::c{index}" for index in range(random.randint(8, 50))]
+    cases.sort(key=lambda case: case.partition("::")[0])
+    noop = random.random() < 0.2
+    seconds = {case: min(random.expovariate(8.0) + 0.005, 3.0) for case in cases}
+    kinds = ["passed"] * 20 + ["failed", "skipped", "crashed"]
+    suite = SimSuite(
+        f"suite{number}",
+        "noop" if noop else "pytest",
+        cases,
+        seconds,
+        {case: "passed" if noop else random.choice(kinds) for case in cases},
+        trouble=0.05 if trouble else 0.0,
+    )
+    if not noop and random.random() < 0.3:
+        other = [case for case in cases if random.random() < 0.95] or cases
+        random.shuffle(other)
+        suite.odd[random.choice(workers)] = other
+    return suite
+
+
+def make_submission(random: Random, number: int, suite: SimSuite) -> SubmitRun:
+    """A run of that suite on one to three targets."""
+    names = ["any", "left", "gpu"][: random.randint(1, 3)]
+    spec = RunSpec(project="sim")
+    spec.suite.name, spec.suite.runner = suite.name, suite.runner
+    spec.suite.arguments.append(suite.name)
+    given = suite.runner == "noop"
+    if given:
+        spec.suite.cases.extend(suite.cases)
+    targets = []
+    for name in names:
+        request = Request(slots_max=random.choice([0, 0, 1, 3]))
+        selector = ""
+        if name == "left":
+            selector = 'labels["side"] == "left"'
+        if name == "gpu":
+            request = Request(devices=(DeviceRequest("gpu", "", 1),))
+        spec.targets.add(name=name, selector=selector)
+        targets.append(TargetSpec(name, selector, request))
+    policy = PolicySpec(
+        max_failures=random.choice([0, 0, 0, 3]),
+        max_cases_per_task=random.choice([0, 0, 1, 5]),
+        max_attempts=random.choice([2, 3, 5]),
+        unsatisfiable_wait=600.0,
+    )
+    return SubmitRun(
+        request_id=f"request-{number}",
+        fingerprint=f"print-{number}",
+        run_id="",
+        project="sim",
+        suite=suite.name,
+        runner=suite.runner,
+        priority=random.choice([0, 0, 5]),
+        targets=tuple(targets),
+        policy=policy,
+        seed=7,
+        spec=spec.SerializeToString(),
+        cases=tuple(suite.cases) if given else (),
+    )

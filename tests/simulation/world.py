@@ -1,0 +1,253 @@
+"""One seed: a fleet, its runs and its faults, then everything is healed and every run must finish."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.ledger.store import Batch
+from crossfleet.foundation.errors import CrossfleetError
+from tests.simulation import patches
+from tests.simulation.auditor import Auditor
+from tests.simulation.bounds import check_bounds
+from tests.simulation.client import SimClient
+from tests.simulation.clock import Chance
+from tests.simulation.coordinator import SimCoordinator
+from tests.simulation.faults import Fault, inflict, make_faults
+from tests.simulation.loop import Died, SimLoop, Stuck
+from tests.simulation.network import Server
+from tests.simulation.scheduler import SimScheduler
+from tests.simulation.suites import SimSuite, make_submission, make_suite
+from tests.simulation.worker import Host
+
+_FAULTS_END = 14.0
+_PATIENCE = 90.0
+
+
+class Violation(Exception):
+    """Something that must always hold did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a seed. `violation` is empty when all was well; `digest` is that of the whole trace."""
+
+    seed: int
+    violation: str
+    digest: str
+    steps: int
+    seconds: float
+    faults: list[Fault]
+    trace: list[str]
+    seen: dict[str, int]
+
+
+class World:
+    """Everything that is simulated, and what the parts of it need of each other."""
+
+    def __init__(self, seed: int, *, faults: Sequence[Fault] | None = None, keep_trace: bool = False) -> None:
+        self.chance = Chance(seed)
+        random = self.chance.stream("world")
+        self.loop = SimLoop()
+        disk = self.chance.stream("disk")
+        self.loop.disk_delay = lambda: 0.0001 + 0.0005 * disk.random()
+        self.seed = seed
+        self.lease = 2.0
+        self.window = random.choice([4, 64, 4096])
+        self.fold_rate = 0.05
+        self.healing = False
+        self.client_loss = 0.0
+        self.truth: dict[tuple[int, str], str] = {}
+        self.unexplained: dict[str, float] = {}
+        self.doom: tuple[str, float] | None = None
+        self.violation = ""
+        self._keep = keep_trace
+        self.trace: list[str] = []
+        self._hash = hashlib.sha256()
+        self.leader: SimCoordinator | None = None
+        self._terms = 0
+        self.store = MemoryStore()
+        self.store.on_commit = self._on_commit
+        self.auditor = Auditor(self)
+        self.scheduler = SimScheduler(self)
+        sides = ["left", "right"]
+        self.hosts = [
+            Host(self, f"w{one}", random.randint(1, 4), sides[one % 2], 1 + one % 2 if one != 1 else 0)
+            for one in range(random.randint(2, 4))
+        ]
+        trouble = random.random() < 0.3
+        names = [host.name for host in self.hosts]
+        made = [make_suite(random, number, names, trouble=trouble) for number in range(random.randint(2, 3))]
+        self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
+        self.clients = [
+            SimClient(self, make_submission(random, number, suite), number) for number, suite in enumerate(made)
+        ]
+        self.people = self.loop.process("people")
+        self.faults = list(faults) if faults is not None else make_faults(self.chance.stream("faults"))
+
+    def run(self) -> Result:
+        """Carry it out; the world is empty afterwards."""
+        with patches.silence():
+            result = self._run()
+            self.__dict__.clear()
+        return result
+
+    def _run(self) -> Result:
+        loop = self.loop
+        with patches.applied(self):
+            loop.set_exception_handler(self._on_exception)
+            try:
+                loop.run_until_complete(self._story())
+                self.auditor.finish()
+            except Violation:
+                pass
+            except Stuck as stuck:
+                self.violation = f"stuck: {stuck}"
+            finally:
+                loop.bury()
+        return Result(
+            self.seed,
+            self.violation,
+            self._hash.hexdigest(),
+            loop.steps,
+            loop.time(),
+            self.faults,
+            self.trace,
+            dict(self.auditor.seen),
+        )
+
+    async def _story(self) -> None:
+        self.scheduler.start()
+        self.lead()
+        for host in self.hosts:
+            host.start()
+        for client in self.clients:
+            self.watch_task(self.people.start(client.work()), "client")
+        for fault in self.faults:
+            self.loop.outside(fault.at, self._inflict, fault)
+        while self.loop.time() < _FAULTS_END:
+            if not self.faults and self._all_over():
+                return
+            await asyncio.sleep(0.25)
+            check_bounds(self)
+        self._heal()
+        while not self._all_over():
+            await asyncio.sleep(0.5)
+            check_bounds(self)
+            if self.loop.time() > _FAULTS_END + _PATIENCE:
+                self.violate(f"not over {_PATIENCE:g} s after everything was healed: {self._open()}")
+
+    def _inflict(self, fault: Fault) -> None:
+        if not self.healing:
+            self.note("fault", fault.kind, fault.target, f"{fault.amount:.3f}")
+            inflict(self, fault)
+
+    def _heal(self) -> None:
+        self.note("heal")
+        self.healing = True
+        self.client_loss = 0.0
+        self.doom = None
+        self.scheduler.mad_until = self.scheduler.slow_until = 0.0
+        self.scheduler.start()
+        for host in self.hosts:
+            host.wire.cut, host.wire.slow, host.wire.duplicates = False, 0.0, 0
+            if host.process is not None:
+                host.process.resume()
+            self.people.start(self.clients[0].drain(host.name, False))
+        self.later(8.0, self.lead)
+
+    def _all_over(self) -> bool:
+        runs = self.auditor.runs
+        return all(client.run_id and not client.again for client in self.clients) and all(runs.values())
+
+    def _open(self) -> str:
+        return ", ".join(run for run, finished in self.auditor.runs.items() if finished is None) or "a client has no answer"
+
+    def lead(self) -> None:
+        """A coordinator takes over unless one leads."""
+        if self.leader is None or not self.leader.process.alive:
+            self.usurp()
+
+    def usurp(self) -> None:
+        """A coordinator takes over, whoever leads."""
+        self._terms += 1
+        self.note("takes over", self._terms)
+        SimCoordinator(self, self._terms)
+
+    def serves(self, coordinator: SimCoordinator) -> None:
+        """A coordinator is ready; it is the one that is dialled unless a later one is."""
+        if self.leader is None or coordinator.number > self.leader.number:
+            self.leader = coordinator
+        coordinator.process.on_death.append(lambda: self.later(1.5, self.lead))
+
+    def server(self, name: str) -> Server | None:
+        """Whom a dial reaches."""
+        if name == "scheduler":
+            return self.scheduler.server
+        return self.leader.server if self.leader is not None else None
+
+    def host(self, name: str) -> Host:
+        """A host by name."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def suite_of(self, run_id: str) -> SimSuite:
+        """The suite of a run."""
+        request = next(request for request, run in self.auditor.requests.items() if run == run_id)
+        return self.suites[f"suite{request.rpartition('-')[2]}"]
+
+    def truth_of(self, run_id: str, attempt: int, case_id: str) -> str:
+        """What a case showed in an attempt; empty when it was never executed there."""
+        suite = self.suite_of(run_id)
+        return "passed" if suite.runner == "noop" else self.truth.get((attempt, case_id), "")
+
+    def later(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call in so many seconds, whoever is dead by then."""
+        self.loop.outside(self.loop.time() + seconds, function, *arguments)
+
+    def note(self, *parts: object) -> None:
+        """One line of the trace."""
+        line = " ".join([f"{self.loop.time():10.6f}", *(str(part) for part in parts)])
+        self._hash.update(line.encode())
+        if self._keep:
+            self.trace.append(line)
+
+    def violate(self, text: str) -> None:
+        """Something that must hold does not: the simulation ends here."""
+        if not self.violation:
+            self.violation = text
+            self.note("VIOLATION", text)
+            self.loop.failure = Violation(text)
+        raise Violation(text)
+
+    def watch_task(self, task: asyncio.Task[Any], name: str) -> None:
+        """A part that must not die of an error of its own."""
+
+        def ended(done: asyncio.Task[Any]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None and not isinstance(error, Violation):
+                self.violate(f"{name} died: {type(error).__name__}: {error}")
+
+        task.add_done_callback(ended)
+
+    def _on_commit(self, stage: str, batch: Batch) -> None:
+        doomed = self.doom is not None and self.doom[0] == stage
+        if stage == "after":
+            self.auditor.committed(batch)
+        if doomed and self.doom is not None:
+            self.later(self.doom[1], self.lead)
+            self.doom = None
+            self.note("died in commit", stage, batch.seq)
+            raise Died
+
+    def _on_exception(self, loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if self.violation or isinstance(error, Violation | CrossfleetError | grpc.RpcError | asyncio.CancelledError | None):
+            return
+        self.violation = f"{context.get('message')}: {type(error).__name__}: {error}"
+        self.note("VIOLATION", self.violation)
+        self.loop.failure = Violation(self.violation)
