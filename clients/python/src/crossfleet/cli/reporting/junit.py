@@ -37,8 +37,10 @@ def write(results: RunResults, path: Path) -> None:
         suite.add_property("run", results.run.run_id)
         for case in results.cases:
             if case.target == target.name:
-                suite.add_testcase(_case(case, results.detail(case)))
-        report.add_testsuite(suite)
+                suite.append(_case(case, results.detail(case)))  # add_testcase counts all cases anew each time
+        suite.update_statistics()
+        report.append(suite)
+    report.update_statistics()
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.part")
     report.write(str(staged), pretty=False)
