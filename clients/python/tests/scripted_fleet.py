@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Script:
     unavailable_answers: int = 0
     page: int = 2
     hold: bool = False
+    cancel_hangs: bool = False
 
 
 class Runs(run_service_pb2_grpc.RunServiceServicer):
@@ -76,6 +78,8 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
 
     async def CancelRun(self, request, context):
         self.cancelled.append(request.run_id)
+        while self.script.cancel_hangs:
+            await asyncio.sleep(0)
         run = self.run(request.run_id)
         run.state, run.verdict, run.cause = run_pb2.RUN_STATE_FINISHED, run_pb2.RUN_VERDICT_CANCELLED, request.reason
         self.script.hold = False
@@ -121,8 +125,6 @@ class Events(event_service_pb2_grpc.EventServiceServicer):
         self.asked_after: list[str] = []
 
     async def WatchEvents(self, request, context) -> AsyncIterator[event_service_pb2.WatchEventsResponse]:
-        import asyncio
-
         self.asked_after.append(request.after)
         while self.script.hold:
             await asyncio.sleep(0)

@@ -71,7 +71,9 @@ def test_arguments_that_cannot_work_are_refused_with_a_hint(word: str) -> None:
         take_over([word])
 
 
-@given(st.lists(st.sampled_from(["tests/a.py", "-q", "-v", "--lf", "-k", "word", "--tb=short", "-p", "no:cacheprovider"])))
+@given(
+    st.lists(st.sampled_from(["tests/a.py", "-q", "-v", "--lf", "-k", "word", "--tb=short", "-p", "no:cacheprovider"]))
+)
 def test_arguments_that_mean_nothing_to_a_fleet_pass_unchanged(words: list[str]) -> None:
     assert take_over(words).arguments == tuple(words)
 
@@ -121,7 +123,7 @@ def test_a_script_without_interpreter_names_the_way_out(tmp_path: Path) -> None:
 
 
 def test_an_interpreter_without_pytest_is_refused(tmp_path: Path) -> None:
-    bare = script(tmp_path / "python", '#!/bin/sh\nexec false\n')
+    bare = script(tmp_path / "python", "#!/bin/sh\nexec false\n")
     with pytest.raises(UsageError, match="has no pytest"):
         check_has_pytest(bare)
     assert check_has_pytest(sys.executable) is None
@@ -146,7 +148,11 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
     words = ["--matrix", str(tmp_path / "m.toml"), "--target", "third=device.x == 1", "--target-python"]
     found = plan_targets(parse([*words, f"third={sys.executable}", "--", "pytest"]))
     assert [target.name for target in found] == ["plain", "other", "third"]
-    assert (found[0].requirements, found[0].request["cpu_cores"], found[0].variables) == ("pytest\n", 2, {"MODE": "fast"})
+    assert (found[0].requirements, found[0].request["cpu_cores"], found[0].variables) == (
+        "pytest\n",
+        2,
+        {"MODE": "fast"},
+    )
     assert (found[2].selector, found[2].python) == ("device.x == 1", sys.executable)
 
 

@@ -1,0 +1,185 @@
+"""The command as a person calls it: a process against a scripted fleet on a Unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+
+from clients.python.tests.scripted_fleet import Script, ScriptedFleet
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.foundation.testing import serving
+from crossfleet.foundation.wait import eventually
+
+PASSED, FAILED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_FAILED
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Starts commands in a folder, with the address of a fleet in their environment."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "CROSSFLEET_ADDRESS": address, "SECRET_OF_THE_SHELL": "s3cret"}
+
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        command = [sys.executable, "-m", "crossfleet.cli.main", *words]
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            *command, cwd=self.folder, env=self.environment, stdout=pipe, stderr=pipe
+        )
+
+    async def __call__(self, *words: str) -> Ended:
+        process = await self.start(*words)
+        out, err = await process.communicate()
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def fleet_and_shell(folder: Path, script: Script) -> AsyncIterator[tuple[ScriptedFleet, Shell]]:
+    fleet = ScriptedFleet(script)
+    async with serving(fleet.definition) as running:
+        yield fleet, Shell(folder, running.address)
+
+
+async def test_a_run_that_passes_ends_with_zero_and_its_reports(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED, "t.py::b": PASSED})) as (fleet, shell):
+        words = ["--junit", "out.xml", "--json", "out.json", "--title", "words", "--label", "a=b"]
+        ended = await shell("run", *words, "--", sys.executable, "-m", "pytest", "-q", "-x", "t.py")
+    assert (ended.status, "PASSED in 12 s: 2 cases, 2 passed" in ended.out) == (0, True), ended
+    assert [suite.tests for suite in JUnitXml.fromfile(str(tmp_path / "out.xml"))] == [2]
+    assert json.loads((tmp_path / "out.json").read_text())["run"]["verdict"] == "passed"
+    (run,) = fleet.runs.by_request.values()
+    assert (run.spec.title, dict(run.spec.labels), run.spec.policy.max_failures) == ("words", {"a": "b"}, 1)
+    assert (list(run.spec.suite.arguments), run.spec.suite.as_module) == (["-q", "t.py"], True)
+    assert run.spec.workspace.local_path == str(tmp_path)
+    assert run.spec.targets[0].environment.local_python == sys.executable
+
+
+async def test_a_run_that_fails_ends_with_one_and_shows_why(tmp_path: Path) -> None:
+    script = Script({"t.py::a": PASSED, "t.py::b": FAILED}, break_stream_after=[1])
+    async with fleet_and_shell(tmp_path, script) as (_, shell):
+        ended = await shell("run", "--", sys.executable, "-m", "pytest")
+    assert ended.status == 1
+    assert "FAILED t.py::b - message of t.py::b [default]" in ended.err
+    assert all(part in ended.out for part in ("Traceback of t.py::b", "printed \\xff bytes", "1 + 1 failed"))
+
+
+async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script()) as (_, shell):
+        assert (await shell("run", "-qq", "--", sys.executable, "-m", "pytest")).status == 5
+
+
+async def test_an_interrupt_cancels_the_run_and_keeps_its_report(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED}, hold=True)) as (fleet, shell):
+        process = await shell.start("run", "--", sys.executable, "-m", "pytest")
+        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert (process.returncode, fleet.runs.cancelled) == (130, ["run-1"])
+    assert b"interrupt again to leave at once" in err
+    assert b"CANCELLED" in out
+
+
+async def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script(hold=True, cancel_hangs=True)) as (fleet, shell):
+        process = await shell.start("run", "--", sys.executable, "-m", "pytest")
+        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        process.send_signal(signal.SIGINT)
+        await eventually(lambda: fleet.runs.cancelled, deadline=20.0, what="a cancel is asked for")
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        fleet.script.hold = fleet.script.cancel_hangs = False
+    assert (process.returncode, b"left" in err) == (130, True)
+
+
+async def test_the_environment_goes_along_over_a_unix_socket_and_is_never_shown(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (fleet, shell):
+        ended = await shell("run", "--env", "MINE=1", "--json", "-", "--", "make", "check")
+        shown = await shell("show", "run-1", "--output", "json")
+        listed = await shell("runs", "--output", "json")
+        (run,) = fleet.runs.by_request.values()
+    variables = run.spec.suite.variables
+    assert (variables["SECRET_OF_THE_SHELL"], variables["MINE"], run.spec.suite.runner) == ("s3cret", "1", "command")
+    assert not any("s3cret" in text for text in (ended.out, ended.err, shown.out, listed.out + listed.err))
+    assert json.loads(ended.out)["schema"] == 1
+
+
+async def test_an_isolated_run_uploads_the_workspace(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("x = 1\n")
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (fleet, shell):
+        assert (await shell("run", "-qq", "--isolated", "--", "true")).status == 0
+        (run,) = fleet.runs.by_request.values()
+    assert run.spec.workspace.isolated
+    assert run.spec.workspace.manifest_digest in fleet.blobs.stored
+    assert b"x = 1\n" in fleet.blobs.stored.values()
+
+
+async def test_commands_answer_text_and_json(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": FAILED})) as (_, shell):
+        await shell("run", "-qq", "--", "true")
+        workers = await shell("workers", "--output", "json")
+        watched = await shell("watch", "run-1", "--output", "json")
+        text = await shell("workers")
+        missing = await shell("show", "run-9")
+    assert [each["worker"]["worker_id"] for each in json.loads(workers.out)["workers"]] == ["w1", "w2"]
+    assert [json.loads(line)["kind"] for line in watched.out.splitlines()][-1] == "run_finished"
+    assert "zone=eu" in text.out
+    assert (watched.status, missing.status, "crossfleet runs" in missing.err) == (1, 2, True)
+
+
+async def test_a_fleet_that_is_not_there_is_the_fleets_fault(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, f"unix:{tmp_path}/gone.sock")
+    ended = await shell("cancel", "run-1")
+    assert (ended.status, "crossfleet doctor" in ended.err) == (3, True), ended
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_every_command_and_option(shell: str) -> None:
+    command = [sys.executable, "-m", "crossfleet.cli.main", "completion", shell]
+    script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(word in script for word in ("doctor", "target-requirements", "older-than"))
+    if shell == "bash":
+        asked = f"{script}\nCOMP_WORDS=(crossfleet dra); COMP_CWORD=1; _crossfleet; echo ${{COMPREPLY[@]}}"
+        assert subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout == "drain\n"
+
+
+def test_the_way_to_the_fleets_start_imports_little() -> None:
+    code = "import sys; import crossfleet.cli.main, crossfleet.cli.commands.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"grpc", "google.protobuf", "rich", "asyncio", "subprocess", "socket", "typing_extensions", "msgspec"}
+    assert not heavy & set(done.stdout.split())
+
+
+def test_doctor_says_of_each_thing_how_it_is(tmp_path: Path) -> None:
+    words = ["doctor", "--output", "json", "--data", str(tmp_path)]
+    environment = {key: value for key, value in os.environ.items() if key != "CROSSFLEET_ADDRESS"}
+    done = subprocess.run(
+        [sys.executable, "-m", "crossfleet.cli.main", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    findings = {each["subject"]: each for each in json.loads(done.stdout)["findings"]}
+    assert {"python", "parts", "data folder", "runtime folder", "cores", "memory", "fleet"} <= set(findings)
+    assert done.returncode == (1 if any(each["status"] == "fail" for each in findings.values()) else 0)
+    assert all(each["mend"] for each in findings.values() if each["status"] == "fail")

@@ -1,0 +1,256 @@
+"""What is written about a run."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from junitparser import JUnitXml
+
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.event_service_pb2 import Event
+from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli import exits
+from crossfleet.cli.commands.artifacts import landing
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.housekeeping.caches import Entry, choose, entries
+from crossfleet.cli.reporting import documents, junit
+from crossfleet.cli.reporting.matrix import matrix
+from crossfleet.cli.reporting.paint import coloured, plain
+from crossfleet.cli.reporting.table import shorten, table
+from crossfleet.cli.reporting.text import report
+from crossfleet.cli.reporting.times import local, utc
+from crossfleet.cli.running.conclusion import status_of
+from crossfleet.cli.running.progress import Progress
+from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.running.view import LineView, duration
+
+OUTCOMES = (
+    ("passed", result_pb2.OUTCOME_PASSED),
+    ("failed", result_pb2.OUTCOME_FAILED),
+    ("error", result_pb2.OUTCOME_ERROR),
+    ("skipped", result_pb2.OUTCOME_SKIPPED),
+    ("crashed", result_pb2.OUTCOME_CRASHED),
+    ("xfailed", result_pb2.OUTCOME_XFAILED),
+)
+
+
+def results() -> RunResults:
+    run = run_pb2.Run(run_id="run-1", verdict=run_pb2.RUN_VERDICT_FAILED, state=run_pb2.RUN_STATE_FINISHED)
+    run.spec.suite.name = "suite"
+    run.spec.suite.variables["PASSWORD"] = "hunter2"
+    run.created_at.CopyFrom(Timestamp(seconds=1_790_000_000))
+    run.finished_at.CopyFrom(Timestamp(seconds=1_790_000_075))
+    cases, details = [], {}
+    for target in ("plain", "gpu"):
+        run.targets.add(name=target)
+        for index, (word, outcome) in enumerate(OUTCOMES):
+            case = result_pb2.CaseRecord(
+                target=target, case_index=index, case_id=f"tests/test_a.py::T::test_{word}[\x00é]"
+            )
+            case.outcome, case.seconds, case.message = outcome, index / 10, f"says {word}\x1b"
+            cases.append(case)
+            if word in ("failed", "error", "crashed"):
+                full = result_pb2.CaseResult(details=b"the traceback \xff")
+                full.sections.add(title="Captured stdout call", content=b"printed \x00")
+                full.sections.add(title="Captured stderr call", content=b"warned")
+                details[(target, index, case.case_id)] = full
+    run.counts.total, run.counts.passed, run.counts.failed = 12, 2, 2
+    return RunResults(run, tuple(cases), details)
+
+
+def test_the_report_has_matrix_tracebacks_output_and_verdict() -> None:
+    text = "\n".join(report(results(), plain))
+    assert "tests/test_a.py  1 + 1 failed, 1 error, 1 crashed, 1 skipped, 1 xfailed" in text
+    assert all(part in text for part in ("the traceback \\xff", "Captured stdout call", "printed", "slowest"))
+    assert text.splitlines()[-1] == "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
+
+
+def test_a_quiet_report_is_the_verdict_alone() -> None:
+    assert list(report(results(), plain, quiet=2)) == ["FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"]
+    assert not any("traceback" in part for part in report(results(), plain, quiet=1))
+
+
+def test_a_cause_of_many_lines_is_cut_in_the_verdict_and_shown_for_its_target() -> None:
+    found = results()
+    found.run.cause = found.run.targets[0].cause = "pytest exited with status 2\nImportError: no module"
+    *parts, verdict = report(found, plain)
+    assert "(pytest exited with status 2)" in verdict
+    assert any("ImportError: no module" in part for part in parts)
+
+
+def test_a_junit_report_reads_back_whatever_tests_printed(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out.xml"
+    junit.write(results(), path)
+    suites = list(JUnitXml.fromfile(str(path)))
+    assert [(suite.name, suite.tests, suite.failures, suite.errors, suite.skipped) for suite in suites] == [
+        ("suite [plain]", 6, 1, 2, 2),
+        ("suite [gpu]", 6, 1, 2, 2),
+    ]
+    failed = next(case for case in suites[0] if "failed" in case.name and "x" not in case.name[:6])
+    assert (failed.classname, failed.name) == ("tests.test_a.T", "test_failed[#x00é]")
+    assert "the traceback \\xff" in failed.result[0].text
+    assert ("printed" in failed.system_out, "warned" in failed.system_err) == (True, True)
+    assert os.listdir(path.parent) == ["out.xml"]
+
+
+def test_the_json_report_has_a_schema_and_no_values_of_variables() -> None:
+    text = documents.write(documents.run_document(results()))
+    document = json.loads(text)
+    assert (document["schema"], document["run"]["verdict"], len(document["cases"])) == (1, "failed", 12)
+    assert document["run"]["created_at"] == "2026-09-21T14:13:20.000Z"
+    assert document["cases"][1]["details"] == "the traceback \\xff"
+    assert document["run"]["spec"]["suite"]["variables"] == ["PASSWORD"]
+    assert "hunter2" not in text
+
+
+def test_times_are_local_with_offset_for_people_and_utc_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    at = Timestamp(seconds=1_790_000_000, nanos=5_000_000)
+    shown = local(at)
+    monkeypatch.undo()
+    time.tzset()
+    assert (shown, utc(at)) == ("2026-09-21 19:43:20+05:30", "2026-09-21T14:13:20.005Z")
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), st.sampled_from(["x", "y"])), max_size=200
+    )
+)
+def test_every_case_is_in_one_cell_of_the_matrix(found: list[tuple[list[str], str]]) -> None:
+    cases = [
+        result_pb2.CaseRecord(target=target, case_id=f"{'/'.join(parts)}.py::t", outcome=result_pb2.OUTCOME_PASSED)
+        for parts, target in found
+    ]
+    heads, rows = matrix(cases, ["x", "y"])
+    for column, target in enumerate(("x", "y"), 1):
+        numbers = [int(row[column]) for row in rows if row[column] != "-"]
+        total = sum(1 for _, each in found if each == target)
+        assert sum(numbers) == 2 * total  # the rows, and the last that sums them
+    assert heads == ["", "x", "y"]
+
+
+def test_tables_align_and_long_words_are_cut_in_the_middle() -> None:
+    assert table(("a", "n"), [("xx", "1"), ("y", "22")], right=frozenset((1,))) == "a    n\nxx   1\ny   22"
+    assert shorten("abcdefghij", 7) == "ab...ij"
+    assert coloured("x", "red") == "\x1b[31mx\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "total", "cause", "interrupted", "status"),
+    [
+        (run_pb2.RUN_VERDICT_PASSED, 3, "", False, exits.PASSED),
+        (run_pb2.RUN_VERDICT_FAILED, 3, "", False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 3, "disk full", False, exits.FLEET),
+        (run_pb2.RUN_VERDICT_CANCELLED, 3, "", True, exits.INTERRUPTED),
+        (run_pb2.RUN_VERDICT_CANCELLED, 0, "time limit", False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_PASSED, 0, "", False, exits.NO_TESTS),
+        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 5\nno tests ran", False, exits.NO_TESTS),
+        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 4\nERROR: usage", False, exits.USAGE),
+        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 2\nstatus 4", False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 0, "uv could not build it", False, exits.FLEET),
+    ],
+)
+def test_the_exit_status_follows_from_the_run(
+    verdict: int, total: int, cause: str, interrupted: bool, status: int
+) -> None:
+    run = run_pb2.Run(verdict=verdict, counts=result_pb2.Counts(total=total))  # type: ignore[arg-type]
+    run.targets.add(name="t", cause=cause)
+    assert status_of(run, interrupted=interrupted) == status
+
+
+def event(second: int, **fact: object) -> Event:
+    return Event(at=Timestamp(seconds=1000 + second), **fact)  # type: ignore[arg-type]
+
+
+def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
+    progress = Progress(["t"])
+    attempt = {"attempt_id": 7, "worker_id": "w", "slot": 1, "cases": 8}
+    case = {"case_id": "a", "outcome": result_pb2.OUTCOME_FAILED}
+    progress.take(event(0, target_waiting={"target": "t", "reason": "busy"}))
+    assert progress.targets["t"].waiting == "busy"
+    progress.take(event(0, allocation_opened={"allocation_id": "a", "target": "t"}))
+    progress.take(event(1, target_waiting={"target": "t", "reason": "it wants more"}))
+    progress.take(event(1, cases_collected={"target": "t", "cases": 8}))
+    progress.take(event(2, tasks_assigned={"target": "t", "attempts": [attempt]}))
+    failed = progress.take(event(4, cases_finished={"target": "t", "cases": [case, {"case_id": "b"}]}))
+    target = progress.targets["t"]
+    assert ([each.case_id for each in failed], target.waiting) == (["a"], "")
+    assert (target.rate(1004.0), target.seconds_left(1004.0)) == (1.0, 6.0)
+    longest = target.longest()
+    assert longest is not None
+    assert (longest.worker_id, longest.since) == ("w", 1002.0)
+    progress.take(event(5, attempt_ended={"target": "t", "attempt": {"attempt_id": 7, "worker_id": "w", "cause": 5}}))
+    assert (target.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
+
+
+def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
+    now = [1000.0]
+    stream = io.StringIO()
+    view, progress = LineView(stream, lambda: now[0]), Progress(["t"])
+    progress.take(event(0, cases_collected={"target": "t", "cases": 900}))
+    for second in range(9):
+        now[0] = 1000.0 + second
+        progress.take(event(second, cases_finished={"target": "t", "cases": [{"case_id": "c"}] * 10}))
+        view.update(progress)
+    assert len(stream.getvalue().splitlines()) == 2
+    progress.take(event(9, target_finished={"target": {"name": "t", "counts": {"total": 900}}}))
+    view.update(progress)
+    view.update(progress)
+    assert stream.getvalue().splitlines()[-1] == "t: 900/900, done"
+    assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_spans_read_well() -> None:
+    assert [duration(each) for each in (-1, 0.44, 9.96, 59.4, 61, 3700)] == [
+        "0.0 s",
+        "0.4 s",
+        "10.0 s",
+        "59 s",
+        "1 m 01 s",
+        "1 h 01 m",
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
+def test_an_artifact_is_never_written_outside(name: str) -> None:
+    with pytest.raises(UsageError, match="outside"):
+        landing(Path("into"), Artifact(target="t", name=name))
+    assert landing(Path("into"), Artifact(name="a/b")) == Path("into/run/a/b")
+
+
+sizes = st.lists(st.tuples(st.integers(0, 100), st.floats(0, 1000)), max_size=30)
+
+
+@given(sizes, st.none() | st.floats(0, 1000), st.none() | st.integers(0, 2000))
+def test_cleaning_takes_the_longest_unused_until_little_is_left(
+    found: list[tuple[int, float]], older: float | None, larger: int | None
+) -> None:
+    all_entries = [Entry("log", str(index), size, used) for index, (size, used) in enumerate(found)]
+    gone = choose(all_entries, 1000.0, older, larger)
+    kept = [entry for entry in all_entries if entry not in gone]
+    if older is not None:
+        assert all(1000.0 - entry.used_at <= older for entry in kept)
+    if larger is not None:
+        assert sum(entry.size_bytes for entry in kept) <= larger
+    assert all(a.used_at <= b.used_at for a in gone for b in kept)
+    if older is None and larger is None:
+        assert not kept
+
+
+def test_what_can_be_cleaned_leaves_results_alone(tmp_path: Path) -> None:
+    for name in ("ledger.sqlite", "logs/local.log", "logs/runs/run-1/x", "cache/environments/e1/bin", "token"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = {(entry.kind, Path(entry.path).name) for entry in entries(str(tmp_path))}
+    assert found == {("log", "local.log"), ("run log", "run-1"), ("environment", "e1")}
