@@ -41,7 +41,9 @@ class Fleet:
         """Facts of one kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    def submit(self, run_id="run", cases=(), *, targets=("default",), policy=None, runner="pytest", request=None, **more):
+    def submit(
+        self, run_id="run", cases=(), *, targets=("default",), policy=None, runner="pytest", request=None, **more
+    ):
         specs = tuple(c.TargetSpec(name, "", request or Request()) for name in targets)
         values = {
             "request_id": f"request-{run_id}",

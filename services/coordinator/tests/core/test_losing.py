@@ -18,9 +18,7 @@ def running(workers=2, slots=1, **submit):
 def held(fleet, worker_id="w1", attempts=None):
     """What the worker's shim would say that it holds."""
     return tuple(
-        c.HeldAllocation(
-            one, tuple(a.attempt_id for a in fleet.live(worker_id)) if attempts is None else attempts, ()
-        )
+        c.HeldAllocation(one, tuple(a.attempt_id for a in fleet.live(worker_id)) if attempts is None else attempts, ())
         for one in fleet.state.workers[worker_id].allocations
     )
 

@@ -59,7 +59,7 @@ def cut(
     ceiling = max(queue.longest, LONGEST_PIECE * min(slot_speed, 1.0))
     size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling)
     # Splitting a setup group repeats its fixtures, so a guess of its length has to be trusted before it stays whole.
-    whole = min(fair, ceiling) if known else size
+    whole = fair if known else size
     most = min(max_cases or _MAX_CASES, _MAX_CASES)
     piece: list[int] = []
     skip: set[int] = set()

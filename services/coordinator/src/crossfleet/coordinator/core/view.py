@@ -48,7 +48,8 @@ def wanted_slots(state: State, group: Group) -> int:
     most = min(group.target.request.slots_max or _MOST_SLOTS, _MOST_SLOTS) - held_slots(state, group)
     if not group.collected:
         return max(most, 0)
-    worth = math.ceil(group.queue.seconds / SHORTEST_PIECE)
+    # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
+    worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     return max(min(most, group.queue.count, worth), 0)
 
 

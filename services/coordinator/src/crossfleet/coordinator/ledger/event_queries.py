@@ -8,6 +8,8 @@ from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.rows import StoredEvent
 from crossfleet.coordinator.ledger.sql import read_head
 
+_MOST_COMMITS = 500
+
 
 class CursorExpired(Exception):
     """Events after the cursor are gone. `first` is the oldest cursor that works."""
@@ -25,27 +27,37 @@ def events(connection: Connection, after: tuple[int, int], run_id: str, limit: i
     head = read_head(connection)
     if 0 < after[0] < head.first_seq - 1 and not _kept(connection, run_id):
         raise CursorExpired((head.first_seq - 1, 1 << 30))
+    start, found = after[0], list[StoredEvent]()
+    while not found:
+        seqs = _next_commits(connection, start, run_id, limit)
+        if not seqs:
+            break
+        for seq in seqs:
+            if len(found) >= limit:
+                break
+            found += [one for one in _commit(connection, seq, run_id) if (one.seq, one.index) > after]
+        start = seqs[-1] + 1
+    return found
+
+
+def _next_commits(connection: Connection, start: int, run_id: str, limit: int) -> list[int]:
     table = tables.events.c
-    query = select(table.seq, table.run_id, table.at, table.body).where(table.seq >= after[0])
+    query = select(table.seq).where(table.seq >= start).order_by(table.seq).limit(min(max(limit, 1), _MOST_COMMITS))
+    query = query.where(table.run_id == run_id) if run_id else query.distinct()
+    return list(connection.execute(query).scalars())
+
+
+def _commit(connection: Connection, seq: int, run_id: str) -> list[StoredEvent]:
+    table = tables.events.c
+    query = select(table.run_id, table.at, table.body).where(table.seq == seq)
     if run_id:
         query = query.where(table.run_id == run_id)
-    found: list[StoredEvent] = []
-    last = 0
-    # A row holds at least one fact, so `limit + 1` rows suffice; a commit cut off at the end is left for later.
-    rows = connection.execute(query.order_by(table.seq, table.run_id).limit(limit + 1)).all()
-    if not rows:
-        return found
-    whole_until = rows[-1].seq if len(rows) <= limit else max(rows[-1].seq - 1, rows[0].seq)
-    for row in rows:
-        if row.seq > whole_until or (len(found) >= limit and row.seq != last):
-            break
-        last = row.seq
-        found += [
-            StoredEvent(row.seq, index, row.at, row.run_id, event)
-            for index, event in codec.decode_events(row.body)
-            if (row.seq, index) > after
-        ]
-    found.sort(key=lambda one: (one.seq, one.index))
+    found = [
+        StoredEvent(seq, index, row.at, row.run_id, event)
+        for row in connection.execute(query)
+        for index, event in codec.decode_events(row.body)
+    ]
+    found.sort(key=lambda one: one.index)
     return found
 
 

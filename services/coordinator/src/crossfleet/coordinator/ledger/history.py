@@ -10,18 +10,20 @@ from crossfleet.coordinator.ledger.statements import Statements
 from crossfleet.coordinator.ledger.store import Mode, Observed, Write
 
 _table = tables.durations
+_known = select(_table.c.case_id, _table.c.mean, _table.c.variance, _table.c.weight)
 
 
 def known_durations(connection: Connection, suite_key: str) -> dict[str, Duration]:
     """All that is known of a suite's cases on a device class, by case id."""
-    columns = (_table.c.case_id, _table.c.mean, _table.c.variance, _table.c.weight)
-    rows = connection.execute(select(*columns).where(_table.c.suite_key == suite_key))
+    rows = connection.execute(_known.where(_table.c.suite_key == suite_key))
     return {row[0]: Duration(row[1], row[2], row[3]) for row in rows}
 
 
 def observe_durations(connection: Connection, statements: Statements, observed: Observed) -> None:
     """Take new seconds into the model."""
-    known = known_durations(connection, observed.suite_key)
+    ids = [case_id for case_id, _ in observed.seconds]
+    query = _known.where(_table.c.suite_key == observed.suite_key, _table.c.case_id.in_(ids))
+    known = {row[0]: Duration(row[1], row[2], row[3]) for row in connection.execute(query)}
     rows = []
     for case_id, seconds in observed.seconds:
         after = observe(known.get(case_id), seconds)

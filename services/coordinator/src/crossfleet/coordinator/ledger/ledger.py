@@ -13,7 +13,15 @@ from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.projection import observations, project
-from crossfleet.coordinator.ledger.store import Batch, Deposed, Observed, Store, StoreFailed, StoreFull
+from crossfleet.coordinator.ledger.store import (
+    Batch,
+    CommitUnsettled,
+    Deposed,
+    Observed,
+    Store,
+    StoreFailed,
+    StoreFull,
+)
 
 _WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged)
 
@@ -77,7 +85,7 @@ class Ledger:
         self.state, self.seq = state, stored.head.seq
 
     def commit(self, commands: Sequence[Command], now: float) -> Outcome:
-        """Carry out commands and make them durable. Raises Deposed, or StoreFailed where nothing can be read back.
+        """Carry out commands and make them durable. Raises Deposed, or StoreFailed (CommitUnsettled) where nothing can be read back.
 
         A command that breaks the machine is found, refused alone (INTERNAL), and the others are carried out.
         """
@@ -116,6 +124,8 @@ class Ledger:
             self.reload()
             refused = Rejection("DISK_FULL", f"the write was refused and nothing was recorded: {full}")
             return Outcome([refused] * len(commands))
+        except CommitUnsettled:
+            raise
         except StoreFailed as failure:
             if len(commands) > 1:
                 return self.recover(commands, prepared.at)

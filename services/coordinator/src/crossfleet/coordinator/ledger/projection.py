@@ -12,6 +12,9 @@ from crossfleet.coordinator.core.outcomes import Cause, Outcome
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 
+# Written between commits: no more at once than a commit may wait for.
+_OBSERVED_AT_ONCE = 500
+
 _MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED, Outcome.XPASSED, Outcome.ERROR})
 
 
@@ -31,8 +34,11 @@ def observations(state: State, events: Iterable[e.Event], at: float) -> list[Obs
                 for index, case in enumerate(group.cases)
                 if group.seconds[index] > 0 and group.outcomes[index] in _MEASURED
             ]
-            if seconds:
-                found.append(Observed(suite_key(state.runs[group.run_id], group), seconds, at))
+            key = suite_key(state.runs[group.run_id], group)
+            found += [
+                Observed(key, seconds[start : start + _OBSERVED_AT_ONCE], at)
+                for start in range(0, len(seconds), _OBSERVED_AT_ONCE)
+            ]
     return found
 
 

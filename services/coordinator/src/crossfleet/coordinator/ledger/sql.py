@@ -18,6 +18,7 @@ from crossfleet.coordinator.ledger.history import observe_durations
 from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
+    CommitUnsettled,
     Deposed,
     Head,
     Observed,
@@ -113,7 +114,10 @@ class SqlStore:
             self._write(write)
         except StoreFailed:
             # Locking the head waits for what an earlier connection may still commit.
-            head = self._settled_head()
+            try:
+                head = self._settled_head()
+            except (StoreFailed, StoreFull) as unknown:
+                raise CommitUnsettled(f"commit {batch.seq} may or may not have been written: {unknown}") from unknown
             if (head.epoch, head.seq) != (batch.epoch, batch.seq):
                 raise
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
@@ -17,7 +17,11 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         """For SQLite or PostgreSQL: both know ON CONFLICT."""
-        self._insert_or = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        self._insert_or: Any = sqlite.insert
+        if dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql  # a tenth of a cold start, for nothing on SQLite
+
+            self._insert_or = postgresql.insert
         self._made: dict[tuple[str, Mode, frozenset[str]], Executable] = {}
 
     def write(self, connection: Connection, write: Write) -> None:

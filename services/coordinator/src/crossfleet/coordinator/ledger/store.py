@@ -22,6 +22,10 @@ class StoreFailed(Exception):
     """The batch was not written, for another cause; the cause is chained."""
 
 
+class CommitUnsettled(StoreFailed):
+    """Whether the batch was written could not be found out. Nothing may be answered: open the ledger again."""
+
+
 class SchemaUnsupported(Exception):
     """The database was written by a version that this one does not know."""
 
@@ -115,7 +119,7 @@ class Store(Protocol):
         """All that is not over. Raises StoreFailed."""
 
     def commit(self, batch: Batch) -> None:
-        """Write a batch, or nothing: on return it is durable. Raises Deposed, StoreFull, StoreFailed."""
+        """Write a batch, or nothing: on return it is durable. Raises Deposed, StoreFull, StoreFailed, CommitUnsettled."""
 
     def head(self) -> Head:
         """The head as it is committed. Raises StoreFailed."""

@@ -7,14 +7,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from crossfleet.foundation.logs import get_logger
-
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.store import Deposed, Observed
+from crossfleet.foundation.logs import get_logger
 
 # More in one transaction saves nothing and makes the first wait for the last.
 _LARGEST_BATCH = 512
@@ -43,7 +42,7 @@ class LedgerWriter:
         self._limit = limit
         self._queue: deque[_Waiter] = deque()
         self._subscribers: list[Subscriber] = []
-        self._observed: deque[Observed] = deque(maxlen=256)
+        self._observed: deque[Observed] = deque(maxlen=1_000)
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "ledger")
@@ -132,8 +131,8 @@ class LedgerWriter:
         loop, ledger, now = asyncio.get_running_loop(), self._ledger, self._clock()
         try:
             prepared = ledger.prepare(commands, now)
-        except Exception:  # noqa: BLE001 - a command broke the machine
-            get_logger().exception("a command could not be carried out")
+        except Exception as error:  # noqa: BLE001 - a command broke the machine
+            get_logger().error("a command could not be carried out", exc_info=error)
             return await loop.run_in_executor(self._thread, ledger.recover, commands, now)
         if prepared.batch is None:
             return ledger.accept(prepared)
@@ -154,8 +153,8 @@ class LedgerWriter:
             for subscriber in list(self._subscribers):
                 try:
                     subscriber(committed)
-                except Exception:  # noqa: BLE001 - one reader's fault must not stop the writer
-                    get_logger().exception("a subscriber failed and was dropped")
+                except Exception as error:  # noqa: BLE001 - one reader's fault must not stop the writer
+                    get_logger().error("a subscriber failed and was dropped", exc_info=error)
                     self._subscribers.remove(subscriber)
         self._observed.extend(outcome.observed)
         for (_, future), answer in zip(waiters, outcome.answers, strict=True):

@@ -1,0 +1,152 @@
+"""The dispatcher on simulated durations, fed as slots are: the next task is asked for when the last but one case starts."""
+
+import heapq
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossfleet.coordinator.core import dispatcher
+from crossfleet.coordinator.core.durations import fill_unknown
+from crossfleet.coordinator.core.queue import CaseQueue
+
+seconds = st.floats(0.001, 20.0)
+cases = st.lists(st.tuples(seconds, st.integers(0, 5)), min_size=1, max_size=120)
+slots = st.lists(st.sampled_from((0.25, 1.0, 1.0, 2.0, 4.0)), min_size=1, max_size=6)
+
+
+def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0):
+    """Makespan, pieces by slot, and the longest time that one piece took, on slots of given true speeds."""
+    queue = CaseQueue(keys, estimates or durations)
+    measured = [[0.0, 0.0] for _ in speeds]
+    pieces, longest_piece = [], 0.0
+    # (when it asks, slot, when it is free)
+    asking = [(0.0, slot, 0.0) for slot in range(len(speeds))]
+    makespan = 0.0
+    while asking and queue.count:
+        _, slot, free = heapq.heappop(asking)
+        speed = [dispatcher.speed(*one) for one in measured]
+        piece = dispatcher.cut(queue, speed[slot], sum(speed), known=known, max_cases=max_cases)
+        assert piece, "a cut of a queue that is not empty gives something"
+        queue.take(piece)
+        took = [durations[index] / speeds[slot] for index in piece]
+        free += sum(took)
+        asks = free - sum(took[-2:])
+        measured[slot][0] += sum(queue.estimates[index] for index in piece)
+        measured[slot][1] += sum(took)
+        pieces.append((slot, piece))
+        longest_piece = max(longest_piece, sum(took))
+        makespan = max(makespan, free)
+        heapq.heappush(asking, (asks, slot, free))
+    return makespan, pieces, longest_piece
+
+
+@given(cases, slots)
+def test_every_case_is_in_exactly_one_task(cases, speeds):
+    durations = [one for one, _ in cases]
+    _, pieces, _ = simulate(durations, [f"file{key}" if key else "" for _, key in cases], speeds)
+
+    assert sorted(index for _, piece in pieces for index in piece) == list(range(len(cases)))
+
+
+@given(cases, slots)
+def test_a_piece_keeps_the_order_of_collection_within_a_setup_group(cases, speeds):
+    durations = [one for one, _ in cases]
+    keys = [f"file{key}" for _, key in cases]
+    _, pieces, _ = simulate(durations, keys, speeds)
+
+    for _, piece in pieces:
+        for key in set(keys):
+            same = [index for index in piece if keys[index] == key]
+            assert same == sorted(same)
+
+
+@settings(max_examples=200)
+@given(cases, slots)
+def test_the_makespan_is_within_a_case_and_a_piece_of_the_bound(cases, speeds):
+    durations = [one for one, _ in cases]
+    makespan, _, longest_piece = simulate(durations, [f"file{key}" if key else "" for _, key in cases], speeds)
+    slowest = min(speeds)
+    longest = max(durations) / slowest
+    bound = max(max(durations) / max(speeds), sum(durations) / sum(speeds))
+
+    # A slot asks while its last two cases still run: that is the most that it commits itself ahead.
+    assert makespan <= bound + 2 * longest + longest_piece + 1e-6
+
+
+@given(cases, st.integers(1, 7))
+def test_no_piece_is_larger_than_the_run_allows(cases, most):
+    _, pieces, _ = simulate([one for one, _ in cases], [""] * len(cases), (1.0, 1.0), max_cases=most)
+
+    assert max(len(piece) for _, piece in pieces) <= most
+
+
+def test_many_small_cases_without_history_go_out_in_few_tasks_that_shrink():
+    count = 9_000
+    durations = [0.001] * count
+    estimates, known = fill_unknown((), ["f"] * count)
+    makespan, pieces, _ = simulate(durations, ["f"] * count, (1.0, 1.0), estimates=estimates, known=known)
+
+    assert len(pieces) < 120
+    assert len(pieces[0][1]) >= 500
+    assert len(pieces[-1][1]) <= 60
+    assert makespan <= 0.5 * 0.001 * count * 1.05
+
+
+def test_a_few_long_cases_of_one_file_are_spread_when_their_durations_are_known():
+    durations = [0.01] * 100 + [2.0] * 8
+    keys = ["small"] * 100 + ["long"] * 8
+    makespan, _, _ = simulate(durations, keys, (1.0, 1.0))
+
+    assert makespan <= sum(durations) / 2 * 1.15
+
+
+def test_the_longest_setup_group_goes_first_and_stays_whole_while_it_is_no_more_than_its_fair_part():
+    keys = ["a"] * 3 + ["b"] * 3 + ["c"] * 3 + ["d"] * 3
+    queue = CaseQueue(keys, [1.0] * 3 + [3.0] * 3 + [1.0] * 3 + [1.0] * 3)
+    piece = dispatcher.cut(queue, 1.0, 2.0, known=True)
+
+    assert piece == (3, 4, 5)
+
+
+def test_a_setup_group_that_is_longer_than_its_fair_part_is_split():
+    queue = CaseQueue(["a"] * 100, [1.0] * 100)
+    piece = dispatcher.cut(queue, 1.0, 4.0, known=True)
+
+    assert 1 <= len(piece) <= 25
+
+
+def test_cases_that_the_worker_does_not_have_are_not_given_to_it():
+    queue = CaseQueue(["a"] * 5 + ["b"] * 5, [1.0] * 10)
+    allowed = {7, 9}
+    piece = dispatcher.cut(queue, 1.0, 1.0, known=True, allowed=allowed)
+
+    assert piece
+    assert set(piece) <= allowed
+    assert dispatcher.cut(queue, 1.0, 1.0, known=True, allowed=set()) == ()
+
+
+def test_a_faster_slot_gets_a_larger_piece():
+    def piece(speed):
+        return dispatcher.cut(CaseQueue([""] * 1000, [0.01] * 1000), speed, 5.0, known=True)
+
+    assert len(piece(4.0)) > 3 * len(piece(1.0))
+
+
+def test_unlike_hosts_finish_together():
+    durations = [0.05] * 2_000
+    makespan, _, _ = simulate(durations, [f"f{i // 20}" for i in range(2_000)], (4.0, 1.0))
+
+    assert makespan <= sum(durations) / 5 * 1.1
+
+
+@given(st.lists(st.lists(st.integers(0, 29), max_size=30, unique=True), max_size=6))
+def test_what_is_taken_and_put_back_leaves_the_queue_as_it_was(rounds):
+    queue = CaseQueue([f"f{i % 3}" if i % 5 else "" for i in range(30)], [0.1 * (i + 1) for i in range(30)])
+    for indices in rounds:
+        queue.take(indices)
+        assert queue.pending() == sorted(set(range(30)) - set(indices))
+        queue.put(indices)
+
+    assert queue.pending() == list(range(30))
+    assert abs(queue.seconds - sum(queue.estimates)) < 1e-9
+    assert queue.count == 30

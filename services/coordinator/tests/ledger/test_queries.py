@@ -1,0 +1,172 @@
+import pytest
+
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVerdict
+from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.projection import duration_key
+from crossfleet.coordinator.ledger.queries import CursorExpired, Queries
+from crossfleet.coordinator.ledger.sql import SqlStore
+from crossfleet.coordinator.ledger.store import Observed
+from crossfleet.matching.model import Request
+from services.coordinator.tests.ledger.scenario import finish, start, submit, work_off
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    store = SqlStore.sqlite(tmp_path / "ledger.db")
+    ledger = Ledger(store)
+    ledger.open("leader")
+    yield ledger
+    store.close()
+
+
+@pytest.fixture
+def queries(ledger, tmp_path):
+    queries = Queries.sqlite(tmp_path / "ledger.db")
+    yield queries
+    queries.close()
+
+
+def targets(*names):
+    return tuple(c.TargetSpec(name, "", Request()) for name in names)
+
+
+async def test_a_run_can_be_read_while_it_runs_and_after(ledger, queries):
+    start(ledger)
+    live = await queries.run("run")
+    assert (live.state, live.spec, live.cursor_seq) == (RunState.RUNNING, b"the spec", 0)
+    work_off(ledger)
+    over = await queries.run("run")
+    assert (over.state, over.verdict) == (RunState.FINISHED, RunVerdict.PASSED)
+    assert (await queries.run_of_request("request-run")).run_id == "run"
+    assert await queries.run("nothing") is None
+
+
+async def test_runs_come_newest_first_in_pages(ledger, queries):
+    for number in range(5):
+        ledger.commit([submit(f"run-{number}")], float(number))
+    first = await queries.runs(limit=2)
+    second = await queries.runs(limit=2, before=(first[-1].created_at, first[-1].run_id))
+
+    assert [one.run_id for one in first + second] == ["run-4", "run-3", "run-2", "run-1"]
+    assert await queries.runs(project="other") == []
+    assert len(await queries.runs(states=(RunState.QUEUED,))) == 5
+
+
+async def test_every_case_is_listed_with_or_without_a_verdict(ledger, queries):
+    start(ledger)
+    first = next(iter(ledger.state.attempts.values()))
+    ledger.commit([finish(first, Outcome.FAILED)], 2.0)
+    rows = await queries.cases("run")
+
+    assert [row.case_id for row in rows] == ["a", "b", "c", "d"]
+    failed = [row for row in rows if row.outcome is Outcome.FAILED]
+    assert [(row.case_index, row.worker_id, row.seconds) for row in failed] == [(first.cases[0], "w1", 0.25)]
+    assert [row.case_index for row in await queries.cases("run", outcomes=(Outcome.FAILED,))] == list(first.cases)
+    assert len(await queries.cases("run", outcomes=(Outcome.PENDING,))) == 3
+
+
+async def test_cases_come_in_pages_over_all_targets(ledger, queries):
+    ledger.commit([submit("run", targets=targets("x", "y"))], 1.0)
+    found, after = [], None
+    while page := await queries.cases("run", after=after, limit=3):
+        found += [(row.target, row.case_id) for row in page]
+        after = (page[-1].position, page[-1].case_index)
+
+    assert found == [(target, case) for target in "xy" for case in "abcd"]
+    assert len(await queries.cases("run", target="y")) == 4
+
+
+async def test_the_full_result_of_a_case_is_kept(ledger, queries):
+    start(ledger)
+    work_off(ledger)
+    one = await queries.case("run", "default", "c")
+    assert (one.outcome, one.payload) == (Outcome.PASSED, b"full 2")
+    assert [row.payload for row in await queries.cases("run", payloads=True)] == [
+        f"full {index}".encode() for index in range(4)
+    ]
+    assert await queries.case("run", "default", "nothing") is None
+    assert await queries.case("run", "nowhere", "c") is None
+
+
+async def test_added_cases_are_listed_behind_those_collected(ledger, queries):
+    start(ledger, cases=("command",))
+    (attempt,) = ledger.state.attempts.values()
+    added = c.CaseOutcome(-1, Outcome.FAILED, 0.1, "broken", b"xml", "suite.test_x")
+    ledger.commit([c.WorkerReport("w1", "i1", (c.AttemptResults(attempt.attempt_id, (added,)),))], 2.0)
+
+    assert [row.case_id for row in await queries.cases("run")] == ["command", "suite.test_x"]
+    assert (await queries.case("run", "", "suite.test_x")).payload == b"xml"
+
+
+async def test_groups_and_attempts_say_where_things_stand(ledger, queries):
+    start(ledger)
+    work_off(ledger)
+    (group,) = await queries.groups("run")
+    assert (group.cases, group.counts[Outcome.PASSED], group.counts[Outcome.PENDING]) == (4, 4, 0)
+    attempts = await queries.attempts("run")
+    assert [one.cause for one in attempts] == [Cause.DONE] * 4
+    assert all(one.ended_at > 0 for one in attempts)
+    assert len(await queries.attempts("run", after=attempts[1].attempt_id)) == 2
+
+
+async def test_artifacts_are_listed_by_name_also_for_runs_that_are_over(ledger, queries):
+    start(ledger)
+    work_off(ledger)
+    refs = tuple(c.ArtifactRef("default", name, f"digest-{name}", 3) for name in ("b.txt", "a.txt"))
+    ledger.commit([c.AttachArtifacts("run", refs)], 5.0)
+    ledger.commit([c.AttachArtifacts("run", refs)], 6.0)
+
+    assert [one.name for one in await queries.artifacts("run")] == ["a.txt", "b.txt"]
+    assert [one.name for one in await queries.artifacts("run", after=("default", "a.txt"))] == ["b.txt"]
+    assert await queries.artifact_digest_known("digest-a.txt")
+    assert not await queries.artifact_digest_known("other")
+
+
+async def test_a_watcher_that_comes_back_with_its_cursor_misses_and_repeats_nothing(ledger, queries):
+    start(ledger)
+    work_off(ledger)
+    ledger.commit([submit("other")], 9.0)
+    found, after = [], (0, -1)
+    while page := await queries.events(after, limit=2):
+        found += page
+        after = (page[-1].seq, page[-1].index)
+
+    cursors = [(one.seq, one.index) for one in found]
+    assert cursors == sorted(set(cursors))
+    whole = await queries.events((0, -1), limit=10_000)
+    assert cursors == [(one.seq, one.index) for one in whole]
+    kinds = [type(one.event) for one in await queries.events((0, -1), "run", limit=10_000)]
+    assert kinds[0] is e.RunSubmitted
+    assert e.WorkerJoined not in kinds
+    assert kinds[-1] is e.AllocationClosed
+
+
+async def test_a_cursor_that_is_older_than_what_is_kept_is_refused_with_the_first_that_works(ledger, queries):
+    start(ledger)
+    work_off(ledger)
+    ledger.commit([submit("other")], 9.0)
+    ledger.store.prune(ledger.seq, ledger.epoch)
+
+    with pytest.raises(CursorExpired) as caught:
+        await queries.events((1, 0))
+    assert [one.run_id for one in await queries.events(caught.value.first)] == ["other", "other"]
+    assert await queries.events((0, -1)), "from the first that is kept"
+
+
+async def test_estimates_come_from_history_by_suite_and_device_class(ledger, queries):
+    key = duration_key("p", "s", "noop", "cpu")
+    ledger.store.observe(Observed(key, [("a", 2.0)], 1.0), ledger.epoch)
+    ledger.store.observe(Observed(key, [("a", 2.0), ("b", 0.5)], 2.0), ledger.epoch)
+
+    found = await queries.estimates("p", "s", "noop", "cpu", ("a", "x", "b"))
+    assert [round(one, 6) for one in found] == [2.0, 0.0, 0.5]
+    assert await queries.estimates("p", "s", "noop", "gpu", ("a",)) == ()
+
+
+async def test_workers_and_head_can_be_read(ledger, queries):
+    start(ledger)
+
+    assert [(one.worker_id, one.runners) for one in await queries.workers()] == [("w1", ("noop",))]
+    assert (await queries.head()).seq == ledger.seq

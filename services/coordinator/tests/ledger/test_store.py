@@ -1,0 +1,193 @@
+"""The same tests for every store."""
+
+import pytest
+
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import machine
+from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.store import Batch, Deposed, Mode, StoreFailed, TakeOverRefused, Write
+from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
+
+
+def opened(database, **more):
+    ledger = Ledger(database())
+    ledger.open("leader", **more)
+    return ledger
+
+
+def facts(state):
+    """The state as far as it is durable."""
+    groups = {
+        one.group_id: (bytes(one.outcomes), one.counts, one.queue.pending(), one.attempts, one.digest, one.state)
+        for one in state.groups.values()
+    }
+    counters = (state.next_attempt, state.next_task, state.next_allocation)
+    return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters
+
+
+def test_a_later_leader_finds_the_state_as_it_was_committed(database):
+    ledger = opened(database)
+    start(ledger)
+    first = next(iter(ledger.state.attempts.values()))
+    ledger.commit([finish(first, Outcome.FAILED)], 2.0)
+    before = facts(ledger.state)
+    successor = opened(database)
+
+    assert facts(successor.state) == before
+    assert (successor.epoch, successor.seq) == (ledger.epoch + 1, ledger.seq)
+    worker = successor.state.workers["w1"]
+    assert (worker.state, worker.session_id, worker.description) == (WorkerState.SUSPECT, "", b"description")
+
+
+def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):
+    start(opened(database))
+    successor = opened(database)
+    work_off(successor)
+
+    assert "run" in successor.state.past_runs
+    assert not successor.state.allocations
+    assert opened(database).state.runs == {}
+
+
+def test_a_deposed_leader_cannot_commit(database):
+    old = opened(database)
+    start(old)
+    opened(database)
+
+    with pytest.raises(Deposed):
+        old.commit([submit("late")], 3.0)
+    assert "request-late" not in opened(database).state.requests
+
+
+def test_a_deposed_leader_cannot_write_anything_else_either(database):
+    old = opened(database)
+    opened(database)
+
+    with pytest.raises(Deposed):
+        old.store.prune(1, old.epoch)
+
+
+def test_a_candidate_that_slept_through_a_later_election_loses(database):
+    opened(database, cluster="etcd", revision=7)
+    late = Ledger(database())
+
+    with pytest.raises(TakeOverRefused):
+        late.open("late", cluster="etcd", revision=7)
+    with pytest.raises(TakeOverRefused):
+        late.open("late", cluster="restored", revision=9)
+    late.open("in time", cluster="etcd", revision=8)
+    assert late.epoch == 2
+
+
+def test_a_batch_that_does_not_follow_the_head_is_refused_whole(database):
+    store = database()
+    head = store.take_over("leader", "", 1)
+    row = {"digest": "d", "cases": b""}
+    batch = Batch(head.epoch, head.seq + 2, 1, 1, 1, [Write("collections", Mode.INSERT, [row])])
+
+    with pytest.raises(Deposed):
+        store.commit(batch)
+    assert store.head().seq == head.seq
+
+
+def test_a_batch_that_sql_refuses_leaves_nothing_behind(database):
+    store = database()
+    head = store.take_over("leader", "", 1)
+    row = {"digest": "d", "cases": b""}
+    twice = [Write("collections", Mode.INSERT, [row]), Write("collections", Mode.INSERT, [row])]
+    if type(store).__name__ == "MemoryStore":
+        twice = [Write("collections", Mode.INSERT, [row, row])]
+
+    with pytest.raises(StoreFailed):
+        store.commit(Batch(head.epoch, head.seq + 1, 1, 1, 1, twice))
+    assert store.head() == head
+
+
+def test_a_poison_command_is_refused_alone(database, monkeypatch):
+    ledger = opened(database)
+    start(ledger)
+
+    def broken(emit, command):
+        emit(e.RunStopping("run", "half done", cancelled=True))
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setitem(machine._HANDLERS, c.StopRun, broken)
+    outcome = ledger.commit([submit("one"), c.StopRun("run", "x"), submit("two")], 5.0)
+
+    assert [type(answer) for answer in outcome.answers] == [machine_answer(), Rejection, machine_answer()]
+    assert outcome.answers[1].reason == "INTERNAL"
+    assert "a defect" in outcome.answers[1].message
+    assert set(ledger.state.runs) == {"run", "one", "two"}
+    assert not ledger.state.runs["run"].cancelled
+    assert ledger.state.workers["w1"].state is WorkerState.READY, "sessions outlive a reload"
+    assert facts(opened(database).state) == facts(ledger.state)
+
+
+def machine_answer():
+    from crossfleet.coordinator.core.answers import RunAnswer
+
+    return RunAnswer
+
+
+def test_an_idempotent_command_has_one_effect_over_leaders(database):
+    opened(database).commit([submit("first", request_id="same")], 1.0)
+    successor = opened(database)
+    (again,) = successor.commit([submit("second", request_id="same")], 2.0).answers
+    (other,) = successor.commit([submit("third", request_id="same", fingerprint="x")], 2.0).answers
+
+    assert (again.run_id, again.changed) == ("first", False)
+    assert other.reason == "IDEMPOTENCY_CONFLICT"
+
+
+def test_commands_that_change_nothing_write_nothing(database):
+    ledger = opened(database)
+    seq = ledger.seq
+    outcome = ledger.commit([c.StopRun("nothing", "x"), c.PassTime()], 1.0)
+
+    assert outcome.committed == []
+    assert outcome.answers[0].reason == "RUN_NOT_FOUND"
+    assert ledger.store.head().seq == seq
+
+
+def test_events_of_runs_that_are_over_can_be_dropped_and_others_stay(database):
+    ledger = opened(database)
+    start(ledger)
+    work_off(ledger)
+    ledger.commit([submit("live")], 9.0)
+    ledger.store.prune(ledger.seq + 1, ledger.epoch)
+
+    assert ledger.store.head().first_seq == ledger.seq + 1
+    successor = opened(database)
+    assert set(successor.state.runs) == {"live"}
+    assert successor.state.past_runs == {"run"}
+
+
+def test_the_verdict_of_a_finished_run_survives(database):
+    ledger = opened(database)
+    start(ledger)
+    finished = []
+    for _ in range(10):
+        attempts = list(ledger.state.attempts.values())
+        outcome = ledger.commit([finish(one) for one in attempts], 2.0)
+        finished += [x for one in outcome.committed for x in one.events if isinstance(x, e.RunFinished)]
+        if finished:
+            break
+
+    assert finished[0].verdict is RunVerdict.PASSED
+    assert opened(database).state.runs["run"].verdict is RunVerdict.PASSED
+
+
+def test_a_worker_that_comes_back_under_the_next_leader_keeps_its_attempts(database):
+    start(opened(database))
+    successor = opened(database)
+    attempts = tuple(successor.state.attempts)
+    held = [c.HeldAllocation("a1", attempts, ())]
+    (answer,) = successor.commit([hello("s2", held=held)], 5.0).answers
+
+    assert (answer.keep, answer.cancel, answer.undelivered) == (("a1",), (), ())
+    assert successor.state.workers["w1"].state is WorkerState.READY
+    work_off(successor)
+    assert "run" in successor.state.past_runs

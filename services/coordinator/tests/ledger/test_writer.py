@@ -1,0 +1,161 @@
+import asyncio
+import threading
+
+import pytest
+
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import machine
+from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
+from services.coordinator.tests.ledger.scenario import hello, plan, submit
+
+
+@pytest.fixture
+async def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+async def writer(store):
+    ledger = Ledger(store)
+    ledger.open("leader")
+    writer = LedgerWriter(ledger, lambda: 100.0, limit=8)
+    await writer.start()
+    yield writer
+    await writer.stop()
+
+
+class Gate:
+    """Holds commits back until it is opened; says when one has begun."""
+
+    def __init__(self, store):
+        self.open = threading.Event()
+        self.begun = threading.Event()
+        self.batches = []
+        store.on_commit = self
+
+    def __call__(self, stage, batch):
+        if stage == "before":
+            self.batches.append(batch)
+            self.begun.set()
+            assert self.open.wait(5)
+
+
+async def reasons(*commands):
+    """The reason of each command that was refused, None for the others."""
+    found = await asyncio.gather(*commands, return_exceptions=True)
+    return [one.rejection.reason if isinstance(one, LedgerRejected) else None for one in found]
+
+
+async def test_a_command_is_answered_after_its_commit(writer, store):
+    answer = await writer.submit(submit("run"))
+
+    assert answer.run_id == "run"
+    assert store.head().seq == 1
+    assert writer.cursor == (1, 1)
+
+
+async def test_what_queues_during_a_commit_is_the_next_batch(writer, store):
+    gate = Gate(store)
+    first = asyncio.create_task(writer.submit(submit("first")))
+    await asyncio.to_thread(gate.begun.wait, 5)
+    more = [asyncio.create_task(writer.submit(submit(f"run-{n}"))) for n in range(5)]
+    await asyncio.sleep(0)
+    gate.open.set()
+    await asyncio.gather(first, *more)
+
+    assert len(gate.batches) == 2
+    assert store.head().seq == 2
+
+
+async def test_subscribers_see_every_commit_in_order_before_it_is_answered(writer):
+    seen = []
+    writer.subscribe(lambda committed: seen.append((committed.seq, [type(one) for one in committed.events])))
+    await writer.submit(submit("run"))
+    assert seen == [(1, [e.RunSubmitted, e.CasesCollected])]
+
+    await writer.submit(hello())
+    await writer.submit(plan())
+    assert [seq for seq, _ in seen] == [1, 2, 3]
+
+
+async def test_a_subscriber_that_fails_is_dropped_and_others_go_on(writer):
+    seen = []
+
+    def broken(committed):
+        raise RuntimeError("a defect")
+
+    writer.subscribe(broken)
+    end = writer.subscribe(seen.append)
+    await writer.submit(submit("one"))
+    await writer.submit(submit("two"))
+    end()
+    await writer.submit(submit("three"))
+
+    assert [one.seq for one in seen] == [1, 2]
+
+
+async def test_a_full_queue_refuses_by_name_instead_of_growing(writer, store):
+    gate = Gate(store)
+    first = asyncio.create_task(writer.submit(submit("first")))
+    await asyncio.to_thread(gate.begun.wait, 5)
+    waiting = [asyncio.create_task(writer.submit(submit(f"run-{n}"))) for n in range(9)]
+    await asyncio.sleep(0)
+    gate.open.set()
+
+    assert await reasons(first, *waiting) == [None] * 9 + ["QUEUE_FULL"]
+
+
+async def test_a_refused_command_does_not_touch_its_neighbours(writer):
+    found = await reasons(writer.submit(submit("a")), writer.submit(c.StopRun("no", "x")), writer.submit(submit("b")))
+
+    assert found == [None, "RUN_NOT_FOUND", None]
+
+
+async def test_a_poison_command_is_refused_alone(writer, monkeypatch):
+    def broken(emit, command):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setitem(machine._HANDLERS, c.StopRun, broken)
+    found = await reasons(writer.submit(submit("a")), writer.submit(c.StopRun("a", "x")), writer.submit(submit("b")))
+
+    assert found == [None, "INTERNAL", None]
+    assert set(writer.state.runs) == {"a", "b"}
+
+
+async def test_a_deposed_writer_refuses_everything_and_says_so(writer, store):
+    Ledger(store).open("another")
+    found = await reasons(writer.submit(submit("a")))
+
+    assert found == ["NOT_LEADER"]
+    assert "another coordinator leads" in await asyncio.wait_for(writer.wait_failed(), 5)
+    assert await reasons(writer.submit(submit("b"))) == ["NOT_LEADER"]
+
+
+async def test_stopping_commits_what_is_queued_and_refuses_later_commands(store):
+    ledger = Ledger(store)
+    ledger.open("leader")
+    writer = LedgerWriter(ledger, lambda: 100.0)
+    await writer.start()
+    queued = asyncio.create_task(writer.submit(submit("run")))
+    await asyncio.sleep(0)
+    await writer.stop()
+
+    assert (await queued).run_id == "run"
+    assert await reasons(writer.submit(submit("late"))) == ["DRAINING"]
+
+
+async def test_durations_are_learned_from_finished_groups(writer, store):
+    from services.coordinator.tests.ledger.scenario import finish
+
+    await writer.submit(submit("run", ("a", "b")))
+    await writer.submit(hello())
+    await writer.submit(plan())
+    for attempt in list(writer.state.attempts.values()):
+        await writer.submit(finish(attempt, seconds=2.0))
+    await writer.stop()
+
+    known = {case_id: row["weight"] for (_, case_id), row in store.rows["durations"].items()}
+    assert known == {"a": 1.0, "b": 1.0}
