@@ -72,6 +72,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         on_attached=agent.on_attached,
         on_trouble=agent.on_trouble,
         wake=session.wake,
+        wake_soon=session.wake_soon,
     )
     agent.assemble(
         process=process,

@@ -34,6 +34,7 @@ class Reports:
         on_attached: Callable[[Line], None],
         on_trouble: Callable[[str], None],
         wake: Callable[[], None],
+        wake_soon: Callable[[], None],
     ) -> None:
         """`on_attached` gets the answer to the attachment, after what it holds was taken over;
         `on_trouble` the cause for which the shim cannot go on, and an empty one when it can."""
@@ -45,6 +46,7 @@ class Reports:
         self._on_attached = on_attached
         self._on_trouble = on_trouble
         self._wake = wake
+        self._wake_soon = wake_soon
         self._current: dict[int, tuple[int, float]] = {}
         self._progress_due = 0.0
         self._interrupted_for = ""
@@ -119,7 +121,7 @@ class Reports:
         if now >= self._progress_due:
             self._progress_due = now + _PROGRESS_SECONDS
             self._link.say(facts.progress(self._current))
-            self._wake()
+            self._wake_soon()
 
     def _log(self, line: Line) -> None:
         about = self._openings.abouts.get(line["allocation"])
@@ -138,7 +140,7 @@ class Reports:
         result = upward.case_result(line)
         size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
-        self._wake()
+        self._wake_soon()
 
     def _finished(self, line: Line) -> None:
         attempt = line["attempt"]
@@ -147,7 +149,7 @@ class Reports:
         if self._interrupted_for and line["cause"] == "cancelled":
             line = {**line, "cause": "host_lost", "message": self._interrupted_for}
         self._link.finished(attempt, upward.attempt_finished(line), shim_sequence=line["sequence"])
-        self._wake()
+        self._wake_soon()
         if holding is not None:
             self._artifacts.collect(holding.allocation, self._openings.abouts.get(holding.allocation))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ from crossfleet.worker.translate import facts, upward
 
 _REQUEST_BYTES = 2 * 1024 * 1024
 _WELCOME_SECONDS = 30.0
+_GATHER_SECONDS = 0.01
 
 
 class Listener(Protocol):
@@ -42,18 +45,24 @@ class Session:
         self._listener = listener
         self._resident_bytes = resident_bytes
         self._ready = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._written = 0
         self._leaving = False
         self._aborted: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """There is something to send, now."""
+        self._ready.set()
+        self._urgent.set()
+
+    def wake_soon(self) -> None:
+        """There is something to send, which may wait for more of its kind while much is being sent."""
         self._ready.set()
 
     def leave(self) -> None:
         """End the stream in good order once everything that is ready was sent."""
         self._leaving = True
-        self._ready.set()
+        self.wake()
 
     def abort(self, why: str) -> None:
         """Break the stream off: what Hello said does not hold any more."""
@@ -84,7 +93,7 @@ class Session:
         self._listener.on_welcome(welcome)
         self._deliver(rest)
         await self._until_one_ends(
-            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3)
+            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 6)
         )
 
     async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
@@ -109,25 +118,37 @@ class Session:
             self._listener.on_message(message)
 
     async def _send(self, call: Any) -> None:
-        self._ready.set()
+        self.wake()
+        last = 0.0
         while True:
             await self._ready.wait()
+            await self._gather(last)
             self._ready.clear()
+            self._urgent.clear()
             for request in requests(self._link.window.take()):
                 await call.write(request)
                 self._written += 1
+            last = time.monotonic()
             self._listener.on_sent()
             if self._leaving and self._link.window.idle:
                 await call.done_writing()
                 await asyncio.Event().wait()
 
+    async def _gather(self, last: float) -> None:
+        """Let results gather for a few milliseconds after the last request, unless something cannot wait."""
+        left = last + _GATHER_SECONDS - time.monotonic()
+        if left > 0 and not self._urgent.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), left)
+
     async def _beat(self, interval: float) -> None:
+        """Silence lasts at most two intervals (what was sent in one, a beat included, is enough for it): a third of the lease."""
         while True:
             before = self._written
             await asyncio.sleep(interval)
             if self._written == before:
                 self._link.say(facts.heartbeat(self._resident_bytes()))
-                self._ready.set()
+                self.wake()
 
     @staticmethod
     async def _raise_status(call: Any) -> None:
