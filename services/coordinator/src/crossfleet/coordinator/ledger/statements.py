@@ -50,7 +50,8 @@ class Statements:
             return statement
         written = self._insert_or(table)
         if mode is Mode.IGNORE:
-            return written.on_conflict_do_nothing(index_elements=keys)
-        return written.on_conflict_do_update(
-            index_elements=keys, set_={name: written.excluded[name] for name in row if name not in keys}
-        )
+            ignoring: Executable = written.on_conflict_do_nothing(index_elements=keys)
+            return ignoring
+        changed = {name: written.excluded[name] for name in row if name not in keys}
+        replacing: Executable = written.on_conflict_do_update(index_elements=keys, set_=changed)
+        return replacing

@@ -21,12 +21,13 @@ from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.clock import Clock
-from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors import CrossfleetError, Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.logs import get_logger
 
 _DESCRIBE_SECONDS = 5.0
 _COUNTDOWN_SECONDS = 0.5
+_REFUSED_SECONDS = 0.1
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 _ABSENT = "the scheduler is not connected"
 
@@ -117,12 +118,16 @@ class SchedulerLink:
             await self._something_to_tell()
 
     async def _something_to_tell(self) -> None:
-        """Returns at once when something matters, else with what only counted down since."""
-        while not (self._changes.matter or self._outcomes or self._snapshot):
+        """Returns at once when something matters, else a little later with what only counted down, or was only refused.
+
+        A scheduler that repeats a refused proposal at every update is so kept from spinning.
+        """
+        while not (self._changes.matter or self._snapshot):
             try:
-                await asyncio.wait_for(self._wake.wait(), _COUNTDOWN_SECONDS)
+                async with asyncio.timeout(_REFUSED_SECONDS if self._outcomes else _COUNTDOWN_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
-                if self._changes.minor:
+                if self._changes.minor or self._outcomes:
                     return
             self._wake.clear()
 
@@ -148,11 +153,7 @@ class SchedulerLink:
                 self._wake.set()
             if message.allocate or message.revoke_allocation_ids or message.waiting:
                 await self._apply(plans.plan(message))
-        raise (
-            grpc.aio.UsageError("the scheduler ended the stream")
-            if call.done() is None
-            else _Ended("the scheduler ended the stream")
-        )
+        raise Unavailable("the scheduler ended the stream", address=self._address)
 
     async def _apply(self, plan: ApplyPlan) -> None:
         answer = await self._commit(plan)
@@ -185,13 +186,6 @@ class SchedulerLink:
         )
         if waiting:
             await self._commit(ApplyPlan(plan_id="", waiting=waiting))
-
-
-class _Ended(CrossfleetError):
-    """The scheduler ended its stream; it is dialled again."""
-
-    reason = "UNAVAILABLE"
-    code = grpc.StatusCode.UNAVAILABLE
 
 
 def _there(address: str) -> bool:

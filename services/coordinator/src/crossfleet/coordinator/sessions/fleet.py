@@ -19,7 +19,7 @@ from crossfleet.coordinator.sessions.reconciliation import reconcile, welcome
 from crossfleet.coordinator.sessions.routing import route
 from crossfleet.coordinator.sessions.session import Commit, Record, Session
 from crossfleet.foundation.clock import Clock
-from crossfleet.foundation.errors import CrossfleetError, LeaseLost, SessionReplaced
+from crossfleet.foundation.errors import CrossfleetError, DeadlineExceeded, LeaseLost, SessionReplaced
 from crossfleet.foundation.ids import IdSource
 from crossfleet.foundation.logs import get_logger
 
@@ -55,7 +55,13 @@ class FleetSessions:
         self, requests: AsyncIterator[worker_pb2.ConnectRequest]
     ) -> AsyncIterator[worker_pb2.ConnectResponse]:
         """One stream, from its Hello to its end. Raises what refuses or ends the session."""
-        first = await asyncio.wait_for(anext(requests), _HELLO_SECONDS)
+        try:
+            async with asyncio.timeout(_HELLO_SECONDS):
+                first = await anext(requests)
+        except TimeoutError:
+            raise DeadlineExceeded(f"no Hello within {_HELLO_SECONDS:g} s") from None
+        except StopAsyncIteration:
+            return
         session = self._admit(hello_of(first))
         reader = asyncio.ensure_future(self._read(session, first, requests))
         try:

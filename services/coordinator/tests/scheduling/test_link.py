@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from crossfleet.api.coordinator.v1 import admin_service_pb2, fleet_service_pb2
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
+
+
+async def connected(fleet: Running) -> None:
+    await eventually(lambda: fleet.coordinator.link.figures.connected, what="the scheduler")
+
+
+async def test_the_first_update_is_a_snapshot_and_later_ones_are_deltas_without_gap(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler()
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await fleet.submit(noop(1))
+        await worker.next("assign")
+        await eventually(lambda: any(update.outcomes for update in scheduler.updates), what="an outcome")
+
+    assert [update.revision for update in scheduler.updates] == list(range(1, len(scheduler.updates) + 1))
+    kinds = [update.WhichOneof("update") for update in scheduler.updates]
+    assert kinds[0] == "snapshot"
+    assert set(kinds[1:]) == {"delta"}
+    outcome = next(update.outcomes[0] for update in scheduler.updates if update.outcomes)
+    assert len(outcome.accepted_allocation_ids) == 1
+    assert not outcome.refused
+
+
+async def test_a_scheduler_that_wants_snapshots_only_gets_nothing_else(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler(snapshots_only=True)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await fleet.submit(noop(1))
+        assign = (await worker.next("assign")).assign
+
+    assert assign.tasks
+    assert {update.WhichOneof("update") for update in scheduler.updates} == {"snapshot"}
+
+
+async def test_a_group_is_shown_with_its_request_and_taken_away_when_it_is_over(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler()
+    target = suite_pb2.Target(name="big", selector="worker.cpu_cores >= 1.0")
+    target.request.cpu_cores = 0.5
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        spec = noop(1, targets=[target], policy=suite_pb2.Policy(priority=7))
+        submitted = await fleet.submit(spec)
+        await worker.execute((await worker.next("assign")).assign)
+        await fleet.until(submitted.run.run_id, run_pb2.RUN_STATE_FINISHED)
+        group_id = f"{submitted.run.run_id}/big"
+        await eventually(
+            lambda: group_id in [one for update in scheduler.updates for one in update.delta.removed_group_ids]
+        )
+
+    seen = next(group for update in scheduler.updates for group in update.delta.groups)
+    assert (seen.group_id, seen.target, seen.priority, seen.runner) == (group_id, "big", 7, "noop")
+    assert seen.selector == "worker.cpu_cores >= 1.0"
+    assert (seen.request.cpu_cores, seen.remaining_cases, seen.wanted_slots, seen.collected) == (0.5, 1, 1, True)
+
+
+async def test_a_proposal_that_does_not_hold_is_refused_with_a_reason(tmp_path: Path) -> None:
+    class Wrong(GreedyScheduler):
+        def _place(self, plan: scheduler_pb2.ScheduleResponse, group: scheduler_pb2.TaskGroup) -> None:
+            plan.allocate.add(group_id=group.group_id, worker_id="nobody", slots=1)
+
+    scheduler = Wrong()
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        await fleet.submit(noop(1))
+        await eventually(lambda: any(update.outcomes for update in scheduler.updates), what="an outcome")
+        figures = await fleet.admin.GetScheduler(admin_service_pb2.GetSchedulerRequest())
+
+    refused = next(update.outcomes[0].refused[0] for update in scheduler.updates if update.outcomes)
+    assert (refused.index, refused.reason) == (0, "WORKER_NOT_FOUND")
+    assert figures.name == "greedy"
+    assert figures.refused >= 1
+    assert figures.last_refusal.startswith("WORKER_NOT_FOUND")
+
+
+async def test_without_a_scheduler_runs_wait_and_say_so(tmp_path: Path) -> None:
+    async with running(tmp_path, unconnected_notice_seconds=0.0) as fleet:
+        submitted = await fleet.submit(noop(1))
+
+        async def told() -> bool:
+            run = await fleet.run(submitted.run.run_id)
+            return run.targets[0].waiting_reason == "the scheduler is not connected"
+
+        assert await eventually(told)
+        summary = await fleet.fleet.GetFleet(fleet_service_pb2.GetFleetRequest())
+        assert not summary.scheduler_connected
+
+
+async def test_a_scheduler_that_ends_its_stream_is_dialled_again_and_gets_a_snapshot(tmp_path: Path) -> None:
+    class Leaving(GreedyScheduler):
+        async def Schedule(self, requests, context):
+            async for update in requests:
+                self.updates.append(update)
+                if len(self.updates) == 1:
+                    return
+            yield scheduler_pb2.ScheduleResponse()  # never reached while connected: it makes this a generator
+
+    scheduler = Leaving()
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await eventually(lambda: len(scheduler.updates) >= 2, what="a second stream")
+        await connected(fleet)
+        scheduler.draining.begin("the test is over")
+
+    assert [update.WhichOneof("update") for update in scheduler.updates[:2]] == ["snapshot", "snapshot"]
+    assert [update.revision for update in scheduler.updates[:2]] == [1, 1]

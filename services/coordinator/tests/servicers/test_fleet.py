@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import grpc
+import pytest
+
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.foundation.errors.status import error_from_rpc
+from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, another, noop, running
+
+
+async def test_the_fleet_is_summed_up_and_workers_are_listed_by_name(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        first = ScriptedWorker(fleet.channel, "b", slots=1)
+        await first.welcomed()
+        async with another(fleet.address) as channel:
+            await ScriptedWorker(channel, "a", slots=1).welcomed()
+            submitted = await fleet.submit(noop(2))
+            await first.next("assign")
+            summary = await fleet.fleet.GetFleet(fleet_pb2.GetFleetRequest())
+            page = await fleet.fleet.ListWorkers(fleet_pb2.ListWorkersRequest(page_size=1))
+            rest = await fleet.fleet.ListWorkers(fleet_pb2.ListWorkersRequest(page_token=page.next_page_token))
+
+    assert (summary.epoch, summary.slots, summary.open_runs, summary.pending_cases) == (1, 2, 1, 2)
+    assert dict(summary.workers_by_state) == {"WORKER_STATE_READY": 2}
+    assert summary.accepts_local_paths
+    assert [one.worker.worker_id for one in (*page.workers, *rest.workers)] == ["a", "b"]
+    held = rest.workers[0].allocations[0]
+    assert (held.run_id, held.target, held.running_attempts) == (submitted.run.run_id, "default", 1)
+
+
+async def test_a_drained_worker_stays_drained_over_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        request = fleet_pb2.DrainWorkerRequest(worker_id="w1", reason="new memory")
+        drained = await fleet.fleet.DrainWorker(request)
+        notice = (await worker.next("drain")).drain
+    async with running(tmp_path) as fleet:
+        await ScriptedWorker(fleet.channel).welcomed()
+        after = await fleet.worker_state("w1")
+        back = await fleet.fleet.UndrainWorker(fleet_pb2.UndrainWorkerRequest(worker_id="w1"))
+
+    assert drained.worker.worker.state == device_pb2.WORKER_STATE_DRAINING
+    assert notice.reason == "new memory"
+    assert after == device_pb2.WORKER_STATE_DRAINING
+    assert back.worker.worker.state == device_pb2.WORKER_STATE_READY
+
+
+async def test_a_worker_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fleet.fleet.DrainWorker(fleet_pb2.DrainWorkerRequest(worker_id="nobody"))
+
+    error = error_from_rpc(caught.value)
+    assert (error.reason, error.metadata["worker"]) == ("WORKER_NOT_FOUND", "nobody")
+
+
+async def test_settings_are_listed_and_not_changed_yet(tmp_path: Path) -> None:
+    async with running(tmp_path, lease_seconds=7.0) as fleet:
+        listed = (await fleet.admin.ListSettings(admin_pb2.ListSettingsRequest())).settings
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fleet.admin.UpdateSetting(admin_pb2.UpdateSettingRequest(name="lease_seconds", value_json="1"))
+
+    found = {one.name: one for one in listed}
+    assert json.loads(found["lease_seconds"].value_json) == 7.0
+    assert json.loads(found["lease_seconds"].default_json) == 15.0
+    assert all(one.description for one in listed)
+    assert error_from_rpc(caught.value).reason == "UNIMPLEMENTED"
+
+
+async def test_plugins_are_listed(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        plugins = (await fleet.admin.ListPlugins(admin_pb2.ListPluginsRequest())).plugins
+
+    assert ("runner", "pytest") in {(one.category, one.name) for one in plugins}
