@@ -13,7 +13,7 @@ from tests.simulation.coordinator import SimCoordinator
 
 
 class SimClient:
-    """Asks whoever leads, again and again, until there is an answer. `again` makes it ask once more after an answer."""
+    """Asks whoever leads, again and again, until there is an answer."""
 
     def __init__(self, world: Any, submission: SubmitRun, number: int) -> None:
         self._world = world
@@ -21,21 +21,22 @@ class SimClient:
         self._random = world.chance.stream(f"client {number}")
         self._ids = SimIds(f"client{number}")
         self.run_id = ""
-        self.again = 0
         self.cancelled = False
 
     async def work(self) -> None:
-        """Submit; then do what is asked."""
+        """Submit after a while."""
         await asyncio.sleep(self._random.random() * 4.0)
-        while not self.run_id or self.again:
-            again = bool(self.run_id)
+        await self.submit()
+
+    async def submit(self) -> None:
+        """Ask for the run until there is an answer; a second time it must be the same."""
+        while True:
             answer = await self._ask(replace(self._submission, run_id=self._ids.new("run")))
-            if answer is None:
-                await asyncio.sleep(0.05 + self._random.random() * 0.3)
-                continue
-            self._world.auditor.answered(self._submission.request_id, answer.run_id)
-            self.run_id = answer.run_id
-            self.again -= again
+            if answer is not None:
+                break
+            await asyncio.sleep(0.05 + self._random.random() * 0.3)
+        self._world.auditor.answered(self._submission.request_id, answer.run_id)
+        self.run_id = answer.run_id
         self._world.note("submitted", self.run_id)
 
     async def cancel(self) -> None:

@@ -116,7 +116,7 @@ def _submit_again(world: Any, fault: Fault) -> None:
     world.client_loss = 0.5
     world.later(fault.amount, setattr, world, "client_loss", 0.0)
     for client in world.clients:
-        client.again += 1
+        world.people.start(client.submit())
 
 
 def _cancel(world: Any, fault: Fault) -> None:

@@ -81,6 +81,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self.failure: BaseException | None = None
         self.steps = 0
+        self.burying = False
         self.graveyard: list[Any] = []
         self.set_task_factory(self._new_task)
         self.disk_delay: Callable[[], float] = lambda: 0.0005
@@ -96,15 +97,22 @@ class SimLoop(asyncio.BaseEventLoop):
         return task
 
     def bury(self) -> None:
-        """Nothing happens any more; what is left may be collected without a word."""
+        """Everything ends in good order, on nobody's behalf; nothing happens any more afterwards."""
         self.set_exception_handler(lambda *_: None)
+        self.failure, self.burying = None, True
+        self.graveyard.clear()
+        for _ in range(30):
+            tasks = asyncio.all_tasks(self)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            while self._ready:
+                self._run_once()
         self.set_task_factory(None)
-        for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._closed = True
         self._ready.clear()
         self._scheduled.clear()
-        self.graveyard.clear()
 
     def _check_closed(self) -> None:
         pass
@@ -180,7 +188,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if handle._cancelled:
             return
         owner = handle._context.get(_PROCESS)
-        if owner is not None:
+        if owner is not None and not self.burying:
             if not owner.alive:
                 self.graveyard.append(handle)
                 return

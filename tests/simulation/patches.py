@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
@@ -42,15 +39,6 @@ def applied(world: Any) -> Iterator[None]:
         stack.enter_context(patch.object(scheduler_link, "open_channel", open_channel))
         stack.enter_context(patch.object(logs.Logger, "_write", write))
         yield
-
-
-@contextmanager
-def silence() -> Iterator[None]:
-    """What the garbage collector finds when a world is thrown away is nobody's business."""
-    with warnings.catch_warnings(), patch.object(sys, "unraisablehook", lambda _: None):
-        warnings.simplefilter("ignore")
-        yield
-        gc.collect()
 
 
 def _logged(world: Any, level: str, event: str, keys: dict[str, object], *rest: object) -> None:

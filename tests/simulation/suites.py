@@ -69,7 +69,7 @@ def make_submission(random: Random, number: int, suite: SimSuite) -> SubmitRun:
         request = Request(slots_max=random.choice([0, 0, 1, 3]))
         selector = ""
         if name == "left":
-            selector = 'labels["side"] == "left"'
+            selector = 'worker.labels["side"] == "left"'
         if name == "gpu":
             request = Request(devices=(DeviceRequest("gpu", "", 1),))
         spec.targets.add(name=name, selector=selector)

@@ -61,6 +61,7 @@ class World:
         self.window = random.choice([4, 64, 4096])
         self.fold_rate = 0.05
         self.healing = False
+        self.over = False
         self.client_loss = 0.0
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
@@ -92,12 +93,6 @@ class World:
 
     def run(self) -> Result:
         """Carry it out; the world is empty afterwards."""
-        with patches.silence():
-            result = self._run()
-            self.__dict__.clear()
-        return result
-
-    def _run(self) -> Result:
         loop = self.loop
         with patches.applied(self):
             loop.set_exception_handler(self._on_exception)
@@ -108,16 +103,20 @@ class World:
                 pass
             except Stuck as stuck:
                 self.violation = f"stuck: {stuck}"
-            finally:
-                loop.bury()
+            result = self._result()
+            self.over = True
+            loop.bury()
+        return result
+
+    def _result(self) -> Result:
         return Result(
             self.seed,
             self.violation,
             self._hash.hexdigest(),
-            loop.steps,
-            loop.time(),
+            self.loop.steps,
+            self.loop.time(),
             self.faults,
-            self.trace,
+            list(self.trace),
             dict(self.auditor.seen),
         )
 
@@ -163,10 +162,20 @@ class World:
 
     def _all_over(self) -> bool:
         runs = self.auditor.runs
-        return all(client.run_id and not client.again for client in self.clients) and all(runs.values())
+        return all(client.run_id for client in self.clients) and all(runs.values())
 
     def _open(self) -> str:
-        return ", ".join(run for run, finished in self.auditor.runs.items() if finished is None) or "a client has no answer"
+        """Where the groups that are not over stand."""
+        if self.leader is None:
+            return "nobody leads"
+        state = self.leader.writer.state
+        found = []
+        for group in state.groups.values():
+            if not group.over:
+                held = [f"{one} closing={state.allocations[one].closing}" for one in sorted(group.allocations)]
+                live = {number: state.attempts[number].worker_id for number in sorted(group.attempts)}
+                found.append(f"{group.group_id}: {group.queue.count} queued, live {live}, holds {held}, {group.waiting_text}")
+        return "; ".join(found) or "a client has no answer"
 
     def lead(self) -> None:
         """A coordinator takes over unless one leads."""
@@ -211,6 +220,8 @@ class World:
 
     def note(self, *parts: object) -> None:
         """One line of the trace."""
+        if self.over:
+            return
         line = " ".join([f"{self.loop.time():10.6f}", *(str(part) for part in parts)])
         self._hash.update(line.encode())
         if self._keep:
@@ -218,7 +229,7 @@ class World:
 
     def violate(self, text: str) -> None:
         """Something that must hold does not: the simulation ends here."""
-        if not self.violation:
+        if not self.violation and not self.over:
             self.violation = text
             self.note("VIOLATION", text)
             self.loop.failure = Violation(text)
@@ -235,6 +246,8 @@ class World:
         task.add_done_callback(ended)
 
     def _on_commit(self, stage: str, batch: Batch) -> None:
+        if self.over:
+            return
         doomed = self.doom is not None and self.doom[0] == stage
         if stage == "after":
             self.auditor.committed(batch)
