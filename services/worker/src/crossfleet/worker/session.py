@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
+from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.worker.core.link import Link
@@ -79,8 +79,7 @@ class Session:
             raise error_from_rpc(error) from error
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             # The stream was over when it was written to; its status says why.
-            await self._raise_status(call)
-            raise Unavailable("the stream broke off") from error
+            raise await self._status_of(call) from error
         except TimeoutError as error:
             raise Unavailable(f"no Welcome within {_WELCOME_SECONDS:.0f} s") from error
         finally:
@@ -128,7 +127,7 @@ class Session:
             for request in requests(self._link.window.take()):
                 await call.write(request)
                 self._written += 1
-            last = time.monotonic()
+            last = asyncio.get_running_loop().time()
             self._listener.on_sent()
             if self._leaving and self._link.window.idle:
                 await call.done_writing()
@@ -136,7 +135,7 @@ class Session:
 
     async def _gather(self, last: float) -> None:
         """Let results gather for a few milliseconds after the last request, unless something cannot wait."""
-        left = last + _GATHER_SECONDS - time.monotonic()
+        left = last + _GATHER_SECONDS - asyncio.get_running_loop().time()
         if left > 0 and not self._urgent.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._urgent.wait(), left)
@@ -149,6 +148,13 @@ class Session:
             if self._written == before:
                 self._link.say(facts.heartbeat(self._resident_bytes()))
                 self.wake()
+
+    async def _status_of(self, call: Any) -> CrossfleetError:
+        try:
+            await self._raise_status(call)
+        except grpc.RpcError as error:
+            return error_from_rpc(error)
+        return Unavailable("the stream broke off")
 
     @staticmethod
     async def _raise_status(call: Any) -> None:
