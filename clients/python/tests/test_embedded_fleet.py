@@ -60,7 +60,7 @@ def test_a_run_brings_its_fleet_and_takes_it_away(folder: Path) -> None:
 def test_the_fleet_and_the_test_end_with_the_command(folder: Path, number: signal.Signals) -> None:
     (folder / "suite" / "test_it.py").write_text(SLOW)
     process = start(folder)
-    until(lambda: (folder / "suite" / "started").exists(), "the test runs", seconds=40)
+    until((folder / "suite" / "started").exists, "the test runs", seconds=40)
     process.send_signal(number)
     out, err = process.communicate(timeout=40)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), out + err

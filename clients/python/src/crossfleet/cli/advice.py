@@ -21,7 +21,8 @@ _HINTS = {
 
 def explain_error(error: CrossfleetError) -> str:
     """The message, where in a selector it is wrong, and what to do."""
-    lines = [str(error)]
+    lines = [error.message]
+    lines += [f"{each.path}: {each.description}" for each in error.fields if each.description not in error.message]
     selector, column = error.metadata.get("selector"), error.metadata.get("column", "")
     if selector and column.isdigit():
         lines += [f"    {selector}", "    " + " " * (int(column) - 1) + "^"]

@@ -42,7 +42,7 @@ def _options() -> dict[str, list[tuple[str, str]]]:
         made: argparse.ArgumentParser = import_module(f"crossfleet.cli.commands.{module}").parser()
         found[name] = [
             (word, (action.help or "").split(";")[0])
-            for action in made._actions
+            for action in made._actions  # noqa: SLF001 - argparse has no public way to list them
             for word in action.option_strings
             if word.startswith("--")
         ]

@@ -112,7 +112,7 @@ class _Printer:
         lines = [f"fleet of {len(plan.workers)} workers with {slots} slots, data in {plan.data}"]
         lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
         lines += [f"  HTTP   http://{plan.http}"] if plan.http else []
-        lines += [f"  token  {plan.token_file}"] if plan.grpc else []
+        lines += [f"  token  {plan.token_file}"] if plan.token_file else []
         lines += [
             f"  logs   {plan.data}/logs",
             "`crossfleet run -- pytest` on this data folder joins it. Ctrl-C ends it.",

@@ -33,8 +33,8 @@ class FleetPlan:
 
     @property
     def token_file(self) -> str:
-        """Where the token of a fleet on TCP lies; empty without TCP."""
-        return os.path.join(self.data, "token") if self.grpc else ""
+        """Where the token of a fleet on TCP lies, which gRPC and HTTP share; empty without TCP."""
+        return os.path.join(self.data, "token") if self.grpc or self.http else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
         planned.append(ServicePlan(worker.name, (*_module("worker"), *flags, *tail), vital=False))
     if plan.gateway:
         flags = ("--coordinator", coordinator, "--listen", f"unix:{runtime}/g.sock")
-        flags += ("--http", plan.http) if plan.http else ()
+        flags += ("--http", plan.http, "--token-file", plan.token_file) if plan.http else ()
+        flags += ("--insecure",) if plan.http and plan.insecure else ()
         planned.append(ServicePlan("integrations", (*_module("integrations"), *flags, *tail)))
     return planned
 

@@ -14,6 +14,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 RESTARTS = 5
 RESTART_WINDOW_SECONDS = 60.0
 WRONG_SETTINGS = 2
+"""Exit status of a service that was told something wrong."""
+OCCUPIED = frozenset(("PORT_IN_USE", "DATA_FOLDER_IN_USE"))
+"""Refusals that pass where they come from a fleet that is just ending."""
+_OCCUPIED_TRIES = 3
 _LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -28,7 +32,9 @@ class ServiceProcess:
     ready: bool = False
     addresses: tuple[str, ...] = ()
     refusal: str = ""
+    refusal_reason: str = ""
     given_up: bool = False
+    wrong_settings: bool = False
     start_at: float = 0.0
     deaths: list[float] = field(default_factory=list)
     pending: bytes = b""
@@ -40,7 +46,7 @@ class ServiceProcess:
 
     def start(self, environment: dict[str, str]) -> None:
         """Starts the process in a session of its own, so that Ctrl-C in a terminal reaches only its supervisor."""
-        self.refusal, self.ready, self.pending = "", False, b""
+        self.refusal, self.refusal_reason, self.ready, self.pending = "", "", False, b""
         _rotate(self.log_path)
         log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.output, written = os.pipe()
@@ -77,7 +83,9 @@ class ServiceProcess:
         now = time.monotonic()
         self.deaths = [at for at in self.deaths if now - at < RESTART_WINDOW_SECONDS] + [now]
         code = os.waitstatus_to_exitcode(status)
-        self.given_up = code == WRONG_SETTINGS or len(self.deaths) > RESTARTS
+        tries = _OCCUPIED_TRIES if self.refusal_reason in OCCUPIED else RESTARTS
+        self.wrong_settings = code == WRONG_SETTINGS or self.refusal_reason in OCCUPIED
+        self.given_up = code == WRONG_SETTINGS or len(self.deaths) > tries
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (len(self.deaths) - 1))
         self.start_at = now + pause
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit status {code}"

@@ -173,6 +173,7 @@ class Supervisor:
             return
         if not said["ready"]:
             process.refusal = str(said.get("message", ""))
+            process.refusal_reason = str(said.get("reason", ""))
             return
         process.ready = True
         listening = said.get("addresses") or [said.get("address", "")]
@@ -205,7 +206,7 @@ class Supervisor:
         if not process.given_up:
             self._tell({"event": "died", **event}, remember=False)
             return
-        wrong_settings = bool(process.refusal) and len(process.deaths) == 1
+        wrong_settings = process.wrong_settings
         self._tell({"event": "gave_up", **event, "tail": process.log_tail(), "wrong_settings": wrong_settings})
         workers = [each for each in self._processes if not each.plan.vital]
         if process.plan.vital or all(worker.given_up for worker in workers):

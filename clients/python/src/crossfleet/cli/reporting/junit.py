@@ -35,12 +35,10 @@ def write(results: RunResults, path: Path) -> None:
         suite.timestamp = utc(results.run.created_at) or ""
         suite.add_property("target", target.name)
         suite.add_property("run", results.run.run_id)
-        for case in results.cases:
-            if case.target == target.name:
-                suite.append(_case(case, results.detail(case)))  # add_testcase counts all cases anew each time
-        suite.update_statistics()
-        report.append(suite)
-    report.update_statistics()
+        # All at once: add_testcase counts the whole suite anew each time.
+        suite.add_testcases([_case(case, results.detail(case)) for case in results.cases if case.target == target.name])
+        report.add_testsuite(suite)
+    report.update_statistics()  # type: ignore[no-untyped-call]
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.part")
     report.write(str(staged), pretty=False)

@@ -75,7 +75,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
     ]
     name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
     took = duration(span(run.created_at, run.finished_at))
-    cause = f" ({run.cause.splitlines()[0]})" if run.cause.strip() else ""
+    told = any(target.cause for target in run.targets)  # the report shows each target's own
+    cause = f" ({run.cause.splitlines()[0]})" if run.cause.strip() and not told else ""
     text = f"{name} in {took}: {counts.total} cases, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 

@@ -68,7 +68,7 @@ def _row(target: TargetProgress, now: float) -> tuple[Text | ProgressBar, ...]:
 
 def _state(target: TargetProgress, now: float) -> str:
     if target.finished:
-        return target.cause.partition("\n")[0] or "done"
+        return "ended before its time" if target.cause else "done"
     if target.waiting:
         return f"waits: {target.waiting}"
     left = target.seconds_left(now)

@@ -65,7 +65,11 @@ async def _submit_and_follow(
     interrupts = Interrupts()
     try:
         async with Client.open(endpoint) as client:
-            spec = await _spec(client, options, command, targets, python, endpoint, in_place=fleet is not None)
+            spec = await _spec(
+                client, options, command, targets, python, endpoint, own=fleet is not None and not fleet.joined
+            )
+            for note in _packing_notes(spec, command):
+                view.note(note)
             answer = await client.runs.submit(spec)
             following = asyncio.ensure_future(
                 follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
@@ -84,11 +88,11 @@ async def _spec(
     python: str,
     endpoint: Endpoint,
     *,
-    in_place: bool,
+    own: bool,
 ) -> run_pb2.RunSpec:
     folder = Path.cwd()
     root = git_root(folder) or folder
-    here = in_place or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
+    here = own or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
     if here and not options.isolated:
         workspace = suite_pb2.Workspace(local_path=str(root), commit=await asyncio.to_thread(commit_of, root))
     else:
@@ -98,6 +102,17 @@ async def _spec(
     suite = suite_of(command, options, folder, root, variables)
     messages = [target_of(target, python if here else "") for target in targets]
     return spec_of(command, options, suite, workspace, messages)
+
+
+def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
+    if spec.workspace.HasField("local_path") or command.runner != "pytest":
+        return []
+    bare = [target.name for target in spec.targets if target.environment.WhichOneof("source") is None]
+    if not bare:
+        return []
+    return [
+        f"{', '.join(bare)}: runs with the workers' own interpreter; --requirements FILE brings the suite's packages"
+    ]
 
 
 async def _unless_fleet_ends(

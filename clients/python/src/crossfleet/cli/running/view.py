@@ -87,7 +87,7 @@ def _sentence(target: TargetProgress, now: float) -> str:
     parts = [f"{target.name}: {target.done}/{target.total}"]
     parts += [f"{target.failed} failed"] if target.failed else []
     if target.finished:
-        parts.append(f"ended: {target.cause.splitlines()[0]}" if target.cause.strip() else "done")
+        parts.append("ended before its time" if target.cause else "done")
     elif (left := target.seconds_left(now)) is not None:
         parts.append(f"{target.rate(now):.0f}/s, about {duration(left)} left")
     if not target.finished and (longest := target.longest()) is not None and now - longest.since > LINE_SECONDS:
