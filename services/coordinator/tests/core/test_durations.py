@@ -18,7 +18,7 @@ def test_unknown_cases_borrow_from_their_file_and_then_from_the_suite():
 
 
 def test_newer_executions_weigh_more():
-    model = None
+    model = observe(None, 1.0)
     for value in [1.0] * 20 + [4.0] * 5:
         model = observe(model, value)
 
@@ -27,8 +27,8 @@ def test_newer_executions_weigh_more():
 
 @given(st.lists(st.floats(1e-4, 1e3), min_size=1, max_size=30))
 def test_the_estimate_lies_within_what_was_seen(values):
-    model = None
-    for value in values:
+    model = observe(None, values[0])
+    for value in values[1:]:
         model = observe(model, value)
 
     assert min(values) * 0.999 <= model.seconds <= max(values) * 1.001

@@ -71,7 +71,7 @@ def test_a_full_disk_refuses_the_write_and_loses_nothing(on_disk):
 def test_a_commit_whose_answer_was_lost_is_settled_by_the_head(on_disk, monkeypatch):
     store = on_disk.store
     write = store._write
-    lost = []
+    lost: list[object] = []
 
     def lose_the_answer(work):
         found = write(work)

@@ -14,7 +14,9 @@ def described(path):
     found = {}
     with engine.connect() as connection:
         for name in look.get_table_names():
-            columns = [(c["name"], str(c["type"]), c["nullable"], c["primary_key"]) for c in look.get_columns(name)]
+            columns = [
+                (c["name"], str(c["type"]), c["nullable"], dict(c)["primary_key"]) for c in look.get_columns(name)
+            ]
             indices = sorted((i["name"], tuple(i["column_names"]), i["unique"]) for i in look.get_indexes(name))
             unique = sorted(tuple(u["column_names"]) for u in look.get_unique_constraints(name))
             made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": name}).scalar()

@@ -6,9 +6,10 @@ import pytest
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
+from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
-from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
+from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from services.coordinator.tests.ledger.scenario import hello, plan, submit
 
 
@@ -82,7 +83,7 @@ async def test_subscribers_see_every_commit_in_order_before_it_is_answered(write
 
 
 async def test_a_subscriber_that_fails_is_dropped_and_others_go_on(writer):
-    seen = []
+    seen: list[Committed] = []
 
     def broken(committed):
         raise RuntimeError("a defect")
@@ -143,7 +144,7 @@ async def test_stopping_commits_what_is_queued_and_refuses_later_commands(store)
     await asyncio.sleep(0)
     await writer.stop()
 
-    assert (await queued).run_id == "run"
+    assert await queued == RunAnswer("run", changed=True)
     assert await reasons(writer.submit(submit("late"))) == ["DRAINING"]
 
 
