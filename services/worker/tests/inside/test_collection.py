@@ -240,3 +240,17 @@ def test_sys_path_is_what_pytest_itself_would_give(shim: Shim, tmp_path: Path, a
     assert not any("inside" in entry for entry in path)
     assert "slot" not in modules
     assert argv[1:] == ["--import-mode=importlib"]
+
+
+def test_a_collection_too_large_for_one_message_says_so(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        import pytest
+        @pytest.mark.parametrize("s", [str(n) + "x" * 100_000 for n in range(200)])
+        def test_long(s): ...
+        """,
+    )
+    closed = shim.open(tmp_path)
+    assert closed["cause"] == "failed"
+    assert "select fewer cases at a time" in closed["message"]

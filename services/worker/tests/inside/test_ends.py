@@ -221,3 +221,17 @@ def test_close_ends_a_running_case_within_grace(shim: Shim, tmp_path: Path) -> N
     assert shim.close()["cause"] == "done"
     assert shim.op("finished", attempt=1)["cause"] == "cancelled"
     assert time.monotonic() - began < 10
+
+
+def test_a_suite_that_asks_for_a_stop_is_heard_after_the_case(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        def test_0(request): request.session.shouldstop = "disk is getting low"
+        def test_1(): ...
+        """,
+    )
+    shim.open(tmp_path)
+    results, finished = shim.finish(0, 1, [0, 1])
+    assert [r["outcome"] for r in results] == ["passed"]
+    assert (finished["stop"], finished["left"]) == ("disk is getting low", [1])

@@ -28,8 +28,15 @@ class Channel:
         self._received = bytearray()
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
-        """Send one message (a dict), with open file descriptors beside it. Raises Closed."""
-        self.send_line(json.dumps(message).encode("ascii") + b"\n", descriptors)
+        """Send one message (a dict), with open file descriptors beside it. Raises Closed; ValueError: too long."""
+        line = json.dumps(message).encode("ascii") + b"\n"
+        if len(line) > MAXIMUM_LINE:
+            raise ValueError(
+                "a message ({}) of {} bytes, more than {}: select fewer cases at a time".format(
+                    message.get("op"), len(line), MAXIMUM_LINE
+                )
+            )
+        self.send_line(line, descriptors)
 
     def send_line(self, line: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send one complete line of bytes. Raises Closed; ends the process when it is a stray fork of the owner."""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crossfleet.worker.shim.limits import delegated
+
 if TYPE_CHECKING:
     from crossfleet.worker.shim.connection import Connection
     from crossfleet.worker.shim.journal import Journal
@@ -32,6 +34,7 @@ class Host:
         self.journal = journal
         self.memory = memory
         self.folder = folder
+        self.cgroups = delegated()
         self.runner_socket = folder / "runner.sock"
         self.connections: set[Connection] = set()
         self._expected: dict[str, Callable[[Connection, Message], None]] = {}

@@ -11,6 +11,7 @@ from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
 from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.limits import Cgroup
 from crossfleet.worker.shim.memory import Watched
 from crossfleet.worker.shim.output import OutputPipe
 
@@ -47,6 +48,7 @@ class Life:
         self.on_end: Callable[[int], None] = _ignore_code
         self._pipes: list[OutputPipe] = []
         self._captured: list[int] = []
+        self._group: Cgroup | None = None
 
     @property
     def ready(self) -> bool:
@@ -58,6 +60,8 @@ class Life:
         if self.pid == 0:
             self.pid = pid
             self.watched = self._host.memory.add(pid, self._memory_bytes, self._exceeded)
+            if self._memory_bytes and self._host.cgroups is not None:
+                self._group = self._host.cgroups.confine(f"crossfleet-{self.token}", pid, self._memory_bytes)
             self._host.reaper.watch(pid, self._reaped)
 
     def send(self, line: bytes) -> None:
@@ -155,6 +159,7 @@ class Life:
             self.connection.close()
             self.connection = None
         self._kill_orphans()
+        self._remove_group()
         for pipe in self._pipes:
             pipe.close()
         for descriptor in self._captured:
@@ -162,9 +167,16 @@ class Life:
         self._captured = []
         self.fault_path.unlink(missing_ok=True)
 
+    def _remove_group(self, left: int = 20) -> None:
+        """A group can go only when its last process has: look again for a second."""
+        if self._group is not None and not self._group.remove() and left:
+            self._host.loop.call_after(0.05, lambda: self._remove_group(left - 1))
+
     def _kill_orphans(self) -> None:
         if not self.pid:
             return
+        if self._group is not None:
+            self._group.kill()
         processes.signal_group(self.pid, signal.SIGKILL)
         spared = self._host.reaper.watched
         processes.kill_marked(f"{TOKEN}={self.token}".encode(), spared)
@@ -188,6 +200,8 @@ class Life:
             self.connection.drain()
         for pipe in self._pipes:
             pipe.drain()
+        if self._group is not None and self._group.ran_out():
+            self.over_memory = self.over_memory or self._memory_bytes
         self.on_end(code)
 
     def _exceeded(self, used: int) -> None:

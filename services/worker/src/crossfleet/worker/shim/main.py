@@ -20,6 +20,8 @@ from crossfleet.worker.shim.reaper import Reaper
 from crossfleet.worker.shim.register import Register
 
 _BREATH_SECONDS = 0.004
+_FLOOD_RECORDS = 16
+"""So many records within two breaths are a flood."""
 _LOG_BYTES = 1024 * 1024
 USAGE = "usage: python -m crossfleet.worker.shim --state DIR [--lifeline-fd N] [--grace SECONDS]"
 
@@ -65,7 +67,7 @@ class Shim:
         self._address = folder / "shim.sock"
         self._door = AgentDoor(self._host, listen(self._address), self._register.describe, self._register.obey)
         self._paused = False
-        self._newest, self._newest_at, self._quiet_until = 0, 0.0, 0.0
+        self._window_from, self._window_at, self._quiet_until = 0, 0.0, 0.0
         self._disk_refuses = ""
         loop.at_turn_end(self._finish_turn)
         loop.on_fault = self._note_fault
@@ -139,16 +141,15 @@ class Shim:
     def _breathing(self) -> bool:
         """Read runners at most once in a few milliseconds while results pour in: one sync then serves many of them.
 
-        A result that comes alone is not delayed.
+        Results that come alone, even at a brisk pace, are not delayed.
         """
         now, newest = self._host.loop.now, self._host.journal.synced
-        if now < self._quiet_until:
-            return True
-        if newest != self._newest:
-            if now - self._newest_at < 2 * _BREATH_SECONDS:
-                self._quiet_until = now + _BREATH_SECONDS
-                self._host.loop.call_after(_BREATH_SECONDS, lambda: None)
-            self._newest, self._newest_at = newest, now
+        if now - self._window_at > 2 * _BREATH_SECONDS:
+            self._window_at, self._window_from = now, newest
+        elif newest - self._window_from >= _FLOOD_RECORDS and now >= self._quiet_until:
+            self._quiet_until = now + _BREATH_SECONDS
+            self._window_at, self._window_from = now, newest - _FLOOD_RECORDS // 2
+            self._host.loop.call_after(_BREATH_SECONDS, lambda: None)
         return now < self._quiet_until
 
     def _note_fault(self, error: Exception) -> None:
