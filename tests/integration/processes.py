@@ -17,6 +17,7 @@ from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.coordinator.v1.event_service_pb2_grpc import EventServiceStub
 from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
+from crossfleet.api.coordinator.v1.log_service_pb2_grpc import LogServiceStub
 from crossfleet.api.coordinator.v1.run_service_pb2_grpc import RunServiceStub
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.foundation.channel import open_channel
@@ -37,6 +38,8 @@ class Service:
         """Signal it and wait for its end."""
         if self.process.returncode is None:
             self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            return 0
         try:
             return await asyncio.wait_for(self.process.wait(), 15)
         except TimeoutError:
@@ -85,6 +88,8 @@ class Fleet:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
         for service in reversed(list(self.services.values())):
+            if service.process.returncode is None:
+                service.process.send_signal(signal.SIGCONT)
             await service.end()
 
     def log(self, name: str) -> Path:
@@ -124,11 +129,8 @@ class Fleet:
     async def connect(self) -> None:
         """Open a channel to the coordinator."""
         channel = await self._stack.enter_async_context(open_channel(f"unix:{self.folder}/c"))
-        self.runs, self.events, self.fleet = (
-            RunServiceStub(channel),
-            EventServiceStub(channel),
-            FleetServiceStub(channel),
-        )
+        self.runs, self.events = RunServiceStub(channel), EventServiceStub(channel)
+        self.fleet, self.logs = FleetServiceStub(channel), LogServiceStub(channel)
 
     async def settled(self, workers: int) -> None:
         """Wait until the scheduler and so many workers are there."""

@@ -72,7 +72,9 @@ class Running:
             run = await self.run(run_id)
             return run if run.state == state else None
 
-        return await eventually(there, deadline=SECONDS, what=f"state {state} of {run_id}")
+        found: run_pb2.Run | None = await eventually(there, deadline=SECONDS, what=f"state {state} of {run_id}")
+        assert found is not None
+        return found
 
     async def watch(self, after: str, run_id: str = "", **more: Any) -> list[event_service_pb2.Event]:
         """Events until the stream ends by itself."""
@@ -172,7 +174,7 @@ class ScriptedWorker:
         self.description: dict[str, Any] = {"worker_id": name, "incarnation": incarnation, "slots": slots, "host": "h"}
         self.got: list[worker_pb2.CoordinatorMessage] = []
         self.sequence = 0
-        self._call = WorkerServiceStub(channel).Connect()
+        self._call: Any = WorkerServiceStub(channel).Connect()
         self._read = 0
 
     async def hello(self, *, version: int = 1, held: tuple[worker_pb2.HeldAllocation, ...] = (), **more: Any) -> None:
@@ -228,7 +230,7 @@ class ScriptedWorker:
         """Break the stream off."""
         self._call.cancel()
 
-    async def execute(self, assign: worker_pb2.Assign, outcome: int = result_pb2.OUTCOME_PASSED) -> None:
+    async def execute(self, assign: worker_pb2.Assign, outcome: Any = result_pb2.OUTCOME_PASSED) -> None:
         """Report every case of an assignment, and the end of each attempt."""
         messages = []
         for task in assign.tasks:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -17,7 +18,13 @@ from services.coordinator.tests.running import Running, noop, running
 
 def chunk(run_id: str, content: bytes, slot: int = 0, worker: str = "w1") -> log_pb2.LogChunk:
     return log_pb2.LogChunk(
-        run_id=run_id, target="default", worker_id=worker, slot=slot, stream=1, content=content, unix_seconds=5.0
+        run_id=run_id,
+        target="default",
+        worker_id=worker,
+        slot=slot,
+        stream=log_pb2.LOG_STREAM_STDOUT,
+        content=content,
+        unix_seconds=5.0,
     )
 
 
@@ -28,7 +35,7 @@ async def push(fleet: Running, *chunks: log_pb2.LogChunk) -> int:
     return (await fleet.logs.PushLogs(sent())).stored_bytes
 
 
-async def read(fleet: Running, run_id: str, **more: object) -> list[log_pb2.LogChunk]:
+async def read(fleet: Running, run_id: str, **more: Any) -> list[log_pb2.LogChunk]:
     request = log_pb2.ReadLogsRequest(run_id=run_id, **more)
     return [one async for response in fleet.logs.ReadLogs(request) for one in response.chunks]
 
@@ -50,7 +57,7 @@ async def test_a_follower_sees_what_comes_until_the_run_ends(tmp_path: Path) -> 
     async with running(tmp_path) as fleet:
         run_id = (await fleet.submit(noop(1))).run.run_id
         await push(fleet, chunk(run_id, b"before"))
-        call = fleet.logs.ReadLogs(log_pb2.ReadLogsRequest(run_id=run_id, follow=True))
+        call: Any = fleet.logs.ReadLogs(log_pb2.ReadLogsRequest(run_id=run_id, follow=True))
         first = await asyncio.wait_for(call.read(), 5)
         await push(fleet, chunk(run_id, b"after"))
         second = await asyncio.wait_for(call.read(), 5)

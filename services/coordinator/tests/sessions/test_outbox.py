@@ -38,7 +38,7 @@ async def test_the_cause_of_a_close_reaches_the_worker_after_what_was_queued() -
     outbox = Outbox()
     outbox.put([orders.close("a1")])
     outbox.close(SessionReplaced("another one"))
-    seen = []
+    seen: list[orders.Message] = []
 
     with pytest.raises(SessionReplaced):
         async for batch in outbox.batches():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -61,6 +62,7 @@ async def test_an_unknown_protocol_version_is_refused_with_those_that_are_known(
 
         ended = await worker.ended()
 
+    assert ended is not None
     error = error_from_rpc(ended)
     assert error.reason == "PROTOCOL_VERSION_UNSUPPORTED"
     assert (error.metadata["got"], error.metadata["lowest"], error.metadata["highest"]) == ("9", "1", "1")
@@ -276,7 +278,8 @@ async def test_draining_the_coordinator_ends_sessions_without_an_error(tmp_path:
 async def test_a_worker_without_identity_is_refused_by_field(tmp_path: Path, field: str) -> None:
     async with running(tmp_path) as fleet:
         worker = ScriptedWorker(fleet.channel)
-        await worker.hello(**{field: ""})
+        nothing: dict[str, Any] = {field: ""}
+        await worker.hello(**nothing)
         ended = await worker.ended()
 
     assert isinstance(ended, grpc.aio.AioRpcError)
