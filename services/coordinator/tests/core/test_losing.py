@@ -170,6 +170,37 @@ def test_a_suspect_worker_gets_nothing_new_until_it_is_heard():
     assert fleet.place() == ("a1",)
 
 
+def test_a_silent_worker_is_fed_when_it_is_heard_again():
+    fleet = running(workers=1, policy=c.PolicySpec(max_cases_per_task=1))
+    fleet.do(c.WorkerSilent("w1", "s1"))
+    first = fleet.live()[0]
+    fleet.do(c.WantTasks("w1", "a1", (0,)))
+    assert fleet.live() == [first]
+    fleet.do(c.WorkerHeard("w1", "s1"))
+
+    assert len(fleet.live()) == 2
+    fleet.do(c.WorkerSilent("w1", "s1"))
+    for attempt in fleet.live():
+        fleet.finish(attempt)
+    assert fleet.live() == []
+    fleet.do(c.WorkerHeard("w1", "s1"))
+    assert len(fleet.live()) == 1
+
+
+def test_a_drained_worker_finishes_its_tasks_and_gives_its_slots_back():
+    fleet = running()
+    mine = fleet.live("w1")
+    fleet.do(c.DrainWorker("w1", True, "new disk"))
+    for attempt in mine:
+        fleet.finish(attempt)
+
+    assert fleet.live("w1") == []
+    assert fleet.state.allocations["a1"].closing
+    fleet.close_what_is_closing()
+    fleet.work()
+    assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.PASSED
+
+
 def test_a_drain_outlives_sessions_and_lets_running_work_end():
     fleet = running(workers=1)
     fleet.do(c.DrainWorker("w1", True, "new disk"))

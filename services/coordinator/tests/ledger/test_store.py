@@ -45,6 +45,8 @@ def test_a_later_leader_finds_the_state_as_it_was_committed(database):
 def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):
     start(opened(database))
     successor = opened(database)
+    held = [c.HeldAllocation("a1", tuple(successor.state.attempts), ())]
+    successor.commit([hello("s2", held=held)], 2.0)
     work_off(successor)
 
     assert "run" in successor.state.past_runs

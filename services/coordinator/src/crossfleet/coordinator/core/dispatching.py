@@ -8,6 +8,7 @@ from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot
+from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.settling import open_allocations
 
 # One that runs and the one that follows, so that no slot waits for a message.
@@ -24,19 +25,33 @@ def feed_group(emit: Emitter, group: Group) -> None:
             feed(emit, group, allocation, hungry)
 
 
+def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking: Iterable[int] = ()) -> None:
+    """Feed the slots of one allocation that ask, wait, or are idle while something is pending."""
+    if not allocation.ready:
+        return
+    numbers = {number for number in asking if number in allocation.slots}
+    for slot in allocation.slots.values():
+        if slot.wanting or (not slot.attempts and group.queue.count):
+            numbers.add(slot.number)
+    feed(emit, group, allocation, sorted(numbers))
+
+
 def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[int]) -> None:
     """Give slots of an allocation their next task, or tell those that wait that nothing follows.
 
-    A slot that holds two attempts already is remembered and fed when one of them ends.
+    A slot that holds two attempts already is remembered and fed when one of them ends; one of a worker that is silent,
+    when it is heard again.
     """
     wanting: list[int] = []
     released: list[int] = []
     open_to_work = allocation.ready and not allocation.closing and not group.over
+    worker = emit.state.workers.get(allocation.worker_id)
+    silent = worker is not None and worker.state is WorkerState.SUSPECT
     total = -1.0
     for number in numbers:
         slot = allocation.slots[number]
-        if len(slot.attempts) >= _HELD_BY_SLOT:
-            if not slot.wanting:
+        if len(slot.attempts) >= _HELD_BY_SLOT or (silent and open_to_work):
+            if not slot.wanting and slot.attempts:
                 wanting.append(number)
             continue
         piece: tuple[int, ...] = ()

@@ -7,6 +7,9 @@ from crossfleet.coordinator.core import retry
 from crossfleet.coordinator.core.model import Allocation, Attempt, Slot, State
 from crossfleet.coordinator.core.outcomes import RETRIED, Cause, GroupState, RunState
 
+# Ends that the worker need not know of: its results may still come.
+_NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK})
+
 
 def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     """Slots of a worker are held."""
@@ -126,7 +129,7 @@ def attempt_ended(state: State, event: e.AttemptEnded) -> None:
             for index in retry.charged_cases(event.cause, event.left):
                 group.tries[index] = group.tries.get(index, 0) + 1
         group.queue.put(event.left)
-    if event.cause is Cause.HOST_LOST:
+    if event.cause in _NOT_TOLD:
         state.remember_revoked(event.attempt_id, attempt.worker_id)
 
 

@@ -15,11 +15,11 @@ from crossfleet.coordinator.core.commands import (
     WorkerLost,
     WorkerSilent,
 )
-from crossfleet.coordinator.core.dispatching import feed, feed_group
+from crossfleet.coordinator.core.dispatching import feed_allocation, feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Allocation, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
-from crossfleet.coordinator.core.settling import end_attempt, settle_group
+from crossfleet.coordinator.core.settling import close, end_attempt, settle_group
 
 
 def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
@@ -74,15 +74,14 @@ def _adopt(
         live = {attempt_id for slot in allocation.slots.values() for attempt_id in slot.attempts}
         cancel.extend(attempt_id for attempt_id in item.attempt_ids if attempt_id not in live)
         undelivered.extend(sorted(live.difference(item.attempt_ids)))
-        if allocation.ready:
-            _feed_wanting(emit, allocation, item.wanting_slots)
+        _resume(emit, allocation, item.wanting_slots)
     return tuple(keep), tuple(cancel), tuple(undelivered)
 
 
-def _feed_wanting(emit: Emitter, allocation: Allocation, slots: tuple[int, ...]) -> None:
-    """A slot that waits and holds no attempt here was told nothing, or the message got lost: it is fed anew."""
+def _resume(emit: Emitter, allocation: Allocation, asking: tuple[int, ...] = ()) -> None:
+    """Slots that wait were told nothing, or the message got lost: they are fed anew."""
     group = emit.state.groups[allocation.group_id]
-    feed(emit, group, allocation, [number for number in slots if number in allocation.slots])
+    feed_allocation(emit, group, allocation, asking)
     settle_group(emit, group)
 
 
@@ -113,11 +112,13 @@ def worker_silent(emit: Emitter, command: WorkerSilent) -> None:
 
 
 def worker_heard(emit: Emitter, command: WorkerHeard) -> None:
-    """A suspect worker is ready again."""
+    """A suspect worker is ready again, and its slots get what they waited for."""
     worker = emit.state.workers.get(command.worker_id)
     if worker is not None and worker.session_id == command.session_id and worker.state is WorkerState.SUSPECT:
         state = WorkerState.DRAINING if worker.drained else WorkerState.READY
         emit(e.WorkerStateChanged(worker.worker_id, state, worker.drained, ""))
+        for allocation in _allocations(emit, worker):
+            _resume(emit, allocation)
 
 
 def worker_lost(emit: Emitter, command: WorkerLost) -> None:
@@ -134,7 +135,7 @@ def worker_lost(emit: Emitter, command: WorkerLost) -> None:
 
 
 def drain_worker(emit: Emitter, command: DrainWorker) -> None:
-    """Keep new allocations away, or no longer. What runs there ends normally."""
+    """Keep new work away, or no longer. Tasks that were assigned end normally, then its slots are given back."""
     worker = emit.state.workers.get(command.worker_id)
     if worker is None:
         raise Refused("WORKER_NOT_FOUND", f"no worker {command.worker_id}", "worker_id", worker=command.worker_id)
@@ -144,6 +145,15 @@ def drain_worker(emit: Emitter, command: DrainWorker) -> None:
     if state in {WorkerState.READY, WorkerState.DRAINING}:
         state = WorkerState.DRAINING if command.drain else WorkerState.READY
     emit(e.WorkerStateChanged(worker.worker_id, state, command.drain, command.reason))
+    if command.drain:
+        for allocation in _allocations(emit, worker):
+            if not allocation.closing:
+                close(emit, allocation, f"{worker.worker_id} is drained: {command.reason}")
+
+
+def _allocations(emit: Emitter, worker: Worker) -> list[Allocation]:
+    """What the worker holds now, in the order of the ids."""
+    return [emit.state.allocations[allocation_id] for allocation_id in sorted(worker.allocations)]
 
 
 def _session(emit: Emitter, worker_id: str, session_id: str) -> Worker:

@@ -89,6 +89,11 @@ class LedgerWriter:
         self._wake.set()
         return await future
 
+    async def prune(self, before_seq: int) -> None:
+        """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._ledger.store.prune, before_seq, self._ledger.epoch)
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with each commit, in order, before its commands are answered; returns how to end that.
 
