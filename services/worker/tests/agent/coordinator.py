@@ -24,6 +24,7 @@ class Sitting:
         self.down: asyncio.Queue[wire.ConnectResponse | None] = asyncio.Queue()
         self.sequences: list[int] = []
         self.heartbeats = 0
+        self.before_heartbeat = 0
         self.ended = False
 
 
@@ -143,6 +144,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
             self.devices.append(message.devices_changed)
         elif kind == "heartbeat":
             sitting.heartbeats += 1
+            sitting.before_heartbeat = sitting.before_heartbeat or len(sitting.sequences)
 
 
 def _keep_all(hello: wire.Hello) -> tuple[list[str], list[int]]:

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from crossfleet.api.types.v1 import result_pb2
+from crossfleet.foundation.errors import NotLeader
 from crossfleet.foundation.wait import eventually
 from services.worker.tests.agent.stage import Stage, staged
 
@@ -149,3 +150,36 @@ async def test_an_agent_that_starts_before_its_coordinator_finds_it() -> None:
         await stage.serve()
         ready = await stage.ready(agent)
         assert ready["ready"] is True
+
+
+async def test_a_coordinator_that_comes_back_finds_its_workers_again() -> None:
+    async with staged() as stage:
+        gate = await _at_the_gate(stage)
+        await stage.vanish()
+        await stage.serve()
+        sitting = await stage.coordinator.joined(2)
+        gate.touch()
+        end = await stage.finished(1)
+        assert [list(held.attempt_ids) for held in sitting.hello.allocations] == [[1]]
+        assert end.cause == result_pb2.CAUSE_DONE
+
+
+async def test_a_worker_follows_the_leader() -> None:
+    async with staged() as stage, staged() as other:
+        stage.coordinator.refusal = NotLeader("ask the leader", leader=other.address)
+        await stage.ready(stage.start())
+        assert other.coordinator.sitting.hello.worker.worker_id == "w1"
+
+
+async def test_the_first_heartbeat_comes_behind_the_journal() -> None:
+    async with staged() as stage:
+        stage.coordinator.acknowledging = False
+        gate = await _at_the_gate(stage)
+        gate.touch()
+        await stage.finished(1)
+        stage.agents[0].kill()
+        stage.agents[0].wait()
+        await stage.ready(stage.start())
+        sitting = await stage.coordinator.joined(2)
+        await stage.until(lambda: sitting.heartbeats, "the first heartbeat")
+        assert sitting.before_heartbeat == 2

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
-from crossfleet.foundation.wait import eventually
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
@@ -23,8 +21,8 @@ from crossfleet.worker.reports import Reports
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import Line, ShimLink
 from crossfleet.worker.shimstart import ShimProcess
-from crossfleet.worker.sweeping import sweep
 from crossfleet.worker.translate import facts
+from crossfleet.worker.waiting import until
 
 _SETTLE_SECONDS = 2.0
 _REVIVE_SECONDS = 0.2
@@ -52,6 +50,7 @@ class Agent:
         self._replayed = 0
         self._behind: set[asyncio.Task[None]] = set()
         self.taints = list(identity.taints)
+        self.tidy: Callable[[list[str]], Coroutine[Any, Any, None]] = _nothing_to_tidy
 
     def assemble(
         self,
@@ -90,9 +89,13 @@ class Agent:
             for task in done:
                 task.result()
 
-    def drain(self, reason: str) -> None:
-        """Take no new allocations, and tell the coordinator; what runs goes on."""
-        self.orders.refuse(reason)
+    async def drain(self, reason: str) -> None:
+        """Tell the coordinator, as soon as there is one, to give nothing new. What runs goes on.
+
+        The coordinator alone decides from then on, also when work may come again.
+        """
+        while not self.link.connected:
+            await until(lambda: self.link.connected, _SETTLE_SECONDS)
         self._say(facts.draining(reason))
 
     async def leave(self, reason: str, *, drain_seconds: float, grace: float) -> None:
@@ -100,20 +103,21 @@ class Agent:
 
         Cases that were cut off count as this host's loss, so that they are executed elsewhere.
         """
-        self.drain(f"worker {self.identity.name} is leaving: {reason}")
-        await self._until(lambda: not self._running(), drain_seconds)
+        self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
+        self._say(facts.draining(self.orders.refusing))
+        await until(lambda: not self._running(), drain_seconds)
         self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
         running = self._running()
         if running:
             self.orders.cancel(running, grace)
-            await self._until(lambda: not self._running(), grace + _SETTLE_SECONDS)
+            await until(lambda: not self._running(), grace + _SETTLE_SECONDS)
         await self.artifacts.settle(_SETTLE_SECONDS)
         await self.logs.flush(_SETTLE_SECONDS if self.link.connected else 0)
-        await self._until(lambda: not self.link.connected or not self.link.window.unacknowledged, _SETTLE_SECONDS)
+        await until(lambda: not self.link.connected or not self.link.window.unacknowledged, _SETTLE_SECONDS)
         self._leaving = True
         self.session.leave()
         await self.shim.stop(_SETTLE_SECONDS)
-        await self._until(lambda: not self.link.connected, _SETTLE_SECONDS)
+        await until(lambda: not self.link.connected, _SETTLE_SECONDS)
         self._over.set()
 
     async def abandon(self) -> None:
@@ -132,6 +136,10 @@ class Agent:
             self._on_ready()
             self._on_ready = None
             self._beside(self._look())
+
+    def replayed(self) -> bool:
+        """Whether everything that the shim's journal held when it was attached has been taken in."""
+        return self.link.window.seen(self._replayed)
 
     def on_message(self, message: wire.CoordinatorMessage) -> None:
         """Carry it out."""
@@ -155,7 +163,7 @@ class Agent:
         self.incarnation = boot
         self._replayed = int(line["next_sequence"]) - 1
         self._attached.set()
-        self._beside(self._sweep())
+        self._beside(self.tidy([holding.allocation for holding in self.link.holdings.all()]))
 
     def on_trouble(self, cause: str) -> None:
         """The host cannot go on as it should (`disk_full`); empty: it can again. Kept as a taint, against more work."""
@@ -180,8 +188,7 @@ class Agent:
     async def _hello(self) -> wire.ConnectRequest:
         await self._attached.wait()
         # What the journal still holds belongs behind this Hello: its attempts have ended.
-        window = self.link.window
-        await self._until(lambda: window.seen(self._replayed) or window.full, _REPLAY_SECONDS)
+        await until(lambda: self.replayed() or self.link.window.full, _REPLAY_SECONDS)
         worker = self.identity.worker(self.incarnation, self.inventory.devices)
         worker.taints[:] = self.taints
         return facts.hello(worker, self.link)
@@ -191,11 +198,6 @@ class Agent:
             self._say(facts.devices_changed(self.inventory.devices, self.taints))
         for detector, cause in self.inventory.errors.items():
             get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
-
-    async def _sweep(self) -> None:
-        preparation = self.openings.preparation
-        keep = [preparation.place(holding.allocation) for holding in self.link.holdings.all()]
-        await asyncio.to_thread(sweep, preparation.folder, keep)
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -220,7 +222,6 @@ class Agent:
         self.link.say(message)
         self.session.wake()
 
-    @staticmethod
-    async def _until(condition: Callable[[], bool], seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await eventually(condition, deadline=seconds)
+
+async def _nothing_to_tidy(_: list[str]) -> None:
+    return None

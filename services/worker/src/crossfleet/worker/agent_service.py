@@ -36,8 +36,8 @@ class AgentServicer(AgentServiceServicer):
         )
 
     async def DrainAgent(self, request: wire.DrainAgentRequest, context: Any) -> wire.DrainAgentResponse:
-        """Take nothing new from now on. What runs goes on, and the agent stays."""
-        self._agent.drain(request.reason or "asked by an operator")
+        """Answers once the coordinator was told. What runs goes on, and the agent stays."""
+        await self._agent.drain(request.reason or "asked by an operator")
         return wire.DrainAgentResponse()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,9 +13,9 @@ import grpc
 from crossfleet.api.coordinator.v1 import log_service_pb2 as wire
 from crossfleet.api.coordinator.v1.log_service_pb2_grpc import LogServiceStub
 from crossfleet.foundation.logs import get_logger
-from crossfleet.foundation.wait import eventually
 from crossfleet.worker.about import About
 from crossfleet.worker.translate.text import as_bytes
+from crossfleet.worker.waiting import until
 
 _QUEUE_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
@@ -61,8 +60,7 @@ class LogPusher:
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything was handed over, at most this long."""
-        with contextlib.suppress(TimeoutError):
-            await eventually(lambda: not self._queue, deadline=seconds)
+        await until(lambda: not self._queue, seconds)
 
     async def _push(self, channel: grpc.aio.Channel) -> None:
         call: Any = LogServiceStub(channel).PushLogs()  # type: ignore[no-untyped-call,unused-ignore]

@@ -24,6 +24,7 @@ from crossfleet.worker.agent import Agent
 from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
 from crossfleet.worker.config import Settings
+from crossfleet.worker.sweeping import sweep
 
 
 def main() -> int:
@@ -49,6 +50,7 @@ async def _run() -> None:
         parse(f"unix:{state / 'shim' / 'shim.sock'}")
         welcomed = asyncio.Event()
         agent = assemble(settings, state, cache, welcomed.set)
+        agent.tidy = lambda held: _tidy(agent, held)
         await _serve(agent, settings, welcomed)
 
 
@@ -79,6 +81,11 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event) -> N
         await door.abandon()
         if lifeline is not None:
             lifeline.close()
+
+
+async def _tidy(agent: Agent, held: list[str]) -> None:
+    preparation = agent.openings.preparation
+    await asyncio.to_thread(sweep, preparation.folder, [preparation.place(allocation) for allocation in held])
 
 
 async def _announce(door: Server, settings: ServerSettings, welcomed: asyncio.Event) -> None:

@@ -34,7 +34,7 @@ class Orders:
             "cancel_attempts": lambda message: self.cancel(message.attempt_ids, message.grace_seconds),
             "close_allocation": lambda message: self.close(message.allocation_id),
             "acknowledge": lambda message: self._cut(self._link.acknowledged(message.sequence)),
-            "drain": lambda message: self.refuse(f"the fleet drains this worker: {message.reason}"),
+            "drain": lambda message: get_logger().info("the fleet gives this worker nothing new", cause=message.reason),
         }
         self.refusing = ""
 
@@ -62,7 +62,7 @@ class Orders:
         self._wake()
 
     def refuse(self, reason: str) -> None:
-        """Take no new allocations."""
+        """Take no new allocations: the agent is leaving."""
         self.refusing = self.refusing or reason
 
     def open(self, order: wire.OpenAllocation) -> None:

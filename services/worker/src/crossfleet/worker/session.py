@@ -11,12 +11,12 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
-from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.core.records import Outgoing
 from crossfleet.worker.translate import facts, upward
+from crossfleet.worker.waiting import until
 
 _REQUEST_BYTES = 2 * 1024 * 1024
 _WELCOME_SECONDS = 30.0
@@ -32,6 +32,9 @@ class Listener(Protocol):
     def on_message(self, message: wire.CoordinatorMessage) -> None:
         """Anything that is not a Welcome."""
 
+    def replayed(self) -> bool:
+        """Whether all that was journalled before this session has been given to the link."""
+
     def on_sent(self) -> None:
         """Something has left: there may be room again."""
 
@@ -46,7 +49,6 @@ class Session:
         self._resident_bytes = resident_bytes
         self._ready = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._written = 0
         self._leaving = False
         self._aborted: asyncio.Future[None] | None = None
 
@@ -126,7 +128,6 @@ class Session:
             self._urgent.clear()
             for request in requests(self._link.window.take()):
                 await call.write(request)
-                self._written += 1
             last = asyncio.get_running_loop().time()
             self._listener.on_sent()
             if self._leaving and self._link.window.idle:
@@ -141,20 +142,14 @@ class Session:
                 await asyncio.wait_for(self._urgent.wait(), left)
 
     async def _beat(self, interval: float) -> None:
-        """Silence lasts at most two intervals (what was sent in one, a beat included, is enough for it): a third of the lease."""
+        """Heartbeats. The first one says that the journal was sent before it: until then, progress keeps the lease."""
+        while not await until(self._listener.replayed, interval):
+            self._link.say(facts.progress({}))
+            self.wake()
         while True:
-            before = self._written
+            self._link.say(facts.heartbeat(self._resident_bytes()))
+            self.wake()
             await asyncio.sleep(interval)
-            if self._written == before:
-                self._link.say(facts.heartbeat(self._resident_bytes()))
-                self.wake()
-
-    async def _status_of(self, call: Any) -> CrossfleetError:
-        try:
-            await self._raise_status(call)
-        except grpc.RpcError as error:
-            return error_from_rpc(error)
-        return Unavailable("the stream broke off")
 
     @staticmethod
     async def _raise_status(call: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def sweep(folder: Path, keep: Iterable[Path]) -> None:
-    """Remove every allocation's folder but those to keep. Blocks: call it from a thread. Does not raise."""
+    """Remove every folder of an allocation but those to keep. Blocks: call it from a thread. Does not raise."""
     kept = {path.name for path in keep}
     for place in folder.iterdir() if folder.is_dir() else ():
         if place.name not in kept:
