@@ -74,6 +74,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
         if getattr(counts, field)
     ]
     name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
+    if counts.total == 0 and run.verdict == run_pb2.RUN_VERDICT_PASSED:
+        name = "NO TESTS"
     took = duration(span(run.created_at, run.finished_at))
     told = any(target.cause for target in run.targets)  # the report shows each target's own
     cause = f" ({run.cause.splitlines()[0]})" if run.cause.strip() and not told else ""
