@@ -125,10 +125,10 @@ class FleetSessions:
             if session is not None and session.welcomed and worker_id not in joined:
                 session.outbox.put(messages)
 
-    def _welcome(self, state: State, events: Iterable[facts.Event]) -> set[str]:
-        """Answers Hellos. What the same batch orders for such a worker is part of the reconciliation already."""
+    def _welcome(self, state: State, events: Sequence[facts.Event]) -> set[str]:
+        """Answers Hellos, and sends what follows from each in the same batch. What came before is reconciled."""
         joined = set()
-        for event in events:
+        for place, event in enumerate(events):
             if type(event) is not facts.WorkerJoined:
                 continue
             session = self._sessions.get(event.worker_id)
@@ -136,9 +136,12 @@ class FleetSessions:
                 continue
             joined.add(event.worker_id)
             found = reconcile(state, event.worker_id, session.held, self._specs)
-            session.unsure, session.welcomed = found.unsure, True
+            following = events[place + 1 :]
+            session.unsure = found.unsure - _assigned(following, event.worker_id)
+            session.welcomed = True
             greeting: orders.Message = welcome(self.epoch, self.leases.seconds, 0, found)
-            session.outbox.put([greeting, *found.messages])
+            news = route(state, following, self._specs).get(event.worker_id, [])
+            session.outbox.put([greeting, *found.messages, *news])
         return joined
 
     async def watch_leases(self) -> None:
@@ -163,6 +166,16 @@ class FleetSessions:
         """Ends every stream: the coordinator goes down, and workers keep what they have."""
         for session in self._sessions.values():
             session.outbox.close()
+
+
+def _assigned(events: Iterable[facts.Event], worker_id: str) -> set[int]:
+    """The attempts that these facts put on a worker."""
+    return {
+        task.attempt_id
+        for event in events
+        if type(event) is facts.TasksAssigned and event.worker_id == worker_id
+        for task in event.tasks
+    }
 
 
 _TASKS: set[asyncio.Task[None]] = set()
