@@ -58,6 +58,19 @@ async def test_a_request_id_with_another_spec_is_refused(tmp_path: Path) -> None
     assert isinstance(error, IdempotencyConflict)
 
 
+async def test_answers_name_the_variables_of_a_suite_and_hide_their_values(tmp_path: Path) -> None:
+    spec = noop(1)
+    spec.suite.variables["API_KEY"] = "hidden-1"
+    spec.targets.add(name="cpu").environment.variables["TOKEN"] = "hidden-2"
+    async with running(tmp_path) as fleet:
+        submitted = (await fleet.submit(spec)).run
+        asked = (await fleet.runs.GetRun(run_service.GetRunRequest(run_id=submitted.run_id))).run
+
+    for run in (submitted, asked):
+        assert dict(run.spec.suite.variables) == {"API_KEY": "***"}
+        assert dict(run.spec.targets[0].environment.variables) == {"TOKEN": "***"}
+
+
 async def test_every_wrong_field_is_named_with_its_path(tmp_path: Path) -> None:
     spec = noop(1)
     spec.project = "a b"

@@ -13,6 +13,8 @@ from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, GroupRow, RunRow
 
+HIDDEN = "***"
+"""Stands for the value of a variable that was given to a suite."""
 _SHOWN_CASES = 1000
 _COUNT_FIELDS = (
     ("passed", (Outcome.PASSED,)),
@@ -45,9 +47,7 @@ def counts(by_outcome: Sequence[int]) -> result_pb2.Counts:
 def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     """A run as committed. Of a spec with very many case ids these are left out: ListCases has them."""
     message = run_pb2.Run(run_id=row.run_id, cause=row.cause)
-    message.spec.ParseFromString(row.spec)
-    if len(message.spec.suite.cases) > _SHOWN_CASES:
-        del message.spec.suite.cases[:]
+    _show_spec(message.spec, row.spec)
     message.state = int(row.state)  # type: ignore[assignment]
     message.verdict = int(row.verdict)  # type: ignore[assignment]
     set_time(message.created_at, row.created_at)
@@ -60,12 +60,20 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     return message
 
 
+def _show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
+    """A stored spec as others may see it: variables by name only, for a whole environment holds secrets."""
+    shown.ParseFromString(stored)
+    if len(shown.suite.cases) > _SHOWN_CASES:
+        del shown.suite.cases[:]
+    for variables in (shown.suite.variables, *(target.environment.variables for target in shown.targets)):
+        for name in variables:
+            variables[name] = HIDDEN
+
+
 def submitted(fact: RunSubmitted, cases: int) -> run_pb2.Run:
     """A run as it was committed first, with so many cases a target named by the client."""
     message = run_pb2.Run(run_id=fact.run_id, state=run_pb2.RUN_STATE_QUEUED)
-    message.spec.ParseFromString(fact.spec)
-    if len(message.spec.suite.cases) > _SHOWN_CASES:
-        del message.spec.suite.cases[:]
+    _show_spec(message.spec, fact.spec)
     set_time(message.created_at, fact.at)
     for one in fact.targets:
         target_message = message.targets.add(name=one.name, group_id=f"{fact.run_id}/{one.name}")
