@@ -11,6 +11,7 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
+from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.worker.core.link import Link
@@ -94,7 +95,7 @@ class Session:
         self._listener.on_welcome(welcome)
         self._deliver(rest)
         await self._until_one_ends(
-            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 6)
+            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3)
         )
 
     async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
@@ -150,6 +151,13 @@ class Session:
             self._link.say(facts.heartbeat(self._resident_bytes()))
             self.wake()
             await asyncio.sleep(interval)
+
+    async def _status_of(self, call: Any) -> CrossfleetError:
+        try:
+            await self._raise_status(call)
+        except grpc.RpcError as error:
+            return error_from_rpc(error)
+        return Unavailable("the stream broke off")
 
     @staticmethod
     async def _raise_status(call: Any) -> None:
