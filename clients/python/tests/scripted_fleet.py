@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -138,7 +139,7 @@ class Events(event_service_pb2_grpc.EventServiceServicer):
             yield event_service_pb2.WatchEventsResponse(events=[event])
 
     def story(self, run: run_pb2.Run) -> list[event_service_pb2.Event]:
-        facts: list[dict[str, object]] = []
+        facts: list[dict[str, Any]] = []
         records = self.runs.records(run)
         for target in run.targets:
             mine = [record for record in records if record.target == target.name]
@@ -237,15 +238,16 @@ class ScriptedFleet:
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or Script()
-        self.runs = Runs(self.script)
+        self.runs = Runs(self.script)  # type: ignore[abstract]
         self.events = Events(self.script, self.runs)
-        self.blobs = Blobs(self.script)
+        self.blobs = Blobs(self.script)  # type: ignore[abstract]
+        self.fleet = Fleet()  # type: ignore[abstract]
         self.definition = ServiceDefinition(
             name="coordinator",
             servicers=[
                 (run_service_pb2_grpc.add_RunServiceServicer_to_server, self.runs),
                 (event_service_pb2_grpc.add_EventServiceServicer_to_server, self.events),
                 (artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server, self.blobs),
-                (fleet_service_pb2_grpc.add_FleetServiceServicer_to_server, Fleet()),
+                (fleet_service_pb2_grpc.add_FleetServiceServicer_to_server, self.fleet),
             ],
         )

@@ -15,6 +15,7 @@ import pytest
 
 from clients.python.tests.waiting import processes_with, until
 from crossfleet.cli.fleet import fleetfile
+from crossfleet.cli.fleet.folders import make_private, make_runtime_folder, remove_runtime_folder
 from crossfleet.cli.fleet.link import join
 
 SUPERVISED = str(Path(__file__).with_name("supervised.py"))
@@ -160,3 +161,25 @@ def test_one_process_holds_the_lock_of_a_data_folder(tmp_path: Path) -> None:
     again = fleetfile.take_lock(str(tmp_path))
     assert again is not None
     os.close(again)
+
+
+def test_a_data_folder_that_others_can_enter_is_closed_if_it_is_ours_and_refused_if_not(tmp_path: Path) -> None:
+    fresh, ours, foreign = tmp_path / "fresh", tmp_path / "ours", tmp_path / "foreign"
+    for folder in (fresh, ours, foreign):
+        folder.mkdir(mode=0o755)
+    (ours / fleetfile.LOCK).touch()
+    (foreign / "thesis.tex").touch()
+    for folder in (fresh, ours):
+        make_private(str(folder), fleetfile.LOCK)
+        assert folder.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(OSError, match="chmod 700"):
+        make_private(str(foreign), fleetfile.LOCK)
+
+
+def test_a_runtime_folder_is_private_and_its_sockets_have_short_paths(tmp_path: Path) -> None:
+    made = make_runtime_folder([str(tmp_path / "gone"), str(tmp_path / ("long" * 30)), "/tmp"])
+    assert (os.stat(made).st_mode & 0o777, len(made) < 40) == (0o700, True)
+    remove_runtime_folder(made)
+    assert not os.path.exists(made)
+    with pytest.raises(OSError, match="XDG_RUNTIME_DIR"):
+        make_runtime_folder([str(tmp_path / "gone")])

@@ -62,7 +62,10 @@ def main(arguments: list[str]) -> int:
         tls_client_authority=_absolute(options.tls_client_ca),
         gateway=True,
     )
-    folders.make_private(data)
+    try:
+        folders.make_private(data, fleetfile.LOCK)
+    except OSError as error:
+        raise exits.UsageError(f"the data folder cannot be used: {error}") from None
     lock = fleetfile.take_lock(data)
     if lock is None:
         owner = fleetfile.read(data)

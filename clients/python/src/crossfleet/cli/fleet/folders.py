@@ -27,9 +27,19 @@ def _user_data() -> str:
     return named if os.path.isabs(named) else os.path.expanduser("~/.local/share")
 
 
-def make_private(path: str) -> None:
-    """Makes a folder that only its owner can enter. Raises OSError where that cannot be."""
+def make_private(path: str, mark: str = "") -> None:
+    """Makes a folder that only its owner can enter.
+
+    One that is there and open to others is closed where it is empty or holds the file `mark`, so that it is known for
+    ours. Raises OSError for any other: the environments of runs are kept in it, and nobody else may read them.
+    """
     os.makedirs(path, mode=0o700, exist_ok=True)
+    if not mark or not os.stat(path).st_mode & 0o077:
+        return
+    names = os.listdir(path)
+    if names and mark not in names:
+        raise OSError(f"others can enter {path}: close it with `chmod 700 {path}`, or name another data folder")
+    os.chmod(path, 0o700)
 
 
 def runtime_parents() -> list[str]:

@@ -30,7 +30,7 @@ def main() -> int:
     plan = plan_from_json(sys.stdin.read())
     first = Listener(int(sys.argv[1]), int(sys.argv[2]))
     try:
-        folders.make_private(plan.data)
+        folders.make_private(plan.data, fleetfile.LOCK)
         lock = fleetfile.take_lock(plan.data)
         if lock is None:
             first.tell({"event": "in_use"})

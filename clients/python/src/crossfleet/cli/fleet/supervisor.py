@@ -57,7 +57,7 @@ class Supervisor:
     def start(self) -> None:
         """Spawns all services at once. Raises OSError where folders cannot be made."""
         data, logs = self._plan.data, os.path.join(self._plan.data, "logs")
-        folders.make_private(data)
+        folders.make_private(data, fleetfile.LOCK)
         folders.make_private(logs)
         stale = fleetfile.read(data)
         if stale is not None:  # the lock is ours, so its owner is gone
