@@ -112,6 +112,17 @@ def test_sigterm_ends_it_and_its_runners(state: Path, tmp_path: Path) -> None:
     shim.end()
 
 
+def test_a_case_that_never_ends_does_not_outlive_a_shim_that_was_killed(state: Path, tmp_path: Path) -> None:
+    shim = Shim(state)
+    shim.attach()
+    shim.open(suite(tmp_path, test_a=SLOW))
+    shim.run(0, 1, [0, 1])
+    shim.op("started", case=1)
+    shim.process.kill()
+    assert gone(int((tmp_path / "pid").read_text()))
+    shim.end()
+
+
 def test_one_folder_has_one_shim(shim: Shim, state: Path) -> None:
     import subprocess
     import sys

@@ -15,6 +15,7 @@ from . import capture
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
 
+_PR_SET_PDEATHSIG = 1
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
 """Makes a process of the suite write all its stacks to its fault file. No suite uses this one."""
 
@@ -191,6 +192,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     }
     _own_temporary_folder(config, worker, forked)
     _reseed()
+    _die_with_parent()
     descriptors = capture.take_own_output(config)
     dump_faults_to(order["fault"])
     reporter = config.pluginmanager.getplugin("terminalreporter")
@@ -221,6 +223,19 @@ def _own_temporary_folder(config: Any, worker: str, forked: bool) -> None:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     factory._basetemp = base
     factory._given_basetemp = base
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when the shim dies: a case that never ends would outlive them all.
+
+    The shim has one thread, so that the signal cannot come early.
+    """
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        return  # an interpreter without ctypes: the end of the connection is noticed between cases
 
 
 def _reseed() -> None:

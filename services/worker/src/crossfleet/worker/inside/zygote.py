@@ -101,6 +101,7 @@ class ZygotePlugin:
             return
         if between == 0:
             os.close(reader)
+            parent = os.getpid()
             try:
                 child = _fork_quietly()
             except OSError:
@@ -109,6 +110,7 @@ class ZygotePlugin:
                 os.write(writer, b"%d\n" % child)
                 os._exit(0)
             os.close(writer)
+            _await_adoption(parent)
             self._live_as_slot(session, items, order)
         os.close(writer)
         os.waitpid(between, 0)
@@ -173,6 +175,13 @@ def _fork_quietly() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return os.fork()
+
+
+def _await_adoption(parent: int) -> None:
+    """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
+    deadline = time.monotonic() + 5
+    while os.getppid() == parent and time.monotonic() < deadline:
+        time.sleep(0.0002)
 
 
 def _save_coverage() -> None:
