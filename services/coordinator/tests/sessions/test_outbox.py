@@ -45,3 +45,16 @@ async def test_the_cause_of_a_close_reaches_the_worker_after_what_was_queued() -
             seen += batch.messages
 
     assert len(seen) == 1
+
+
+async def test_nothing_is_acknowledged_after_an_earlier_report_failed() -> None:
+    outbox = Outbox()
+    outbox.close(QueueFull("no room"))
+    outbox.acknowledge(9)
+    seen: list[orders.Message] = []
+
+    with pytest.raises(QueueFull):
+        async for batch in outbox.batches():
+            seen += batch.messages
+
+    assert seen == []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
+from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.ledger.projection import device_class
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
@@ -41,9 +44,6 @@ def recording(
     writer: LedgerWriter, queries: Queries, commit: Callable[[Command], Awaitable[Any]]
 ) -> Callable[[RecordCollection], Awaitable[Any]]:
     """A function that commits a collection together with what is known of the durations of its cases."""
-    from dataclasses import replace
-
-    from crossfleet.coordinator.ledger.projection import device_class
 
     async def record(collection: RecordCollection) -> Any:
         allocation = writer.state.allocations.get(collection.allocation_id)
@@ -53,7 +53,8 @@ def recording(
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
             known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
-            collection = replace(collection, estimates=known)
+            go_on = "--continue-on-collection-errors" in RunSpec.FromString(run.spec).suite.arguments
+            collection = replace(collection, estimates=known, go_on=go_on)
         return await commit(collection)
 
     return record

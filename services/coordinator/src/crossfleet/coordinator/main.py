@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def _announced(lock: FolderLock, coordinator: Coordinator) -> Callable[[str, tup
     return ready
 
 
-async def _stop_when_broken(wait_failed: Callable[[], object], draining: Draining) -> None:
+async def _stop_when_broken(wait_failed: Callable[[], Awaitable[str]], draining: Draining) -> None:
     """A coordinator that cannot commit must not go on: it ends, and its successor or restart loads what is committed."""
-    cause = await wait_failed()  # type: ignore[misc]
-    logs.get_logger().error("the ledger is lost", cause=str(cause))
+    cause = await wait_failed()
+    logs.get_logger().error("the ledger is lost", cause=cause)
     draining.begin(f"the ledger is lost: {cause}")
 
 

@@ -38,7 +38,6 @@ ledger_head = Table(
     Column("next_task", BigInteger, nullable=False),
     Column("next_allocation", BigInteger, nullable=False),
     Column("first_seq", BigInteger, nullable=False),
-    postgresql_with={"fillfactor": 10},
 )
 
 # The facts of one commit about one run (or, with an empty id, about the fleet), packed.

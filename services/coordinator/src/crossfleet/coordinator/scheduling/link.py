@@ -75,7 +75,8 @@ class SchedulerLink:
                     await self._connected()
                 except grpc.RpcError as error:
                     self._log.warning("the scheduler is away", address=self._address, error=str(error_from_rpc(error)))
-                except CrossfleetError as error:
+                except (CrossfleetError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+                    # InvalidStateError: gRPC's word for writing to a stream that has just ended.
                     self._log.warning("the scheduler is away", address=self._address, error=str(error))
                 if self.figures.connected:
                     retry, away_since = _FIRST_RETRY, self._clock.monotonic()
@@ -185,7 +186,10 @@ class SchedulerLink:
             if plans.open_group(state, group) and not group.allocations and group.waiting_text != _ABSENT
         )
         if waiting:
-            await self._commit(ApplyPlan(plan_id="", waiting=waiting))
+            try:
+                await self._commit(ApplyPlan(plan_id="", waiting=waiting))
+            except CrossfleetError as error:
+                self._log.warning("groups could not be told why they wait", error=str(error))
 
 
 def _there(address: str) -> bool:

@@ -19,7 +19,7 @@ from crossfleet.coordinator.sessions.reconciliation import reconcile, welcome
 from crossfleet.coordinator.sessions.routing import route
 from crossfleet.coordinator.sessions.session import Commit, Record, Session
 from crossfleet.foundation.clock import Clock
-from crossfleet.foundation.errors import CrossfleetError, DeadlineExceeded, LeaseLost, SessionReplaced
+from crossfleet.foundation.errors import CrossfleetError, DeadlineExceeded, Draining, LeaseLost, SessionReplaced
 from crossfleet.foundation.ids import IdSource
 from crossfleet.foundation.logs import get_logger
 
@@ -38,8 +38,9 @@ class FleetSessions:
     ids: IdSource
     state: State
     _sessions: dict[str, Session] = field(default_factory=dict)
-    _acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
     _specs: Specs = field(default_factory=Specs)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _closed: bool = False
 
     def __post_init__(self) -> None:
         """Workers of before the take-over get one lease to come back."""
@@ -63,7 +64,8 @@ class FleetSessions:
         except StopAsyncIteration:
             return
         session = self._admit(hello_of(first))
-        reader = asyncio.ensure_future(self._read(session, first, requests))
+        join = self._join(session, reports.hello(first.messages[0].hello, session.session_id))
+        reader = asyncio.ensure_future(session.read(join, first.messages[1:], requests, lambda: self._heard(session)))
         try:
             async for response in session.outbox.batches():
                 yield response
@@ -73,6 +75,8 @@ class FleetSessions:
                 del self._sessions[session.worker_id]
 
     def _admit(self, hello: worker_pb2.Hello) -> Session:
+        if self._closed:
+            raise Draining("the coordinator is going down", service="coordinator", retry_after=1.0)
         worker_id = hello.worker.worker_id
         earlier = self._sessions.get(worker_id)
         known = self.state.workers.get(worker_id)
@@ -86,20 +90,11 @@ class FleetSessions:
         self.leases.begin(worker_id, session.session_id, self.clock.monotonic())
         return session
 
-    async def _read(
-        self, session: Session, first: worker_pb2.ConnectRequest, requests: AsyncIterator[worker_pb2.ConnectRequest]
-    ) -> None:
-        hello = reports.hello(first.messages[0].hello, session.session_id)
+    async def _join(self, session: Session, hello: commands.WorkerHello) -> None:
         known = self.state.workers.get(session.worker_id)
-        try:
-            if known is not None and known.incarnation != session.incarnation and known.state is not WorkerState.LOST:
-                await self.commit(commands.WorkerLost(session.worker_id, "it was started anew"))
-            await self.commit(hello)
-        except CrossfleetError as error:
-            session.outbox.close(error)
-            return
-        await session.take(first.messages[1:])
-        await session.read(requests, lambda: self._heard(session))
+        if known is not None and known.incarnation != session.incarnation and known.state is not WorkerState.LOST:
+            await self.commit(commands.WorkerLost(session.worker_id, "it was started anew"))
+        await self.commit(hello)
 
     def _heard(self, session: Session) -> None:
         if self.leases.heard(session.worker_id, session.session_id, self.clock.monotonic()):
@@ -107,8 +102,8 @@ class FleetSessions:
 
     def _spawn(self, command: commands.Command) -> None:
         task = asyncio.ensure_future(self._quietly(command))
-        _TASKS.add(task)
-        task.add_done_callback(_TASKS.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _quietly(self, command: commands.Command) -> None:
         try:
@@ -163,7 +158,8 @@ class FleetSessions:
         self._spawn(commands.WorkerLost(worker_id, reason))
 
     def close(self) -> None:
-        """Ends every stream: the coordinator goes down, and workers keep what they have."""
+        """Ends every stream and refuses others: the coordinator goes down, and workers keep what they have."""
+        self._closed = True
         for session in self._sessions.values():
             session.outbox.close()
 
@@ -176,6 +172,3 @@ def _assigned(events: Iterable[facts.Event], worker_id: str) -> set[int]:
         if type(event) is facts.TasksAssigned and event.worker_id == worker_id
         for task in event.tasks
     }
-
-
-_TASKS: set[asyncio.Task[None]] = set()

@@ -37,8 +37,11 @@ class Outbox:
         self._wake.set()
 
     def acknowledge(self, sequence: int) -> None:
-        """Queues the acknowledgement of everything up to `sequence`; only the highest is sent."""
-        if sequence > self._acknowledged:
+        """Queues the acknowledgement of everything up to `sequence`; only the highest is sent.
+
+        Nothing is acknowledged after a close: an earlier report may be what it was closed for.
+        """
+        if not self._closed and sequence > self._acknowledged:
             self._acknowledged = sequence
             self._wake.set()
 

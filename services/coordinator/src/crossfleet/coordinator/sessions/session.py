@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
+import grpc
+
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert import orders, reports
 from crossfleet.coordinator.convert.fleet import worker_view
@@ -14,7 +16,7 @@ from crossfleet.coordinator.core.answers import ReportAnswer
 from crossfleet.coordinator.core.commands import HeldAllocation
 from crossfleet.coordinator.sessions.outbox import Outbox
 from crossfleet.coordinator.sessions.pieces import Pieces
-from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors import CrossfleetError, InternalError
 from crossfleet.foundation.logs import get_logger
 
 _UNCOMMITTED_MESSAGES = 256
@@ -44,15 +46,28 @@ class Session:
         self._room = asyncio.Semaphore(_UNCOMMITTED_MESSAGES)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def read(self, requests: AsyncIterator[worker_pb2.ConnectRequest], heard: Callable[[], None]) -> None:
-        """Takes messages until the stream ends; then, or on an error, the outbox is closed."""
+    async def read(
+        self,
+        join: Awaitable[Any],
+        first: Iterable[worker_pb2.WorkerMessage],
+        requests: AsyncIterator[worker_pb2.ConnectRequest],
+        heard: Callable[[], None],
+    ) -> None:
+        """Joins, then takes messages until the stream ends; then, or on an error, the outbox is closed."""
         error: CrossfleetError | None = None
         try:
+            await join
+            await self.take(first)
             async for request in requests:
                 heard()
                 await self.take(request.messages)
         except CrossfleetError as wrong:
             error = wrong
+        except (grpc.RpcError, grpc.aio.UsageError):
+            pass  # the stream broke: the worker comes back
+        except Exception as unexpected:  # noqa: BLE001 - whatever a message held, it ends this session and no other
+            get_logger().error("a session failed", worker=self.worker_id, exc_info=unexpected)
+            error = InternalError("the session failed: see the log of the coordinator")
         finally:
             self.outbox.close(error)
 

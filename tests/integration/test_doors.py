@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import tempfile
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
+from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.errors.status import error_from_rpc
+from tests.integration.processes import Service, start_service
+
+
+@pytest_asyncio.fixture
+async def folder() -> AsyncIterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cf-") as name:
+        yield Path(name)
+
+
+@pytest_asyncio.fixture
+async def on_tcp(folder: Path) -> AsyncIterator[Service]:
+    service = await start_service(
+        "coordinator",
+        *("--data", str(folder / "data"), "--listen", "127.0.0.1:0", "--token-file", str(folder / "token")),
+        log=folder / "log",
+    )
+    yield service
+    await service.end()
+
+
+async def test_tcp_needs_the_token_of_the_fleet(on_tcp: Service, folder: Path) -> None:
+    async with open_channel(on_tcp.address, token_file=str(folder / "token")) as channel:
+        answer = await FleetServiceStub(channel).GetFleet(fleet_pb2.GetFleetRequest())
+    assert answer.leader_address == on_tcp.address
+    assert not answer.accepts_local_paths
+    for wrong in ("", "guessed"):
+        async with open_channel(on_tcp.address, token=wrong) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await FleetServiceStub(channel).GetFleet(fleet_pb2.GetFleetRequest())
+        assert error_from_rpc(caught.value).reason == "UNAUTHENTICATED"
+
+
+async def test_prometheus_is_told_of_commits_and_sessions(folder: Path) -> None:
+    import asyncio
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    service = await start_service(
+        "coordinator",
+        *("--data", str(folder / "data"), "--listen", f"unix:{folder}/c", "--metrics", f"127.0.0.1:{port}"),
+        log=folder / "log",
+    )
+    try:
+        text = await asyncio.to_thread(
+            lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        )
+    finally:
+        await service.end()
+
+    for name in ("crossfleet_ledger_batches_total", "crossfleet_worker_sessions", "crossfleet_open_runs"):
+        assert f"\n{name} 0.0" in text
