@@ -94,6 +94,8 @@ def attempts_missing(emit: Emitter, command: AttemptsMissing) -> None:
             continue
         end_attempt(emit, attempt, Cause.NETWORK, "the assignment did not reach the worker", free=True)
         group = emit.state.groups[attempt.group_id]
+        # The slot may hold a case back until it hears what follows, and it asked for that before.
+        feed_allocation(emit, group, emit.state.allocations[attempt.allocation_id], (attempt.slot,))
         feed_group(emit, group)
         settle_group(emit, group)
 

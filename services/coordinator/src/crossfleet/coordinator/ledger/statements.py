@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert, update
+from sqlalchemy import ClauseElement, Connection, Dialect, Table, bindparam, insert, update
 from sqlalchemy.dialects import sqlite
 
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
 
 
+class _Prepared:
+    """A statement as the driver takes it, and how a row becomes its parameters."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect, row: Row, renamed: Mapping[str, str]) -> None:
+        keys = set(renamed.values())
+        compiled: Any = statement.compile(dialect=dialect, column_keys=[name for name in row if name not in keys])
+        self.sql = str(compiled)
+        self._names = [renamed.get(name, name) for name in compiled.positiontup or ()]
+        self._renamed = renamed
+
+    def parameters(self, rows: Sequence[Row]) -> list[Any]:
+        if self._names:
+            names = self._names
+            return [tuple([row[name] for name in names]) for row in rows]
+        back = {name: key for key, name in self._renamed.items()}
+        return [{back.get(name, name): value for name, value in row.items()} for row in rows]
+
+
 class Statements:
-    """Writes rows with as few calls as the driver allows."""
+    """Writes rows with as few calls as the driver allows. SQLAlchemy compiles; its own execution of many small batches
+    costs as much as all the rest of a commit, so the driver is given its own form."""
 
     def __init__(self, dialect: Dialect) -> None:
         """For SQLite or PostgreSQL: both know ON CONFLICT."""
+        self._dialect = dialect
         self._insert_or: Any = sqlite.insert
         if dialect.name == "postgresql":
             from sqlalchemy.dialects import postgresql  # a tenth of a cold start, for nothing on SQLite
 
             self._insert_or = postgresql.insert
-        self._made: dict[tuple[str, Mode, frozenset[str]], Executable] = {}
+        self._made: dict[tuple[str, Mode, frozenset[str]], _Prepared] = {}
 
     def write(self, connection: Connection, write: Write) -> None:
         """All rows of one table. Raises SQLAlchemyError."""
         if not write.rows:
             return
-        table = tables.metadata.tables[write.table]
-        rows: Sequence[Any] = write.rows
-        key = (write.table, write.mode, frozenset(rows[0]))
-        statement = self._made.get(key)
-        if statement is None:
-            statement = self._made[key] = self._make(table, write.mode, rows[0])
-        if write.mode is Mode.UPDATE:
-            keys = [column.name for column in table.primary_key]
-            rows = [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]
-        connection.execute(statement, list(rows))
+        row = write.rows[0]
+        key = (write.table, write.mode, frozenset(row))
+        prepared = self._made.get(key)
+        if prepared is None:
+            table = tables.metadata.tables[write.table]
+            renamed = {f"key_{column.name}": column.name for column in table.primary_key}
+            made = self._make(table, write.mode, row)
+            renamed = renamed if write.mode is Mode.UPDATE else {}
+            prepared = self._made[key] = _Prepared(made, self._dialect, row, renamed)
+        connection.exec_driver_sql(prepared.sql, prepared.parameters(write.rows))
 
-    def _make(self, table: Table, mode: Mode, row: Row) -> Executable:
+    def _make(self, table: Table, mode: Mode, row: Row) -> ClauseElement:
         keys = [column.name for column in table.primary_key]
         if mode is Mode.INSERT:
             return insert(table)
@@ -50,8 +70,8 @@ class Statements:
             return statement
         written = self._insert_or(table)
         if mode is Mode.IGNORE:
-            ignoring: Executable = written.on_conflict_do_nothing(index_elements=keys)
+            ignoring: ClauseElement = written.on_conflict_do_nothing(index_elements=keys)
             return ignoring
         changed = {name: written.excluded[name] for name in row if name not in keys}
-        replacing: Executable = written.on_conflict_do_update(index_elements=keys, set_=changed)
+        replacing: ClauseElement = written.on_conflict_do_update(index_elements=keys, set_=changed)
         return replacing
