@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -55,6 +54,8 @@ def remove(data: str) -> None:
 
 def take_lock(data: str) -> int | None:
     """The open lock file, held until it is closed or the process ends; None when another process holds it."""
+    import fcntl  # not on Windows, where the command line serves fleets elsewhere
+
     handle = os.open(os.path.join(data, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,11 +33,11 @@ def perform(
 ) -> int:
     """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
     outputs = Outputs.of(options, command)
-    endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
-    if endpoint is None:
-        raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
-    view = _view(options)
+    view = _view(options)  # what it needs is imported while the fleet comes up
     try:
+        endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
+        if endpoint is None:
+            raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
             view.note(note)
         found, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))

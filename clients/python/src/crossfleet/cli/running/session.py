@@ -28,7 +28,10 @@ class Interrupts:
         self.leave = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self.interrupt)
+            try:
+                self._loop.add_signal_handler(number, self.interrupt)
+            except NotImplementedError:  # Windows: its event loop learns of signals only in this way
+                signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self.interrupt))
 
     def interrupt(self) -> None:
         """Counts one."""
@@ -37,7 +40,10 @@ class Interrupts:
     def close(self) -> None:
         """Gives the signals back."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.remove_signal_handler(number)
+            try:
+                self._loop.remove_signal_handler(number)
+            except NotImplementedError:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 async def follow(
