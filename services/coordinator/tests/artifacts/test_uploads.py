@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -12,7 +13,7 @@ import pytest
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
-from crossfleet.coordinator.artifacts.uploads import Uploads
+from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
 from crossfleet.foundation.errors import (
     BlobsMissing,
     BlobTooLarge,
@@ -21,6 +22,7 @@ from crossfleet.foundation.errors import (
     DiskFull,
     ManifestInvalid,
     StorageCorrupt,
+    Unavailable,
     UploadOffsetMismatch,
 )
 from crossfleet.foundation.errors.status import error_from_rpc
@@ -135,6 +137,16 @@ async def test_a_full_disk_refuses_the_write_and_keeps_nothing(tmp_path: Path, m
 
     assert int(caught.value.metadata["needed_bytes"]) > 0
     assert await uploads.arrived(digest_of(content)) == (0, False)
+
+
+async def test_two_streams_do_not_write_one_blob_at_once(tmp_path: Path) -> None:
+    uploads = Uploads(BlobStore(tmp_path / "blobs"), tmp_path / "uploads", 1 << 30)
+    begun = await asyncio.gather(*(uploads.begin("1" * 64, 10, 0) for _ in range(2)), return_exceptions=True)
+    first = next(one for one in begun if isinstance(one, Upload))
+    first.close()
+
+    assert [type(one) for one in begun if one is not first] == [Unavailable]
+    assert isinstance(await uploads.begin("1" * 64, 10, 0), Upload)
 
 
 async def test_a_blob_that_was_damaged_on_disk_is_not_taken_for_what_it_was(tmp_path: Path) -> None:

@@ -41,11 +41,15 @@ class Uploads:
             )
         if digest in self._open:
             raise Unavailable(f"blob {digest} is being sent by another stream", retry_after=0.2, digest=digest)
-        arrived, complete = await self.arrived(digest)
-        upload = Upload(self, self._blobs, digest, size, self._part(digest), stored=complete)
-        if not complete and offset:
-            upload.resume(offset, arrived)
         self._open.add(digest)
+        try:
+            arrived, complete = await self.arrived(digest)
+            upload = Upload(self, self._blobs, digest, size, self._part(digest), stored=complete)
+            if not complete and offset:
+                upload.resume(offset, arrived)
+        except BaseException:
+            self._open.discard(digest)
+            raise
         return upload
 
     def ended(self, digest: str) -> None:

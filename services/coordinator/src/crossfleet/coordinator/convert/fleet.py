@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.matching.model import Attribute, Device, DeviceRequest, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
@@ -16,8 +19,13 @@ _VIEW_STATES = {
 }
 
 
-def worker_view(worker: device_pb2.Worker, state: WorkerState = WorkerState.READY) -> WorkerView:
-    """A worker as planners see it. Slots and cores of zero count as one."""
+def view_now(worker: Worker) -> WorkerView:
+    """A worker as planners see it, with the state that it is in now."""
+    return replace(worker.view, state=_VIEW_STATES[worker.state])
+
+
+def worker_view(worker: device_pb2.Worker) -> WorkerView:
+    """A worker as it describes itself, as planners see it. Slots and cores of zero count as one."""
     return WorkerView(
         name=worker.worker_id,
         labels=dict(worker.labels),
@@ -26,7 +34,6 @@ def worker_view(worker: device_pb2.Worker, state: WorkerState = WorkerState.READ
         memory_bytes=worker.memory_bytes,
         slots_total=max(1, worker.slots),
         taints=frozenset(worker.taints),
-        state=_VIEW_STATES[state],
         runners=frozenset(worker.runners),
         host=worker.host,
         version=worker.version,
