@@ -95,6 +95,10 @@ class Stage:
         """Process ids of the shims over this state folder."""
         return _processes(f"crossfleet.worker.shim\0--state\0{self.state}")
 
+    def runners(self) -> list[int]:
+        """Process ids of the runners under this state folder, dead ones that nobody has reaped left out."""
+        return _processes(f"{self.state}/shim/runner.sock")
+
     def suite(self, **files: str) -> Path:
         """A folder with a pytest suite: `name="text"` becomes `name.py`."""
         root = self.folder / "suite"

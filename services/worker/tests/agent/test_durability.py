@@ -114,10 +114,13 @@ async def test_a_dead_shim_is_a_new_incarnation_and_its_durable_results_still_ar
         stage.coordinator.acknowledging = False
         await _at_the_gate(stage)
         before = stage.coordinator.sitting.hello.worker.incarnation
+        running = stage.runners()
         stage.coordinator.results.clear()
         os.kill(stage.shims()[0], signal.SIGKILL)
         sitting = await stage.coordinator.joined(2)
         await eventually(lambda: (1, 0) in stage.coordinator.results, deadline=20, what="the durable result")
+        await stage.until(lambda: not stage.runners(), "the end of what the dead shim left running")
+        assert running
         assert sitting.hello.worker.incarnation != before
         assert not sitting.hello.allocations
 

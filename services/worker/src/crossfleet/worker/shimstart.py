@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from crossfleet.foundation.errors.execution import ShimUnreachable
+from crossfleet.worker.orphans import end_orphans
 
 _LOG_TAIL_BYTES = 4096
 
@@ -57,6 +58,7 @@ class ShimProcess:
         self._child = None
 
     def _start(self) -> None:
+        end_orphans(self._state.parent / "allocations")
         command = [sys.executable, "-P", "-m", "crossfleet.worker.shim", "--state", str(self._state)]
         command += ["--grace", str(self._grace)]
         inherited: tuple[int, ...] = ()
