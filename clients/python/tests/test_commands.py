@@ -83,6 +83,15 @@ async def test_a_run_that_fails_ends_with_one_and_shows_why(tmp_path: Path) -> N
     assert all(part in ended.out for part in ("Traceback of t.py::b", "printed \\xff bytes", "1 + 1 failed"))
 
 
+async def test_a_report_that_could_not_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (fleet, shell):
+        for path in (".", "file/out.xml"):
+            ended = await shell("run", "--junit", path, "--", "true")
+            assert (ended.status, f"--junit {path}" in ended.err) == (2, True), ended
+        assert not fleet.runs.by_request
+
+
 async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script()) as (_, shell):
         assert (await shell("run", "-qq", "--", sys.executable, "-m", "pytest")).status == 5

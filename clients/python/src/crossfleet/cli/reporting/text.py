@@ -42,7 +42,8 @@ def report(results: RunResults, paint: Paint, *, quiet: int = 0) -> Iterator[str
 
 def failures(results: RunResults, paint: Paint) -> Iterator[str]:
     """Tracebacks with captured output, as pytest shows them; the first MOST_TRACEBACKS of them."""
-    for case in results.failures()[:MOST_TRACEBACKS]:
+    bad = results.failures()
+    for case in bad[:MOST_TRACEBACKS]:
         detail = results.detail(case)
         if detail is None:
             continue
@@ -51,6 +52,8 @@ def failures(results: RunResults, paint: Paint) -> Iterator[str]:
         for section in detail.sections:
             yield f" {section.title} ".center(79, "-")
             yield _text(section.content)
+    if len(bad) > MOST_TRACEBACKS:
+        yield f"\n{len(bad) - MOST_TRACEBACKS} more failures: their tracebacks are in the JUnit and JSON reports"
 
 
 def verdict_line(run: run_pb2.Run, paint: Paint) -> str:

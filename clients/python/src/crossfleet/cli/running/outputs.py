@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,17 @@ class Outputs:
         """From the command line; pytest's own --junitxml counts where --junit is not given. Raises UsageError."""
         junit = options.junit or (command.pytest.junit if command.pytest else "")
         for option, path in (("--junit", junit), ("--json", options.json if options.json != "-" else "")):
-            if path and Path(path).is_dir():
-                raise UsageError(f"{option} {path}: is a folder, name a file")
+            _check(option, path)
         return Outputs(Path(junit) if junit else None, options.json)
 
     def write(self, results: RunResults, paint: Paint, quiet: int) -> None:
-        """Writes all of them, the text last. Raises OSError where a file cannot be written."""
+        """Writes all of them, the text last. Raises OSError where a file cannot be written, after the text."""
+        try:
+            self._write_files(results)
+        finally:
+            self._write_text(results, paint, quiet)
+
+    def _write_files(self, results: RunResults) -> None:
         if self.junit:
             from crossfleet.cli.reporting import junit
 
@@ -43,8 +49,9 @@ class Outputs:
             if self.json == "-":
                 sys.stdout.write(text)
             else:
-                Path(self.json).parent.mkdir(parents=True, exist_ok=True)
                 Path(self.json).write_text(text, encoding="utf-8")
+
+    def _write_text(self, results: RunResults, paint: Paint, quiet: int) -> None:
         stream = sys.stderr if self.json == "-" else sys.stdout
         *parts, verdict = report(results, paint, quiet=quiet)
         for part in (*parts, *([] if quiet > 1 else self._places(results)), verdict):
@@ -61,3 +68,17 @@ class Outputs:
             lines.append(f"  artifacts  crossfleet artifacts list {run_id}   ({len(results.artifacts)} files)")
         lines.append(f"  again      crossfleet show {run_id}")
         return ["", *lines, ""]
+
+
+def _check(option: str, path: str) -> None:
+    """Raises UsageError before the run, where its report could not be written after it."""
+    if not path:
+        return
+    if Path(path).is_dir():
+        raise UsageError(f"{option} {path}: is a folder, name a file")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{option} {path}: its folder cannot be made: {error.strerror}") from None
+    if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
+        raise UsageError(f"{option} {path}: cannot be written")
