@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any
@@ -82,6 +83,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.failure: BaseException | None = None
         self.steps = 0
         self.burying = False
+        self._numbers = itertools.count(1)
         self.graveyard: list[Any] = []
         self.set_task_factory(self._new_task)
         self.disk_delay: Callable[[], float] = lambda: 0.0005
@@ -130,6 +132,10 @@ class SimLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Simulated seconds since the beginning."""
         return self._now
+
+    def next_number(self) -> int:
+        """A number that was not given before."""
+        return next(self._numbers)
 
     def process(self, name: str) -> Process:
         """A process that has just been started."""

@@ -19,8 +19,9 @@ _UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 class Wire:
     """Delays of one host's connections. `slow` > 0 adds a heavy tail up to so many seconds."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, spy: Callable[[str, Any], None] | None = None) -> None:
         self.random = random
+        self.spy = spy
         self.slow = 0.0
         self.cut = False
         self.duplicates = 0
@@ -126,6 +127,7 @@ class Stream:
         self.client_status: BaseException | type[StopAsyncIteration] | None = None
         self._server: Any = server
         self._broken = False
+        self._number = loop.next_number()
         self._task: asyncio.Task[Any] | None = None
         if server is None:
             self.break_()
@@ -202,6 +204,8 @@ class Stream:
 
     def _arrive(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         if not self._broken:
+            if self._wire.spy is not None and arguments:
+                self._wire.spy(f"connection {self._number}", arguments[0])
             function(*arguments)
 
 

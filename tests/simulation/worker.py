@@ -91,6 +91,8 @@ class ShimPort:
     def send(self, *lines: Line) -> None:
         shim = self._shim
         for line in lines:
+            if self._host.wire.spy is not None:
+                self._host.wire.spy("shim is told", line)
             if shim is not None and shim.process.alive:
                 self._later(shim.process, shim.take, self, dict(line))
 
@@ -106,6 +108,8 @@ class ShimPort:
 
     def hear(self, line: Line) -> None:
         """Called by the shim."""
+        if self._host.wire.spy is not None:
+            self._host.wire.spy("shim says", line)
         self._later(self._process, self._line, self._shim, line)
 
     def _line(self, shim: SimShim | None, line: Line) -> None:
@@ -139,7 +143,7 @@ class Host:
     def __init__(self, world: Any, name: str, slots: int, side: str, gpus: int) -> None:
         self.world, self.name = world, name
         self.random = world.chance.stream(f"host {name}")
-        self.wire = Wire(world.chance.stream(f"wire {name}"))
+        self.wire = Wire(world.chance.stream(f"wire {name}"), world.spy(name))
         self.streams: list[Stream] = []
         labels = {"side": side}
         self.identity = Identity(name, labels, (), slots, float(slots), 1 << 34, ("noop", "pytest"))

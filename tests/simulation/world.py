@@ -27,6 +27,7 @@ from tests.simulation.worker import Host
 
 _FAULTS_END = 14.0
 _PATIENCE = 90.0
+_LEADER_LEASE = 1.5
 
 
 class Violation(Exception):
@@ -52,6 +53,8 @@ class World:
 
     def __init__(self, seed: int, *, faults: Sequence[Fault] | None = None, keep_trace: bool = False) -> None:
         self.chance = Chance(seed)
+        self._keep = keep_trace
+        self.trace: list[str] = []
         random = self.chance.stream("world")
         self.loop = SimLoop()
         disk = self.chance.stream("disk")
@@ -67,11 +70,10 @@ class World:
         self.unexplained: dict[str, float] = {}
         self.doom: tuple[str, float] | None = None
         self.violation = ""
-        self._keep = keep_trace
-        self.trace: list[str] = []
         self._hash = hashlib.sha256()
         self.leader: SimCoordinator | None = None
         self._terms = 0
+        self._living: list[SimCoordinator] = []
         self.store = MemoryStore()
         self.store.on_commit = self._on_commit
         self.auditor = Auditor(self)
@@ -186,7 +188,10 @@ class World:
         """A coordinator takes over, whoever leads."""
         self._terms += 1
         self.note("takes over", self._terms)
-        SimCoordinator(self, self._terms)
+        for former in self._living:
+            # Its own leader lease ends; a paused one hears of it when it goes on, after what waited.
+            self.later(_LEADER_LEASE, former.process.call, former.process.crash)
+        self._living = [SimCoordinator(self, self._terms)]
 
     def serves(self, coordinator: SimCoordinator) -> None:
         """A coordinator is ready; it is the one that is dialled unless a later one is."""
@@ -226,6 +231,17 @@ class World:
         self._hash.update(line.encode())
         if self._keep:
             self.trace.append(line)
+
+    def spy(self, name: str) -> Callable[[str, Any], None] | None:
+        """Who writes down what passes by, where a trace is kept; it is no part of the digest."""
+        if not self._keep:
+            return None
+
+        def write(place: str, message: Any) -> None:
+            text = " ".join(str(message).split())[:260]
+            self.trace.append(f"{self.loop.time():10.6f}     {name} {place}: {text}")
+
+        return write
 
     def violate(self, text: str) -> None:
         """Something that must hold does not: the simulation ends here."""
