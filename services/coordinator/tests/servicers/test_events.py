@@ -83,6 +83,21 @@ async def test_a_watcher_that_comes_back_misses_and_repeats_nothing(tmp_path: Pa
             assert [event.cursor for event in rest] == whole[place + 1 :]
 
 
+async def test_what_is_stored_reads_the_same_after_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        run_id, cursor = await carried_out(fleet, 5)
+        before = await fleet.watch(cursor, run_id, until_finished=True)
+    async with running(tmp_path) as fleet:
+        after = await fleet.watch(cursor, run_id, until_finished=True)
+        middle = await fleet.watch(before[3].cursor, run_id, until_finished=True)
+
+    assert [event.cursor for event in after] == [event.cursor for event in before]
+    assert [one for one in after if one.HasField("cases_finished")] == [
+        one for one in before if one.HasField("cases_finished")
+    ]
+    assert [event.cursor for event in middle] == [event.cursor for event in before[4:]]
+
+
 async def test_a_cursor_that_is_none_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         for wrong in ("soon", "999.0", "-1.0"):

@@ -62,8 +62,16 @@ class Lookup:
         live = self.state().groups.get(f"{run_id}/{name}")
         return await self.target(run_id, name) if live is None else runs.target(runs.live_group(live), self.state())
 
+    async def check(self, run_id: str) -> None:
+        """Raises RunNotFound where there is no such run; asks SQL only for one that is not open."""
+        if run_id not in self.state().runs:
+            await self.row(run_id)
+
     async def ended(self, run_id: str) -> bool:
         """Whether a run is over. Raises RunNotFound."""
+        live = self.state().runs.get(run_id)
+        if live is not None and live.state is not RunState.FINISHED:
+            return False
         return (await self.row(run_id)).state == RunState.FINISHED
 
     async def artifacts(self, run_id: str, after: tuple[str, str] | None, limit: int) -> list[Artifact]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.events import cursors
-from crossfleet.coordinator.events.announcer import Announced, Announcer
+from crossfleet.coordinator.events.announcer import Announced, Announcer, Numbered
 from crossfleet.coordinator.events.cursors import Position, text
 from crossfleet.foundation.errors import SlowWatcher
 from crossfleet.foundation.logs import get_logger
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WAITING_BATCHES = 4_096
 _RECENT_RUNS = 64
+_RECENT_BATCHES = 256
 
 
 class Watcher:
@@ -77,6 +78,7 @@ class EventFeed:
         self._watchers: set[Watcher] = set()
         self._batches: deque[Committed] = deque()
         self._wake = asyncio.Event()
+        self._recent: deque[Committed] = deque(maxlen=_RECENT_BATCHES)
         self._submitted: OrderedDict[str, tuple[Position, facts.RunSubmitted]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -95,6 +97,7 @@ class EventFeed:
                 self._submitted[fact.run_id] = (cursors.end_of(batch.seq - 1), fact)
                 if len(self._submitted) > _RECENT_RUNS:
                     self._submitted.popitem(last=False)
+        self._recent.append(batch)
         if batch.events:
             self._last = (batch.seq, len(batch.events) - 1)
         if self._watchers:
@@ -108,6 +111,19 @@ class EventFeed:
     def submitted(self, run_id: str) -> tuple[Position, facts.RunSubmitted] | None:
         """The first fact of a recent run, and the position before its commit."""
         return self._submitted.get(run_id)
+
+    def recent(self, after: Position, run_id: str) -> list[Numbered] | None:
+        """The facts behind `after`, about one run or all, if all of them are still in memory; else None."""
+        needed = after[0] + (after >= cursors.end_of(after[0]))
+        if not self._recent or self._recent[0].seq > needed:
+            return None
+        return [
+            ((batch.seq, index), batch.at, fact)
+            for batch in self._recent
+            if batch.seq >= after[0]
+            for index, fact in enumerate(batch.events)
+            if (batch.seq, index) > after and (not run_id or getattr(fact, "run_id", "") == run_id)
+        ]
 
     def watch(self, run_id: str) -> Watcher:
         """Opens a watch of what is committed from now on."""

@@ -125,7 +125,7 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
             size = await self._blobs.size(artifact.digest)
             by_run.setdefault(artifact.run_id, []).append(_reference(artifact, size))
         for run_id in by_run:
-            await self._lookup.run(run_id)
+            await self._lookup.check(run_id)
         for run_id, references in by_run.items():
             await self._lookup.commit(AttachArtifacts(run_id, tuple(references)))
         return artifact_pb2.AttachArtifactResponse()
@@ -136,7 +136,7 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
         """The artifacts of a run by target and name. Raises RunNotFound, PageTokenInvalid."""
         size = page_size(request.page_size, 100, 1000)
         after = decode(request.page_token, "artifacts", request.run_id)
-        await self._lookup.run(request.run_id)
+        await self._lookup.check(request.run_id)
         found = await self._lookup.artifacts(request.run_id, after=tuple(after) if after else None, limit=size + 1)
         token = (
             encode([found[size - 1].target, found[size - 1].name], "artifacts", request.run_id)

@@ -38,7 +38,7 @@ class EventServicer(event_grpc.EventServiceServicer):
         if request.until_finished and not request.run_id:
             raise InvalidArgument("which run?", fields=[FieldViolation("run_id", "the run whose end ends the stream")])
         if request.run_id:
-            await self._lookup.run(request.run_id)
+            await self._lookup.check(request.run_id)
         after = cursors.parse(request.after, self._feed.last)
         watcher = self._feed.watch(request.run_id)
         try:
@@ -53,6 +53,14 @@ class EventServicer(event_grpc.EventServiceServicer):
         self, watcher: Watcher, after: Position, request: event_pb2.WatchEventsRequest
     ) -> AsyncIterator[list[event_pb2.Event]]:
         while after < watcher.since:
+            # A client that watches the run that it has just submitted is served without SQL.
+            recent = self._feed.recent(after, request.run_id)
+            if recent is not None:
+                events = [event for _, event in await self._announcer.announce(recent)]
+                after = recent[-1][0] if recent else watcher.since
+                if events:
+                    yield events
+                break
             stored = await self._stored(after, request.run_id)
             if not stored:
                 break

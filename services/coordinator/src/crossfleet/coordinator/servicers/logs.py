@@ -49,7 +49,7 @@ class LogServicer(log_grpc.LogServiceServicer):
         self, request: log_pb2.ReadLogsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[log_pb2.ReadLogsResponse]:
         """What is stored, and, with `follow`, what comes until the run ends. Raises RunNotFound."""
-        await self._lookup.run(request.run_id)
+        await self._lookup.check(request.run_id)
         reader = self._logs.reader(request.run_id, request.target, request.worker_id)
         came = self._logs.follow(request.run_id)
         try:
