@@ -72,4 +72,6 @@ def _state(target: TargetProgress, now: float) -> str:
     if target.waiting:
         return f"waits: {target.waiting}"
     left = target.seconds_left(now)
-    return f"{target.rate(now):.0f}/s, {duration(left)} left" if left is not None else "collecting"
+    if left is not None:
+        return f"{target.rate(now):.0f}/s, {duration(left)} left"
+    return "running" if target.total else "collecting"

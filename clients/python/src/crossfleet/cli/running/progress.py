@@ -52,9 +52,9 @@ class TargetProgress:
         return self.done / span if span > 0 else 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Rough seconds to the end at the present rate; None while nothing can be said."""
+        """Rough seconds to the end at the present rate; None while less than a fiftieth is done and nothing can be said."""
         rate = self.rate(now)
-        return (self.total - self.done) / rate if rate and self.total else None
+        return (self.total - self.done) / rate if rate and self.done * 50 >= self.total else None
 
     def longest(self) -> Running | None:
         """The attempt that has run longest."""
