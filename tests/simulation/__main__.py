@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
 
 from tests.simulation import mutants
-from tests.simulation.faults import Fault
+from tests.simulation.seeds import command, simulate
 from tests.simulation.shrink import shrink
-from tests.simulation.world import Result, World
-
-
-def simulate(seed: int, *, only: list[int] | None = None, trace: bool = False) -> Result:
-    """One seed; with `only`, just those of its faults (numbers in the order of time)."""
-    world = World(seed, keep_trace=trace)
-    if only is not None:
-        world.faults = [world.faults[number] for number in only]
-    return world.run()
-
-
-def command(seed: int, only: list[int] | None = None, mutant: str = "") -> str:
-    """What replays a seed."""
-    faults = f" --faults {','.join(map(str, only)) or 'none'}" if only is not None else ""
-    planted = f" --mutant {mutant}" if mutant else ""
-    return f"python -m tests.simulation --seed {seed}{faults}{planted} --trace"
+from tests.simulation.world import Result
 
 
 def main() -> int:
@@ -58,13 +44,17 @@ def _many(arguments: argparse.Namespace) -> int:
         failed += 1
         print(f"seed {seed}: {result.violation}\n  {command(seed, mutant=arguments.mutant)}", flush=True)
         if arguments.shrink:
-            kept = shrink(lambda only, seed=seed: bool(simulate(seed, only=only).violation), len(result.faults))
+            kept = shrink(functools.partial(_fails, seed), len(result.faults))
             print(f"  shrunk: {command(seed, kept, arguments.mutant)}", flush=True)
         if not arguments.keep_going:
             return 1
     count = int(end) - int(first)
     print(f"{count} seeds, {failed} failed, {(time.perf_counter() - began) / max(count, 1):.3f} s each")
     return bool(failed)
+
+
+def _fails(seed: int, only: list[int]) -> bool:
+    return bool(simulate(seed, only=only).violation)
 
 
 def _numbers(text: str | None) -> list[int] | None:
@@ -79,10 +69,6 @@ def _tell(result: Result) -> None:
     print(f"{result.seconds:.1f} simulated seconds, {result.steps} steps, trace {result.digest[:16]}")
     print(dict(sorted(result.seen.items())))
     print(f"seed {result.seed}: {result.violation or 'all is well'}")
-
-
-def _kept(faults: list[Fault], only: list[int]) -> list[Fault]:
-    return [faults[number] for number in only]
 
 
 if __name__ == "__main__":

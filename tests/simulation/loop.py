@@ -83,6 +83,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.failure: BaseException | None = None
         self.steps = 0
         self.burying = False
+        self._processes: list[Process] = []
         self._numbers = itertools.count(1)
         self.graveyard: list[Any] = []
         self.set_task_factory(self._new_task)
@@ -102,7 +103,10 @@ class SimLoop(asyncio.BaseEventLoop):
         """Everything ends in good order, on nobody's behalf; nothing happens any more afterwards."""
         self.set_exception_handler(lambda *_: None)
         self.failure, self.burying = None, True
-        self.graveyard.clear()
+        for process in self._processes:
+            process.resume()
+        left, self.graveyard = self.graveyard, []
+        self._ready.extend(handle for handle in left if isinstance(handle, asyncio.Handle))
         for _ in range(30):
             tasks = asyncio.all_tasks(self)
             if not tasks:
@@ -139,7 +143,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def process(self, name: str) -> Process:
         """A process that has just been started."""
-        return Process(self, name)
+        self._processes.append(Process(self, name))
+        return self._processes[-1]
 
     def outside(self, when: float, function: Callable[..., Any], *arguments: Any) -> asyncio.TimerHandle:
         """Call at a time, on nobody's behalf: the network and the faults outlive every process."""

@@ -1,16 +1,130 @@
-"""Bugs that are planted to see that the simulation finds them."""
+"""Bugs that are planted, one function each, to see that the simulation finds them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
-MUTANTS: dict[str, Callable[[], Any]] = {}
+from crossfleet.coordinator.core import commands, evolve, evolve_work, machine, planning, reporting, submitting
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.sessions.session import Session
+from crossfleet.worker.core.holdings import Holdings
+from crossfleet.worker.orders import Orders
+
+
+def _acknowledge_before_commit() -> Iterator[Any]:
+    submit = Session._submit
+
+    async def hasty(self: Session, commit: Any, sequence: int = 0) -> None:
+        self.outbox.acknowledge(sequence)
+        await submit(self, commit, sequence)
+
+    yield patch.object(Session, "_submit", hasty)
+
+
+def _forget_the_head_check() -> Iterator[Any]:
+    def unfenced(self: MemoryStore, batch: Any) -> None:
+        self.on_commit("before", batch)
+        self.on_commit("inside", batch)
+        self._write(batch)
+        self.on_commit("after", batch)
+
+    yield patch.object(MemoryStore, "commit", unfenced)
+
+
+def _accept_old_tokens() -> Iterator[Any]:
+    live = reporting._live
+
+    def loose(emit: Any, worker_id: str, attempt_id: int) -> Any:
+        found = live(emit, worker_id, attempt_id)
+        if found is None and attempt_id in emit.state.revoked:
+            # Whoever executes now is credited with what an earlier attempt showed.
+            found = next(iter(emit.state.attempts.values()), None)
+        return found
+
+    yield patch.object(reporting, "_live", loose)
+
+
+def _double_count_on_resend() -> Iterator[Any]:
+    record = reporting._record
+
+    def twice(emit: Any, attempt: Any, results: Any) -> None:
+        attempt.pending.update(result.case_index for result in results if result.case_index in attempt.cases)
+        record(emit, attempt, results)
+
+    yield patch.object(reporting, "_record", twice)
+
+
+def _drop_no_more_tasks() -> Iterator[Any]:
+    yield patch.object(Orders, "no_more", lambda self, message: None)
+
+
+def _lose_wants_on_reconnect() -> Iterator[Any]:
+    everything = Holdings.all
+
+    def unasked(self: Holdings) -> Any:
+        found = list(everything(self))
+        for holding in found:
+            holding.wanting.clear()
+        return tuple(found)
+
+    yield patch.object(Holdings, "all", unasked)
+
+
+def _no_plan_validation() -> Iterator[Any]:
+    def unchecked(request: Any, worker: Any, free: Any, slots: int, device_ids: Any, selectors: Any) -> Any:
+        return tuple((device,) for device in device_ids[:slots]) or ((),) * slots
+
+    yield patch.object(planning, "check", unchecked)
+    yield patch.object(planning._Books, "taken", lambda self, worker: set())
+
+
+def _forget_what_a_lost_worker_left() -> Iterator[Any]:
+    def forgetful(state: Any, event: e.AttemptEnded) -> None:
+        lost = event.cause is Cause.HOST_LOST
+        evolve_work.attempt_ended(state, replace(event, left=()) if lost else event)
+
+    yield patch.dict(evolve._HANDLERS, {e.AttemptEnded: forgetful})
+
+
+def _submit_twice() -> Iterator[Any]:
+    def again(emit: Any, command: commands.SubmitRun) -> Any:
+        emit.state.requests.pop(command.request_id, None)
+        return submitting.submit_run(emit, command)
+
+    yield patch.dict(machine._HANDLERS, {commands.SubmitRun: again})
+
+
+def _never_miss_an_assignment() -> Iterator[Any]:
+    async def silent(self: Session) -> None:
+        return None
+
+    yield patch.object(Session, "_missing", silent)
+
+
+MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
+    "acknowledge-before-commit": _acknowledge_before_commit,
+    "forget-the-head-check": _forget_the_head_check,
+    "accept-old-tokens": _accept_old_tokens,
+    "double-count-on-resend": _double_count_on_resend,
+    "drop-no-more-tasks": _drop_no_more_tasks,
+    "lose-wants-on-reconnect": _lose_wants_on_reconnect,
+    "no-plan-validation": _no_plan_validation,
+    "forget-what-a-lost-worker-left": _forget_what_a_lost_worker_left,
+    "submit-twice": _submit_twice,
+    "never-miss-an-assignment": _never_miss_an_assignment,
+}
 
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """For as long as the block runs; an empty name plants nothing."""
-    with MUTANTS[name]() if name else nullcontext():
+    with ExitStack() as stack:
+        for change in MUTANTS[name]() if name else ():
+            stack.enter_context(change)
         yield

@@ -1,0 +1,67 @@
+"""The simulation on many seeds, that it repeats itself, and that it finds bugs which are planted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.simulation.mutants import MUTANTS, planted
+from tests.simulation.seeds import command, corpus, simulate
+from tests.simulation.shrink import shrink
+
+_SEEDS, _BLOCK = 200, 20
+_MUTANT_SEEDS = 1000
+
+
+def _failures(seeds: list[int]) -> list[str]:
+    results = ((seed, simulate(seed).violation) for seed in seeds)
+    return [f"{command(seed)}\n  {violation}" for seed, violation in results if violation]
+
+
+def test_seeds_that_found_a_bug_once_find_none_now():
+    assert _failures(corpus()) == []
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _BLOCK))
+def test_no_seed_breaks_an_invariant_and_every_run_ends(first):
+    assert _failures(list(range(first, first + _BLOCK))) == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_planted_bug_is_found(mutant):
+    with planted(mutant):
+        found = next((seed for seed in range(_MUTANT_SEEDS) if simulate(seed).violation), None)
+    assert found is not None, f"{mutant} is not found within {_MUTANT_SEEDS} seeds"
+
+
+def test_a_seed_repeats_itself_to_the_last_line_of_its_trace():
+    first, second = simulate(7, trace=True), simulate(7, trace=True)
+    assert first.trace == second.trace
+    assert first.digest == second.digest == simulate(7).digest
+
+
+def test_the_trace_does_not_depend_on_the_hash_seed():
+    script = "from tests.simulation.seeds import simulate; print([simulate(seed).digest for seed in (3, 12)])"
+    told = set()
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment, timeout=50
+        )
+        told.add(done.stdout)
+    assert len(told) == 1
+    assert "[" in told.pop()
+
+
+def test_every_kind_of_fact_is_seen_within_the_first_seeds():
+    seen: set[str] = set()
+    for seed in range(20):
+        seen |= simulate(seed).seen.keys()
+    wanted = {"AttemptsRevoked", "WorkerStateChanged", "RunStopping", "SlotsReleased", "AllocationClosed", "AttemptEnded"}
+    assert wanted <= seen
+
+
+def test_a_shrinker_keeps_only_the_faults_that_matter():
+    assert shrink(lambda only: {3, 8} <= set(only), 11) == [3, 8]
