@@ -8,7 +8,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import RETRIED, Cause
-from crossfleet.coordinator.core.settling import end_attempt, fail_group, settle_group
+from crossfleet.coordinator.core.settling import end_attempt, fail_group, settle_group, useless
 
 
 def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> str:
@@ -21,13 +21,17 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if cause in {Cause.DONE, Cause.UNSPECIFIED, Cause.CANCELLED} and not allocation.closing:
         # It went away by itself while it was wanted.
         cause = Cause.ENVIRONMENT
-    drop_allocation(emit, allocation, cause, item.message, avoid=cause in RETRIED)
+    message = item.message
+    if cause in {Cause.DONE, Cause.UNSPECIFIED} and group.queue.count and useless(group, allocation):
+        # Counted as a failure, so that a group whose cases exist on no worker comes to an end.
+        cause, message = Cause.ENVIRONMENT, allocation.cause
+    drop_allocation(emit, allocation, cause, message, avoid=cause in RETRIED)
     if group.over:
         return group.group_id
     if cause is Cause.COLLECTION:
         fail_group(emit, group, item.message or "the suite could not be collected", infrastructure=False)
     else:
-        fail_if_spent(emit, group, cause, item.message)
+        fail_if_spent(emit, group, cause, message)
     return group.group_id
 
 

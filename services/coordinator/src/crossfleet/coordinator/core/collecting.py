@@ -8,7 +8,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Outcome
-from crossfleet.coordinator.core.settling import close, finish_group, settle_group
+from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
 
@@ -74,11 +74,9 @@ def _later(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     unknown = len(mapping) - len(known)
     missing = len(index_of) - len(known)
     text = f"{allocation.worker_id} collected other cases: {missing} are missing there, {unknown} are known only there"
-    if not known.intersection(group.queue.pending()):
-        # Nothing is left that it could do; others have to.
-        close(emit, allocation, text)
-        settle_group(emit, group)
-        return
-    emit(e.AllocationReady(group.run_id, allocation.allocation_id, mapping, text))
+    # An empty mapping would say that both number alike.
+    emit(e.AllocationReady(group.run_id, allocation.allocation_id, mapping or (-1,), text))
     feed_group(emit, group)
+    if not allocation.live and useless(group, allocation):
+        close(emit, allocation, text)
     settle_group(emit, group)

@@ -68,6 +68,9 @@ def settle_group(emit: Emitter, group: Group) -> None:
     if group.over or not group.collected:
         return
     if group.queue.count:
+        for allocation in open_allocations(emit, group):
+            if not allocation.live and useless(group, allocation):
+                close(emit, allocation, "none of the cases that are left exists there")
         return
     if not group.attempts and not group.open_cases:
         nothing = "" if group.outcomes else "no tests were collected"
@@ -76,6 +79,12 @@ def settle_group(emit: Emitter, group: Group) -> None:
     for allocation in open_allocations(emit, group):
         if not allocation.live:
             close(emit, allocation, "nothing is left for it")
+
+
+def useless(group: Group, allocation: Allocation) -> bool:
+    """Whether its worker collected other cases, and none of those that are pending."""
+    known = allocation.local_of
+    return known is not None and not any(index in known for index in group.queue.pending())
 
 
 def open_allocations(emit: Emitter, group: Group) -> list[Allocation]:
