@@ -6,6 +6,7 @@ import argparse
 import functools
 import sys
 import time
+import warnings
 
 from tests.simulation import mutants
 from tests.simulation.seeds import command, simulate
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--mutant", default="", choices=["", *mutants.MUTANTS])
     arguments = parser.parse_args()
+    # Whoever dies leaves coroutines that were never begun.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     with mutants.planted(arguments.mutant):
         if arguments.seed is not None:
             only = _numbers(arguments.faults)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any
@@ -76,6 +77,10 @@ class Process:
 class SimLoop(asyncio.BaseEventLoop):
     """Never waits: when nothing is ready, time jumps to the next timer. One thread, no input, no output."""
 
+    # What asyncio keeps and does not declare.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]
+
     def __init__(self) -> None:
         super().__init__()
         self._selector = _NoSelector()
@@ -123,7 +128,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def _check_closed(self) -> None:
         pass
 
-    def call_soon(self, callback: Callable[..., Any], *arguments: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., Any], *arguments: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         """As asyncio's, until the burial."""
         if self._closed:
             return asyncio.Handle(callback, arguments, self, context)
@@ -131,7 +138,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def time(self) -> float:
         """Simulated seconds since the beginning."""
@@ -150,7 +157,9 @@ class SimLoop(asyncio.BaseEventLoop):
         """Call at a time, on nobody's behalf: the network and the faults outlive every process."""
         return self.call_at(when, function, *arguments, context=_NOBODY.copy())
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *arguments: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *arguments: Any
+    ) -> Any:
         """The disk's thread: a delay, the work at one moment, another delay. The process may die at either."""
         answer = self.create_future()
 

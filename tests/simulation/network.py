@@ -6,9 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import grpc
+
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import DETAILS_KEY, to_status
 from tests.simulation.loop import Process, SimLoop
@@ -215,7 +216,7 @@ class Channel:
     def __init__(self, loop: SimLoop, wire: Wire, find: Callable[[], Server | None], streams: list[Stream]) -> None:
         self._loop, self._wire, self._find, self._streams = loop, wire, find, streams
 
-    async def __aenter__(self) -> Channel:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -248,7 +249,8 @@ class Channel:
     async def _unary(self, name: str, request: Any) -> Any:
         async def handler(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
             async for one in requests:
-                yield await server.calls[name](one)
+                if server is not None:
+                    yield await server.calls[name](one)
                 return
 
         server = self._server()

@@ -41,9 +41,9 @@ class SimAllocation:
 
     def slot_ended(self) -> None:
         """A slot has nothing running any more."""
-        if self.state == "closing" and all(slot.current is None for slot in self.slots.values()):
-            if self._shim.allocations.pop(self.name, None) is not None:
-                self._shim.record({"op": "closed", "allocation": self.name, "cause": "done"})
+        idle = all(slot.current is None for slot in self.slots.values())
+        if self.state == "closing" and idle and self._shim.allocations.pop(self.name, None) is not None:
+            self._shim.record({"op": "closed", "allocation": self.name, "cause": "done"})
 
 
 class SimShim:

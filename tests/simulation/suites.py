@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.api.types.v1.run_pb2 import RunSpec
+from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Request
 

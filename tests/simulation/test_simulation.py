@@ -7,9 +7,13 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.seeds import command, corpus, simulate
 from tests.simulation.shrink import shrink
+
+# Whoever dies leaves coroutines that were never begun.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 
 _SEEDS, _BLOCK = 200, 20
 _MUTANT_SEEDS = 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,7 +83,7 @@ class ShimPort:
             self.lost.clear()
             self._held.clear()
             self._shim = shim
-            shim.process.on_death.append(lambda: self._ended(shim))
+            shim.process.on_death.append(partial(self._ended, shim))
             shim.process.call(shim.attach, self)
             await asyncio.sleep(0.01)
             if self._shim is shim:
@@ -222,7 +223,7 @@ class Host:
         logs = SimpleNamespace(system=_nothing, output=_nothing, run=_for_ever, flush=self._wait_for_nothing)
         artifacts = SimpleNamespace(collect=_nothing, settle=self._wait_for_nothing)
         preparation = SimpleNamespace(prepare=self._prepare, place=lambda name: Shelf(self._files, name))
-        surroundings = {
+        surroundings: dict[str, Any] = {
             "Runners": lambda: _RUNNERS,
             "Link": lambda: WatchedLink(self._acknowledged, Window(most_cases=world.window)),
             "identity": lambda settings, names: self.identity,
