@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from crossfleet.client import Client, Endpoint
+from tests.faults.gated import GatedSuite
+from tests.faults.leftovers import kill_all, processes_of
+from tests.integration.processes import Fleet
+
+LEASE = ("--lease-seconds", "2")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name, since a socket's path has at most 107 bytes. What a failed test left is killed."""
+    with tempfile.TemporaryDirectory(prefix="cf-faults-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+        for log in sorted([*Path(name).glob("*.log"), *Path(name).glob("*/shim/shim.log")]):  # shown with a failure
+            print(f"--- {log}\n{log.read_text(errors='replace')[-4000:]}")
+        kill_all(processes_of(Path(name)))
+
+
+@pytest.fixture
+def suite(folder: Path) -> GatedSuite:
+    return GatedSuite(folder / "suite").write()
+
+
+@pytest_asyncio.fixture
+async def fleet(folder: Path) -> AsyncIterator[Fleet]:
+    """A fleet with one worker, w1, of two slots and a short lease."""
+    async with Fleet(folder, flags=LEASE) as running:
+        await running.start_scheduler()
+        await running.start_coordinator()
+        await running.start_worker()
+        await running.connect()
+        await running.settled(1)
+        yield running
+
+
+@pytest_asyncio.fixture
+async def client(fleet: Fleet) -> AsyncIterator[Client]:
+    """As a user's program holds it: one that outlives the coordinator."""
+    async with Client.open(Endpoint(f"unix:{fleet.folder}/c")) as opened:
+        yield opened

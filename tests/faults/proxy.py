@@ -1,0 +1,80 @@
+"""A relay between two Unix sockets that can cut, hold and heal what goes through it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Relay:
+    """Listens at `inside` and passes bytes to and from `outside`.
+
+    `cut` drops all connections and refuses new ones, `hold` lets bytes wait in both directions, `heal` undoes both.
+    """
+
+    def __init__(self, inside: Path, outside: Path) -> None:
+        self._inside, self._outside = inside, outside
+        self._open = asyncio.Event()
+        self._open.set()
+        self._refusing = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.connections = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._serve, str(self._inside))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Drop what is connected; refuse what comes."""
+        self._refusing = True
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def hold(self) -> None:
+        """Pass nothing on; connections stay."""
+        self._open.clear()
+
+    def heal(self) -> None:
+        """Pass on what waited, and take connections again."""
+        self._refusing = False
+        self._open.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
+        self.connections += 1
+        try:
+            far_reader, far_writer = await asyncio.open_unix_connection(str(self._outside))
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, far_writer}
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.ensure_future(self._pass(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while piece := await source.read(65536):
+                await self._open.wait()
+                sink.write(piece)
+                await sink.drain()
+        except OSError:
+            pass
+        finally:
+            sink.transport.abort()
+            self._writers.discard(sink)
