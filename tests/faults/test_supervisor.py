@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ def run(folder: Path) -> tuple[str, ...]:
 async def test_a_killed_command_or_supervisor_leaves_nothing_behind(folder: Path, suite: GatedSuite, whom: str) -> None:
     async with crossfleet(*run(folder), cwd=suite.folder) as command:
         test = await suite.begun()
-        supervisor = next(iter(supervisors()))
+        supervisor = int(serving(folder)["pid"])
         if whom != "command":
             os.kill(supervisor, signal.SIGKILL)
         if whom != "supervisor":
@@ -35,13 +37,10 @@ async def test_a_killed_command_or_supervisor_leaves_nothing_behind(folder: Path
     assert done.status == (3 if whom == "supervisor" else -signal.SIGKILL), done.text
 
 
-def supervisors() -> dict[int, str]:
-    """The supervisors that this process's commands started."""
-    return {
-        process: command
-        for process, command in processes_of(Path("crossfleet.cli.fleet.supervise")).items()
-        if "crossfleet.cli.fleet.supervise" in command
-    }
+def serving(folder: Path) -> dict[str, Any]:
+    """What the fleet of the data folder says about itself."""
+    found: dict[str, Any] = json.loads((folder / "data" / "fleet.json").read_text())
+    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -90,7 +89,7 @@ async def test_an_embedded_service_that_dies_is_started_again_and_the_run_ends_w
 ) -> None:
     async with crossfleet(*run(folder), cwd=suite.folder) as command:
         await suite.begun()
-        victims = processes_of(folder / "data", service) or of_runtime(folder, service)
+        victims = processes_of(folder / "data", service) or processes_of(Path(serving(folder)["runtime"]), service)
         assert victims, "no such service runs"
 
         kill_all(victims)
@@ -101,11 +100,3 @@ async def test_an_embedded_service_that_dies_is_started_again_and_the_run_ends_w
     assert f"{suite.total} cases, {suite.total} passed" in done.out, done.text
     assert suite.ran() == suite.names
     await all_gone(folder, 8)
-
-
-def of_runtime(folder: Path, service: str) -> dict[int, str]:
-    """Services whose flags name only the runtime folder."""
-    import json
-
-    runtime = json.loads((folder / "data" / "fleet.json").read_text())["runtime"]
-    return processes_of(Path(runtime), service)
