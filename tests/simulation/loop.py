@@ -207,7 +207,7 @@ class SimLoop(asyncio.BaseEventLoop):
         handle = self._ready.popleft()
         if handle._cancelled:
             return
-        owner = handle._context.get(_PROCESS)
+        owner = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
         if owner is not None and not self.burying:
             if not owner.alive:
                 self.graveyard.append(handle)

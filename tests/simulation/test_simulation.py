@@ -67,5 +67,11 @@ def test_every_kind_of_fact_is_seen_within_the_first_seeds():
     assert wanted <= seen
 
 
+def test_without_faults_no_worker_is_ever_suspected():
+    result = simulate(0, only=[])
+    assert not result.violation
+    assert "WorkerStateChanged" not in result.seen
+
+
 def test_a_shrinker_keeps_only_the_faults_that_matter():
     assert shrink(lambda only: {3, 8} <= set(only), 11) == [3, 8]
