@@ -205,7 +205,7 @@ class Stream:
 
     def _arrive(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         if not self._broken:
-            if self._wire.spy is not None and arguments:
+            if self._wire.spy is not None and arguments and not callable(arguments[0]):
                 self._wire.spy(f"connection {self._number}", arguments[0])
             function(*arguments)
 

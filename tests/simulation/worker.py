@@ -82,6 +82,7 @@ class ShimPort:
             shim = self._host.ensure_shim()
             self.lost.clear()
             self._held.clear()
+            self._paused = False  # a new connection is read
             self._shim = shim
             shim.process.on_death.append(partial(self._ended, shim))
             shim.process.call(shim.attach, self)
