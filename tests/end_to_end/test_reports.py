@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.standing import PYTEST, Standing, outcomes
+
+MIXED = """
+import os, pathlib
+import pytest
+
+@pytest.mark.parametrize("number", range(8))
+def test_passes(number): pass
+
+class TestKinds:
+    def test_fails(self):
+        print("printed by the test")
+        assert 1 == 2, "one is not two"
+    def test_skips(self): pytest.skip("not here")
+    @pytest.mark.xfail
+    def test_xfails(self): assert 0
+    @pytest.mark.xfail
+    def test_xpasses(self): pass
+
+@pytest.fixture
+def broken(): raise OSError("no such thing")
+def test_errors(broken): pass
+
+def test_leaves_a_picture():
+    folder = pathlib.Path(os.environ["CROSSFLEET_ARTIFACTS"])
+    (folder / "sub").mkdir(parents=True, exist_ok=True)
+    (folder / "sub" / "picture.bin").write_bytes(bytes(range(256)) * 400)
+
+def test_writes_past_the_capture():
+    os.write(2, b"")
+"""
+
+
+@pytest.fixture
+def mixed(project: Path) -> Path:
+    (project / "test_mixed.py").write_text(MIXED)
+    return project
+
+
+def test_json_and_junit_name_every_case_once(fleet: Standing, mixed: Path) -> None:
+    done, report = fleet.report(*PYTEST, cwd=mixed, options=("--junit", "out/junit.xml"))
+
+    assert done.status == 1, done.text
+    found = outcomes(report)
+    expected = {f"test_mixed.py::test_passes[{number}]": "passed" for number in range(8)} | {
+        "test_mixed.py::TestKinds::test_fails": "failed",
+        "test_mixed.py::TestKinds::test_skips": "skipped",
+        "test_mixed.py::TestKinds::test_xfails": "xfailed",
+        "test_mixed.py::TestKinds::test_xpasses": "xpassed",
+        "test_mixed.py::test_errors": "error",
+        "test_mixed.py::test_leaves_a_picture": "passed",
+        "test_mixed.py::test_writes_past_the_capture": "passed",
+    }
+    assert found == expected
+    root = ET.parse(mixed / "out" / "junit.xml").getroot()
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) == len(set(names)) == len(expected)
+    assert ("test_mixed.TestKinds", "test_fails") in names
+    (suite,) = root.iter("testsuite")
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["15", "1", "1", "2"]
+    failed = next(case for case in root.iter("testcase") if case.get("name") == "test_fails")
+    assert "one is not two" in str(failed.find("failure").attrib)  # type: ignore[union-attr]
+    assert "printed by the test" in (failed.findtext("system-out") or "")
+
+
+def test_json_on_standard_output_is_json_alone(fleet: Standing, mixed: Path) -> None:
+    done = fleet.run(*PYTEST, "-k", "passes", cwd=mixed, options=("--json", "-"))
+
+    report = json.loads(done.out)
+    assert (done.status, report["schema"], report["run"]["verdict"]) == (0, 1, "passed")
+    assert len(report["cases"]) == 9
+
+
+def test_a_run_can_be_shown_again_with_its_cases_logs_and_artifacts(fleet: Standing, mixed: Path) -> None:
+    _, report = fleet.report(*PYTEST, cwd=mixed)
+    run = report["run"]["run_id"]
+
+    shown = fleet.ask("show", run)
+    case = fleet.ask("show", run, "--case", "test_mixed.py::TestKinds::test_fails")
+    listed = fleet.ask("runs", "--output", "json")
+    logs = fleet.ask("logs", run)
+    artifacts = json.loads(fleet.ask("artifacts", "list", run, "--output", "json").out)["artifacts"]
+    got = fleet.ask("artifacts", "get", run, "--into", str(mixed / "got"))
+
+    assert "one is not two" in shown.out, shown.text
+    assert "printed by the test" in case.out, case.text
+    assert run in listed.out
+    assert "collected 15 items" in logs.out, logs.text
+    (picture,) = artifacts
+    assert (picture["name"].endswith("/sub/picture.bin"), picture["size_bytes"]) == (True, 102400)
+    assert got.status == 0, got.text
+    assert (mixed / "got" / "default" / picture["name"]).read_bytes() == bytes(range(256)) * 400
+
+
+@pytest.mark.parametrize("command", ["show", "logs", "watch", "cancel", "explain"])
+def test_a_run_that_does_not_exist_is_named(fleet: Standing, project: Path, command: str) -> None:
+    done = fleet.ask(command, "run-nonsense", cwd=project)
+
+    assert done.status == 2, done.text
+    assert "run-nonsense" in done.err
+
+
+@pytest.mark.parametrize(("code", "status"), [("pass", 0), ("raise SystemExit(7)", 1), ("import os; os.abort()", 1)])
+def test_a_commands_exit_status_is_its_verdict(fleet: Standing, project: Path, code: str, status: int) -> None:
+    done, report = fleet.report(sys.executable, "-c", f"print('said'); {code}", cwd=project)
+
+    assert done.status == status, done.text
+    assert len(report["cases"]) == 1
+
+
+def test_a_command_that_does_not_exist_says_so(fleet: Standing, project: Path) -> None:
+    done = fleet.run("no-such-program", cwd=project)
+
+    assert done.status in (1, 2, 3), done.text
+    assert "no-such-program" in done.out + done.err
+
+
+def test_junit_files_that_a_command_leaves_become_cases(fleet: Standing, mixed: Path) -> None:
+    command = (*PYTEST, "-q", "-k", "passes or fails", "--junitxml=reports/own.xml")
+    script = f"import subprocess, sys; sys.exit(subprocess.call({command!r}))"
+
+    done, report = fleet.report(sys.executable, "-c", script, cwd=mixed, options=("--collect-junit", "reports/*.xml"))
+
+    found = outcomes(report)
+    assert sum(outcome == "passed" for outcome in found.values()) == 9, found
+    assert [outcome for name, outcome in found.items() if name.endswith("test_fails")] == ["failed"]
+    assert done.status == 1, done.text
