@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from crossfleet.coordinator.scheduling import link as scheduler_link
 from crossfleet.foundation import logs
+from crossfleet.worker import assembly
 from crossfleet.worker import connection as worker_connection
 from crossfleet.worker import identity as worker_identity
 from crossfleet.worker import reports as worker_reports
@@ -34,6 +35,7 @@ def applied(world: Any) -> Iterator[None]:
         stack.enter_context(patch.object(worker_connection, "probe", _probe))
         stack.enter_context(patch.object(worker_connection, "time", clock))
         stack.enter_context(patch.object(worker_reports, "time", clock))
+        stack.enter_context(patch.object(assembly, "resident_bytes", lambda *_: 1))
         stack.enter_context(patch.object(worker_identity, "version", lambda _: "1"))
         stack.enter_context(patch.object(worker_identity, "platform", SimpleNamespace(node=lambda: "host")))
         stack.enter_context(patch.object(scheduler_link, "open_channel", open_channel))

@@ -237,7 +237,6 @@ class Host:
             "Artifacts": lambda *_, **__: artifacts,
             "_preparation": lambda *_: preparation,
             "_dialler": lambda settings: self._channel,
-            "resident_bytes": lambda *_: 1,
         }
         settings = Settings(coordinator="sim:coordinator", grace_seconds=0.2)
         with patch.multiple(assembly, **surroundings):
