@@ -135,7 +135,10 @@ class Coordinator:
             ),
             (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(log_store, self.lookup, self.draining)),
             (admin_service_pb2_grpc.add_AdminServiceServicer_to_server, AdminServicer(self.settings, figures)),
-            (worker_service_pb2_grpc.add_WorkerServiceServicer_to_server, WorkerServicer(self.sessions)),
+            (
+                worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
+                WorkerServicer(self.sessions, self.observer),
+            ),
         ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Protocol
 
+from crossfleet.api.worker.v1.worker_service_pb2 import ConnectRequest, ConnectResponse
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.outcomes import Outcome
 
@@ -13,10 +15,16 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Sees every committed batch."""
+    """Sees every committed batch, and what workers say and are told."""
 
     def committed(self, batch: Committed) -> None:
         """Called right after each commit."""
+
+    def hearing(self, requests: AsyncIterator[ConnectRequest]) -> AsyncIterator[ConnectRequest]:
+        """The same requests of a worker, seen as they pass."""
+
+    def told(self, response: ConnectResponse) -> None:
+        """Called with each response to a worker."""
 
 
 class NullObserver:
@@ -25,9 +33,16 @@ class NullObserver:
     def committed(self, batch: Committed) -> None:
         """Does nothing."""
 
+    def hearing(self, requests: AsyncIterator[ConnectRequest]) -> AsyncIterator[ConnectRequest]:
+        """The iterator itself."""
+        return requests
+
+    def told(self, response: ConnectResponse) -> None:
+        """Does nothing."""
+
 
 class PrometheusObserver:
-    """Counts batches, facts, assigned tasks and cases by outcome; shows sessions and open runs."""
+    """Counts batches, facts, assigned tasks, cases by outcome, and traffic with workers; shows sessions and open runs."""
 
     def __init__(self, sessions: FleetSessions, writer: LedgerWriter) -> None:
         """Gauges are read from `sessions` and `writer` when they are asked for."""
@@ -39,9 +54,25 @@ class PrometheusObserver:
         self._cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
         self._by_outcome = {outcome: self._cases.labels(outcome.name.lower()) for outcome in Outcome if outcome}
         self._runs = Counter("crossfleet_runs_finished", "Finished runs.", ["verdict"])
+        messages = Counter("crossfleet_session_messages", "Messages of the streams with workers.", ["direction"])
+        size = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
+        self._up, self._up_bytes = messages.labels("up"), size.labels("up")
+        self._down, self._down_bytes = messages.labels("down"), size.labels("down")
         Gauge("crossfleet_worker_sessions", "Open sessions of workers.").set_function(lambda: len(sessions))
         Gauge("crossfleet_open_runs", "Runs that are not over.").set_function(lambda: len(writer.state.runs))
         Gauge("crossfleet_live_attempts", "Attempts that run.").set_function(lambda: len(writer.state.attempts))
+
+    async def hearing(self, requests: AsyncIterator[ConnectRequest]) -> AsyncIterator[ConnectRequest]:
+        """Counts each request."""
+        async for request in requests:
+            self._up.inc()
+            self._up_bytes.inc(request.ByteSize())
+            yield request
+
+    def told(self, response: ConnectResponse) -> None:
+        """Counts a response."""
+        self._down.inc()
+        self._down_bytes.inc(response.ByteSize())
 
     def committed(self, batch: Committed) -> None:
         """Counts a batch."""
