@@ -33,7 +33,7 @@ def cache() -> Path:
 
 def environment() -> dict[str, str]:
     """This process's variables without those that would spoil a measurement or lead to another fleet."""
-    dropped = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "CROSSFLEET_DATA", "CROSSFLEET_ADDRESS")
+    dropped = ("PYTHONDONTWRITEBYTECODE", "CROSSFLEET_DATA", "CROSSFLEET_ADDRESS")
     return {key: value for key, value in os.environ.items() if key not in dropped}
 
 

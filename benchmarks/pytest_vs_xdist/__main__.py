@@ -81,12 +81,11 @@ def compare(
 def _differing(measured: Sequence[Measured]) -> list[str]:
     """What the first run and another one say differently, a line a case."""
     first = measured[0].outcomes
-    found = []
+    found: list[str] = []
     for one in measured[1:]:
-        for case in sorted(first.keys() | one.outcomes.keys()):
-            if first.get(case) != one.outcomes.get(case):
-                found.append(f"{case} ({first.get(case, 'missing')}, {one.outcomes.get(case, 'missing')})")
-    return found
+        cases = [case for case in first.keys() | one.outcomes.keys() if first.get(case) != one.outcomes.get(case)]
+        found += [f"{case} ({first.get(case, 'missing')}, {one.outcomes.get(case, 'missing')})" for case in cases]
+    return sorted(found)
 
 
 def _report(suite: BenchmarkSuite, ours: list[Measured], theirs: dict[str, list[Measured]]) -> bool:
