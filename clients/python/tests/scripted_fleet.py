@@ -146,6 +146,8 @@ class Events(event_service_pb2_grpc.EventServiceServicer):
             facts.append({"cases_collected": {"target": target.name, "cases": len(mine)}})
             facts += [{"cases_finished": {"target": target.name, "cases": [record]}} for record in mine]
             target.counts.CopyFrom(counts(mine))
+            if not mine:
+                target.ending = result_pb2.SUITE_ENDING_NO_CASES
             facts.append({"target_finished": {"target": target}})
         run.counts.CopyFrom(counts(records))
         run.state = run_pb2.RUN_STATE_FINISHED

@@ -77,12 +77,13 @@ def test_a_quiet_report_is_the_verdict_alone() -> None:
     assert not any("traceback" in part for part in report(results(), plain, quiet=1))
 
 
-def test_a_cause_of_many_lines_is_cut_in_the_verdict_and_shown_for_its_target() -> None:
+def test_a_cause_stands_in_the_verdict_or_with_its_details_at_its_target() -> None:
     found = results()
-    found.run.cause = "pytest exited with status 2\nImportError: no module"
+    found.run.cause = "pytest exited with status 2"
     *_, verdict = report(found, plain)
     assert verdict.endswith("(pytest exited with status 2)  [run-1]")
     found.run.targets[0].cause = found.run.cause
+    found.run.targets[0].cause_details = "ImportError: no module"
     *parts, verdict = report(found, plain)
     assert any("status 2\nImportError: no module" in part for part in parts)
     assert "status 2" not in verdict
@@ -150,25 +151,29 @@ def test_tables_align_and_long_words_are_cut_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "total", "cause", "interrupted", "status"),
+    ("verdict", "total", "endings", "interrupted", "status"),
     [
-        (run_pb2.RUN_VERDICT_PASSED, 3, "", False, exits.PASSED),
-        (run_pb2.RUN_VERDICT_FAILED, 3, "", False, exits.FAILED),
-        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 3, "disk full", False, exits.FLEET),
-        (run_pb2.RUN_VERDICT_CANCELLED, 3, "", True, exits.INTERRUPTED),
-        (run_pb2.RUN_VERDICT_CANCELLED, 0, "time limit", False, exits.FAILED),
-        (run_pb2.RUN_VERDICT_PASSED, 0, "", False, exits.NO_TESTS),
-        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 5\nno tests ran", False, exits.NO_TESTS),
-        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 4\nERROR: usage", False, exits.USAGE),
-        (run_pb2.RUN_VERDICT_FAILED, 0, "pytest exited with status 2\nstatus 4", False, exits.FAILED),
-        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 0, "uv could not build it", False, exits.FLEET),
+        (run_pb2.RUN_VERDICT_PASSED, 3, ["UNSPECIFIED"], False, exits.PASSED),
+        (run_pb2.RUN_VERDICT_PASSED, 3, ["UNSPECIFIED", "NO_CASES"], False, exits.PASSED),
+        (run_pb2.RUN_VERDICT_FAILED, 3, ["UNSPECIFIED"], False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 3, ["UNSPECIFIED"], False, exits.FLEET),
+        (run_pb2.RUN_VERDICT_CANCELLED, 3, ["UNSPECIFIED"], True, exits.INTERRUPTED),
+        (run_pb2.RUN_VERDICT_CANCELLED, 0, ["UNSPECIFIED"], False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_PASSED, 0, ["NO_CASES"], False, exits.NO_TESTS),
+        (run_pb2.RUN_VERDICT_PASSED, 2, ["NO_CASES"], False, exits.NO_TESTS),
+        (run_pb2.RUN_VERDICT_FAILED, 0, ["NO_CASES", "USAGE"], False, exits.USAGE),
+        (run_pb2.RUN_VERDICT_FAILED, 3, ["UNSPECIFIED", "USAGE"], False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_FAILED, 0, ["RUNNER_ENDED"], False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_FAILED, 1, ["COLLECTION_ERRORS"], False, exits.FAILED),
+        (run_pb2.RUN_VERDICT_INFRASTRUCTURE, 0, ["UNSPECIFIED"], False, exits.FLEET),
     ],
 )
 def test_the_exit_status_follows_from_the_run(
-    verdict: int, total: int, cause: str, interrupted: bool, status: int
+    verdict: int, total: int, endings: list[str], interrupted: bool, status: int
 ) -> None:
     run = run_pb2.Run(verdict=verdict, counts=result_pb2.Counts(total=total))  # type: ignore[arg-type]
-    run.targets.add(name="t", cause=cause)
+    for number, ending in enumerate(endings):
+        run.targets.add(name=f"t{number}", ending=result_pb2.SuiteEnding.Value(f"SUITE_ENDING_{ending}"))
     assert status_of(run, interrupted=interrupted) == status
 
 

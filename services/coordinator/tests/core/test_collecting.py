@@ -1,6 +1,6 @@
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.outcomes import Cause, GroupState, Outcome, RunVerdict
+from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunVerdict
 from services.coordinator.tests.core.fleet import Fleet
 
 IDS = tuple(f"tests/test_a.py::test_{number}" for number in range(10))
@@ -58,6 +58,19 @@ def test_a_usage_error_fails_the_group_with_its_text():
     assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.FAILED
 
 
+def test_a_cause_is_one_short_line_and_the_rest_is_kept_as_its_details():
+    fleet = Fleet()
+    fleet.submit()
+    fleet.join()
+    (allocation,) = fleet.place()
+    text = f"pytest exited with status 4 {'é' * 600}\nusage: pytest [options]\n  inifile: None\n"
+    fleet.report("w1", c.AllocationEnded(allocation, Cause.COLLECTION, text, Ending.USAGE))
+
+    group = fleet.state.groups["run/default"]
+    assert (group.ending, "\n" in group.cause, len(group.cause.encode()) <= 500) == (Ending.USAGE, False, True)
+    assert group.cause_details == text.strip()
+
+
 def test_a_suite_without_tests_finishes_and_says_so():
     fleet = Fleet()
     fleet.submit()
@@ -67,6 +80,35 @@ def test_a_suite_without_tests_finishes_and_says_so():
 
     (finished,) = fleet.of(e.GroupFinished)
     assert (finished.failed, finished.cause) == (False, "no tests were collected")
+    assert fleet.state.groups["run/default"].ending is Ending.NO_CASES
+
+
+def test_a_file_that_skips_itself_is_one_skipped_case():
+    fleet = Fleet()
+    fleet.submit()
+    fleet.join()
+    (allocation,) = fleet.place()
+    skips = (c.CollectionError("tests/gpu.py", "no GPU here", outcome=Outcome.SKIPPED),)
+    fleet.collect(allocation, IDS, skips=skips)
+    fleet.work()
+
+    group = fleet.state.groups["run/default"]
+    assert (group.counts[Outcome.SKIPPED], group.counts[Outcome.PASSED]) == (1, len(IDS))
+    assert group.case_id(len(IDS)) == "tests/gpu.py"
+    assert group.ending is Ending.UNSPECIFIED
+    assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.PASSED
+
+
+def test_a_suite_whose_files_all_skip_themselves_had_no_case_to_execute():
+    fleet = Fleet()
+    fleet.submit()
+    fleet.join()
+    (allocation,) = fleet.place()
+    fleet.collect(allocation, (), skips=(c.CollectionError("a.py", "not here", outcome=Outcome.SKIPPED),))
+
+    group = fleet.state.groups["run/default"]
+    assert (group.counts[Outcome.SKIPPED], group.ending) == (1, Ending.NO_CASES)
+    assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.PASSED
 
 
 def test_an_environment_that_fails_is_tried_elsewhere_and_then_fails_the_group():

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.ledger.projection import device_class
@@ -53,8 +52,7 @@ def recording(
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
             known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
-            go_on = "--continue-on-collection-errors" in RunSpec.FromString(run.spec).suite.arguments
-            collection = replace(collection, estimates=known, go_on=go_on)
+            collection = replace(collection, estimates=known)
         return await commit(collection)
 
     return record

@@ -9,6 +9,7 @@ from crossfleet.cli.reporting.matrix import matrix, slowest
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.table import table
 from crossfleet.cli.reporting.times import span
+from crossfleet.cli.running.conclusion import nothing_to_execute
 from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.view import duration, failure_line
 
@@ -77,11 +78,11 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
         if getattr(counts, field)
     ]
     name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
-    if counts.total == 0 and run.verdict == run_pb2.RUN_VERDICT_PASSED:
+    if nothing_to_execute(run) and run.verdict == run_pb2.RUN_VERDICT_PASSED:
         name = "NO TESTS"
     took = duration(span(run.created_at, run.finished_at))
     told = any(target.cause for target in run.targets)  # the report shows each target's own
-    cause = f" ({run.cause.splitlines()[0]})" if run.cause.strip() and not told else ""
+    cause = f" ({run.cause})" if run.cause and not told else ""
     text = f"{name} in {took}: {counts.total} cases, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 
@@ -89,8 +90,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
 def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[str]:
     for target in run.targets:
         if target.cause:
-            first, *rest = target.cause.splitlines()
-            yield "\n".join([paint(f"target {target.name}: {first}", "red"), *rest[-CAUSE_LINES:]])
+            details = target.cause_details.splitlines()[-CAUSE_LINES:]
+            yield "\n".join([paint(f"target {target.name}: {target.cause}", "red"), *details])
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield paint(f"target {target.name} waited: {target.waiting_reason}", "yellow")
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
-
-from crossfleet.api.types.v1 import run_pb2
+from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli import exits
-
-_NO_TESTS = re.compile(r"no tests|\bstatus 5\b|collected 0 items", re.IGNORECASE)
-_WRONG_ARGUMENTS = re.compile(r"\bstatus 4\b|usage error", re.IGNORECASE)
 
 
 def status_of(run: run_pb2.Run, *, interrupted: bool) -> int:
     """0, 1, 2, 3, 5 or 130, see `exits`.
 
-    A run without any case is pytest's own 5 (nothing collected) or, for arguments that pytest refuses, 2.
+    A run without any case to execute is pytest's own 5; one whose arguments pytest refused is 2.
     """
     if interrupted:
         return exits.INTERRUPTED
-    causes = [target.cause for target in run.targets]
-    if run.verdict != run_pb2.RUN_VERDICT_CANCELLED and run.counts.total == 0:
-        # What pytest's exit status was stands in the first line; the rest is its output.
-        causes = [cause.partition("\n")[0] for cause in causes]
-        if any(_WRONG_ARGUMENTS.search(cause) for cause in causes):
-            return exits.USAGE
-        if all(not cause or _NO_TESTS.search(cause) for cause in causes):
+    if run.verdict != run_pb2.RUN_VERDICT_CANCELLED:
+        if nothing_to_execute(run):
             return exits.NO_TESTS
+        if run.counts.total == 0 and any(target.ending == result_pb2.SUITE_ENDING_USAGE for target in run.targets):
+            return exits.USAGE
     if run.verdict == run_pb2.RUN_VERDICT_PASSED:
         return exits.PASSED
     return exits.FLEET if run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE else exits.FAILED
+
+
+def nothing_to_execute(run: run_pb2.Run) -> bool:
+    """Whether no target had a case to execute; files may have skipped themselves."""
+    return bool(run.targets) and all(target.ending == result_pb2.SUITE_ENDING_NO_CASES for target in run.targets)

@@ -18,11 +18,12 @@ from crossfleet.coordinator.core.commands import (
     WantTasks,
     WorkerHello,
 )
-from crossfleet.coordinator.core.outcomes import Cause, Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
 
 _PASSED = result_pb2.OUTCOME_PASSED
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING}
 _CAUSES = {cause.value: cause for cause in Cause}
+_ENDINGS = {ending.value: ending for ending in Ending}
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -74,7 +75,12 @@ def attempt_finished(message: worker_pb2.AttemptFinished) -> AttemptFinished:
 
 def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
     """The end of an allocation."""
-    return AllocationEnded(message.allocation_id, _CAUSES.get(message.cause, Cause.UNSPECIFIED), message.message)
+    return AllocationEnded(
+        message.allocation_id,
+        _CAUSES.get(message.cause, Cause.UNSPECIFIED),
+        message.message,
+        _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
+    )
 
 
 def journalled(messages: Iterable[worker_pb2.WorkerMessage]) -> tuple[tuple[Item, ...], int]:
@@ -124,3 +130,8 @@ def collection_errors(message: worker_pb2.Collected) -> list[CollectionError]:
         )
         for error in message.errors
     ]
+
+
+def collection_skips(message: worker_pb2.Collected) -> list[CollectionError]:
+    """What skipped itself while it was collected, in one piece of a collection."""
+    return [CollectionError(skip.case_id, skip.message, outcome=Outcome.SKIPPED) for skip in message.skips]

@@ -120,6 +120,8 @@ def live_group(group: Group) -> GroupRow:
         waiting_code=group.waiting_code,
         waiting_text=group.waiting_text,
         cause=group.cause,
+        ending=group.ending,
+        cause_details=group.cause_details,
     )
 
 
@@ -133,7 +135,9 @@ def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
         cause=row.cause,
         collection_digest=row.digest,
         deselected=row.deselected,
+        cause_details=row.cause_details,
     )
+    message.ending = int(row.ending)  # type: ignore[assignment]
     message.state = int(row.state)  # type: ignore[assignment]
     group = state.groups.get(row.group_id)
     if group is not None:

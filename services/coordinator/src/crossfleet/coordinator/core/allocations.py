@@ -7,7 +7,7 @@ from crossfleet.coordinator.core.commands import AllocationEnded
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group
-from crossfleet.coordinator.core.outcomes import RETRIED, Cause
+from crossfleet.coordinator.core.outcomes import RETRIED, Cause, Ending
 from crossfleet.coordinator.core.settling import end_attempt, fail_group, settle_group, useless
 
 
@@ -29,7 +29,9 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if group.over:
         return group.group_id
     if cause is Cause.COLLECTION:
-        fail_group(emit, group, item.message or "the suite could not be collected", infrastructure=False)
+        ending = item.ending or Ending.RUNNER_ENDED
+        text = item.message or "the suite could not be collected"
+        fail_group(emit, group, text, infrastructure=False, ending=ending)
     else:
         fail_if_spent(emit, group, cause, message)
     return group.group_id

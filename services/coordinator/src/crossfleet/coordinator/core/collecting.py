@@ -7,7 +7,7 @@ from crossfleet.coordinator.core.commands import CollectionError, RecordCollecti
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Allocation, Group
-from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.core.outcomes import Ending
 from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
@@ -36,29 +36,31 @@ def _first(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     cases = command.cases if runs else ()
     estimates = command.estimates if runs else ()
     emit(e.CasesCollected(group.run_id, group.group_id, command.digest, cases, estimates, command.deselected))
+    notes = (*command.skips, *command.errors)
+    if notes:
+        _record_notes(emit, group, allocation, notes)
     if command.errors:
-        _record_errors(emit, group, allocation, command.errors)
         if stop_at_failure_limit(emit, emit.state.runs[group.run_id]):
             return
         if not runs:
             count = len(command.errors)
-            finish_group(emit, group, f"{count} error{'s' * (count > 1)} during collection", failed=True)
+            text = f"{count} error{'s' * (count > 1)} during collection"
+            finish_group(emit, group, text, failed=True, ending=Ending.COLLECTION_ERRORS)
             return
     emit(e.AllocationReady(group.run_id, allocation.allocation_id))
     feed_group(emit, group)
     settle_group(emit, group)
 
 
-def _record_errors(emit: Emitter, group: Group, allocation: Allocation, errors: tuple[CollectionError, ...]) -> None:
-    """Each error is a case of its own, named after what could not be collected."""
-    distinct = {error.case_id: error for error in errors}
+def _record_notes(emit: Emitter, group: Group, allocation: Allocation, notes: tuple[CollectionError, ...]) -> None:
+    """Each is a case of its own, named after what could not be collected or skipped itself."""
+    distinct = {note.case_id: note for note in notes}
     emit(e.CasesAdded(group.run_id, group.group_id, tuple(distinct)))
     where = (0, allocation.worker_id, 0)
     cases = tuple(
-        e.FinishedCase(group.added[error.case_id], Outcome.ERROR, 0.0, error.message, *where)
-        for error in distinct.values()
+        e.FinishedCase(group.added[note.case_id], note.outcome, 0.0, note.message, *where) for note in distinct.values()
     )
-    payloads = tuple((group.added[error.case_id], error.payload) for error in distinct.values() if error.payload)
+    payloads = tuple((group.added[note.case_id], note.payload) for note in distinct.values() if note.payload)
     emit(e.CasesFinished(group.run_id, group.group_id, cases, payloads, emit.now))
 
 

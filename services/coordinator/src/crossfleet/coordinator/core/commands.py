@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crossfleet.coordinator.core.outcomes import Cause, Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
 from crossfleet.matching.model import Request, WorkerView
 
 
@@ -183,11 +183,12 @@ class CollectedCase:
 
 @dataclass(frozen=True, slots=True)
 class CollectionError:
-    """Something that could not be collected; payload is the CaseResult message, opaque."""
+    """Something that could not be collected, or (`outcome` SKIPPED) skipped itself; payload is the CaseResult, opaque."""
 
     case_id: str
     message: str
     payload: bytes = b""
+    outcome: Outcome = Outcome.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ class RecordCollection:
     deselected: int = 0
     go_on: bool = False
     """Whether the cases run in spite of errors, as the runner was told."""
+    skips: tuple[CollectionError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ class AllocationEnded:
     allocation_id: str
     cause: Cause
     message: str = ""
+    ending: Ending = Ending.UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
-from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.matching.model import WorkerView
 
 
@@ -216,6 +216,16 @@ class GroupFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteEnded:
+    """How a group's suite ended as a whole, and what belongs to the cause beside its one line. Comes before GroupFinished."""
+
+    run_id: str
+    group_id: str
+    ending: Ending
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStopping:
     """Nothing new is placed for the run."""
 
@@ -291,6 +301,7 @@ Event = (
     | AttemptsRevoked
     | GroupWaiting
     | GroupFinished
+    | SuiteEnded
     | RunStopping
     | RunFinished
     | ArtifactsAttached

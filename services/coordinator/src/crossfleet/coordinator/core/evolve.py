@@ -18,6 +18,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.CasesFinished: runs.cases_finished,
     e.GroupWaiting: runs.group_waiting,
     e.GroupFinished: runs.group_finished,
+    e.SuiteEnded: runs.suite_ended,
     e.RunStopping: runs.run_stopping,
     e.RunFinished: runs.run_finished,
     e.ArtifactsAttached: runs.artifacts_attached,

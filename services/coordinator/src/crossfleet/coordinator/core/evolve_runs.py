@@ -123,6 +123,13 @@ def group_finished(state: State, event: e.GroupFinished) -> None:
     group.never = False
 
 
+def suite_ended(state: State, event: e.SuiteEnded) -> None:
+    """How the group's suite ended as a whole."""
+    group = state.groups[event.group_id]
+    group.ending = event.ending
+    group.cause_details = event.details
+
+
 def run_stopping(state: State, event: e.RunStopping) -> None:
     """Nothing new is placed for the run."""
     run = state.runs[event.run_id]

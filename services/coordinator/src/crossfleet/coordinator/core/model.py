@@ -9,7 +9,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
-from crossfleet.coordinator.core.outcomes import GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -107,6 +107,8 @@ class Group:
     never: bool = False
     never_since: float = 0.0
     cause: str = ""
+    cause_details: str = ""
+    ending: Ending = Ending.UNSPECIFIED
     infrastructure: bool = False
 
     @property

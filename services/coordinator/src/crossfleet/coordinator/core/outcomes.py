@@ -39,6 +39,16 @@ class Cause(IntEnum):
     COLLECTION = 11
 
 
+class Ending(IntEnum):
+    """How a suite ended as a whole; numbers equal crossfleet.api.types.v1.SuiteEnding."""
+
+    UNSPECIFIED = 0
+    NO_CASES = 1
+    USAGE = 2
+    COLLECTION_ERRORS = 3
+    RUNNER_ENDED = 4
+
+
 class RunState(IntEnum):
     """Where a run stands; numbers equal crossfleet.api.types.v1.RunState."""
 

@@ -8,7 +8,9 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry, verdict
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
-from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunState
+
+MOST_CAUSE_BYTES = 500
 
 
 def end_attempt(
@@ -73,12 +75,18 @@ def settle_group(emit: Emitter, group: Group) -> None:
                 close(emit, allocation, "none of the cases that are left exists there")
         return
     if not group.attempts and not group.open_cases:
-        nothing = "" if group.outcomes else "no tests were collected"
-        finish_group(emit, group, nothing)
+        _finish_settled(emit, group)
         return
     for allocation in open_allocations(emit, group):
         if not allocation.live:
             close(emit, allocation, "nothing is left for it")
+
+
+def _finish_settled(emit: Emitter, group: Group) -> None:
+    """Every case has its verdict; where there was none to execute, the end of the suite says so."""
+    none = not group.cases and set(group.outcomes) <= {Outcome.SKIPPED}
+    nothing = "" if group.outcomes else "no tests were collected"
+    finish_group(emit, group, nothing, ending=Ending.NO_CASES if none else Ending.UNSPECIFIED)
 
 
 def useless(group: Group, allocation: Allocation) -> bool:
@@ -102,21 +110,44 @@ def close(emit: Emitter, allocation: Allocation, cause: str) -> None:
 
 
 def finish_group(
-    emit: Emitter, group: Group, cause: str = "", *, failed: bool = False, infrastructure: bool = False
+    emit: Emitter,
+    group: Group,
+    cause: str = "",
+    *,
+    failed: bool = False,
+    infrastructure: bool = False,
+    ending: Ending = Ending.UNSPECIFIED,
 ) -> None:
-    """The group is over; its slots are given back, and its run ends with its last group."""
-    emit(e.GroupFinished(group.run_id, group.group_id, failed, cause, emit.now, infrastructure))
+    """The group is over; its slots are given back, and its run ends with its last group.
+
+    The first line of `cause` is the cause, what follows it the details.
+    """
+    line, details = first_line(cause)
+    if ending or details:
+        emit(e.SuiteEnded(group.run_id, group.group_id, ending, details))
+    emit(e.GroupFinished(group.run_id, group.group_id, failed, line, emit.now, infrastructure))
     for allocation in open_allocations(emit, group):
         close(emit, allocation, "the group is over")
     settle_run(emit, group.run_id)
 
 
-def fail_group(emit: Emitter, group: Group, cause: str, *, infrastructure: bool) -> None:
+def first_line(text: str) -> tuple[str, str]:
+    """The first line of a text, of at most MOST_CAUSE_BYTES, and what it leaves out; the latter is empty or whole."""
+    line, _, rest = text.strip().partition("\n")
+    line = line.strip()
+    if len(line.encode()) <= MOST_CAUSE_BYTES:
+        return line, rest.strip("\n")
+    return line.encode()[: MOST_CAUSE_BYTES - 3].decode("utf-8", "ignore") + "...", text.strip()
+
+
+def fail_group(
+    emit: Emitter, group: Group, cause: str, *, infrastructure: bool, ending: Ending = Ending.UNSPECIFIED
+) -> None:
     """The group cannot be carried out: cases without a verdict end as not run."""
     pending = [index for index, outcome in enumerate(group.outcomes) if not outcome]
-    finish_without_result(emit, group, pending, Outcome.NOT_RUN, cause)
+    finish_without_result(emit, group, pending, Outcome.NOT_RUN, first_line(cause)[0])
     revoke(emit, group)
-    finish_group(emit, group, cause, failed=True, infrastructure=infrastructure)
+    finish_group(emit, group, cause, failed=True, infrastructure=infrastructure, ending=ending)
 
 
 def revoke(emit: Emitter, group: Group) -> None:

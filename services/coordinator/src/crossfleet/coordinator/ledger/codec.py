@@ -37,6 +37,7 @@ _NUMBERS: dict[int, type] = {
     19: e.WorkerJoined,
     20: e.WorkerUpdated,
     21: e.WorkerStateChanged,
+    22: e.SuiteEnded,
 }
 
 # (fact, field): what is read back instead.

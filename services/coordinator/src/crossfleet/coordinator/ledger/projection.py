@@ -170,7 +170,7 @@ class _Projection:
         if full:
             self._payloads.setdefault(group_id, []).extend(event.payloads)
 
-    def _touch_group(self, event: e.GroupWaiting | e.GroupFinished) -> None:
+    def _touch_group(self, event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded) -> None:
         self._groups[event.group_id] = None
 
     def _allocation_opened(self, event: e.AllocationOpened) -> None:
@@ -265,6 +265,7 @@ _HANDLERS: dict[type, str] = {
     e.CasesFinished: "_cases_finished",
     e.GroupWaiting: "_touch_group",
     e.GroupFinished: "_touch_group",
+    e.SuiteEnded: "_touch_group",
     e.AllocationOpened: "_allocation_opened",
     e.AllocationClosed: "_allocation_closed",
     e.TasksAssigned: "_tasks_assigned",
@@ -317,6 +318,8 @@ def group_variables(group: Group) -> Row:
         "waiting_code": group.waiting_code,
         "waiting_text": group.waiting_text,
         "cause": group.cause,
+        "ending": int(group.ending),
+        "cause_details": group.cause_details,
     }
 
 

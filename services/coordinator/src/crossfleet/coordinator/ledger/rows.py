@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.events import Event
-from crossfleet.coordinator.core.outcomes import Cause, GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class GroupRow:
     waiting_code: str
     waiting_text: str
     cause: str
+    ending: Ending
+    cause_details: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, select, tuple_
 
-from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WorkerRow
 from crossfleet.coordinator.ledger.sql import read_head
@@ -52,10 +52,16 @@ def groups(connection: Connection, run_id: str) -> list[GroupRow]:
     """Groups in the order of the matrix."""
     table = tables.task_groups
     query = select(table).where(table.c.run_id == run_id).order_by(table.c.position)
-    return [
-        GroupRow(**(dict(row) | {"state": GroupState(row["state"]), "counts": json.loads(row["counts"])}))
-        for row in connection.execute(query).mappings()
-    ]
+    return [_group(row) for row in connection.execute(query).mappings()]
+
+
+def _group(row: RowMapping) -> GroupRow:
+    read = {
+        "state": GroupState(row["state"]),
+        "counts": json.loads(row["counts"]),
+        "ending": Ending(row["ending"]),
+    }
+    return GroupRow(**(dict(row) | read))
 
 
 def attempts(connection: Connection, run_id: str, after: int, limit: int) -> list[AttemptRow]:

@@ -16,9 +16,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -91,6 +92,8 @@ task_groups = Table(
     Column("waiting_code", Text, nullable=False),
     Column("waiting_text", Text, nullable=False),
     Column("cause", Text, nullable=False),
+    Column("ending", SmallInteger, nullable=False, server_default=text("0")),
+    Column("cause_details", Text, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 

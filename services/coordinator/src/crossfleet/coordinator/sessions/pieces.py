@@ -17,6 +17,8 @@ MOST_ERRORS = 10_000
 class _Partial:
     cases: list[CollectedCase] = field(default_factory=list)
     errors: list[CollectionError] = field(default_factory=list)
+    skips: list[CollectionError] = field(default_factory=list)
+    go_on: bool = False
 
 
 class Pieces:
@@ -32,8 +34,10 @@ class Pieces:
         partial = self._partial.setdefault(piece.allocation_id, _Partial())
         partial.cases += reports.collected_cases(piece)
         partial.errors += reports.collection_errors(piece)
+        partial.skips += reports.collection_skips(piece)
+        partial.go_on |= piece.go_on
         held = sum(len(one.cases) for one in self._partial.values())
-        if held > MOST_CASES or len(partial.errors) > MOST_ERRORS:
+        if held > MOST_CASES or len(partial.errors) + len(partial.skips) > MOST_ERRORS:
             self._partial.clear()
             raise MessageTooLarge(
                 f"a collection has at most {MOST_CASES} cases", limit_bytes=MOST_CASES, size_bytes=held
@@ -48,4 +52,6 @@ class Pieces:
             cases=tuple(partial.cases),
             errors=tuple(partial.errors),
             deselected=piece.deselected,
+            go_on=partial.go_on,
+            skips=tuple(partial.skips),
         )

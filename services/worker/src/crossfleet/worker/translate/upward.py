@@ -25,7 +25,12 @@ _PROPERTIES = 64
 _PROPERTY_BYTES = 1024
 # pytest's exit statuses that speak of the suite, not of the machine: interrupted by collection errors, internal
 # error, wrong usage, no tests.
-_SUITE_STATUSES = frozenset({2, 3, 4, 5})
+_ENDINGS = {
+    2: result_pb2.SUITE_ENDING_RUNNER_ENDED,
+    3: result_pb2.SUITE_ENDING_RUNNER_ENDED,
+    4: result_pb2.SUITE_ENDING_USAGE,
+    5: result_pb2.SUITE_ENDING_NO_CASES,
+}
 
 
 def outcome(name: str) -> result_pb2.Outcome.ValueType:
@@ -79,9 +84,13 @@ def attempt_finished(line: Line) -> wire.AttemptFinished:
 def allocation_ended(line: Line) -> wire.AllocationEnded:
     """A `closed` line. A runner that failed by its own exit status speaks of the suite, anything else of the machine."""
     name = line["cause"]
+    ending = result_pb2.SUITE_ENDING_UNSPECIFIED
     if name == "failed":
-        name = "collection" if line.get("exit") in _SUITE_STATUSES else "environment"
-    return ended(line["allocation"], name, line.get("message") or "")
+        ending = _ENDINGS.get(line.get("exit"), ending)
+        name = "collection" if ending else "environment"
+    message = ended(line["allocation"], name, line.get("message") or "")
+    message.ending = ending
+    return message
 
 
 def ended(allocation: str, name: str, message: str) -> wire.AllocationEnded:
@@ -116,6 +125,10 @@ def _add_refusals(piece: wire.Collected, line: Line) -> None:
             message=as_text(first_line(error.get("message") or ""), MESSAGE_BYTES),
             details=cut_middle(as_bytes(text), DETAILS_BYTES),
         )
+    for skip in line.get("skipped") or ():
+        reason = first_line(skip.get("message") or "").removeprefix("Skipped: ")
+        piece.skips.add(case_id=as_text(skip["id"]), message=as_text(reason, MESSAGE_BYTES))
+    piece.go_on = bool(line.get("go_on"))
     if line.get("safe_to_fork") is False:
         piece.fork_refusal = as_text(line.get("reason") or "not safe to fork", MESSAGE_BYTES)
 
