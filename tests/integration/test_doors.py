@@ -64,5 +64,11 @@ async def test_prometheus_is_told_of_commits_and_sessions(folder: Path) -> None:
     finally:
         await service.end()
 
-    for name in ("crossfleet_ledger_batches_total", "crossfleet_worker_sessions", "crossfleet_open_runs"):
+    for name in (
+        "crossfleet_ledger_batches_total",
+        "crossfleet_ledger_commit_seconds_count",
+        "crossfleet_ledger_queue",
+        "crossfleet_worker_sessions",
+        "crossfleet_open_runs",
+    ):
         assert f"\n{name} 0.0" in text

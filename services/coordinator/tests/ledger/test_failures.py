@@ -70,7 +70,7 @@ def test_a_full_disk_refuses_the_write_and_loses_nothing(on_disk):
 
 def test_a_commit_whose_answer_was_lost_is_settled_by_the_head(on_disk, monkeypatch):
     store = on_disk.store
-    write = store._write
+    write = store._transact
     lost: list[object] = []
 
     def lose_the_answer(work):
@@ -81,7 +81,7 @@ def test_a_commit_whose_answer_was_lost_is_settled_by_the_head(on_disk, monkeypa
             raise StoreFailed("the connection died at COMMIT")
         return found
 
-    monkeypatch.setattr(store, "_write", lose_the_answer)
+    monkeypatch.setattr(store, "_transact", lose_the_answer)
     (answer,) = on_disk.commit([submit("one")], 1.0).answers
 
     assert lost
@@ -90,7 +90,7 @@ def test_a_commit_whose_answer_was_lost_is_settled_by_the_head(on_disk, monkeypa
 
 
 def test_nothing_is_answered_while_it_is_unknown_whether_a_commit_took_place(on_disk, monkeypatch):
-    write = on_disk.store._write
+    write = on_disk.store._transact
     failing = [2]
 
     def fail(work):
@@ -99,7 +99,7 @@ def test_nothing_is_answered_while_it_is_unknown_whether_a_commit_took_place(on_
             raise StoreFailed("broken") from OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
         return write(work)
 
-    monkeypatch.setattr(on_disk.store, "_write", fail)
+    monkeypatch.setattr(on_disk.store, "_transact", fail)
     with pytest.raises(CommitUnsettled):
         on_disk.commit([submit("one")], 1.0)
     on_disk.open("leader")

@@ -7,6 +7,7 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
@@ -160,3 +161,39 @@ async def test_durations_are_learned_from_finished_groups(writer, store):
 
     known = {case_id: row["weight"] for (_, case_id), row in store.rows["durations"].items()}
     assert known == {"a": 1.0, "b": 1.0}
+
+
+async def test_a_finished_run_is_forgotten_on_the_loop_and_not_under_its_readers(writer, monkeypatch):
+    """Readers iterate over the state on the loop: what a commit removes must not vanish while it is being written."""
+    changed_by = set()
+    forget = State.forget
+
+    def watched(state, run_id):
+        changed_by.add(threading.current_thread())
+        forget(state, run_id)
+
+    monkeypatch.setattr(State, "forget", watched)
+    await writer.submit(submit("run"))
+    await writer.submit(c.StopRun("run", "enough"))
+
+    assert "run" not in writer.state.runs
+    assert changed_by == {threading.main_thread()}
+
+
+async def test_readers_keep_a_state_that_nobody_changes_while_a_broken_batch_is_carried_out_again(
+    writer, store, monkeypatch
+):
+    def broken(emit, command):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setitem(machine._HANDLERS, c.StopRun, broken)
+    gate = Gate(store)
+    shown = writer.state
+    waiting = asyncio.gather(reasons(writer.submit(c.StopRun("run", "x")), writer.submit(submit("sound"))))
+    await asyncio.to_thread(gate.begun.wait, 5)
+    during = writer.state
+    gate.open.set()
+
+    assert await waiting == [["INTERNAL", None]]
+    assert during is shown
+    assert "sound" in writer.state.runs

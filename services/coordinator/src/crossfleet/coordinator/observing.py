@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from crossfleet.coordinator.sessions.fleet import FleetSessions
 
 
+# A commit is one fsync: a fraction of a millisecond on good disks, seconds on one that is in trouble.
+_COMMIT_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+
+
 class Observer(Protocol):
     """Sees every committed batch, and what workers say and are told."""
 
@@ -42,13 +46,17 @@ class NullObserver:
 
 
 class PrometheusObserver:
-    """Counts batches, facts, assigned tasks, cases by outcome, and traffic with workers; shows sessions and open runs."""
+    """Counts batches (and times them), facts, tasks, cases by outcome, traffic with workers; shows queue, sessions, runs."""
 
     def __init__(self, sessions: FleetSessions, writer: LedgerWriter) -> None:
         """Gauges are read from `sessions` and `writer` when they are asked for."""
-        from prometheus_client import Counter, Gauge
+        from prometheus_client import Counter, Gauge, Histogram
 
+        self._writer = writer
         self._batches = Counter("crossfleet_ledger_batches", "Committed batches.")
+        self._seconds = Histogram(
+            "crossfleet_ledger_commit_seconds", "Time of a batch until it is on the disk.", buckets=_COMMIT_BUCKETS
+        )
         self._events = Counter("crossfleet_ledger_events", "Committed facts.")
         self._tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
         self._cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
@@ -58,6 +66,7 @@ class PrometheusObserver:
         size = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
         self._up, self._up_bytes = messages.labels("up"), size.labels("up")
         self._down, self._down_bytes = messages.labels("down"), size.labels("down")
+        Gauge("crossfleet_ledger_queue", "Commands that wait for the next batch.").set_function(lambda: writer.waiting)
         Gauge("crossfleet_worker_sessions", "Open sessions of workers.").set_function(lambda: len(sessions))
         Gauge("crossfleet_open_runs", "Runs that are not over.").set_function(lambda: len(writer.state.runs))
         Gauge("crossfleet_live_attempts", "Attempts that run.").set_function(lambda: len(writer.state.attempts))
@@ -77,6 +86,7 @@ class PrometheusObserver:
     def committed(self, batch: Committed) -> None:
         """Counts a batch."""
         self._batches.inc()
+        self._seconds.observe(self._writer.commit_seconds)
         self._events.inc(len(batch.events))
         for event in batch.events:
             if type(event) is facts.TasksAssigned:

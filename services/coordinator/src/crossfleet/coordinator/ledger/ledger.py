@@ -116,8 +116,15 @@ class Ledger:
 
     def settle(self, commands: Sequence[Command], prepared: Prepared) -> Outcome:
         """Make a prepared batch durable, or take it back."""
+        return self.write(commands, prepared) or self.accept(prepared)
+
+    def write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
+        """Write a prepared batch. None: it is durable, and `accept` must follow; else it was taken back.
+
+        Touches no state that others see, so that it may run in a thread.
+        """
         if prepared.batch is None:
-            return Outcome(prepared.answers)
+            return None
         try:
             self.store.commit(prepared.batch)
         except StoreFull as full:
@@ -131,7 +138,7 @@ class Ledger:
                 return self.recover(commands, prepared.at)
             self.reload()
             return Outcome([_internal(commands[0], failure)])
-        return self.accept(prepared)
+        return None
 
     def accept(self, prepared: Prepared) -> Outcome:
         """A prepared batch is durable: what is over is forgotten, the facts may be told."""

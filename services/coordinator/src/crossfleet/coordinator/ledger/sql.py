@@ -82,12 +82,12 @@ class SqlStore:
                     f" {found.election_cluster!r}; if that election was reset, run: crossfleet admin election reset"
                 )
 
-        self._write(raise_epoch)
+        self._transact(raise_epoch)
         return self.head()
 
     def load(self) -> Stored:
         """All that is not over, in a few queries."""
-        return self._read(_load)
+        return self._transact(_load)
 
     def commit(self, batch: Batch) -> None:
         """Write a batch, or nothing: on return it is durable. A commit whose answer was lost is settled by the head."""
@@ -111,7 +111,7 @@ class SqlStore:
                 self._statements.write(connection, rows)
 
         try:
-            self._write(write)
+            self._transact(write)
         except StoreFailed:
             # Locking the head waits for what an earlier connection may still commit.
             try:
@@ -123,7 +123,7 @@ class SqlStore:
 
     def head(self) -> Head:
         """The head as it is committed."""
-        return self._read(read_head)
+        return self._transact(read_head)
 
     def observe(self, observed: Observed, epoch: int) -> None:
         """Update the duration model."""
@@ -132,7 +132,7 @@ class SqlStore:
             _fence(connection, epoch)
             observe_durations(connection, self._statements, observed)
 
-        self._write(learn)
+        self._transact(learn)
 
     def prune(self, before_seq: int, epoch: int) -> None:
         """Drop the events of commits before `before_seq` whose runs are over."""
@@ -144,7 +144,7 @@ class SqlStore:
             connection.execute(tables.events.delete().where(old, tables.events.c.run_id.not_in(live)))
             connection.execute(update(_head).where(_head.c.first_seq < before_seq).values(first_seq=before_seq))
 
-        self._write(drop)
+        self._transact(drop)
 
     def close(self) -> None:
         """Let go of the connection and the file."""
@@ -156,7 +156,7 @@ class SqlStore:
             connection.execute(text("UPDATE ledger_head SET id = 1 WHERE id = 1"))
             return read_head(connection)
 
-        return self._write(locked)
+        return self._transact(locked)
 
     def _open(self) -> Connection:
         if self._connection is None:
@@ -170,17 +170,8 @@ class SqlStore:
                 connection.invalidate()
                 connection.close()
 
-    def _write(self, work: Callable[[Connection], _T]) -> _T:
+    def _transact(self, work: Callable[[Connection], _T]) -> _T:
         """One transaction. Raises what `work` raises, StoreFull and StoreFailed."""
-        try:
-            connection = self._open()
-            with connection.begin():
-                return work(connection)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            self._drop_connection()
-            raise _failure(error) from error
-
-    def _read(self, work: Callable[[Connection], _T]) -> _T:
         try:
             connection = self._open()
             with connection.begin():

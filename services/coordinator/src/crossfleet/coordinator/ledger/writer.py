@@ -38,6 +38,7 @@ class LedgerWriter:
     def __init__(self, ledger: Ledger, clock: Callable[[], float], limit: int = 10_000) -> None:
         """`clock` gives unix seconds; at most `limit` commands wait."""
         self._ledger = ledger
+        self._state = ledger.state
         self._clock = clock
         self._limit = limit
         self._queue: deque[_Waiter] = deque()
@@ -49,12 +50,23 @@ class LedgerWriter:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.failed = ""
+        self.commit_seconds = 0.0
+        """How long the last batch took, from the first command applied to the answer of the disk."""
         self.cursor = (ledger.seq, 1 << 30)
 
     @property
     def state(self) -> State:
-        """The state. It is what is committed whenever subscribers are called; read only."""
-        return self._ledger.state
+        """The state. It is what is committed whenever subscribers are called; read only.
+
+        While a broken batch is carried out again in the thread, it stays the one of before: nothing that is iterated
+        on the loop changes under it.
+        """
+        return self._state
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for the next batch."""
+        return len(self._queue)
 
     @property
     def epoch(self) -> int:
@@ -124,12 +136,14 @@ class LedgerWriter:
                 await self._wake.wait()
                 continue
             waiters = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+            began = asyncio.get_running_loop().time()
             try:
                 outcome = await self._commit([command for command, _ in waiters])
+                self.commit_seconds = asyncio.get_running_loop().time() - began
+                self._tell(waiters, outcome)
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
                 self._fail(error, waiters)
                 return
-            self._tell(waiters, outcome)
 
     async def _commit(self, commands: Sequence[Command]) -> Outcome:
         """The state follows here, on the loop that reads it; only SQL is waited for in the thread."""
@@ -141,7 +155,8 @@ class LedgerWriter:
             return await loop.run_in_executor(self._thread, ledger.recover, commands, now)
         if prepared.batch is None:
             return ledger.accept(prepared)
-        return await loop.run_in_executor(self._thread, ledger.settle, commands, prepared)
+        taken_back = await loop.run_in_executor(self._thread, ledger.write, commands, prepared)
+        return taken_back or ledger.accept(prepared)
 
     async def _learn(self) -> None:
         """The duration model is written when nothing waits; to lose some of it does no harm."""
@@ -153,6 +168,7 @@ class LedgerWriter:
             get_logger().warning("durations were not stored", error=str(error))
 
     def _tell(self, waiters: Sequence[_Waiter], outcome: Outcome) -> None:
+        self._state = self._ledger.state
         for committed in outcome.committed:
             self.cursor = (committed.seq, len(committed.events) - 1)
             for subscriber in list(self._subscribers):
