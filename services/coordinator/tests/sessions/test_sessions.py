@@ -284,3 +284,20 @@ async def test_a_worker_without_identity_is_refused_by_field(tmp_path: Path, fie
 
     assert isinstance(ended, grpc.aio.AioRpcError)
     assert [violation.path for violation in error_from_rpc(ended).fields] == [f"hello.worker.{field}"]
+
+
+async def test_a_collection_that_cannot_be_recorded_ends_the_session_so_that_it_is_sent_again(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+
+        async def broken(collection: Any) -> None:
+            raise OSError("the database is gone")
+
+        fleet.coordinator.sessions.record = broken
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await fleet.submit(noop(1))
+        opened = (await worker.next("open_allocation")).open_allocation
+        piece = worker_pb2.Collected(allocation_id=opened.allocation_id, digest="d")
+        await worker.send(worker_pb2.WorkerMessage(collected=piece))
+
+        assert await reason_of(worker) == "INTERNAL"

@@ -37,6 +37,7 @@ async def open_ledger(
         raise StorageCorrupt(f"the ledger cannot be read: {error.__cause__ or error}", path=path) from error
     writer = LedgerWriter(ledger, time.time, limit=limit)
     await writer.start()
+    stack.callback(ledger.store.close)
     stack.push_async_callback(writer.stop)
     queries = Queries.sqlite(path)
     stack.callback(queries.close)

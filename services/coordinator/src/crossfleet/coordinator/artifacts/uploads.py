@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -46,7 +47,8 @@ class Uploads:
             arrived, complete = await self.arrived(digest)
             upload = Upload(self, self._blobs, digest, size, self._part(digest), stored=complete)
             if not complete and offset:
-                upload.resume(offset, arrived)
+                # Gigabytes may have arrived: to hash them takes longer than a lease.
+                await asyncio.to_thread(upload.resume, offset, arrived)
         except BaseException:
             self._open.discard(digest)
             raise

@@ -10,7 +10,6 @@ class LeaseChange(Enum):
     """What silence, or its end, means for a worker."""
 
     SILENT = "silent"
-    HEARD = "heard"
     LOST = "lost"
 
 

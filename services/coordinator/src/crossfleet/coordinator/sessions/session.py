@@ -125,6 +125,10 @@ class Session:
             log.warning(
                 "a worker's message was refused", worker=self.worker_id, reason=error.reason, cause=error.message
             )
+        except Exception as unexpected:  # noqa: BLE001 - SQL may fail under a collection: the worker must send it again
+            get_logger().error("a report could not be committed", worker=self.worker_id, exc_info=unexpected)
+            self.outbox.close(InternalError("the session failed: see the log of the coordinator"))
+            return
         finally:
             self._room.release()
         self.outbox.acknowledge(sequence)
