@@ -149,7 +149,10 @@ class Reports:
         if self._interrupted_for and line["cause"] == "cancelled":
             line = {**line, "cause": "host_lost", "message": self._interrupted_for}
         self._link.finished(attempt, upward.attempt_finished(line), shim_sequence=line["sequence"])
-        self._wake_soon()
+        if holding is None or not holding.running:
+            self._wake()  # nothing more comes by itself: whoever waits for the end waits for this
+        else:
+            self._wake_soon()
         if holding is not None:
             self._artifacts.collect(holding.allocation, self._openings.abouts.get(holding.allocation))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 _WAITING_BATCHES = 4_096
 _RECENT_RUNS = 64
 _RECENT_BATCHES = 256
+# People and programs do not watch single cases pass faster than this; each message to a watcher costs more than its cases.
+_GATHER_SECONDS = 0.05
+_MAY_GATHER = frozenset((facts.CasesFinished, facts.TasksAssigned, facts.AttemptEnded, facts.SlotsWanting))
 
 
 class Watcher:
@@ -78,6 +82,7 @@ class EventFeed:
         self._watchers: set[Watcher] = set()
         self._batches: deque[Committed] = deque()
         self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._recent: deque[Committed] = deque(maxlen=_RECENT_BATCHES)
         self._submitted: OrderedDict[str, tuple[Position, facts.RunSubmitted]] = OrderedDict()
 
@@ -103,6 +108,8 @@ class EventFeed:
         if self._watchers:
             self._batches.append(batch)
             self._wake.set()
+            if not all(type(fact) in _MAY_GATHER for fact in batch.events):
+                self._urgent.set()
         if len(self._batches) > _WAITING_BATCHES:
             self._batches.clear()
             for watcher in self._watchers:
@@ -136,10 +143,14 @@ class EventFeed:
         self._watchers.discard(watcher)
 
     async def run(self) -> None:
-        """Announces batches until cancelled."""
+        """Announces batches until cancelled: at once after a quiet moment, cases that pour in a few times a second."""
+        last = 0.0
         while True:
             await self._wake.wait()
+            await self._gather(last)
+            last = asyncio.get_running_loop().time()
             self._wake.clear()
+            self._urgent.clear()
             while self._batches:
                 batch = self._batches.popleft()
                 numbered = [((batch.seq, index), batch.at, fact) for index, fact in enumerate(batch.events)]
@@ -154,3 +165,10 @@ class EventFeed:
                     watcher.offer(announced)
                 if not self._watchers:
                     self._batches.clear()
+
+    async def _gather(self, last: float) -> None:
+        """Waits for more of the same after the last announcement, unless something else than cases has happened."""
+        left = last + _GATHER_SECONDS - asyncio.get_running_loop().time()
+        if left > 0 and not self._urgent.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), left)

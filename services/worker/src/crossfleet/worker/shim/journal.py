@@ -115,7 +115,9 @@ class Journal:
         """Yield synced records from ``sequence`` on, until about ``limit`` bytes of payload were given."""
         given = 0
         if self._recent and self._recent[0][0] <= sequence:
-            for number, payload in islice(self._recent, sequence - self._recent[0][0], None):
+            # From the newest end: a reader that keeps up wants few of many.
+            wanted = list(islice(reversed(self._recent), max(0, self.synced + 1 - sequence)))
+            for number, payload in reversed(wanted):
                 yield number, payload
                 given += len(payload)
                 if given >= limit:
