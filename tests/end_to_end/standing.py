@@ -78,7 +78,7 @@ def up(data: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterato
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "crossfleet.cli.main", "up", "--data", str(data), "--output", "json", *flags],
             cwd=data.parent,
-            env=environment(env),
+            env=environment({"XDG_RUNTIME_DIR": str(data.parent), **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -23,7 +23,7 @@ def run(folder: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("whom", ["command", "supervisor", "both"])
 async def test_a_killed_command_or_supervisor_leaves_nothing_behind(folder: Path, suite: GatedSuite, whom: str) -> None:
-    async with crossfleet(*run(folder), cwd=suite.folder) as command:
+    async with crossfleet(*run(folder), cwd=suite.folder, env={"XDG_RUNTIME_DIR": str(folder)}) as command:
         test = await suite.begun()
         supervisor = int(serving(folder)["pid"])
         if whom != "command":
@@ -47,7 +47,7 @@ def serving(folder: Path) -> dict[str, Any]:
 async def test_an_interrupt_cancels_the_run_and_keeps_what_it_has(
     folder: Path, suite: GatedSuite, number: signal.Signals
 ) -> None:
-    async with crossfleet(*run(folder), cwd=suite.folder) as command:
+    async with crossfleet(*run(folder), cwd=suite.folder, env={"XDG_RUNTIME_DIR": str(folder)}) as command:
         await suite.begun()
         await eventually(lambda: len(suite.notes()) > 5, what="some cases ran")
         command.signal(number)
@@ -70,7 +70,7 @@ async def test_a_second_interrupt_leaves_at_once(folder: Path) -> None:
         "    deadline = time.monotonic() + 120\n"
         "    while time.monotonic() < deadline: time.sleep(0.1)\n"
     )
-    async with crossfleet(*run(folder), cwd=suite) as command:
+    async with crossfleet(*run(folder), cwd=suite, env={"XDG_RUNTIME_DIR": str(folder)}) as command:
         await eventually((suite / "begun").exists, deadline=30)
         command.signal(signal.SIGINT)
         assert command.process.stderr is not None
@@ -87,9 +87,9 @@ async def test_a_second_interrupt_leaves_at_once(folder: Path) -> None:
 async def test_an_embedded_service_that_dies_is_started_again_and_the_run_ends_well(
     folder: Path, suite: GatedSuite, service: str
 ) -> None:
-    async with crossfleet(*run(folder), cwd=suite.folder) as command:
+    async with crossfleet(*run(folder), cwd=suite.folder, env={"XDG_RUNTIME_DIR": str(folder)}) as command:
         await suite.begun()
-        victims = processes_of(folder / "data", service) or processes_of(Path(serving(folder)["runtime"]), service)
+        victims = processes_of(folder, service)
         assert victims, "no such service runs"
 
         kill_all(victims)

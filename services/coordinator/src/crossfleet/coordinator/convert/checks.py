@@ -52,7 +52,12 @@ def _error(
     if len(selectors) == len(wrong):
         target, error = selectors[0]
         return SelectorInvalid(
-            str(error), fields=wrong, selector=error.selector, column=error.column, line=error.line, target=target
+            f"target {target}: {error}",
+            fields=wrong,
+            selector=error.selector,
+            column=error.column,
+            line=error.line,
+            target=target,
         )
     count = f"{len(wrong)} fields are" if len(wrong) > 1 else "one field is"
     return InvalidArgument(f"{what}: {count} wrong", fields=wrong)

@@ -13,8 +13,16 @@ from typing import Any
 import msgspec
 
 from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors.access import CertificateInvalid, FilePermissionsUnsafe, InsecureTransport
 from crossfleet.foundation.errors.base import CrossfleetError
-from crossfleet.foundation.errors.installation import ConfigurationInvalid
+from crossfleet.foundation.errors.installation import (
+    AddressInvalid,
+    ConfigurationInvalid,
+    NetworkFileSystem,
+    PortInUse,
+    SchemaVersionUnsupported,
+    SocketPathTooLong,
+)
 from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.logs import get_logger
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
@@ -22,6 +30,17 @@ from crossfleet.foundation.serve.server import Server
 
 STOPPED, WRONG_SETTINGS, FAILED = 0, 2, 3
 """Exit statuses of a service."""
+_UNMENDED_BY_A_RESTART = (
+    AddressInvalid,
+    CertificateInvalid,
+    ConfigurationInvalid,
+    FilePermissionsUnsafe,
+    InsecureTransport,
+    NetworkFileSystem,
+    PortInUse,
+    SchemaVersionUnsupported,
+    SocketPathTooLong,
+)
 
 
 async def serve(
@@ -87,7 +106,7 @@ def run_service(name: str, main: Callable[[], Coroutine[Any, Any, None]], *, uvl
     except CrossfleetError as error:
         get_logger().error("the service could not go on", reason=error.reason, message=str(error))
         _print_line({"ready": False, "service": name, "reason": error.reason, "message": str(error)})
-        return WRONG_SETTINGS if isinstance(error, ConfigurationInvalid) else FAILED
+        return WRONG_SETTINGS if isinstance(error, _UNMENDED_BY_A_RESTART) else FAILED
     except KeyboardInterrupt:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the last door: logged, and the supervisor is told

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from crossfleet.foundation.wait import eventually
+from tests.commands import crossfleet as started
+from tests.end_to_end.standing import PYTEST, Standing, environment, outcomes, up
+
+
+@pytest.fixture
+def suite(project: Path) -> Path:
+    (project / "test_where.py").write_text(
+        "import os, sys\n"
+        "def test_somewhere(): print(os.environ['CROSSFLEET_WORKER'], sys.version_info[:2])\n"
+        "def test_side(): assert os.environ['CROSSFLEET_WORKER'] == 'left'\n"
+    )
+    return project
+
+
+def test_a_selector_decides_where_a_target_runs(fleet: Standing, suite: Path) -> None:
+    options = ("--target", 'left=worker.labels["side"] == "left"', "--target", 'right=worker.labels["side"] == "right"')
+
+    done, report = fleet.report(*PYTEST, cwd=suite, options=options)
+
+    assert {(case["target"], case["worker"]) for case in report["cases"]} == {("left", "left"), ("right", "right")}
+    assert outcomes(report, "left")["test_where.py::test_side"] == "passed"
+    assert outcomes(report, "right")["test_where.py::test_side"] == "failed"
+    assert done.status == 1, done.text
+
+
+@pytest.mark.parametrize(
+    ("selector", "column"), [('device.class === "cpu"', 16), ("device.cores >", 15), ("no_such_name == 1", 1)]
+)
+def test_a_selector_that_does_not_compile_is_shown_with_its_column(
+    fleet: Standing, suite: Path, selector: str, column: int
+) -> None:
+    done = fleet.run(*PYTEST, cwd=suite, options=("--target", f"wrong={selector}"))
+
+    assert done.status == 2, done.text
+    assert selector in done.err
+    assert "wrong" in done.err
+    lines = done.err.splitlines()
+    shown = next(number for number, line in enumerate(lines) if line.strip() == selector)
+    at = lines[shown + 1].index("^") - lines[shown].index(selector) + 1
+    assert abs(at - column) <= 1, done.err
+
+
+def test_a_target_that_nobody_can_satisfy_names_the_clause_and_how_many_devices(fleet: Standing, suite: Path) -> None:
+    selector = 'device.class == "cpu" && worker.labels["side"] == "middle"'
+
+    done = fleet.run(*PYTEST, cwd=suite, options=("--target", f"never={selector}"))
+
+    assert done.status in (2, 3), done.text
+    assert 'worker.labels["side"] == "middle"' in done.out + done.err
+    assert "0 of 2" in done.out + done.err, done.text
+
+
+async def test_a_run_that_waits_starts_when_a_fitting_worker_joins(folder: Path, suite: Path) -> None:
+    with up(folder / "data", "--slots", "1") as fleet:
+        words = (
+            "run",
+            "--data",
+            str(fleet.data),
+            "--wait",
+            "--target",
+            'late=worker.labels["side"] == "left"',
+            "--",
+            *PYTEST,
+        )
+        async with started(*words, cwd=suite, env=environment()) as waiting:
+            assert waiting.process.stderr is not None
+            while True:
+                line = (await waiting.process.stderr.readline()).decode()
+                assert line, "it ended without waiting"
+                if "waits" in line:
+                    break
+            address = fleet.addresses()[0]
+            options = ("--join", address, "--name", "left", "--label", "side=left", "--slots", "1", "--embedded")
+            async with started(
+                "worker", "--data", str(folder / "w"), *options, cwd=suite, env=environment()
+            ) as joining:
+                done = await waiting.finished()
+                joining.process.terminate()
+                await joining.finished()
+
+    assert done.status == 0, done.text
+    assert "2 cases, 2 passed" in done.out
+
+
+def other_python() -> str:
+    """Another interpreter with pytest that this machine happens to have; empty where there is none."""
+    import glob
+    import subprocess
+
+    for path in sorted(
+        glob.glob("/usr/bin/python3.*[0-9]") + glob.glob(f"{Path.home()}/.pyenv/versions/*/bin/python3")
+    ):
+        code = "import sys, pytest; raise SystemExit(sys.version_info[:2] == " + repr(tuple(sys.version_info[:2])) + ")"
+        if subprocess.run([path, "-c", code], capture_output=True, check=False).returncode == 0:
+            return path
+    return ""
+
+
+@pytest.mark.needs_uv
+@pytest.mark.timeout(180)
+def test_a_matrix_file_gives_each_target_its_own_environment(fleet: Standing, suite: Path) -> None:
+    (suite / "test_where.py").unlink()
+    (suite / "with.txt").write_text("pytest==8.4.2\niniconfig==2.0.0\n")
+    (suite / "test_version.py").write_text(
+        "import importlib.metadata as metadata, os\n"
+        "def test_version(): assert metadata.version('pytest') == os.environ['EXPECTED']\n"
+    )
+    (suite / "matrix.toml").write_text(
+        textwrap.dedent(
+            f"""
+            [[target]]
+            name = "here"
+            python = "{sys.executable}"
+            variables = {{ EXPECTED = "{pytest.__version__}" }}
+
+            [[target]]
+            name = "built"
+            requirements = "with.txt"
+            variables = {{ EXPECTED = "8.4.2" }}
+            """
+        )
+    )
+
+    done = fleet.run(*PYTEST, cwd=suite, options=("--matrix", "matrix.toml"), seconds=170)
+    again = fleet.run(*PYTEST, cwd=suite, options=("--matrix", "matrix.toml"), seconds=170)
+
+    assert done.status == 0, done.text
+    assert "2 cases, 2 passed" in done.out, done.text
+    assert again.status == 0, "the cached environment does not work"
+
+
+def test_a_matrix_can_compare_two_interpreters(fleet: Standing, suite: Path) -> None:
+    other = other_python()
+    if not other:
+        pytest.skip("no second interpreter with pytest is installed here")
+    options = ("--target", "mine=", "--target", "other=", "--target-python", f"other={other}")
+
+    done, report = fleet.report(*PYTEST, "-k", "somewhere", cwd=suite, options=options)
+
+    assert done.status == 0, done.text
+    assert outcomes(report, "mine") == outcomes(report, "other") == {"test_where.py::test_somewhere": "passed"}
+
+
+def test_requirements_that_cannot_be_resolved_say_which(fleet: Standing, suite: Path) -> None:
+    (suite / "wrong.txt").write_text("this is no requirement ==\n")
+
+    done = fleet.run(*PYTEST, cwd=suite, options=("--requirements", "wrong.txt"), seconds=60)
+
+    assert done.status in (2, 3), done.text
+    assert "this is no requirement" in done.out + done.err, done.text
+
+
+def test_an_interpreter_without_pytest_is_wrong_usage(fleet: Standing, suite: Path, tmp_path: Path) -> None:
+    import venv
+
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = tmp_path / "bare" / "bin" / "python"
+
+    done = fleet.run(*PYTEST, cwd=suite, options=("--python", str(python)))
+
+    assert done.status == 2, done.text
+    assert str(python) in done.err
+    assert "pytest" in done.err
+
+
+def test_an_isolated_run_leaves_the_workspace_alone(fleet: Standing, project: Path) -> None:
+    (project / "data.txt").write_text("as it was")
+    (project / "test_writes.py").write_text(
+        "import pathlib\n"
+        "def test_writes():\n"
+        "    here = pathlib.Path(__file__).parent\n"
+        "    assert (here / 'data.txt').read_text() == 'as it was'\n"
+        "    (here / 'data.txt').write_text('changed')\n"
+        "    (here / 'made.txt').touch()\n"
+    )
+
+    done = fleet.run(*PYTEST, cwd=project, options=("--isolated",))
+
+    assert done.status == 0, done.text
+    assert (project / "data.txt").read_text() == "as it was"
+    assert not (project / "made.txt").exists()
+
+
+async def test_a_drained_worker_gets_nothing_until_it_is_undrained(folder: Path, suite: Path) -> None:
+    with up(folder / "data", "--slots", "1") as fleet:
+        drained = fleet.ask("drain", "local", "--reason", "new driver")
+        words = ("run", "--data", str(fleet.data), "--wait", "--", *PYTEST, "-k", "somewhere")
+        async with started(*words, cwd=suite, env=environment()) as waiting:
+
+            def queued() -> bool:
+                return "queued" in fleet.ask("runs").out or "waits" in fleet.ask("explain", newest(fleet)).out
+
+            await eventually(queued, deadline=20, what="the run waits")
+            back = fleet.ask("undrain", "local")
+            done = await waiting.finished()
+
+    assert "draining" in drained.out, drained.text
+    assert "ready" in back.out, back.text
+    assert done.status == 0, done.text
+
+
+def newest(fleet: Standing) -> str:
+    import json
+
+    runs = json.loads(fleet.ask("runs", "--output", "json").out)["runs"]
+    return runs[0]["run_id"] if runs else "none"
