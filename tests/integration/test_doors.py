@@ -9,7 +9,9 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.coordinator.v1.admin_service_pb2_grpc import AdminServiceStub
 from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.errors.status import error_from_rpc
@@ -43,6 +45,14 @@ async def test_tcp_needs_the_token_of_the_fleet(on_tcp: Service, folder: Path) -
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await FleetServiceStub(channel).GetFleet(fleet_pb2.GetFleetRequest())
         assert error_from_rpc(caught.value).reason == "UNAUTHENTICATED"
+
+
+async def test_a_setting_says_where_it_comes_from(on_tcp: Service, folder: Path) -> None:
+    async with open_channel(on_tcp.address, token_file=str(folder / "token")) as channel:
+        listed = await AdminServiceStub(channel).ListSettings(admin_pb2.ListSettingsRequest())
+
+    sources = {one.name: one.source for one in listed.settings}
+    assert (sources["data"], sources["lease_seconds"]) == ("flag", "default")
 
 
 async def test_prometheus_is_told_of_commits_and_sessions(folder: Path) -> None:

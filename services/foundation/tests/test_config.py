@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from crossfleet.foundation.config import describe, load, reference_page, setting
+from crossfleet.foundation.config import describe, load, load_with_sources, reference_page, setting
 from crossfleet.foundation.config.__main__ import main as page_command
 from crossfleet.foundation.errors import ConfigurationInvalid
 from crossfleet.foundation.serve import ServerSettings
@@ -59,6 +59,18 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
         cache=Cache(size_bytes=7),
         server=ServerSettings(listen=("a:1",)),
     )
+
+
+def test_each_setting_names_the_source_that_won(tmp_path: Path) -> None:
+    file = tmp_path / "worker.toml"
+    file.write_text('name = "file"\nmode = "fast"\n[cache]\nsize_bytes = 7\n')
+    _, sources = load_with_sources(
+        Settings,
+        service="worker",
+        argv=["--config", str(file), "--name", "flag"],
+        environment={"CROSSFLEET_WORKER_MODE": "safe"},
+    )
+    assert sources == {"name": "flag", "mode": "environment", "cache.size_bytes": "file"}
 
 
 def test_every_kind_of_value_can_be_a_flag() -> None:

@@ -69,6 +69,7 @@ async def test_settings_are_listed_and_not_changed_yet(tmp_path: Path) -> None:
     found = {one.name: one for one in listed}
     assert json.loads(found["lease_seconds"].value_json) == 7.0
     assert json.loads(found["lease_seconds"].default_json) == 15.0
+    assert found["lease_seconds"].source == "default"  # nothing was loaded: the test set it
     assert all(one.description for one in listed)
     assert error_from_rpc(caught.value).reason == "UNIMPLEMENTED"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crossfleet.api.coordinator.v1 import (
@@ -31,6 +32,7 @@ from crossfleet.coordinator.logs.store import LogStore
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
+from crossfleet.coordinator.retention import drop_old_events
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
@@ -66,6 +68,7 @@ class Coordinator:
     link: SchedulerLink
     ids: IdSource
     observer: Observer
+    sources: Mapping[str, str]
     address: str = ""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -89,6 +92,7 @@ class Coordinator:
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
+        self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
         try:
             yield
         finally:
@@ -134,7 +138,10 @@ class Coordinator:
                 ArtifactServicer(blobs, uploads, self.lookup, self.draining),
             ),
             (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(log_store, self.lookup, self.draining)),
-            (admin_service_pb2_grpc.add_AdminServiceServicer_to_server, AdminServicer(self.settings, figures)),
+            (
+                admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
+                AdminServicer(self.settings, self.sources, figures),
+            ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
                 WorkerServicer(self.sessions, self.observer),
@@ -151,8 +158,9 @@ def assemble(
     draining: Draining,
     clock: Clock,
     version: str,
+    sources: Mapping[str, str] = MappingProxyType({}),
 ) -> Coordinator:
-    """A coordinator around a started writer; nothing of it runs yet."""
+    """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
     ids = RandomIds(clock)
     commit = committing(writer)
 
@@ -190,4 +198,5 @@ def assemble(
         link=link,
         ids=ids,
         observer=observer(settings.server.metrics, sessions, writer),
+        sources=sources,
     )

@@ -20,6 +20,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lease_seconds: Annotated[float, setting("How long a silent worker keeps its attempts.", ge=0.2, le=3600)] = 15.0
     queue_commands: Annotated[int, setting("Most commands that wait for a commit.", ge=16)] = 20_000
     watcher_events: Annotated[int, setting("Most events that wait for one watcher; then it is let go.", ge=16)] = 20_000
+    event_commits: Annotated[
+        int, setting("Of how many commits events are kept for watchers who come back; those of open runs stay.", ge=1)
+    ] = 1_000_000
     blob_bytes: Annotated[int, setting("Largest blob.", ge=1)] = 8 << 30
     slot_log_bytes: Annotated[int, setting("Most output kept of one slot of a run.", ge=1024)] = 16 << 20
     unconnected_notice_seconds: Annotated[

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from crossfleet.coordinator.leadership import solo_election
 from crossfleet.coordinator.opening import open_ledger
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.clock import SystemClock
-from crossfleet.foundation.config import load
+from crossfleet.foundation.config import load_with_sources
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import ConfigurationInvalid, FieldViolation
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.serve import ServiceDefinition, print_ready, run_service, serve
 
 
-async def start(settings: Settings) -> None:
-    """Serves until SIGTERM, SIGINT, the supervisor's end, or the loss of the ledger."""
+async def start(settings: Settings, sources: Mapping[str, str]) -> None:
+    """Serves until SIGTERM, SIGINT, the supervisor's end, or the loss of the ledger. `sources`: of settings, by name."""
     if not settings.data:
         raise ConfigurationInvalid("no data folder", fields=[FieldViolation("data", "a folder: --data DIR")])
     folder = Path(settings.data).resolve()
@@ -35,7 +35,9 @@ async def start(settings: Settings) -> None:
             writer, queries, epoch = await open_ledger(
                 stack, folder, leader=f"{socket.gethostname()}:{os.getpid()}", limit=settings.queue_commands
             )
-            coordinator = assemble(settings, folder, writer, queries, epoch, draining, SystemClock(), __version__)
+            coordinator = assemble(
+                settings, folder, writer, queries, epoch, draining, SystemClock(), __version__, sources
+            )
             await stack.enter_async_context(coordinator.running())
             stop_with_ledger = asyncio.ensure_future(_stop_when_broken(writer.wait_failed, draining))
             stack.callback(stop_with_ledger.cancel)
@@ -64,17 +66,20 @@ async def _stop_when_broken(wait_failed: Callable[[], Awaitable[str]], draining:
 
 def main() -> None:
     """Run the service; exits 0 after a drain, 2 for wrong settings, 3 for anything else."""
-    settings: Settings | None = None
-
-    async def begin() -> None:
-        await start(settings or load(Settings, service="coordinator"))
-
+    wrong: ConfigurationInvalid | None = None
+    settings, sources = Settings(), dict[str, str]()
     logs.configure("coordinator")
     try:
-        settings = load(Settings, service="coordinator")
-    except ConfigurationInvalid:
-        pass  # run_service says so
+        settings, sources = load_with_sources(Settings, service="coordinator")
+    except ConfigurationInvalid as error:
+        wrong = error  # run_service says so
     else:
         logs.configure("coordinator", format=settings.log_format, level=settings.log_level)
         telemetry.configure("coordinator")
-    sys.exit(run_service("coordinator", begin, uvloop=settings is None or settings.uvloop))
+
+    async def begin() -> None:
+        if wrong is not None:
+            raise wrong
+        await start(settings, sources)
+
+    sys.exit(run_service("coordinator", begin, uvloop=settings.uvloop))

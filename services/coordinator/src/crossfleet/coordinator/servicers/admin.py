@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -19,9 +20,10 @@ from crossfleet.foundation.errors import SettingNotFound, Unimplemented
 class AdminServicer(admin_grpc.AdminServiceServicer):
     """Answers from what the process was started with; changes come later and say so."""
 
-    def __init__(self, settings: Settings, figures: SchedulerFigures) -> None:
-        """`figures` are kept up to date by the link to the scheduler."""
+    def __init__(self, settings: Settings, sources: Mapping[str, str], figures: SchedulerFigures) -> None:
+        """`sources` says by name where a setting comes from that is not a default; `figures` the link keeps up to date."""
         self._settings = settings
+        self._sources = sources
         self._figures = figures
 
     async def ListSettings(
@@ -30,12 +32,11 @@ class AdminServicer(admin_grpc.AdminServiceServicer):
         """Every setting with its value, default and description."""
         response = admin_pb2.ListSettingsResponse()
         for known in sorted(describe(Settings), key=lambda one: one.name):
-            value = _value(self._settings, known.path)
             response.settings.add(
                 name=known.name,
-                value_json=_json(value),
+                value_json=_json(_value(self._settings, known.path)),
                 default_json=_json(known.default),
-                source="default" if value == known.default else "flag",
+                source=self._sources.get(known.name, "default"),
                 description=known.description,
                 live=known.live,
                 version=1,

@@ -34,6 +34,20 @@ def load(
 ) -> S:
     """The settings of `service`: defaults < TOML (`--config FILE`) < environment < flags.
 
+    Raises what `load_with_sources` raises.
+    """
+    return load_with_sources(settings, service=service, argv=argv, environment=environment)[0]
+
+
+def load_with_sources(
+    settings: type[S],
+    *,
+    service: str,
+    argv: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[S, dict[str, str]]:
+    """The settings, and by name where each comes from that is not a default: `file`, `environment` or `flag`.
+
     Raises ConfigurationInvalid, which names the setting, the source and what is allowed; wrong usage of flags and
     `--help` end in SystemExit, as argparse does it.
     """
@@ -41,15 +55,21 @@ def load(
     variables = os.environ if environment is None else environment
     flags = parser(known, service).parse_args(argv)
     values: dict[tuple[str, ...], Any] = {}
+    sources: dict[str, str] = {}
+
+    def take(found: Mapping[tuple[str, ...], Any], source: str) -> None:
+        values.update(found)
+        sources.update((".".join(path), source) for path in found)
+
     file = flags.config or variables.get(variable_of(service), "")
     if file:
-        values |= _from_file(known, Path(file))
-    values |= _from_environment(known, service, variables)
+        take(_from_file(known, Path(file)), "file")
+    take(_from_environment(known, service, variables), "environment")
     for item in known:
         given = getattr(flags, item.name, _UNSET)
         if given is not _UNSET:
-            values[item.path] = _converted(item, given, f"flag {item.flag}")
-    return _built(settings, values)
+            take({item.path: _converted(item, given, f"flag {item.flag}")}, "flag")
+    return _built(settings, values), sources
 
 
 def parser(known: Sequence[Setting], service: str) -> argparse.ArgumentParser:
