@@ -10,6 +10,13 @@ from typing import Any, Dict, Optional, Sequence
 
 Message = Dict[str, Any]
 
+# Taken before the suite is imported: a conftest may replace any of these (a blocked socket, a frozen process id), and
+# the line to the shim must outlive it.
+_getpid = os.getpid
+_exit = os._exit
+_dumps, _loads = json.dumps, json.loads
+_Socket = socket.socket
+
 MAXIMUM_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that either side accepts."""
 
@@ -22,14 +29,14 @@ class Channel:
     """A connection to the shim. It belongs to the process that opened it; a fork of a test never writes to it."""
 
     def __init__(self, path: str) -> None:
-        self._owner = os.getpid()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._owner = _getpid()
+        self._socket = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         self._received = bytearray()
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send one message (a dict), with open file descriptors beside it. Raises Closed; ValueError: too long."""
-        line = json.dumps(message).encode("ascii") + b"\n"
+        line = _dumps(message).encode("ascii") + b"\n"
         if len(line) > MAXIMUM_LINE:
             raise ValueError(
                 "a message ({}) of {} bytes, more than {}: select fewer cases at a time".format(
@@ -40,9 +47,9 @@ class Channel:
 
     def send_line(self, line: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send one complete line of bytes. Raises Closed; ends the process when it is a stray fork of the owner."""
-        if os.getpid() != self._owner:
+        if _getpid() != self._owner:
             # A test forked and its child came back into pytest: whatever it reports was not asked for.
-            os._exit(1)
+            _exit(1)
         try:
             if descriptors:
                 packed = array.array("i", descriptors)
@@ -58,7 +65,7 @@ class Channel:
             line, found, rest = self._received.partition(b"\n")
             if found:
                 self._received = rest
-                message: Message = json.loads(line.decode("ascii"))
+                message: Message = _loads(line.decode("ascii"))
                 return message
             if len(self._received) > MAXIMUM_LINE:
                 raise Closed("the shim sent a line of more than {} bytes".format(MAXIMUM_LINE))

@@ -8,6 +8,7 @@ MAXIMUM_DETAILS = 256 * 1024
 """Characters of a failure's text; a longer one loses its middle."""
 
 _SUBTEST_REPORTS = ("SubtestReport", "SubTestReport")
+_PHASES = ("setup", "call", "teardown")
 
 
 def shortened(text: str, limit: int) -> str:
@@ -43,7 +44,8 @@ class CaseReports:
             if report.when == "setup" and self.by_phase:
                 # The whole protocol starts again: only the last try speaks.
                 self.by_phase.clear()
-            self.by_phase[report.when] = report
+            # Plugins that run a case in a process of its own report its death under a phase of their own making.
+            self.by_phase[report.when if report.when in _PHASES else "call"] = report
 
     def failed(self) -> bool:
         """True when a report so far is a failure."""
@@ -54,9 +56,7 @@ class CaseReports:
         phases = self.by_phase
         fields: Dict[str, Any] = {
             "outcome": "passed",
-            "durations": [
-                round(phases[when].duration, 6) if when in phases else 0.0 for when in ("setup", "call", "teardown")
-            ],
+            "durations": [round(phases[when].duration, 6) if when in phases else 0.0 for when in _PHASES],
         }
         properties: List[List[Any]] = []
         if not phases:
@@ -75,7 +75,7 @@ class CaseReports:
         return fields
 
     def _judge(self, fields: Dict[str, Any], properties: List[List[Any]]) -> None:
-        setup, call, teardown = (self.by_phase.get(when) for when in ("setup", "call", "teardown"))
+        setup, call, teardown = (self.by_phase.get(when) for when in _PHASES)
         decisive: Any = call or setup or teardown
         if setup is not None and setup.outcome != "passed":
             decisive = setup
@@ -107,7 +107,7 @@ def _outcome(report: Any) -> str:
         return "xpassed" if expected else "passed"
     if report.outcome == "skipped":
         return "xfailed" if expected else "skipped"
-    return "failed" if report.when == "call" else "error"
+    return "error" if report.when in ("setup", "teardown") else "failed"
 
 
 def _message(report: Any) -> str:

@@ -14,8 +14,14 @@ from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 from . import capture
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
+from .spool import Spool
 
 _PR_SET_PDEATHSIG = 1
+# Taken before the suite is imported, as in channel.py.
+_dumps = json.dumps
+_time = time.time
+_times = os.times
+_getpid = os.getpid
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
 """Makes a process of the suite write all its stacks to its fault file. No suite uses this one."""
 
@@ -25,16 +31,26 @@ class ResultPlugin:
 
     def __init__(self) -> None:
         self.case = CaseReports()
+        self.heard: List[Any] = []
+
+    def begin(self) -> CaseReports:
+        """Forget the case before; returns what will be known of the next."""
+        self.case = CaseReports()
+        self.heard = []
+        return self.case
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep the report for the result of the case that is running."""
+        self.heard.append(report)
         self.case.add(report)
 
 
 class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
-    def __init__(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
+    def __init__(
+        self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int, spool_path: str
+    ) -> None:
         self._session = session
         self._items = items
         self._channel = channel
@@ -43,7 +59,9 @@ class Slot:
         self._last = False
         self._announced: Optional[Tuple[int, int]] = None
         self._results = ResultPlugin()
+        self._spool = Spool(spool_path, session.config)
         session.config.pluginmanager.register(self._results, "crossfleet-results")
+        session.config.pluginmanager.register(self._spool, "crossfleet-spool")
 
     def run(self) -> Tuple[str, str]:
         """Run until told that nothing follows. Returns why it ended: (reason, message).
@@ -104,12 +122,12 @@ class Slot:
         item = self._items[index]
         if self._announced != (attempt, index):
             self._channel.send_line(b"S%d %d\n" % (attempt, index))
-        reports = self._results.case = CaseReports()
+        reports = self._results.begin()
         nextitem = self._items[following[1]] if following else None
         stop: Optional[str] = None
         interrupted = False
-        start = time.time()
-        cpu = os.times()
+        start = _time()
+        cpu = _times()
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
         except KeyboardInterrupt as error:
@@ -117,7 +135,7 @@ class Slot:
             stop = "KeyboardInterrupt {}".format(error).strip()
         except BaseException as error:  # pytest.exit() and what escapes from hooks of plugins
             stop = "{}: {}".format(type(error).__name__, error)
-        after = os.times()
+        after = _times()
         fields = reports.result(self._section_limit)
         fields["start"] = start
         fields["cpu"] = round(sum(after[:4]) - sum(cpu[:4]), 6)
@@ -132,6 +150,7 @@ class Slot:
         if interrupted and _asked:
             # The shim's own interrupt: the case has no verdict.
             raise KeyboardInterrupt
+        self._spool.take(index, self._results.heard)
         self._send(attempt, index, fields, following)
         if stop:
             self._tear_down()
@@ -147,7 +166,7 @@ class Slot:
         self._announced = following
         told = "-" if following is None else "%d %d" % following
         head = "R%d %d %d %s\t" % (attempt, index, failed, told)
-        self._channel.send_line((head + json.dumps(fields) + "\n").encode("ascii"))
+        self._channel.send_line((head + _dumps(fields) + "\n").encode("ascii"))
 
     def _tear_down(self) -> None:
         """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
@@ -174,7 +193,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
 
     ``forked`` is false for a process that collected for itself.
     """
-    if os.getpgrp() != os.getpid():
+    if os.getpgrp() != _getpid():
         os.setpgid(0, 0)
     zygote_channel.close()
     config = session.config
@@ -198,7 +217,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         config.pluginmanager.unregister(reporter)
-    channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": os.getpid()}, descriptors)
+    channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": _getpid()}, descriptors)
     for reader in descriptors[:2]:
         os.close(reader)
 

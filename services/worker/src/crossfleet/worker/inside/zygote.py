@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, slot
+from . import capture, collection, forksafety, replay, slot
 from .channel import Channel, Closed, Message
 
 
@@ -25,6 +25,7 @@ class ZygotePlugin:
         self._setup = setup
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
+        self._goes_on = False
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection."""
@@ -33,7 +34,8 @@ class ZygotePlugin:
     def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
         items = session.items
-        stopped = session.testsfailed and not session.config.option.continue_on_collection_errors
+        self._goes_on = bool(session.config.option.continue_on_collection_errors)
+        stopped = session.testsfailed and not self._goes_on
         ids = collection.identified(items)
         if self._setup["role"] == "solo":
             return self._run_alone(session, items)
@@ -45,7 +47,11 @@ class ZygotePlugin:
         order = self._serve_orders(session, items)
         if stopped:
             raise session.Interrupted("{} error(s) during collection".format(session.testsfailed))
-        session.testsfailed += order.get("failed", 0)
+        before = session.testsfailed
+        told = replay.Replay(session, items)
+        told.read(self._setup["spool_path"])
+        told.died(order.get("deaths", ()))
+        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
         return True
 
     def _serve_orders(self, session: Any, items: List[Any]) -> Message:
@@ -80,6 +86,7 @@ class ZygotePlugin:
                 "errors": self._reports.errors,
                 "skipped": self._reports.skipped,
                 "deselected": self._reports.deselected,
+                "go_on": self._goes_on,
                 "withheld": found - len(items),
                 "safe_to_fork": not reason,
                 "reason": reason,
@@ -140,7 +147,7 @@ class ZygotePlugin:
             os._exit(status)
 
     def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
-        reason, message = slot.Slot(session, items, channel, section_limit).run()
+        reason, message = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"]).run()
         _save_coverage()
         atexit._run_exitfuncs()
         capture.flush_standard_streams()

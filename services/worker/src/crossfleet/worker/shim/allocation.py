@@ -37,6 +37,7 @@ class PytestAllocation:
         self._mark = fresh_token()
         self._env = {**order["env"], ALLOCATION_TOKEN: self._mark}
         self._ids = host.folder / "collections" / f"{self._mark}.ids"
+        self._spool = host.folder / "collections" / f"{self._mark}.reports"
         self._collection = host.folder / "collections" / f"{self._mark}.json"
         self._collection.parent.mkdir(exist_ok=True)
         self.slots = {
@@ -102,6 +103,7 @@ class PytestAllocation:
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
+            "spool_path": str(self._spool),
         }
         connection.send(json.dumps(setup).encode("ascii") + b"\n")
         connection.flush()
@@ -168,6 +170,7 @@ class PytestAllocation:
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
+            "spool_path": str(self._spool),
             "order": order,
         }
         slot = self.slots[order["slot"]]
@@ -191,9 +194,13 @@ class PytestAllocation:
             self._close_zygote()
 
     def _close_zygote(self) -> None:
-        failed = sum(slot.failed for slot in self.slots.values())
+        order = {
+            "op": "close",
+            "failed": sum(slot.failed for slot in self.slots.values()),
+            "deaths": [death for slot in self.slots.values() for death in slot.deaths],
+        }
         if self._connection is not None and self._collection.exists():
-            self._connection.send(b'{"op": "close", "failed": %d}\n' % failed)
+            self._connection.send(json.dumps(order).encode("ascii") + b"\n")
             self._connection.flush()
             wait = 4 * self._grace
         else:
@@ -247,6 +254,7 @@ class PytestAllocation:
             self._connection.close()
         self._collection.unlink(missing_ok=True)
         self._ids.unlink(missing_ok=True)
+        self._spool.unlink(missing_ok=True)
         record: Message = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
         if code is not None:
             record["exit"] = code

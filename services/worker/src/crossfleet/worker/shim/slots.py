@@ -36,6 +36,7 @@ class Slot:
         self.number = int(spec["slot"])
         self.env: dict[str, str] = dict(spec.get("env") or {})
         self.failed = 0
+        self.deaths: list[tuple[int, str]] = []
         self.on_idle: Callable[[], None] = _nothing
         self._memory_bytes = int(spec.get("memory_bytes") or 0)
         self._attempts: deque[Attempt] = deque()
@@ -382,6 +383,7 @@ class Slot:
             result["signal"] = -code
         self._host.record(result)
         self.failed += 1
+        self.deaths.append((current[1], end))
         attempt.done(current[1])
         self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", end)
 

@@ -86,7 +86,7 @@ def allocation_ended(line: Line) -> wire.AllocationEnded:
     name = line["cause"]
     ending = result_pb2.SUITE_ENDING_UNSPECIFIED
     if name == "failed":
-        ending = _ENDINGS.get(line.get("exit"), ending)
+        ending = _ENDINGS.get(line.get("exit") or 0, ending)
         name = "collection" if ending else "environment"
     message = ended(line["allocation"], name, line.get("message") or "")
     message.ending = ending

@@ -1,0 +1,81 @@
+"""Tells the zygote's pytest at its end what its slots have seen, so that summaries, statuses and caches are true."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from typing import Any, Dict, List, Sequence, Tuple
+
+
+class Replay:
+    """Feeds a spool and the deaths of slots to the plugins of a session."""
+
+    def __init__(self, session: Any, items: Sequence[Any]) -> None:
+        self._session = session
+        self._config = session.config
+        self._items = items
+        self._reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
+        last_failed = self._config.pluginmanager.getplugin("lfplugin")
+        # Passed cases are heard of only where a failure before is to be forgotten.
+        self._hear_passed = bool(getattr(last_failed, "lastfailed", None))
+        # The reporter's counts are kept, without a letter for each: what is printed comes after the run.
+        hook = self._config.pluginmanager.subset_hook_caller
+        self._heard = hook("pytest_runtest_logreport", [self._reporter] if self._reporter else [])
+
+    def read(self, path: str) -> None:
+        """Replay the spool at ``path``; there is none when no case has ended. A torn last line is passed over."""
+        kinds = {b"P": self._passed, b"R": self._reported, b"W": self._warned}
+        if not os.path.exists(path):
+            return
+        with open(path, "rb") as file:
+            for line in file:
+                try:
+                    kinds[line[:1]](line[1:])
+                except Exception as error:  # of a plugin, or a line that was torn
+                    sys.stderr.write("crossfleet: a report was passed over: {}\n".format(error))
+
+    def died(self, deaths: Sequence[Tuple[int, str]]) -> None:
+        """Report cases that took their process down, by index, with what happened."""
+        from _pytest.reports import TestReport
+
+        for index, message in deaths:
+            item = self._items[index]
+            self._hear(TestReport(item.nodeid, item.location, {}, "failed", message, "call"))
+
+    def _passed(self, line: bytes) -> None:
+        from _pytest.reports import TestReport
+
+        index, seconds = line.split()
+        item = self._items[int(index)]
+        report = TestReport(item.nodeid, item.location, {}, "passed", None, "call", duration=float(seconds))
+        self._stats.setdefault("passed", []).append(report)
+        if self._hear_passed:
+            self._heard(report=report)
+
+    def _reported(self, line: bytes) -> None:
+        data = json.loads(line.decode("ascii"))
+        if isinstance(data.get("location"), list):
+            data["location"] = tuple(data["location"])
+        longrepr = data.get("longrepr")
+        if isinstance(longrepr, list):
+            data["longrepr"] = tuple(longrepr)
+        data["sections"] = [tuple(section) for section in data.get("sections") or ()]
+        data["user_properties"] = [tuple(each) for each in data.get("user_properties") or ()]
+        self._hear(self._config.hook.pytest_report_from_serializable(config=self._config, data=data))
+
+    def _hear(self, report: Any) -> None:
+        self._heard(report=report)
+        status = self._config.hook.pytest_report_teststatus(report=report, config=self._config)
+        self._stats.setdefault(status[0], []).append(report)
+
+    def _warned(self, line: bytes) -> None:
+        fields = json.loads(line.decode("ascii"))
+        module, name = fields["category"]
+        category = getattr(sys.modules.get(module), name, None) or type(str(name), (UserWarning,), {})
+        message = warnings.WarningMessage(fields["message"], category, fields["filename"], fields["lineno"])
+        location = tuple(fields["location"]) if fields["location"] else None
+        told = {"warning_message": message, "when": fields["when"], "nodeid": fields["nodeid"], "location": location}
+        self._config.hook.pytest_warning_recorded.call_historic(kwargs=told)
