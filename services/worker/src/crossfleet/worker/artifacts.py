@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
+import os
 import shutil
+import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import grpc
 
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as wire
 from crossfleet.api.coordinator.v1.artifact_service_pb2_grpc import ArtifactServiceStub
-from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors import BlobTooLarge, CrossfleetError, DigestMismatch, InvalidArgument
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import translated
 from crossfleet.foundation.logs import get_logger
@@ -22,7 +24,8 @@ from crossfleet.foundation.retry import RetryPolicy, retrying
 from crossfleet.worker.about import About
 
 _PIECE_BYTES = 512 * 1024
-_MOST_FILES = 1000
+# The coordinator names no more in one call.
+_FILES_AT_ONCE = 1000
 _POLICY = RetryPolicy(attempts=8, first_delay=0.2, max_delay=5.0, deadline=300.0)
 
 
@@ -106,30 +109,35 @@ class Artifacts:
 
     async def _upload(self, allocation: str, about: About, folder: Path) -> None:
         kept = self._kept.setdefault(allocation, {})
-        found = await asyncio.to_thread(lambda: list(_files(folder)))
-        changed = [left for left in found if kept.get(left.path) != (left.size, left.modified)][:_MOST_FILES]
-        attached = []
-        for left in changed:
-            if left.size > self._most_bytes:
-                get_logger().warning("an artifact is too large", artifact=left.name, size_bytes=left.size)
-                continue
+        found = await asyncio.to_thread(lambda: sorted(_files(folder), key=lambda left: left.path))
+        changed = [left for left in found if kept.get(left.path) != (left.size, left.modified)]
+        for start in range(0, len(changed), _FILES_AT_ONCE):
+            some = changed[start : start + _FILES_AT_ONCE]
+            named = [artifact for left in some if (artifact := await self._stored(about, left)) is not None]
+            if named:
+                await retrying(lambda artifacts=named: self._attach(artifacts), policy=_POLICY)  # type: ignore[misc]
+            kept.update({left.path: (left.size, left.modified) for left in some})
+
+    async def _stored(self, about: About, left: _Left) -> wire.Artifact | None:
+        """Uploads a file. None, and a line in the log: it is too large, or was changed while it was read."""
+        if left.size > self._most_bytes:
+            get_logger().warning("an artifact is too large", artifact=left.name, size_bytes=left.size)
+            return None
+        try:
             digest = await asyncio.to_thread(_digest, left.path)
-            await retrying(lambda d=digest, f=left: self._send(d, f), policy=_POLICY)  # type: ignore[misc]
-            media = mimetypes.guess_type(left.name)[0] or ""
-            name = f"{self._worker}/{left.name}"
-            attached.append(
-                wire.Artifact(
-                    run_id=about.run,
-                    target=about.target,
-                    name=name,
-                    digest=digest,
-                    size_bytes=left.size,
-                    media_type=media,
-                )
-            )
-            kept[left.path] = (left.size, left.modified)
-        if attached:
-            await retrying(lambda: self._attach(attached), policy=_POLICY)
+            await retrying(lambda: self._send(digest, left), policy=_POLICY)
+        except (DigestMismatch, BlobTooLarge, InvalidArgument, OSError) as error:
+            # Written to all the while: with the next attempt's end it has another time of change, and another chance.
+            get_logger().warning("an artifact could not be read", artifact=left.name, message=str(error))
+            return None
+        return wire.Artifact(
+            run_id=about.run,
+            target=about.target,
+            name=f"{self._worker}/{left.name}",
+            digest=digest,
+            size_bytes=left.size,
+            media_type=mimetypes.guess_type(left.name)[0] or "",
+        )
 
     async def _send(self, digest: str, left: _Left) -> None:
         stub = ArtifactServiceStub(self._connected())  # type: ignore[no-untyped-call,unused-ignore]
@@ -151,12 +159,17 @@ class Artifacts:
 
 
 def _files(folder: Path) -> Iterator[_Left]:
-    """Regular files below a folder; links are not followed."""
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and not path.is_symlink():
-            status = path.stat()
-            name = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
-            yield _Left(path, name, status.st_size, status.st_mtime_ns)
+    """Regular files below a folder, in any order; links are not followed. What vanishes meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                shown = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
+                yield _Left(path, shown, status.st_size, status.st_mtime_ns)
 
 
 def _digest(path: Path) -> str:
