@@ -59,4 +59,8 @@ bench: setup  ## run every benchmark and print its table
 
 .PHONY: truth
 truth: setup  ## compare outcomes with those of plain pytest on whole suites
-	$(PY) -m pytest tests/truth $(ARGS)
+	$(PY) -m pytest tests/truth -m "truth or not truth" $(ARGS)
+
+.PHONY: faults
+faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long
+	$(PY) -m pytest tests/faults -m "slow or not slow" $(ARGS)
