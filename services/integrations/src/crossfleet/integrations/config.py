@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,5 +18,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     coordinator_authority: Annotated[str, setting("File with the certificate authority of a coordinator on TLS.")] = ""
     http: Annotated[str, setting("HOST:PORT on which REST and /metrics are served; empty: not at all.")] = ""
     call_seconds: Annotated[float, setting("How long a call to the coordinator may take, in seconds.", ge=0.1)] = 10.0
-    log_format: Annotated[str, setting("json or console.")] = "json"
+    log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
     server: ServerSettings = ServerSettings()

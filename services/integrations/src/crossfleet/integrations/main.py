@@ -65,7 +65,7 @@ def _authenticator(server: ServerSettings) -> Authenticator:
 
 async def _start() -> None:
     settings = load(Settings, service=SERVICE)
-    logs.configure(SERVICE, format="console" if settings.log_format == "console" else "json")
+    logs.configure(SERVICE, format=settings.log_format, level=settings.log_level)
     telemetry.configure(SERVICE)
     await gateway(settings)
 

@@ -3,7 +3,7 @@
 import sys
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import add_SchedulerServiceServicer_to_server
-from crossfleet.foundation import logs
+from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.config import load
 from crossfleet.foundation.draining import Draining
@@ -19,6 +19,7 @@ async def start() -> None:
     """Serve until SIGTERM, or until the supervisor is gone."""
     settings = load(Settings, service="scheduler")
     logs.configure("scheduler", format=settings.log_format, level=settings.log_level)
+    telemetry.configure("scheduler")
     draining = Draining()
     servicer = SchedulerServicer(
         policy=Policy(pending_seconds=settings.pending_seconds, refusal_seconds=settings.refusal_seconds),
