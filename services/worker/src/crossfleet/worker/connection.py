@@ -41,6 +41,7 @@ class Connection:
         self._open_channel = open_channel
         self._backoff = backoff
         self._welcomed = False
+        self._told_unreachable = False
         self.address = address
         self.channel: grpc.aio.Channel | None = None
 
@@ -59,6 +60,9 @@ class Connection:
                 if isinstance(error, _FATAL) and not self._welcomed:
                     raise
                 self._turn_to(error)
+                self._tell(error)
+                if not isinstance(error, (Unavailable, NotLeader)):
+                    self._backoff.answered()
             self._backoff.lived(time.monotonic() - began)
             await asyncio.sleep(self._backoff.next())
 
@@ -83,8 +87,16 @@ class Connection:
             self.address = leader
         elif isinstance(error, Unavailable) and self.address != self._first_address:
             self.address = self._first_address
-        if self._welcomed or not isinstance(error, Unavailable):
-            get_logger().warning("session lost", address=self.address, reason=error.reason, message=str(error))
+
+    def _tell(self, error: CrossfleetError) -> None:
+        """Log what went wrong. A coordinator that was never there is told once, after the time that a start may take."""
+        told = "session lost"
+        if isinstance(error, Unavailable) and not self._welcomed:
+            if self._told_unreachable or not self._backoff.patient:
+                return
+            self._told_unreachable = True
+            told = "no coordinator there yet; goes on trying"
+        get_logger().warning(told, address=self.address, reason=error.reason, message=str(error))
 
 
 async def probe(address: str) -> None:

@@ -37,6 +37,15 @@ class Backoff:
         if seconds >= self._calm:
             self._failures = 0
 
+    def answered(self) -> None:
+        """Somebody was there and refused: being quick gains nothing from now on."""
+        self._failures = max(self._failures, self._quick)
+
+    @property
+    def patient(self) -> bool:
+        """Whether the dials at the quick pace are used up."""
+        return self._failures >= self._quick
+
     def next(self) -> float:
         """Seconds to wait before the next dial."""
         self._failures += 1
