@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -130,3 +131,10 @@ def test_a_report_that_may_not_be_read_is_named_in_the_details(
     assert len(results) == 1
     assert word in results[0]["details"]
     assert "r.xml" in results[0]["details"]
+
+
+def test_a_command_gets_the_umask_with_which_the_shim_was_started(shim: Shim, tmp_path: Path) -> None:
+    old = os.umask(0)
+    os.umask(old)
+    results, _ = run(shim, tmp_path, "import os; print(oct(os.umask(0)))")
+    assert results[0]["sections"] == [["stdout (end)", f"{oct(old)}\n"]]

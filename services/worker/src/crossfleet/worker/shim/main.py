@@ -10,6 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
+from crossfleet.worker.shim import zygote
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.door import AgentDoor, listen
 from crossfleet.worker.shim.host import Host, Message, fresh_token
@@ -53,7 +54,7 @@ class Shim:
 
     def __init__(self, folder: Path) -> None:
         self.boot = fresh_token()
-        os.umask(0o077)
+        zygote.umask_of_children = os.umask(0o077)  # what a suite writes is no business of ours
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(folder)
         for name in ("faults", "collections"):

@@ -11,6 +11,9 @@ from crossfleet.worker.shim.host import Message
 ENTRY = Path(__file__).resolve().parent.parent / "inside" / "pytest_zygote.py"
 ALLOCATION_TOKEN = "CROSSFLEET_ALLOCATION_TOKEN"  # noqa: S105 - the name of a variable
 
+umask_of_children = -1
+"""The umask that suites and commands get: the one with which the shim was started. -1: the shim's own."""
+
 
 class Spawned:
     """A process that was started: its pid and the read ends of its stdout and stderr."""
@@ -42,6 +45,7 @@ def spawn(argv: list[str], cwd: str, env: dict[str, str]) -> Spawned:
             stdout=writers[0],
             stderr=writers[1],
             start_new_session=True,
+            umask=umask_of_children,
         )
     except (OSError, ValueError):
         for descriptor in outputs:
