@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from crossfleet.cli.running.interpreter import check_has_pytest, python_of_scrip
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
 from crossfleet.cli.running.pytest_arguments import take_over
+from crossfleet.cli.running.spec import variables_of
 
 
 def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
@@ -250,3 +252,41 @@ def test_a_fleet_on_tcp_takes_no_local_paths_and_has_a_token() -> None:
 
 def test_this_process_may_use_some_core() -> None:
     assert 0 < usable_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pytest", "tests"], "put `--` before what is to run: crossfleet run [options] -- pytest tests"),
+        (["pytest", "-k", "a b"], "-- pytest -k 'a b'"),
+        (["--targt", "a=", "--", "pytest"], "there is no option --targt. Did you mean --target?"),
+        (["tests", "--", "pytest"], "tests: not an option of `crossfleet run`; what is to run goes after `--`"),
+    ],
+)
+def test_a_slip_before_the_dashes_is_answered_with_what_was_meant(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        parse(words)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--slots"])
+def test_no_workers_and_no_slots_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([option, "0", "--", "pytest"])
+    assert "give a whole number from 1" in capsys.readouterr().err
+
+
+def test_a_command_that_is_not_there_is_told_before_a_fleet_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CROSSFLEET_ADDRESS", raising=False)
+    assert main(["run", "--data", str(tmp_path / "data"), "--", "pytst"]) == 2
+    assert "there is no command pytst here. Did you mean pytest?" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_quiet_grpc_is_not_handed_to_suites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_VERBOSITY", "x")
+    monkeypatch.delenv("GRPC_VERBOSITY")
+    assert main(["version"]) == 0
+    assert os.environ["GRPC_VERBOSITY"] == "ERROR"
+    assert "GRPC_VERBOSITY" not in variables_of([], whole_environment=True)

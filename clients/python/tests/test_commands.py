@@ -108,6 +108,21 @@ async def test_an_interrupt_cancels_the_run_and_keeps_its_report(tmp_path: Path)
     assert b"CANCELLED" in out
 
 
+async def test_the_end_of_its_terminal_cancels_the_run(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED}, hold=True)) as (fleet, shell):
+        ours, theirs = os.openpty()
+        command = [sys.executable, "-m", "crossfleet.cli.main", "run", "--", sys.executable, "-m", "pytest"]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=shell.folder, env=shell.environment, stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        os.close(ours)  # what is written to the terminal fails from now on
+        process.send_signal(signal.SIGHUP)
+        status = await process.wait()
+    assert (status, fleet.runs.cancelled) == (130, ["run-1"])
+
+
 async def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script(hold=True, cancel_hangs=True)) as (fleet, shell):
         process = await shell.start("run", "--", sys.executable, "-m", "pytest")

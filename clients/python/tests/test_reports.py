@@ -24,9 +24,10 @@ from crossfleet.cli.reporting import documents, junit
 from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import coloured, plain
 from crossfleet.cli.reporting.table import shorten, table
-from crossfleet.cli.reporting.text import report
+from crossfleet.cli.reporting.text import report, verdict_line
 from crossfleet.cli.reporting.times import local, utc
 from crossfleet.cli.running.conclusion import status_of
+from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.progress import Progress
 from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.view import LineView, duration
@@ -70,6 +71,28 @@ def test_the_report_has_matrix_tracebacks_output_and_verdict() -> None:
     assert "tests/test_a.py  1 + 1 failed, 1 error, 1 crashed, 1 skipped, 1 xfailed" in text
     assert all(part in text for part in ("the traceback \\xff", "Captured stdout call", "printed", "slowest"))
     assert text.splitlines()[-1] == "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
+
+
+def test_the_first_line_of_a_traceback_keeps_its_indentation() -> None:
+    found = results()
+    for detail in found.details.values():
+        detail.details = b"def test_a():\n>       assert x"
+    assert "    def test_a():\n>       assert x" in list(report(found, plain))
+
+
+def test_one_case_and_one_error_are_counted_in_the_singular() -> None:
+    run = run_pb2.Run(run_id="run-1", verdict=run_pb2.RUN_VERDICT_FAILED)
+    run.counts.total = run.counts.errors = 1
+    assert "1 case, 1 error " in verdict_line(run, plain)
+
+
+@pytest.mark.parametrize(("data", "address", "told"), [("/a b", "", " --data '/a b'"), ("", "", ""), ("/a", "x:1", "")])
+def test_commands_to_go_on_with_name_the_data_folder_that_was_named(
+    data: str, address: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CROSSFLEET_ADDRESS", address)
+    Outputs(None, "", data).write(results(), plain, quiet=1)
+    assert f"crossfleet show run-1{told}\n" in capsys.readouterr().out
 
 
 def test_a_quiet_report_is_the_verdict_alone() -> None:

@@ -102,6 +102,13 @@ def test_a_vital_service_that_keeps_dying_ends_the_fleet_and_shows_its_log(fleet
     assert len((tmp_path / "marks").read_text()) == 6
 
 
+def test_a_refusal_that_only_other_settings_can_change_is_not_tried_again(fleets: list[Fleet], tmp_path: Path) -> None:
+    said = "{'ready': False, 'reason': 'ADDRESS_INVALID', 'message': 'nonsense'}"
+    fleet = start(fleets, tmp_path, ["bad", f"print(json.dumps({said}), flush=True); sys.exit(3)", True])
+    event = fleet.event("gave_up")
+    assert (event["message"], event["wrong_settings"], fleet.process.wait(10)) == ("nonsense", True, 2)
+
+
 def test_a_service_with_wrong_settings_is_not_tried_again(fleets: list[Fleet], tmp_path: Path) -> None:
     refusal = "print(json.dumps({'ready': False, 'message': 'port in use'}), flush=True); sys.exit(2)"
     fleet = start(fleets, tmp_path, ["bad", refusal, True])

@@ -1,6 +1,6 @@
 """The `crossfleet` command: finds the subcommand and turns what goes wrong into one clear message and a status.
 
-Only this module, `catalog` and the one subcommand are imported before a fleet is started.
+Only this module, `catalog`, `quiet` and the one subcommand are imported before a fleet is started.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 
 from crossfleet.cli import exits
 from crossfleet.cli.catalog import COMMANDS
+from crossfleet.cli.quiet import quiet_grpc
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,6 +60,7 @@ def usage() -> str:
 def _call(name: str, rest: list[str]) -> int:
     from importlib import import_module
 
+    quiet_grpc()
     return int(import_module(f"crossfleet.cli.commands.{COMMANDS[name][0]}").main(rest))
 
 

@@ -55,8 +55,10 @@ def main(arguments: list[str]) -> int:
 def landing(folder: Path, artifact: Artifact) -> Path:
     """Where an artifact is written. Raises UsageError for a name that would leave `folder`."""
     name = PurePosixPath(artifact.target or "run") / artifact.name
-    if PurePosixPath(artifact.name).is_absolute() or ".." in name.parts:
-        raise UsageError(f"the artifact {artifact.name!r} would be written outside of {folder}")
+    if PurePosixPath(artifact.name).is_absolute() or name.is_absolute() or ".." in name.parts or "\0" in str(name):
+        raise UsageError(
+            f"the artifact {artifact.name!r} of target {artifact.target!r} would be written outside of {folder}"
+        )
     return folder / name
 
 

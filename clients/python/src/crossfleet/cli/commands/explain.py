@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from crossfleet.api.coordinator.v1.run_service_pb2 import TargetExplanation
+from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import table
@@ -27,12 +28,15 @@ def main(arguments: list[str]) -> int:
     """Explains a run; answers the exit status."""
     options = parser().parse_args(arguments)
 
-    async def explained(client: Client) -> Sequence[TargetExplanation]:
-        return await client.runs.explain(options.run_id)
+    async def explained(client: Client) -> tuple[Sequence[TargetExplanation], run_pb2.Run]:
+        return await client.runs.explain(options.run_id), await client.runs.get(options.run_id)
 
-    targets = ask(options.data, explained, history=True)
+    targets, run = ask(options.data, explained, history=True)
     if options.output == "json":
         print(documents.write(documents.envelope("targets", [documents.plain(target) for target in targets])))
+        return 0
+    if run.state == run_pb2.RUN_STATE_FINISHED:
+        print(f"{run.run_id} is over ({documents.verdict_word(run)}): it waits for nothing")
         return 0
     for target in targets:
         waits = f"waits: {target.waiting_reason}" if target.waiting_reason else "does not wait"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from crossfleet.cli.fleet import folders
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet import fleetfile, folders
 from crossfleet.cli.fleet.options import embedded_plan
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.command import Command, recognise
-from crossfleet.cli.running.interpreter import check_has_pytest
+from crossfleet.cli.running.interpreter import check_has_pytest, which
 from crossfleet.cli.running.matrix import TargetPlan, plan_targets
 
 parser = command_line.parser
@@ -23,11 +24,14 @@ def main(arguments: list[str]) -> int:
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
     on_this_machine = not address or address.startswith("unix:")
     python = _default_python(command, targets) if on_this_machine else ""
+    data = folders.data_folder(options.data)
+    if not address and fleetfile.read(data) is None and not any(word.startswith("PATH=") for word in options.env):
+        _check_is_there(command)  # a fleet that is up may have it on another machine
     if address:
         from crossfleet.cli.running.perform import perform
 
         return perform(options, command, targets, python)
-    fleet = HeldFleet(embedded_plan(folders.data_folder(options.data), options.workers, options.worker, options.slots))
+    fleet = HeldFleet(embedded_plan(data, options.workers, options.worker, options.slots))
     try:
         # Imported while the services start: this takes longer than all that came before.
         from crossfleet.cli.running.perform import perform
@@ -35,6 +39,16 @@ def main(arguments: list[str]) -> int:
         return perform(options, command, targets, python, fleet)
     finally:
         fleet.close()
+
+
+def _check_is_there(command: Command) -> None:
+    """Raises UsageError for a command that no shell would find here."""
+    if command.runner == "command" and not which(command.arguments[0]):
+        from difflib import get_close_matches
+
+        near = get_close_matches(command.arguments[0], ("pytest", "python", "python3", "make", "tox", "nox"), 1)
+        hint = f". Did you mean {near[0]}?" if near else ": give its path, or check PATH"
+        raise UsageError(f"there is no command {command.arguments[0]} here{hint}")
 
 
 def _default_python(command: Command, targets: tuple[TargetPlan, ...]) -> str:

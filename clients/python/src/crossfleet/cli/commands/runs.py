@@ -58,6 +58,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _verdict(run: run_pb2.Run) -> str:
+    nothing = run.verdict == run_pb2.RUN_VERDICT_PASSED and not run.counts.total
+    return "no tests" if nothing else documents.verdict_word(run)
+
+
 def _row(run: run_pb2.Run) -> tuple[str, ...]:
     counts = run.counts
     state = run_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower()
@@ -67,7 +72,7 @@ def _row(run: run_pb2.Run) -> tuple[str, ...]:
         run.run_id,
         local(run.created_at),
         duration(took) if took else "",
-        documents.verdict_word(run) if run.state == run_pb2.RUN_STATE_FINISHED else state,
+        _verdict(run) if run.state == run_pb2.RUN_STATE_FINISHED else state,
         str(counts.total),
         str(failed),
         shorten(run.spec.title, 50),

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--grpc", default="", metavar="HOST:PORT", help="serve gRPC on TCP as well, with a token")
     group.add_argument("--http", default="", metavar="HOST:PORT", help="serve the gateway's REST and /metrics")
     group.add_argument("--insecure", action="store_true", help="allow TCP off loopback without TLS")
-    group.add_argument("--tls-cert", default="", metavar="FILE", help="certificate chain, PEM")
+    group.add_argument("--tls-cert", "--tls-certificate", default="", metavar="FILE", help="certificate chain, PEM")
     group.add_argument("--tls-key", default="", metavar="FILE", help="its private key, PEM")
     group.add_argument("--tls-client-ca", default="", metavar="FILE", help="authority of client certificates, PEM")
     made.add_argument("--output", choices=("text", "json"), default="text", help="json: each event as a JSON line")
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     try:
         folders.make_private(data, fleetfile.LOCK)
     except OSError as error:
-        raise exits.UsageError(f"the data folder cannot be used: {error}") from None
+        raise exits.UsageError(f"the data folder {data} cannot be used: {error.strerror or error}") from None
     lock = fleetfile.take_lock(data)
     if lock is None:
         owner = fleetfile.read(data)
@@ -74,6 +74,10 @@ def main(arguments: list[str]) -> int:
     supervisor = Supervisor(plan, keep=True, on_event=_Printer(plan, as_json=options.output == "json"))
     supervisor.start()
     return supervisor.run()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _absolute(path: str) -> str:
@@ -112,7 +116,9 @@ class _Printer:
     def _serving(self) -> None:
         plan = self._plan
         slots = sum(worker.slots for worker in plan.workers)
-        lines = [f"fleet of {len(plan.workers)} workers with {slots} slots, data in {plan.data}"]
+        lines = [
+            f"fleet of {_counted(len(plan.workers), 'worker')} with {_counted(slots, 'slot')}, data in {plan.data}"
+        ]
         lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
         lines += [f"  HTTP   http://{plan.http}"] if plan.http else []
         lines += [f"  token  {plan.token_file}"] if plan.token_file else []

@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
         print("no workers")
         return 0
     heads = ("worker", "state", "slots", "busy", "cores", "devices", "labels", "last seen")
-    print(table(heads, [_row(status) for status in workers], right=frozenset((2, 3, 4))))
+    rows = [_row(status) for status in workers]
+    columns = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+    print(table(heads[:columns], [row[:columns] for row in rows], right=frozenset((2, 3, 4))))
     for status in workers if options.devices else ():
         for device in status.worker.devices:
             print(
@@ -57,7 +59,7 @@ def _row(status: WorkerStatus) -> tuple[str, ...]:
         state + taints,
         str(worker.slots),
         str(status.busy_slots),
-        f"{worker.cpu_cores:g}",
+        f"{worker.cpu_cores:.3g}",
         shorten(", ".join(device.device_id for device in worker.devices), 40),
         shorten(", ".join(f"{key}={worker.labels[key]}" for key in sorted(worker.labels)), 40),
         local(worker.last_seen_at),

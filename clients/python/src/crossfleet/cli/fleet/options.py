@@ -18,7 +18,7 @@ def add_fleet_size(parser: argparse.ArgumentParser) -> None:
         "--data", default="", metavar="DIR", help="data folder; default CROSSFLEET_DATA, else the user's"
     )
     group.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="workers, which share this machine's cores; default 1"
+        "--workers", type=positive, default=0, metavar="N", help="workers, which share this machine's cores; default 1"
     )
     group.add_argument(
         "--worker",
@@ -27,7 +27,16 @@ def add_fleet_size(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[,LABEL=VALUE...]",
         help="a worker with its labels; repeatable, instead of --workers",
     )
-    group.add_argument("--slots", type=int, default=0, metavar="N", help="slots over all workers; default: the cores")
+    group.add_argument(
+        "--slots", type=positive, default=0, metavar="N", help="slots over all workers; default: the cores"
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1. Raises ArgumentTypeError, as argparse wants it."""
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number from 1")
+    return int(text)
 
 
 def plan_workers(count: int, named: tuple[str, ...], slots: int, cores: float | None = None) -> tuple[WorkerPlan, ...]:

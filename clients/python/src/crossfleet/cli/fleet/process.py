@@ -18,6 +18,8 @@ WRONG_SETTINGS = 2
 OCCUPIED = frozenset(("PORT_IN_USE", "DATA_FOLDER_IN_USE"))
 """Refusals that pass where they come from a fleet that is just ending."""
 _OCCUPIED_TRIES = 3
+REFUSED = frozenset(("ADDRESS_INVALID", "INSECURE_TRANSPORT", "CERTIFICATE_INVALID", "CONFIGURATION_INVALID"))
+"""Refusals that starting again does not change: somebody has to change the settings."""
 _LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -84,8 +86,9 @@ class ServiceProcess:
         self.deaths = [at for at in self.deaths if now - at < RESTART_WINDOW_SECONDS] + [now]
         code = os.waitstatus_to_exitcode(status)
         tries = _OCCUPIED_TRIES if self.refusal_reason in OCCUPIED else RESTARTS
-        self.wrong_settings = code == WRONG_SETTINGS or self.refusal_reason in OCCUPIED
-        self.given_up = code == WRONG_SETTINGS or len(self.deaths) > tries
+        refused = code == WRONG_SETTINGS or self.refusal_reason in REFUSED
+        self.wrong_settings = refused or self.refusal_reason in OCCUPIED
+        self.given_up = refused or len(self.deaths) > tries
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (len(self.deaths) - 1))
         self.start_at = now + pause
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit status {code}"

@@ -39,7 +39,8 @@ def main() -> int:
         supervisor.start()
         _leave_terminal(os.path.join(plan.data, "logs", "supervisor.log"))
     except OSError as error:
-        first.tell({"event": "gave_up", "service": "supervisor", "message": str(error), "wrong_settings": True})
+        message = f"the data folder {plan.data} cannot be used: {error.strerror or error}"
+        first.tell({"event": "gave_up", "service": "supervisor", "message": message, "wrong_settings": True})
         return 2
     return supervisor.run(first)
 

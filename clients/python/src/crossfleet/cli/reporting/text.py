@@ -49,7 +49,7 @@ def failures(results: RunResults, paint: Paint) -> Iterator[str]:
         if detail is None:
             continue
         yield "\n" + paint(f" {case.case_id} [{case.target}] ".center(79, "_"), "red")
-        yield _text(detail.details) or case.message
+        yield _indented(_text(detail.details)) or case.message
         for section in detail.sections:
             yield f" {section.title} ".center(79, "-")
             yield _text(section.content)
@@ -61,7 +61,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
     """`PASSED in 12 s: 4981 cases, 4900 passed, 81 skipped (run-...)`."""
     counts = run.counts
     words = [
-        f"{getattr(counts, field)} {word}"
+        f"{getattr(counts, field)} {word if getattr(counts, field) > 1 else word.removesuffix('s')}"
         for field, word in (
             ("passed", "passed"),
             ("failed", "failed"),
@@ -83,7 +83,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
     took = duration(span(run.created_at, run.finished_at))
     told = any(target.cause for target in run.targets)  # the report shows each target's own
     cause = f" ({run.cause})" if run.cause and not told else ""
-    text = f"{name} in {took}: {counts.total} cases, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
+    cases = "1 case" if counts.total == 1 else f"{counts.total} cases"
+    text = f"{name} in {took}: {cases}, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 
 
@@ -94,6 +95,11 @@ def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[str]:
             yield "\n".join([paint(f"target {target.name}: {target.cause}", "red"), *details])
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield paint(f"target {target.name} waited: {target.waiting_reason}", "yellow")
+
+
+def _indented(text: str) -> str:
+    """Pytest strips the text of a failure as a whole, and with it the indentation of a first line of source."""
+    return "    " + text if text.startswith(("def ", "async def ", "class ", "@")) else text
 
 
 def _text(content: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import dataclass
 
 from crossfleet.cli.exits import UsageError
@@ -64,13 +65,30 @@ def parse(arguments: list[str]) -> RunOptions:
         own, command = arguments[:cut], arguments[cut + 1 :]
     else:
         own, command = arguments, []
-    found = vars(parser().parse_args(own))
+    known, unknown = parser().parse_known_args(own)
+    if unknown:
+        raise UsageError(_unknown(unknown, own if "--" in arguments else []))
+    found = vars(known)
     if not command:
         raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
     lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
     return RunOptions(command=tuple(command), **{**found, **lists})
+
+
+def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
+    """What to say of words that are no options: the nearest option, or that `--` is missing."""
+    from difflib import get_close_matches
+
+    first = unknown[0].partition("=")[0]
+    options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no public list
+    near = get_close_matches(first, options, 1) if first.startswith("-") else []
+    if near:
+        return f"there is no option {first}. Did you mean {near[0]}?"
+    if before_dashes:
+        return f"{shlex.join(unknown)}: not an option of `crossfleet run`; what is to run goes after `--`"
+    return f"put `--` before what is to run: crossfleet run [options] -- {shlex.join(unknown)}"
 
 
 def parser() -> argparse.ArgumentParser:

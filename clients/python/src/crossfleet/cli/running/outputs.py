@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ class Outputs:
 
     junit: Path | None
     json: str
+    data: str = ""
 
     @staticmethod
     def of(options: RunOptions, command: Command) -> Outputs:
@@ -28,7 +30,7 @@ class Outputs:
         junit = options.junit or (command.pytest.junit if command.pytest else "")
         for option, path in (("--junit", junit), ("--json", options.json if options.json != "-" else "")):
             _check(option, path)
-        return Outputs(Path(junit) if junit else None, options.json)
+        return Outputs(Path(junit) if junit else None, options.json, options.data)
 
     def write(self, results: RunResults, paint: Paint, quiet: int) -> None:
         """Writes all of them, the text last. Raises OSError where a file cannot be written, after the text."""
@@ -61,6 +63,9 @@ class Outputs:
     def _places(self, results: RunResults) -> list[str]:
         """Where everything lies."""
         run_id = results.run.run_id
+        # A command that is copied from here must find the same fleet.
+        if self.data and not os.environ.get("CROSSFLEET_ADDRESS"):
+            run_id += f" --data {shlex.quote(self.data)}"
         lines = [f"  JUnit      {self.junit}"] if self.junit else []
         lines += [f"  JSON       {self.json}"] if self.json and self.json != "-" else []
         lines.append(f"  logs       crossfleet logs {run_id}")

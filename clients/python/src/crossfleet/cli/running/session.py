@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from contextlib import suppress
 
 from crossfleet.api.types.v1 import run_pb2
@@ -21,12 +23,16 @@ class LeaveAtOnce(Exception):
 
 
 class Interrupts:
-    """Counts Ctrl-C and SIGTERM. The first sets `asked`, the second `leave`."""
+    """Counts Ctrl-C, SIGTERM and the end of the terminal. The first sets `asked`, the second `leave`."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.leave = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+        self._heeds_hangup = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # nohup
+        if self._heeds_hangup:
+            self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._loop.add_signal_handler(number, self.interrupt)
@@ -37,8 +43,17 @@ class Interrupts:
         """Counts one."""
         (self.leave if self.asked.is_set() else self.asked).set()
 
+    def _hang_up(self) -> None:
+        """The terminal is gone: nothing can be written there any more, and nobody waits for the run."""
+        with open(os.devnull, "wb") as nowhere:
+            for terminal in self._terminals:
+                os.dup2(nowhere.fileno(), terminal)
+        self.interrupt()
+
     def close(self) -> None:
         """Gives the signals back."""
+        if self._heeds_hangup:
+            self._loop.remove_signal_handler(signal.SIGHUP)
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._loop.remove_signal_handler(number)
@@ -68,11 +83,17 @@ async def follow(
             if leaving.done() or (cancelling.done() and not watching.done()):
                 raise LeaveAtOnce
         watching.result()
+        if not verbose and progress.notes and _ended_by_fleet(progress.run):
+            view.note(progress.notes[-1])  # else nothing says why cases were not run
     finally:
         for task in (watching, cancelling, leaving):
             task.cancel()
         await asyncio.gather(watching, cancelling, leaving, return_exceptions=True)
     return progress.run if progress.run is not None else await client.runs.get(run.run_id)
+
+
+def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
+    return run is not None and run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE
 
 
 async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View) -> None:

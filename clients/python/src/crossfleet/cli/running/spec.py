@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions, pairs
@@ -93,7 +94,11 @@ def variables_of(words: Sequence[str], *, whole_environment: bool) -> dict[str, 
     The whole environment goes only over Unix sockets, to a fleet that its owner alone can reach. What is not valid
     UTF-8 cannot be sent and is left out. Raises UsageError for a variable without value that is not set here.
     """
-    found = {key: value for key, value in os.environ.items() if _sendable(key, value)} if whole_environment else {}
+    found = (
+        {key: value for key, value in callers_environment().items() if _sendable(key, value)}
+        if whole_environment
+        else {}
+    )
     for word in words:
         name, equals, value = word.partition("=")
         if not name or (not equals and name not in os.environ):
