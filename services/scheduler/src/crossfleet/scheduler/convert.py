@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
-from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.api.types.v1 import device_pb2
 from crossfleet.foundation.errors import InvalidArgument
+from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Attribute, Device, DeviceRequest, Request, WorkerState, WorkerView
-from crossfleet.matching.version import Version
+from crossfleet.matching.model import WorkerState, WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
 from crossfleet.scheduler.core.session import Outcome
 
@@ -46,29 +46,19 @@ def delta_from(message: scheduler_pb2.Delta) -> Delta:
 
 def worker_view(message: device_pb2.Worker) -> WorkerView:
     """A worker. An unknown state is taken as suspect: nothing is placed on what cannot be judged."""
-    return WorkerView(
-        name=message.worker_id,
-        labels=dict(message.labels),
-        devices=tuple(_device(device) for device in message.devices),
-        cpu_cores=_cores(message.cpu_cores, f"workers[{message.worker_id}].cpu_cores"),
-        memory_bytes=max(message.memory_bytes, 0),
-        slots_total=max(message.slots, 0),
-        taints=frozenset(message.taints),
-        state=_STATES.get(message.state, WorkerState.SUSPECT),
-        runners=frozenset(message.runners),
-        host=message.host,
-        version=message.version,
-    )
+    _check_cores(message.cpu_cores, f"workers[{message.worker_id}].cpu_cores")
+    return worker_from(message, _STATES.get(message.state, WorkerState.SUSPECT))
 
 
 def group_from(message: scheduler_pb2.TaskGroup) -> Group:
     """A task group."""
+    _check_cores(message.request.cpu_cores, f"groups[{message.group_id}].request.cpu_cores")
     return Group(
         id=message.group_id,
         run_id=message.run_id,
         project=message.project,
         target=message.target,
-        request=_request(message.request, message.selector, message.runner),
+        request=request_from(message.request, message.selector, message.runner),
         priority=message.priority,
         submitted_at=message.submitted_unix_seconds,
         wanted_slots=max(message.wanted_slots, 0),
@@ -108,50 +98,6 @@ def plan_message(plan_id: str, plan: Plan) -> scheduler_pb2.ScheduleResponse:
     return response
 
 
-def _request(message: suite_pb2.Request, selector: str, runner: str) -> Request:
-    devices = tuple(
-        DeviceRequest(device.device_class, device.selector, max(device.count, 1)) for device in message.devices
-    )
-    return Request(
-        selector=selector,
-        cpu_cores=_cores(message.cpu_cores, "request.cpu_cores"),
-        memory_bytes=max(message.memory_bytes, 0),
-        devices=devices,
-        slots_min=max(message.slots_min, 1),
-        slots_max=max(message.slots_max, 0),
-        exclusive=message.exclusive,
-        tolerations=frozenset(message.tolerations),
-        runner=runner,
-    )
-
-
-def _cores(value: float, field: str) -> float:
+def _check_cores(value: float, field: str) -> None:
     if not math.isfinite(value) or value < 0:
         raise InvalidArgument(f"{field}: {value} is not a number of cores")
-    return value
-
-
-def _device(message: device_pb2.Device) -> Device:
-    attributes = {name: _attribute(value) for name, value in message.attributes.items()}
-    return Device(
-        id=message.device_id,
-        device_class=message.device_class,
-        attributes={name: value for name, value in attributes.items() if value is not None},
-        capacities=dict(message.capacities),
-        conditions=frozenset(message.conditions),
-    )
-
-
-def _attribute(message: device_pb2.AttributeValue) -> Attribute | None:
-    kind = message.WhichOneof("kind")
-    if kind is None:
-        return None
-    if kind == "list_value":
-        return tuple(message.list_value.values)
-    if kind == "version_value":
-        try:
-            return Version(message.version_value)
-        except ValueError:
-            return message.version_value  # What cannot be ordered can still be compared as text.
-    value: bool | int | float | str = getattr(message, kind)
-    return value

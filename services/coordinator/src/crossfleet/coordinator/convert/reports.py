@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
-from crossfleet.coordinator.convert.fleet import worker_view
 from crossfleet.coordinator.core.commands import (
     AllocationEnded,
     AttemptFinished,
@@ -19,11 +18,13 @@ from crossfleet.coordinator.core.commands import (
     WorkerHello,
 )
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
+from crossfleet.matching.messages import worker_from
 
 _PASSED = result_pb2.OUTCOME_PASSED
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING}
 _CAUSES = {cause.value: cause for cause in Cause}
 _ENDINGS = {ending.value: ending for ending in Ending}
+_LONGEST_SECONDS = 365 * 86_400.0
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -34,7 +35,7 @@ def hello(message: worker_pb2.Hello, session_id: str) -> WorkerHello:
         worker_id=message.worker.worker_id,
         incarnation=message.worker.incarnation,
         session_id=session_id,
-        view=worker_view(message.worker),
+        view=worker_from(message.worker),
         runners=tuple(message.worker.runners),
         description=message.worker.SerializeToString(),
         held=tuple(
@@ -52,7 +53,7 @@ def results(message: worker_pb2.Results) -> AttemptResults:
             CaseOutcome(
                 one.case_index,
                 _OUTCOMES.get(one.outcome, Outcome.ERROR),
-                one.setup_seconds + one.call_seconds + one.teardown_seconds,
+                _seconds(one.setup_seconds + one.call_seconds + one.teardown_seconds),
                 one.message,
                 b"" if one.outcome == _PASSED and not one.sections and not one.properties else one.SerializeToString(),
                 one.added_case_id,
@@ -60,6 +61,14 @@ def results(message: worker_pb2.Results) -> AttemptResults:
             for one in message.results
         ),
     )
+
+
+def _seconds(measured: float) -> float:
+    """What a clock can have measured; zero for anything else, such as what a suite with a replaced clock reports.
+
+    SQL takes no NaN, and one infinite duration would spoil every estimate.
+    """
+    return measured if 0.0 <= measured <= _LONGEST_SECONDS else 0.0
 
 
 def attempt_finished(message: worker_pb2.AttemptFinished) -> AttemptFinished:

@@ -10,9 +10,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.convert.checks import Checks
-from crossfleet.coordinator.convert.fleet import request_from
 from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.matching.cel import SelectorError
+from crossfleet.matching.messages import request_from
 from crossfleet.matching.request import RequestError, validate
 from crossfleet.matching.selectors import Selectors
 

@@ -10,7 +10,6 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert import orders, reports
-from crossfleet.coordinator.convert.fleet import worker_view
 from crossfleet.coordinator.core import commands
 from crossfleet.coordinator.core.answers import ReportAnswer
 from crossfleet.coordinator.core.commands import HeldAllocation
@@ -18,6 +17,7 @@ from crossfleet.coordinator.sessions.outbox import Outbox
 from crossfleet.coordinator.sessions.pieces import Pieces
 from crossfleet.foundation.errors import CrossfleetError, InternalError
 from crossfleet.foundation.logs import get_logger
+from crossfleet.matching.messages import worker_from
 
 _UNCOMMITTED_MESSAGES = 256
 # Kinds that need more than the one report command of their message.
@@ -95,7 +95,7 @@ class Session:
             del self.worker.devices[:], self.worker.taints[:]
             self.worker.devices.extend(message.devices_changed.devices)
             self.worker.taints.extend(message.devices_changed.taints)
-            view, description = worker_view(self.worker), self.worker.SerializeToString()
+            view, description = worker_from(self.worker), self.worker.SerializeToString()
             await self._submit(self._commit(commands.WorkerChanged(self.worker_id, self.session_id, view, description)))
         elif kind == "draining":
             await self._submit(self._commit(commands.DrainWorker(self.worker_id, True, message.draining.reason)))

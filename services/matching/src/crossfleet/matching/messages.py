@@ -1,0 +1,68 @@
+"""Workers and requests of the protos as the resource model. The one module here that knows messages.
+
+Coordinator and scheduler both judge by it: what one takes for a fit must be one for the other.
+"""
+
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.matching.model import Attribute, Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.version import Version
+
+
+def worker_from(message: device_pb2.Worker, state: WorkerState = WorkerState.READY) -> WorkerView:
+    """A worker as it describes itself. Slots and cores of zero count as one."""
+    return WorkerView(
+        name=message.worker_id,
+        labels=dict(message.labels),
+        devices=tuple(_device(device) for device in message.devices),
+        cpu_cores=message.cpu_cores or 1.0,
+        memory_bytes=max(message.memory_bytes, 0),
+        slots_total=max(message.slots, 1),
+        taints=frozenset(message.taints),
+        state=state,
+        runners=frozenset(message.runners),
+        host=message.host,
+        version=message.version,
+    )
+
+
+def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Request:
+    """What a target's slots need; counts of zero mean one. Wrong numbers stay as they are, for whoever checks them."""
+    return Request(
+        selector=selector,
+        cpu_cores=message.cpu_cores,
+        memory_bytes=message.memory_bytes,
+        devices=tuple(
+            DeviceRequest(device.device_class, device.selector, device.count or 1) for device in message.devices
+        ),
+        slots_min=message.slots_min or 1,
+        slots_max=message.slots_max,
+        exclusive=message.exclusive,
+        tolerations=frozenset(message.tolerations),
+        runner=runner,
+    )
+
+
+def _device(message: device_pb2.Device) -> Device:
+    attributes = {name: _attribute(value) for name, value in message.attributes.items()}
+    return Device(
+        id=message.device_id,
+        device_class=message.device_class,
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        capacities=dict(message.capacities),
+        conditions=frozenset(message.conditions),
+    )
+
+
+def _attribute(message: device_pb2.AttributeValue) -> Attribute | None:
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        return None
+    if kind == "list_value":
+        return tuple(message.list_value.values)
+    if kind == "version_value":
+        try:
+            return Version(message.version_value)
+        except ValueError:
+            return message.version_value  # What cannot be ordered can still be compared as text.
+    value: bool | int | float | str = getattr(message, kind)
+    return value
