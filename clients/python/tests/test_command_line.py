@@ -250,6 +250,13 @@ def test_a_fleet_on_tcp_takes_no_local_paths_and_has_a_token() -> None:
     assert all(plan.command[-2:] == ("--lifeline-fd", "7") for plan in tcp)
 
 
+def test_http_is_served_by_tls_as_grpc_is() -> None:
+    plan = FleetPlan("/data", (), http="0.0.0.0:1", tls_certificate="/c", tls_key="/k", gateway=True)
+    coordinator, _, gateway = services(plan, "/run/cf", 7)
+    wanted = ("--tls-certificate", "/c", "--tls-key", "/k")
+    assert all(" ".join(wanted) in " ".join(each.command) for each in (coordinator, gateway))
+
+
 def test_this_process_may_use_some_core() -> None:
     assert 0 < usable_cores() <= (os.cpu_count() or 1)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from crossfleet.foundation.errors import CrossfleetError
 
 _HINTS = {
-    "UNAVAILABLE": "Is the fleet up? `crossfleet doctor` looks; CROSSFLEET_ADDRESS names the fleet that is asked.",
+    "UNAVAILABLE": "Is the fleet up? `crossfleet doctor` looks; CROSSFLEET_ADDRESS names the fleet that is asked, "
+    "CROSSFLEET_TLS_AUTHORITY the authority of one that serves TLS.",
     "UNAUTHENTICATED": "Set CROSSFLEET_TOKEN_FILE to the fleet's token (a fleet on TCP writes DIR/token).",
     "INSECURE_TRANSPORT": "Use TLS (CROSSFLEET_TLS_AUTHORITY), a Unix socket, or --insecure where the network is trusted.",
     "LOCAL_PATH_REFUSED": "A fleet elsewhere cannot use paths of this machine: use --requirements instead of --python.",

@@ -120,7 +120,7 @@ class _Printer:
             f"fleet of {_counted(len(plan.workers), 'worker')} with {_counted(slots, 'slot')}, data in {plan.data}"
         ]
         lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
-        lines += [f"  HTTP   http://{plan.http}"] if plan.http else []
+        lines += [f"  HTTP   http{'s' if plan.tls_certificate else ''}://{plan.http}"] if plan.http else []
         lines += [f"  token  {plan.token_file}"] if plan.token_file else []
         lines += [
             f"  logs   {plan.data}/logs",

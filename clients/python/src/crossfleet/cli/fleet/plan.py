@@ -64,8 +64,7 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
         planned.append(ServicePlan(worker.name, (*_module("worker"), *flags, *tail), vital=False))
     if plan.gateway:
         flags = ("--coordinator", coordinator, "--listen", f"unix:{runtime}/g.sock")
-        flags += ("--http", plan.http, "--token-file", plan.token_file) if plan.http else ()
-        flags += ("--insecure",) if plan.http and plan.insecure else ()
+        flags += ("--http", plan.http, "--token-file", plan.token_file, *_tls_flags(plan)) if plan.http else ()
         planned.append(ServicePlan("integrations", (*_module("integrations"), *flags, *tail)))
     return planned
 
@@ -79,16 +78,19 @@ def _coordinator_flags(plan: FleetPlan, runtime: str) -> tuple[str, ...]:
     flags = ["--data", plan.data, "--listen", f"unix:{runtime}/c.sock"]
     if plan.grpc:
         flags += ["--listen", plan.grpc, "--token-file", plan.token_file]
-    for name, value in (
+    # Paths of this machine may be named only where no worker of another machine can join.
+    return (*flags, *_tls_flags(plan), "--scheduler", f"unix:{runtime}/s.sock", *(() if plan.grpc else ("--embedded",)))
+
+
+def _tls_flags(plan: FleetPlan) -> tuple[str, ...]:
+    """How TCP is served, gRPC and HTTP alike."""
+    named = (
         ("--tls-certificate", plan.tls_certificate),
         ("--tls-key", plan.tls_key),
         ("--tls-client-authority", plan.tls_client_authority),
-    ):
-        flags += [name, value] if value else []
-    if plan.insecure:
-        flags.append("--insecure")
-    # Paths of this machine may be named only where no worker of another machine can join.
-    return (*flags, "--scheduler", f"unix:{runtime}/s.sock", *(() if plan.grpc else ("--embedded",)))
+    )
+    flags = [word for name, value in named if value for word in (name, value)]
+    return (*flags, *(("--insecure",) if plan.insecure else ()))
 
 
 def _worker_flags(plan: FleetPlan, worker: WorkerPlan, coordinator: str, listen: str) -> tuple[str, ...]:
