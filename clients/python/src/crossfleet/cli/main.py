@@ -13,8 +13,29 @@ from crossfleet.cli.quiet import quiet_grpc
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command line (`sys.argv` by default) and answers its exit status."""
-    words = sys.argv[1:] if arguments is None else arguments
+    """Runs one command line and answers its exit status; without arguments it is the process, which it ends."""
+    if arguments is not None:
+        return _run(arguments)
+    status = _run(sys.argv[1:])
+    if "grpc" in sys.modules:
+        _end_process(status)
+    return status
+
+
+def _end_process(status: int) -> None:
+    """Python takes gRPC and the messages apart for a tenth of a second, while a person waits."""
+    import atexit
+    import os
+    from contextlib import suppress
+
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody listens any more
+            stream.flush()
+    os._exit(status)
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return exits.PASSED if words else exits.USAGE

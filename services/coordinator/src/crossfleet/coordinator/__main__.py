@@ -1,5 +1,6 @@
 """`python -m crossfleet.coordinator`."""
 
 from crossfleet.coordinator.main import main
+from crossfleet.foundation.serve import end_process
 
-main()
+end_process(main())

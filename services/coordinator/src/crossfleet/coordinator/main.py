@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -64,8 +63,8 @@ async def _stop_when_broken(wait_failed: Callable[[], Awaitable[str]], draining:
     draining.begin(f"the ledger is lost: {cause}")
 
 
-def main() -> None:
-    """Run the service; exits 0 after a drain, 2 for wrong settings, 3 for anything else."""
+def main() -> int:
+    """Run the service; answers the exit status: 0 after a drain, 2 for wrong settings, 3 for anything else."""
     wrong: ConfigurationInvalid | None = None
     settings, sources = Settings(), dict[str, str]()
     logs.configure("coordinator")
@@ -82,4 +81,4 @@ def main() -> None:
             raise wrong
         await start(settings, sources)
 
-    sys.exit(run_service("coordinator", begin, uvloop=settings.uvloop))
+    return run_service("coordinator", begin, uvloop=settings.uvloop)

@@ -1,7 +1,6 @@
 """`python -m crossfleet.integrations`."""
 
-import sys
-
+from crossfleet.foundation.serve import end_process
 from crossfleet.integrations.main import main
 
-sys.exit(main())
+end_process(main())

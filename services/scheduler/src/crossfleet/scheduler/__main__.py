@@ -1,5 +1,6 @@
 """``python -m crossfleet.scheduler``."""
 
+from crossfleet.foundation.serve import end_process
 from crossfleet.scheduler.main import main
 
-main()
+end_process(main())

@@ -1,6 +1,5 @@
 """Wires the scheduler: settings, logs, the servicer, the server."""
 
-import sys
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import add_SchedulerServiceServicer_to_server
 from crossfleet.foundation import logs, telemetry
@@ -32,6 +31,6 @@ async def start() -> None:
     await serve(definition, settings.server, draining=draining)
 
 
-def main() -> None:
-    """Run the service; exits 0 after a drain, 2 for wrong settings, 3 for anything else."""
-    sys.exit(run_service("scheduler", start))
+def main() -> int:
+    """Run the service; answers the exit status: 0 after a drain, 2 for wrong settings, 3 for anything else."""
+    return run_service("scheduler", start)

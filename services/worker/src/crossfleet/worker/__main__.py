@@ -1,7 +1,6 @@
 """`python -m crossfleet.worker`."""
 
-import sys
-
+from crossfleet.foundation.serve import end_process
 from crossfleet.worker.main import main
 
-sys.exit(main())
+end_process(main())

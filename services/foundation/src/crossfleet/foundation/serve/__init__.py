@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
-from crossfleet.foundation.serve.process import ending, print_ready, run_service, serve
+from crossfleet.foundation.serve.process import end_process, ending, print_ready, run_service, serve
 from crossfleet.foundation.serve.server import Server
 
-__all__ = ["Server", "ServerSettings", "ServiceDefinition", "ending", "print_ready", "run_service", "serve"]
+__all__ = [
+    "Server",
+    "ServerSettings",
+    "ServiceDefinition",
+    "end_process",
+    "ending",
+    "print_ready",
+    "run_service",
+    "serve",
+]

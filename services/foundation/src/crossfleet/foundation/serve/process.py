@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -114,6 +115,18 @@ def run_service(name: str, main: Callable[[], Coroutine[Any, Any, None]], *, uvl
         _print_line({"ready": False, "service": name, "reason": "INTERNAL", "message": "see the log of the service"})
         return FAILED
     return STOPPED
+
+
+def end_process(status: int) -> NoReturn:
+    """Ends the process at once, with what was printed flushed and `atexit` functions called.
+
+    Python takes half a second of CPU time to take the modules of a gRPC service apart, and somebody waits for the end.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody listens any more
+            stream.flush()
+    os._exit(status)
 
 
 def print_ready(name: str, addresses: tuple[str, ...]) -> None:
