@@ -25,12 +25,12 @@ _POLL_SECONDS = 0.02
 class WarmFleet:
     """One worker with `slots` slots on a data folder of its own, from entering the block to leaving it."""
 
-    def __init__(self, slots: int, folder: Path | None = None) -> None:
-        """`folder`: where its data folder is made; by default the folder for temporary files."""
+    def __init__(self, slots: int, *, metrics: bool = False) -> None:
+        """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent."""
         self._slots = slots
-        self._temporary = tempfile.TemporaryDirectory(prefix="cf-bench-", dir=folder)
+        self._temporary = tempfile.TemporaryDirectory(prefix="cf-bench-")
         self.data = Path(self._temporary.name)
-        self._metrics = f"127.0.0.1:{_free_port()}"
+        self._metrics = f"127.0.0.1:{_free_port()}" if metrics else ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

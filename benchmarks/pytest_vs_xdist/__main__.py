@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.suite or SUITES:
         try:
             suite = SUITES[name]()
-            with tempfile.TemporaryDirectory() as scratch, WarmFleet(SLOTS) as fleet:
+            with tempfile.TemporaryDirectory() as scratch, WarmFleet(SLOTS, metrics=True) as fleet:
                 good &= compare(suite, fleet, Path(scratch), rounds, options.mode or MODES, warm=not options.quick)
         except NotAvailable as missing:
             print(f"{name}: skipped: {missing}")

