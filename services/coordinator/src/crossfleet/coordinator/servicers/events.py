@@ -43,8 +43,9 @@ class EventServicer(event_grpc.EventServiceServicer):
         watcher = self._feed.watch(request.run_id)
         try:
             async for events in self._events(watcher, after, request):
-                yield event_pb2.WatchEventsResponse(events=events)
-                if request.until_finished and any(event.HasField("run_finished") for event in events):
+                last = _end(events) if request.until_finished else None
+                yield event_pb2.WatchEventsResponse(events=events[:last])
+                if last is not None:
                     return
         finally:
             self._feed.unwatch(watcher)
@@ -97,6 +98,11 @@ class EventServicer(event_grpc.EventServiceServicer):
             return await self._lookup.queries.events(after=after, run_id=run_id, limit=_PAGE)
         except queries.CursorExpired as error:
             raise CursorExpired("these events are not kept any more", first_cursor=cursors.text(error.first)) from None
+
+
+def _end(events: list[event_pb2.Event]) -> int | None:
+    """How many events there are up to the end of a run, if that is among them. What is given back later is no news of it."""
+    return next((n for n, event in enumerate(events, 1) if event.HasField("run_finished")), None)
 
 
 def _position(event: event_pb2.Event) -> Position:
