@@ -21,6 +21,7 @@ from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
+from crossfleet.cli.running.settled import sessions_ended
 from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
 from crossfleet.cli.running.view import LineView, NullView, View
 from crossfleet.client import Client, Endpoint
@@ -63,11 +64,10 @@ async def _submit_and_follow(
     fleet: HeldFleet | None,
 ) -> tuple[RunResults, bool]:
     interrupts = Interrupts()
+    own = fleet is not None and not fleet.joined
     try:
         async with Client.open(endpoint) as client:
-            spec = await _spec(
-                client, options, command, targets, python, endpoint, own=fleet is not None and not fleet.joined
-            )
+            spec = await _spec(client, options, command, targets, python, endpoint, own=own)
             for note in _packing_notes(spec, command):
                 view.note(note)
             answer = await client.runs.submit(spec)
@@ -75,7 +75,10 @@ async def _submit_and_follow(
                 follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            return await gather(client, run), interrupts.asked.is_set()
+            found = await gather(client, run)
+            if own and not interrupts.asked.is_set():
+                await sessions_ended(client, run.run_id)
+            return found, interrupts.asked.is_set()
     finally:
         interrupts.close()
 

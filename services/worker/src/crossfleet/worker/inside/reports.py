@@ -34,7 +34,7 @@ class CaseReports:
 
     def add(self, report: Any) -> None:
         """Take in one report as it was logged."""
-        if type(report).__name__ in _SUBTEST_REPORTS:
+        if is_subtest(report):
             self.subtests.append(report)
         elif report.outcome == "rerun":
             self.reruns += 1
@@ -92,6 +92,8 @@ class CaseReports:
                 properties.append(["call_outcome", fields["outcome"]])
                 fields["outcome"] = "error"
                 shown = []
+            else:
+                properties.append(["teardown_outcome", "error"])
             shown.append(teardown)
         message = next((text for text in map(_message, shown) if text), "")
         if message:
@@ -99,6 +101,11 @@ class CaseReports:
         details = "\n".join(text for text in map(_details, shown) if text)
         if details:
             fields["details"] = shortened(details, MAXIMUM_DETAILS)
+
+
+def is_subtest(report: Any) -> bool:
+    """Whether a report is of a subtest: pytest's own or the plugin's, whatever the version."""
+    return type(report).__name__ in _SUBTEST_REPORTS
 
 
 def _outcome(report: Any) -> str:
@@ -123,7 +130,7 @@ def _message(report: Any) -> str:
     elif longrepr is not None and report.outcome != "passed":
         crash = getattr(longrepr, "reprcrash", None)
         text = getattr(crash, "message", None) or str(longrepr)
-    if type(report).__name__ in _SUBTEST_REPORTS:
+    if is_subtest(report):
         describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
         text = "{} {}".format(describe() if describe else "subtest", text)
     line = text.strip().split("\n", 1)[0]

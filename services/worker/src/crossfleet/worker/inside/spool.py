@@ -10,6 +10,8 @@ import json
 import os
 from typing import Any, List
 
+from .reports import is_subtest
+
 MAXIMUM_BYTES = 32 * 1024 * 1024
 """What one slot writes at most: the zygote's summary then lacks the rest; results do not pass through here."""
 _LARGEST_REPORT = 1024 * 1024
@@ -76,7 +78,7 @@ class Spool:
 
 def plain(report: Any) -> bool:
     """Whether a report says no more than that its phase passed."""
-    return report.outcome == "passed" and report.when is not None and not hasattr(report, "wasxfail")
+    return report.outcome == "passed" and not hasattr(report, "wasxfail") and not is_subtest(report)
 
 
 def somebody_listens(config: Any) -> bool:

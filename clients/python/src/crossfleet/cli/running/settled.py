@@ -1,0 +1,29 @@
+"""The end of a run's sessions: a fleet of one's own is kept until they have written summaries and caches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from crossfleet.client import Client
+from crossfleet.foundation.errors import CrossfleetError
+
+MOST_SECONDS = 5.0
+_EVERY = 0.02
+
+
+async def sessions_ended(client: Client, run_id: str, seconds: float = MOST_SECONDS) -> bool:
+    """Wait until no worker holds slots for a finished run, at most this long; says whether that is so.
+
+    Pytest's last words come then: its hooks at the end of a session, its summary, the cache of last failures.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            run = await client.runs.get(run_id)
+        except CrossfleetError:
+            return False  # the fleet is going away: nothing can be waited for
+        if not any(target.worker_ids for target in run.targets):
+            return True
+        await asyncio.sleep(_EVERY)
+    return False
