@@ -285,3 +285,9 @@ def test_what_can_be_cleaned_leaves_results_alone(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     found = {(entry.kind, Path(entry.path).name) for entry in entries(str(tmp_path))}
     assert found == {("log", "local.log"), ("run log", "run-1"), ("environment", "e1")}
+
+
+@pytest.mark.parametrize("target", ["/etc", "..", "a/../.."])
+def test_an_artifact_of_a_target_that_leads_elsewhere_is_not_written(target: str) -> None:
+    with pytest.raises(UsageError, match="outside of into"):
+        landing(Path("into"), Artifact(target=target, name="x"))

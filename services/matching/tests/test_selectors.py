@@ -200,3 +200,13 @@ def test_cel_is_not_loaded_for_targets_that_take_any_worker():
         "s.compile(''); s.compile(' true '); sys.exit('cel_expr_python' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0
+
+
+def test_a_selector_that_counts_without_end_is_a_reported_problem_and_no_match():
+    numbers = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
+    text = "worker.name != ''"
+    for depth in range(6):
+        text = f"{numbers}.all(v{depth}, {text})"
+    answer = Selectors().compile(text).evaluate(WorkerView("w"))
+    assert not answer.holds
+    assert "Iteration budget exceeded" in answer.problem

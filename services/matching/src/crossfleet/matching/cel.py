@@ -153,7 +153,10 @@ def _evaluate(program: Any, worker: WorkerView, device: Device | None) -> Answer
         "device": {} if device is None else device_value(device),
         "devices": [device_value(other) for other in worker.devices],
     }
-    result = program.eval(data=data)
+    try:
+        result = program.eval(data=data)
+    except RuntimeError as error:  # what CEL refuses to go on with, such as too many iterations
+        return Answer(False, problem=f"cannot be evaluated: {str(error).removeprefix('INTERNAL: ').partition(' [')[0]}")
     kind, value = result.type().name(), result.value()
     if kind == "BOOL":
         return _YES if value is True else _NO

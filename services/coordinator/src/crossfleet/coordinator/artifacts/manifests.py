@@ -26,7 +26,7 @@ async def check_manifest(blobs: BlobStore, digest: str) -> None:
         if entry.path <= previous:
             raise ManifestInvalid(f"{entry.path!r} is named twice or out of order", path=entry.path)
         previous = entry.path
-        if not _inside(entry.path) or (entry.symlink and not _link_inside(entry.path, entry.symlink)):
+        if not is_relative(entry.path) or (entry.symlink and not _link_inside(entry.path, entry.symlink)):
             raise ManifestInvalid(f"{entry.path!r} leaves the workspace", path=entry.path)
         if not entry.symlink and not is_digest(entry.digest):
             raise ManifestInvalid(f"{entry.path!r} has no SHA-256", path=entry.path)
@@ -37,7 +37,8 @@ async def check_manifest(blobs: BlobStore, digest: str) -> None:
         )
 
 
-def _inside(path: str) -> bool:
+def is_relative(path: str) -> bool:
+    """Whether `path` names something below a folder, wherever that is: plain parts only."""
     parts = path.split("/")
     return bool(path) and not path.startswith("/") and "\0" not in path and not {"", ".", ".."}.intersection(parts)
 

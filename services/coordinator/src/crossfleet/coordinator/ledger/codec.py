@@ -65,7 +65,9 @@ class _Kind:
         hints = get_type_hints(cls)
         names = [field.name for field in fields(cls)]
         kept = [name for name in names if (cls, name) not in _LEFT_OUT]
-        self.values: Callable[[Any], tuple[Any, ...]] = attrgetter(*kept)
+        got = attrgetter(*kept)
+        # Of one field alone attrgetter answers the value, not a tuple.
+        self.values: Callable[[Any], tuple[Any, ...]] = got if len(kept) > 1 else lambda fact: (got(fact),)
         types = tuple(hints[name] for name in kept)
         self._decoder = msgspec.msgpack.Decoder(tuple[types])  # type: ignore[valid-type]
         self._kept = kept

@@ -29,6 +29,8 @@ _DESCRIBE_SECONDS = 5.0
 _COUNTDOWN_SECONDS = 0.5
 _REFUSED_SECONDS = 0.1
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
+# A stream that ends earlier is one more failure: a scheduler that always breaks off is not dialled in a loop.
+_STEADY_SECONDS = 5.0
 _ABSENT = "the scheduler is not connected"
 
 
@@ -71,6 +73,7 @@ class SchedulerLink:
         away_since = self._clock.monotonic()
         while True:
             if self._address and _there(self._address):
+                begun = self._clock.monotonic()
                 try:
                     await self._connected()
                 except grpc.RpcError as error:
@@ -78,8 +81,9 @@ class SchedulerLink:
                 except (CrossfleetError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
                     # InvalidStateError: gRPC's word for writing to a stream that has just ended.
                     self._log.warning("the scheduler is away", address=self._address, error=str(error))
-                if self.figures.connected:
-                    retry, away_since = _FIRST_RETRY, self._clock.monotonic()
+                now = self._clock.monotonic()
+                if self.figures.connected and now - begun >= _STEADY_SECONDS:
+                    retry, away_since = _FIRST_RETRY, now
                 self.figures.connected = False
             if self._clock.monotonic() - away_since >= self._notice:
                 await self._tell_that_all_wait()

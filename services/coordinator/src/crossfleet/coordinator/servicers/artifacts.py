@@ -10,6 +10,7 @@ import grpc
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.coordinator.v1 import artifact_service_pb2_grpc as artifact_grpc
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES, BlobStore, is_digest
+from crossfleet.coordinator.artifacts.manifests import is_relative
 from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.commands import ArtifactRef, AttachArtifacts
@@ -113,6 +114,9 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
             path = f"artifacts[{index}]"
             checks.require(bool(artifact.run_id), f"{path}.run_id", "a run")
             checks.require(0 < len(artifact.name.encode()) <= 1000, f"{path}.name", "1 to 1,000 bytes")
+            checks.require(is_relative(artifact.name), f"{path}.name", "a relative path without '.', '..' and NUL")
+            if artifact.target:
+                checks.name(artifact.target, f"{path}.target")
             checks.require(is_digest(artifact.digest), f"{path}.digest", "64 lower-case hexadecimal digits")
         checks.finish("the artifacts")
         missing = await self._blobs.missing(dict.fromkeys(artifact.digest for artifact in request.artifacts))
@@ -135,7 +139,7 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
     ) -> artifact_pb2.ListArtifactsResponse:
         """The artifacts of a run by target and name. Raises RunNotFound, PageTokenInvalid."""
         size = page_size(request.page_size, 100, 1000)
-        after = decode(request.page_token, "artifacts", request.run_id)
+        after = decode(request.page_token, (str, str), "artifacts", request.run_id)
         await self._lookup.check(request.run_id)
         found = await self._lookup.artifacts(request.run_id, after=tuple(after) if after else None, limit=size + 1)
         token = (

@@ -10,6 +10,7 @@ from typing import Any
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
 from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.commands import DrainWorker
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
@@ -33,22 +34,28 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
     """Answers from the live state."""
 
     def __init__(
-        self, lookup: Lookup, identity: Identity, figures: SchedulerFigures, sequence: Callable[[], int]
+        self,
+        lookup: Lookup,
+        identity: Identity,
+        figures: SchedulerFigures,
+        sequence: Callable[[], int],
+        heard_at: Callable[[str], float],
     ) -> None:
-        """`sequence` answers the number of the last committed batch."""
+        """`sequence` answers the number of the last committed batch, `heard_at` when a worker was last heard (unix seconds)."""
         self._lookup = lookup
         self._identity = identity
         self._figures = figures
         self._sequence = sequence
+        self._heard_at = heard_at
 
     async def ListWorkers(self, request: fleet_pb2.ListWorkersRequest, context: Any) -> fleet_pb2.ListWorkersResponse:
         """Workers by name. Raises PageTokenInvalid."""
         size = page_size(request.page_size, 100, 1000)
-        after = decode(request.page_token, "workers") or ""
+        after = (decode(request.page_token, (str,), "workers") or [""])[0]
         state = self._lookup.state()
         names = sorted(name for name in state.workers if name > after)
-        token = encode(names[size - 1], "workers") if len(names) > size else ""
-        workers = [_status(state, state.workers[name]) for name in names[:size]]
+        token = encode([names[size - 1]], "workers") if len(names) > size else ""
+        workers = [self._status(state, state.workers[name]) for name in names[:size]]
         return fleet_pb2.ListWorkersResponse(workers=workers, next_page_token=token)
 
     async def GetWorker(self, request: fleet_pb2.GetWorkerRequest, context: Any) -> fleet_pb2.GetWorkerResponse:
@@ -93,19 +100,19 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         worker = state.workers.get(worker_id)
         if worker is None:
             raise WorkerNotFound(f"no worker {worker_id!r}", worker=worker_id)
-        return _status(state, worker)
+        return self._status(state, worker)
 
-
-def _status(state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
-    held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
-    message = fleet_pb2.WorkerStatus(worker=plans.worker(worker), busy_slots=sum(len(one.slots) for one in held))
-    for one in held:
-        message.allocations.add(
-            allocation_id=one.allocation_id,
-            group_id=one.group_id,
-            run_id=one.run_id,
-            target=state.groups[one.group_id].target.name,
-            slots=sorted(one.slots),
-            running_attempts=one.live,
-        )
-    return message
+    def _status(self, state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
+        held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
+        message = fleet_pb2.WorkerStatus(worker=plans.worker(worker), busy_slots=sum(len(one.slots) for one in held))
+        set_time(message.worker.last_seen_at, self._heard_at(worker.worker_id))
+        for one in held:
+            message.allocations.add(
+                allocation_id=one.allocation_id,
+                group_id=one.group_id,
+                run_id=one.run_id,
+                target=state.groups[one.group_id].target.name,
+                slots=sorted(one.slots),
+                running_attempts=one.live,
+            )
+        return message

@@ -71,6 +71,10 @@ def _check(source: LogSource, chunk: log_pb2.LogChunk, index: int) -> None:
             "a chunk has no proper source",
             fields=[FieldViolation(f"chunks[{index}]", "run_id, target and worker_id as assigned")],
         )
+    if chunk.stream not in log_pb2.LogStream.values():
+        raise InvalidArgument(
+            "a chunk of an unknown stream", fields=[FieldViolation(f"chunks[{index}].stream", "a LogStream")]
+        )
     if len(chunk.content) > _CHUNK_BYTES:
         raise InvalidArgument(
             "a chunk is too long", fields=[FieldViolation(f"chunks[{index}].content", f"at most {_CHUNK_BYTES} bytes")]

@@ -6,9 +6,15 @@ import base64
 import binascii
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.message import Message
+
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument, PageTokenInvalid
+
+_PAGE_BYTES = 8 << 20
+_FOREIGN = PageTokenInvalid("not a token that this list gave out: start from the first page")
 
 
 def page_size(asked: int, default: int, most: int) -> int:
@@ -20,23 +26,43 @@ def page_size(asked: int, default: int, most: int) -> int:
     return min(asked or default, most)
 
 
-def encode(position: Any, *filters: Any) -> str:
+def encode(position: Sequence[Any], *filters: Any) -> str:
     """A token for what follows `position` (JSON values) in a list with these filters."""
     text = json.dumps([_mark(filters), position], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(token: str, *filters: Any) -> Any:
-    """The position in a token, None for an empty one. Raises PageTokenInvalid when it is another list's."""
+def decode(token: str, kinds: tuple[type, ...], *filters: Any) -> Any:
+    """The position in a token, with values of these kinds; None for an empty token.
+
+    Raises PageTokenInvalid when it is another list's, or made by hand.
+    """
     if not token:
         return None
     try:
         mark, position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (ValueError, TypeError, binascii.Error):
-        raise PageTokenInvalid("not a token that this list gave out: start from the first page") from None
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise _FOREIGN from None
     if mark != _mark(filters):
         raise PageTokenInvalid("the token belongs to another list or filter: start from the first page")
+    if not isinstance(position, list) or len(position) != len(kinds) or not all(map(_is, position, kinds)):
+        raise _FOREIGN
     return position
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Exactly that kind: a bool is no number here. Whole numbers must be such as SQL can hold."""
+    return type(value) is kind and (kind is not int or -(2**63) <= value < 2**63)
+
+
+def fitting(messages: Sequence[Message]) -> int:
+    """How many of these messages a page can carry: as many as fit into half of the largest message, at least one."""
+    room = _PAGE_BYTES
+    for count, message in enumerate(messages):
+        room -= message.ByteSize()
+        if room < 0:
+            return max(count, 1)
+    return len(messages)
 
 
 def _mark(filters: Any) -> int:

@@ -10,7 +10,7 @@ from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.servicers.explaining import explain_run
-from crossfleet.coordinator.servicers.pages import decode, encode, page_size
+from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 from crossfleet.coordinator.servicers.submitting import Submitting
 from crossfleet.foundation.errors import CaseNotFound, FieldViolation, InvalidArgument
 
@@ -37,16 +37,15 @@ class RunServicer(run_grpc.RunServiceServicer):
         """Runs, newest first. Raises PageTokenInvalid, InvalidArgument."""
         size = page_size(request.page_size, 50, 1000)
         states = sorted(request.states)
-        before = decode(request.page_token, "runs", request.project, states)
+        before = decode(request.page_token, (float, str), "runs", request.project, states)
         rows = await self._lookup.queries.runs(
             project=request.project, states=tuple(states), limit=size + 1, before=tuple(before) if before else None
         )
-        more = len(rows) > size
-        rows = rows[:size]
-        token = encode([rows[-1].created_at, rows[-1].run_id], "runs", request.project, states) if more else ""
-        return run_service.ListRunsResponse(
-            runs=[await self._lookup.message(row) for row in rows], next_page_token=token
-        )
+        found = [await self._lookup.message(row) for row in rows[:size]]
+        count = fitting(found)
+        last = rows[count - 1] if len(rows) > count else None
+        token = encode([float(last.created_at), last.run_id], "runs", request.project, states) if last else ""
+        return run_service.ListRunsResponse(runs=found[:count], next_page_token=token)
 
     async def CancelRun(self, request: run_service.CancelRunRequest, context: Context) -> run_service.CancelRunResponse:
         """Stops a run; a finished one stays as it is. Raises RunNotFound, InvalidArgument."""
@@ -62,7 +61,7 @@ class RunServicer(run_grpc.RunServiceServicer):
         )
         outcomes = sorted(request.outcomes)
         key = ("cases", request.run_id, request.target, outcomes, request.full_results)
-        after = decode(request.page_token, *key)
+        after = decode(request.page_token, (int, int), *key)
         await self._lookup.row(request.run_id)
         if request.target:
             await self._lookup.target(request.run_id, request.target)
@@ -74,8 +73,10 @@ class RunServicer(run_grpc.RunServiceServicer):
             limit=size + 1,
             payloads=request.full_results,
         )
-        token = encode([rows[size - 1].position, rows[size - 1].case_index], *key) if len(rows) > size else ""
-        return run_service.ListCasesResponse(cases=[runs.case(row) for row in rows[:size]], next_page_token=token)
+        found = [runs.case(row) for row in rows[:size]]
+        count = fitting(found)
+        token = encode([rows[count - 1].position, rows[count - 1].case_index], *key) if len(rows) > count else ""
+        return run_service.ListCasesResponse(cases=found[:count], next_page_token=token)
 
     async def GetCase(self, request: run_service.GetCaseRequest, context: Context) -> run_service.GetCaseResponse:
         """One case with its full result. Raises RunNotFound, TargetNotFound, CaseNotFound, InvalidArgument."""
@@ -101,10 +102,10 @@ class RunServicer(run_grpc.RunServiceServicer):
     ) -> run_service.ListAttemptsResponse:
         """Attempts by id. Raises RunNotFound, PageTokenInvalid."""
         size = page_size(request.page_size, 1000, 10_000)
-        after = decode(request.page_token, "attempts", request.run_id) or 0
+        after = (decode(request.page_token, (int,), "attempts", request.run_id) or [0])[0]
         await self._lookup.row(request.run_id)
         rows = await self._lookup.queries.attempts(request.run_id, after=after, limit=size + 1)
-        token = encode(rows[size - 1].attempt_id, "attempts", request.run_id) if len(rows) > size else ""
+        token = encode([rows[size - 1].attempt_id], "attempts", request.run_id) if len(rows) > size else ""
         return run_service.ListAttemptsResponse(
             attempts=[runs.attempt(row) for row in rows[:size]], next_page_token=token
         )

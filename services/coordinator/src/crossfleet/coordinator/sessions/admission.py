@@ -15,6 +15,8 @@ from crossfleet.foundation.errors import (
 )
 
 PROTOCOL_VERSION = 1
+# Far above any host, and finite: cores are reckoned in whole thousandths.
+_MOST_CORES = 1_000_000
 
 
 def hello_of(request: worker_pb2.ConnectRequest) -> worker_pb2.Hello:
@@ -33,7 +35,8 @@ def hello_of(request: worker_pb2.ConnectRequest) -> worker_pb2.Hello:
     checks.name(hello.worker.worker_id, "hello.worker.worker_id")
     checks.require(0 < len(hello.worker.incarnation) <= 200, "hello.worker.incarnation", "1 to 200 bytes")
     checks.require(1 <= hello.worker.slots <= 4096, "hello.worker.slots", "1 to 4096")
-    checks.require(hello.worker.cpu_cores >= 0, "hello.worker.cpu_cores", "0 or more")
+    checks.require(0 <= hello.worker.cpu_cores <= _MOST_CORES, "hello.worker.cpu_cores", f"0 to {_MOST_CORES}")
+    checks.require(hello.worker.memory_bytes >= 0, "hello.worker.memory_bytes", "0 or more")
     ids = [device.device_id for device in hello.worker.devices]
     checks.require(len(set(ids)) == len(ids) and all(ids), "hello.worker.devices", "each with an id of its own")
     checks.finish("the worker")

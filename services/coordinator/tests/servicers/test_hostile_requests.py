@@ -1,0 +1,171 @@
+"""What no well-behaved client, worker or scheduler sends: it is refused by field, and nobody else notices."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
+from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.coordinator.v1 import log_service_pb2 as log_pb2
+from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import device_pb2, result_pb2, run_pb2
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, noop, running
+
+BLOB = b"content"
+DIGEST = hashlib.sha256(BLOB).hexdigest()
+
+
+def token(position: Any, *filters: Any) -> str:
+    """A page token as a client could make it by hand."""
+    text = json.dumps([zlib.crc32(json.dumps(filters).encode()), position])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+async def one(*messages: Any) -> AsyncIterator[Any]:
+    for message in messages:
+        yield message
+
+
+@pytest.mark.parametrize("position", [5, "x", True, [1], ["a", "b"], [1.0, 2], {"a": 1}, [1.0, "x", "y"], None])
+async def test_a_page_token_made_by_hand_is_refused(tmp_path: Path, position: Any) -> None:
+    async with running(tmp_path) as fleet:
+        with pytest.raises(grpc.aio.AioRpcError) as runs:
+            await fleet.runs.ListRuns(run_service.ListRunsRequest(page_token=token(position, "runs", "", [])))
+        with pytest.raises(grpc.aio.AioRpcError) as workers:
+            await fleet.fleet.ListWorkers(fleet_pb2.ListWorkersRequest(page_token=token(position, "workers")))
+    assert [error_from_rpc(each.value).reason for each in (runs, workers)] == ["PAGE_TOKEN_INVALID"] * 2
+
+
+async def test_a_page_of_large_runs_is_shorter_than_asked_for_and_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        for number in range(6):
+            spec = noop(1)
+            spec.suite.arguments.append("x" * 3_500_000)
+            await fleet.submit(spec, f"r{number}")
+        found, page = [], ""
+        while True:
+            answer = await fleet.runs.ListRuns(run_service.ListRunsRequest(page_token=page))
+            found += [run.run_id for run in answer.runs]
+            page = answer.next_page_token
+            if not page:
+                break
+    assert len(set(found)) == len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [("", "../x"), ("", "/etc/x"), ("/etc", "x"), ("..", "x"), ("", "a/./b"), ("", "a\0b"), ("", "a//b")],
+)
+async def test_an_artifact_that_would_be_fetched_elsewhere_is_refused(tmp_path: Path, target: str, name: str) -> None:
+    async with running(tmp_path) as fleet:
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        await fleet.artifacts.UploadBlob(
+            one(artifact_pb2.UploadBlobRequest(digest=DIGEST, size_bytes=len(BLOB), content=BLOB))
+        )
+        artifact = artifact_pb2.Artifact(run_id=run_id, target=target, name=name, digest=DIGEST)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await fleet.artifacts.AttachArtifact(artifact_pb2.AttachArtifactRequest(artifacts=[artifact]))
+    fields = [field.path for field in error_from_rpc(refused.value).fields]
+    assert fields == ["artifacts[0].target" if target else "artifacts[0].name"]
+
+
+async def test_output_of_an_unknown_stream_is_refused_and_leaves_the_log_readable(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        source = {"run_id": run_id, "target": "default", "worker_id": "w"}
+        wrong = log_pb2.LogChunk(stream=-1, content=b"lost", **source)  # type: ignore[arg-type]
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await fleet.logs.PushLogs(one(log_pb2.PushLogsRequest(chunks=[wrong])))
+        kept = log_pb2.LogChunk(stream=log_pb2.LOG_STREAM_STDOUT, content=b"kept", **source)  # type: ignore[arg-type]
+        await fleet.logs.PushLogs(one(log_pb2.PushLogsRequest(chunks=[kept])))
+        read = [part async for part in fleet.logs.ReadLogs(log_pb2.ReadLogsRequest(run_id=run_id))]
+    assert error_from_rpc(refused.value).fields[0].path == "chunks[0].stream"
+    assert b"".join(chunk.content for part in read for chunk in part.chunks) == b"kept"
+
+
+@pytest.mark.parametrize("cores", [float("inf"), float("nan"), -1.0, 1e300])
+async def test_a_worker_with_impossible_cores_is_refused(tmp_path: Path, cores: float) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.hello(cpu_cores=cores)
+        ended = await worker.ended()
+    assert ended is not None
+    assert error_from_rpc(ended).fields[0].path == "hello.worker.cpu_cores"
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -5.0])
+async def test_a_duration_that_no_clock_can_measure_does_not_cost_the_result(tmp_path: Path, seconds: float) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        task = (await worker.next("assign")).assign.tasks[0]
+        result = result_pb2.CaseResult(case_index=0, outcome=result_pb2.OUTCOME_PASSED, call_seconds=seconds)
+        await worker.journalled(
+            worker_pb2.WorkerMessage(results=worker_pb2.Results(attempt_id=task.attempt_id, results=[result]))
+        )
+        acknowledged = (await worker.next("acknowledge")).acknowledge.sequence
+        finished = worker_pb2.AttemptFinished(attempt_id=task.attempt_id, cause=result_pb2.CAUSE_DONE)
+        await worker.journalled(worker_pb2.WorkerMessage(attempt_finished=finished))
+        run = await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        cases = (await fleet.runs.ListCases(run_service.ListCasesRequest(run_id=run_id))).cases
+    assert (acknowledged, run.verdict, cases[0].seconds) == (1, run_pb2.RUN_VERDICT_PASSED, 0.0)
+
+
+async def test_the_whole_log_can_be_read_after_a_worker_changed_its_devices(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        before = fleet.coordinator.feed.last
+        changed = worker_pb2.DevicesChanged(devices=[device_pb2.Device(device_id="gpu0", device_class="gpu")])
+        await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
+        await eventually(lambda: fleet.coordinator.feed.last > before, what="the change")
+        await fleet.submit(noop(1))
+    async with running(tmp_path) as again:
+        told = []
+        async for response in again.events.WatchEvents(event_pb2.WatchEventsRequest(after="0")):
+            told += [event.WhichOneof("kind") for event in response.events]
+            if "run_submitted" in told:
+                break
+    assert told.count("worker_changed") == 1
+
+
+class Leaver(GreedyScheduler):
+    """Ends each stream at once."""
+
+    dialled = 0
+
+    async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[scheduler_pb2.ScheduleResponse]:
+        """Nothing."""
+        self.dialled += 1
+        return
+        yield
+
+
+async def test_a_scheduler_that_breaks_off_at_once_is_dialled_less_and_less_and_runs_say_that_they_wait(
+    tmp_path: Path,
+) -> None:
+    scheduler = Leaver()
+    async with running(tmp_path, scheduler=scheduler, unconnected_notice_seconds=0.5) as fleet:
+        run_id = (await fleet.submit(noop(1))).run.run_id
+
+        async def told() -> bool:
+            return (await fleet.run(run_id)).targets[0].waiting_reason == "the scheduler is not connected"
+
+        await eventually(told, what="why it waits")
+        dialled = scheduler.dialled
+    assert 1 <= dialled < 12
