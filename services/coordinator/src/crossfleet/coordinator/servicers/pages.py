@@ -52,7 +52,7 @@ def decode(token: str, kinds: tuple[type, ...], *filters: Any) -> Any:
 
 def _is(value: Any, kind: type) -> bool:
     """Exactly that kind: a bool is no number here. Whole numbers must be such as SQL can hold."""
-    return type(value) is kind and (kind is not int or -(2**63) <= value < 2**63)
+    return type(value) is kind and not (isinstance(value, int) and abs(value) >= 2**63)
 
 
 def fitting(messages: Sequence[Message]) -> int:
