@@ -9,6 +9,7 @@ import pytest
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1 import device_pb2
+from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
 from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, another, noop, running
 
@@ -79,3 +80,13 @@ async def test_plugins_are_listed(tmp_path: Path) -> None:
         plugins = (await fleet.admin.ListPlugins(admin_pb2.ListPluginsRequest())).plugins
 
     assert ("runner", "pytest") in {(one.category, one.name) for one in plugins}
+
+
+async def test_a_silent_worker_says_when_it_was_last_heard(tmp_path: Path) -> None:
+    clock = ManualClock(1_000_000.0)
+    async with running(tmp_path, clock=clock) as fleet:
+        await ScriptedWorker(fleet.channel).welcomed()
+        clock.advance(3.0)
+        found = await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))
+
+    assert found.worker.worker.last_seen_at.ToSeconds() == 1_000_000

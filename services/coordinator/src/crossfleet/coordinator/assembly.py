@@ -130,7 +130,7 @@ class Coordinator:
             (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(self.lookup, submitting)),
             (
                 fleet_service_pb2_grpc.add_FleetServiceServicer_to_server,
-                FleetServicer(self.lookup, identity, figures, lambda: self.writer.cursor[0]),
+                FleetServicer(self.lookup, identity, figures, lambda: self.writer.cursor[0], self.sessions.heard_at),
             ),
             (event_service_pb2_grpc.add_EventServiceServicer_to_server, events),
             (

@@ -105,6 +105,8 @@ class Reports:
         about = self._openings.abouts.get(name)
         for piece in upward.collected(line, about.known_digest if about else ""):
             self._link.say(wire.WorkerMessage(collected=piece), allocation=name)
+        if about is not None and line.get("safe_to_fork") is False:
+            self._logs.system(about, f"slots start on their own, they cannot be forked: {line.get('reason')}")
         self._orders.ready(holding)
         self._wake()
 

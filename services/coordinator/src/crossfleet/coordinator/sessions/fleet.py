@@ -52,6 +52,11 @@ class FleetSessions:
         """Open sessions."""
         return len(self._sessions)
 
+    def heard_at(self, worker_id: str) -> float:
+        """When a worker was last heard, in unix seconds; 0.0 for one whose lease has ended."""
+        silence = self.leases.silence(worker_id, self.clock.monotonic())
+        return 0.0 if silence is None else self.clock.now() - silence
+
     async def serve(
         self, requests: AsyncIterator[worker_pb2.ConnectRequest]
     ) -> AsyncIterator[worker_pb2.ConnectResponse]:

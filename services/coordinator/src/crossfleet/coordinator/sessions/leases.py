@@ -45,6 +45,11 @@ class Leases:
         """Whether the worker's lease runs."""
         return worker_id in self._leases
 
+    def silence(self, worker_id: str, now: float) -> float | None:
+        """Seconds since the worker was heard; None for one without a lease."""
+        lease = self._leases.get(worker_id)
+        return None if lease is None else now - lease.heard
+
     def due(self, now: float) -> list[tuple[str, str, LeaseChange]]:
         """(worker, session, change) for every worker whose silence has become too long. A lost one is forgotten."""
         changes = []
