@@ -10,6 +10,7 @@ from typing import Any
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.options import RunOptions, pairs
+from crossfleet.cli.running.requirements import read_requirements
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request"))
@@ -23,7 +24,6 @@ _REQUEST = {
     "devices": (list,),
 }
 _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
-_LARGEST_REQUIREMENTS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
     for name, path in pairs(options.target_python, "--target-python").items():
         planned[name] = replace(_known(planned, name, "--target-python"), python=_absolute(path))
     for name, path in pairs(options.target_requirements, "--target-requirements").items():
-        planned[name] = replace(_known(planned, name, "--target-requirements"), requirements=_text(path))
-    common = _text(options.requirements) if options.requirements else ""
+        planned[name] = replace(_known(planned, name, "--target-requirements"), requirements=read_requirements(path))
+    common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
     return tuple(_checked(_with_default(target, options.python, common)) for target in planned.values())
@@ -112,7 +112,7 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         selector=table.get("selector", ""),
         python=_absolute(os.path.join(folder, python)) if os.sep in python else python and _absolute(python),
         python_version=table.get("python_version", ""),
-        requirements=_text(os.path.join(folder, requirements)) if requirements else "",
+        requirements=read_requirements(os.path.join(folder, requirements)) if requirements else "",
         variables=variables,
         request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
     )
@@ -137,19 +137,6 @@ def _checked_name(name: str, where: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{where}: {name!r} is no name; use 1 to 64 letters, digits, `.`, `_` and `-`")
     return name
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(_LARGEST_REQUIREMENTS + 1)
-    except OSError as error:
-        raise UsageError(f"requirements {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"requirements {path}: the file is not UTF-8") from None
-    if len(text) > _LARGEST_REQUIREMENTS:
-        raise UsageError(f"requirements {path}: longer than 1 MiB")
-    return text
 
 
 def _absolute(path: str) -> str:
