@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from .reports import is_subtest
 
@@ -18,6 +18,7 @@ class Replay:
         self._session = session
         self._config = session.config
         self._items = items
+        self._with_subtests: Set[str] = set()
         self._reporter = self._config.pluginmanager.getplugin("terminalreporter")
         self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
         last_failed = self._config.pluginmanager.getplugin("lfplugin")
@@ -77,6 +78,10 @@ class Replay:
 
     def _count_subtest(self, nodeid: str) -> None:
         """Pytest from 9.0 counts a passed case with failed subtests as failed, by a count of its own."""
+        if not self._with_subtests:
+            self._with_subtests = {i.nodeid for i in self._items if "subtests" in getattr(i, "fixturenames", ())}
+        if nodeid not in self._with_subtests:
+            return  # unittest's own subtests do not count so
         try:
             from _pytest.subtests import failed_subtests_key
 
