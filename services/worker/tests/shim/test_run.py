@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import venv
 from pathlib import Path
 
 from services.worker.tests.shim.driver import Shim, suite
@@ -40,3 +41,17 @@ def test_two_slots_run_a_small_suite_to_its_end(shim: Shim, tmp_path: Path) -> N
     assert (shim.op("result", case=7)["outcome"], shim.op("result", case=7)["message"]) == ("xfailed", "known")
     closed = shim.close()
     assert (closed["cause"], closed["exit"]) == ("done", 1)
+
+
+def test_an_environment_without_pytest_is_told_in_one_line(shim: Shim, tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    closed = shim.open(tmp_path, python=python)
+    assert closed["op"] == "closed"
+    assert closed["message"].splitlines()[1:] == [f"{python} has no pytest: add it to the requirements"]
+
+
+def test_arguments_that_pytest_does_not_take_are_told_with_its_words(shim: Shim, tmp_path: Path) -> None:
+    closed = shim.open(tmp_path, "nope.py")
+    assert closed["message"].startswith("pytest did not take its arguments")
+    assert "file or directory not found: nope.py" in closed["message"]

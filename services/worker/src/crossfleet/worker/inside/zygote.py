@@ -253,7 +253,12 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
         faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
-        import pytest
+        try:
+            import pytest
+        except ModuleNotFoundError as error:
+            if error.name != "pytest":
+                raise
+            sys.exit("{} has no pytest: add it to the requirements".format(sys.executable))
 
         return int(pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)]))
     except Closed:
