@@ -51,3 +51,19 @@ def test_a_case_reported_under_a_phase_of_a_plugin_fails_with_its_message(shim: 
     shim.open(tmp_path, "-p", "no:cacheprovider")
     results, _ = shim.finish(0, 1, [0])
     assert [(result["outcome"], result["message"]) for result in results] == [("failed", "its process died")]
+
+
+def test_properties_that_no_line_can_carry_are_cut_and_the_case_keeps_its_outcome(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        def test_large(record_property): record_property("x", "a" * 20_000_000)
+        def test_many(record_property):
+            for n in range(200_000): record_property("k%d" % n, "v" * 100)
+        """,
+    )
+    shim.open(tmp_path, "-p", "no:cacheprovider")
+    results, _ = shim.finish(0, 1, [0, 1])
+    assert [result["outcome"] for result in results] == ["passed", "passed"]
+    assert len(results[0]["properties"][0][1]) < 2000
+    assert len(results[1]["properties"]) == 64

@@ -7,6 +7,10 @@ from typing import Any, Dict, List
 MAXIMUM_DETAILS = 256 * 1024
 """Characters of a failure's text; a longer one loses its middle."""
 
+MAXIMUM_PROPERTIES = 64
+MAXIMUM_PROPERTY = 1024
+"""Characters of a property's name or value."""
+
 _SUBTEST_REPORTS = ("SubtestReport", "SubTestReport")
 _PHASES = ("setup", "call", "teardown")
 
@@ -67,9 +71,11 @@ class CaseReports:
         last: Any = phases.get("teardown") or phases.get("call") or phases.get("setup")
         if last.sections:
             fields["sections"] = [[name, shortened(text, section_limit)] for name, text in last.sections if text]
-        properties.extend([str(key), _plain(value)] for key, value in last.user_properties)
         if self.reruns:
             properties.append(["reruns", self.reruns])
+        # More would not fit into a line to the shim, and nobody reads it.
+        room = MAXIMUM_PROPERTIES - len(properties)
+        properties.extend([_plain(str(key)), _plain(value)] for key, value in last.user_properties[:room])
         if properties:
             fields["properties"] = properties
         return fields
@@ -147,4 +153,6 @@ def _details(report: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """A user property's value as JSON can carry it."""
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+    if isinstance(value, (int, float, bool)) or value is None:
+        return value
+    return shortened(str(value), MAXIMUM_PROPERTY)
