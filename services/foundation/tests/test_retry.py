@@ -86,3 +86,24 @@ async def test_a_spent_budget_stops_retries_until_calls_succeed_again() -> None:
     for _ in range(4):
         assert await retrying(_Peer(), budget=budget) == "answer"
     assert await retrying(_Peer(Unavailable()), budget=budget, clock=_JumpingClock()) == "answer"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_that_comes_with_the_answer_is_not_forgotten(turns: int) -> None:
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask_and_go_on() -> None:
+        await retrying(lambda: answer)
+        await asyncio.Event().wait()
+
+    asking = asyncio.ensure_future(ask_and_go_on())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    answer.set_result("late")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+
+    done, _ = await asyncio.wait([asking], timeout=1)
+    assert done, "it goes on as if nobody had cancelled it"
+    assert asking.cancelled()

@@ -67,7 +67,9 @@ async def retrying(
     ceiling = rules.first_delay
     for number in range(1, rules.attempts + 1):
         try:
-            result = await asyncio.wait_for(_once(attempt), max(0.0, end - time.monotonic()))
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the answer.
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                result = await _once(attempt)
         except TimeoutError as late:
             raise DeadlineExceeded(f"no answer within {rules.deadline} s") from late
         except CrossfleetError as error:

@@ -92,7 +92,8 @@ class Session:
 
     async def _talk(self, call: Any, hello: wire.ConnectRequest) -> None:
         await call.write(hello)
-        welcome, rest = await asyncio.wait_for(self._welcome(call), _WELCOME_SECONDS)
+        async with asyncio.timeout(_WELCOME_SECONDS):  # wait_for may forget a cancellation before Python 3.12
+            welcome, rest = await self._welcome(call)
         self._listener.on_welcome(welcome)
         self._deliver(rest)
         await self._until_one_ends(
@@ -141,7 +142,8 @@ class Session:
         left = last + _GATHER_SECONDS - asyncio.get_running_loop().time()
         if left > 0 and not self._urgent.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._urgent.wait()
 
     async def _beat(self, interval: float) -> None:
         """Heartbeats. The first one says that the journal was sent before it: until then, progress keeps the lease."""

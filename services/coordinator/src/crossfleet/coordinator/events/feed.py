@@ -171,4 +171,5 @@ class EventFeed:
         left = last + _GATHER_SECONDS - asyncio.get_running_loop().time()
         if left > 0 and not self._urgent.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), left)
+                async with asyncio.timeout(left):  # wait_for may forget a cancellation before Python 3.12
+                    await self._urgent.wait()
