@@ -10,7 +10,7 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
-from crossfleet.coordinator.core.view import free_of, local_indices, open_groups
+from crossfleet.coordinator.core.view import free_of, open_groups
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit
 from crossfleet.matching.model import Request, WorkerView
@@ -103,7 +103,8 @@ class Fleet:
 
     def results(self, attempt, outcome=Outcome.PASSED, seconds=0.01, indices=None):
         indices = attempt.cases if indices is None else indices
-        local = local_indices(self.state, attempt.allocation_id, tuple(indices))
+        local_of = self.state.allocations[attempt.allocation_id].local_of
+        local = [index if local_of is None else local_of[index] for index in indices]
         return c.AttemptResults(
             attempt.attempt_id, tuple(c.CaseOutcome(index, outcome, seconds, payload=b"full") for index in local)
         )

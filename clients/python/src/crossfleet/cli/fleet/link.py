@@ -6,14 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 from crossfleet.cli.fleet import fleetfile
 from crossfleet.cli.fleet.listeners import Event
 from crossfleet.cli.fleet.plan import FleetPlan
-
-TAKE_OVER_SECONDS = 20.0
 
 
 class FleetFault(Exception):
@@ -112,8 +110,3 @@ def start(plan: FleetPlan) -> FleetLink:
     with os.fdopen(plan_written, "w", encoding="utf-8") as file:
         json.dump(asdict(plan), file)
     return FleetLink(ours, events, False)
-
-
-def join_or_start(data: str, plan: Callable[[], FleetPlan]) -> FleetLink:
-    """The live fleet of `data`, else a new one after `plan`. Whether a new one got the folder shows in its events."""
-    return join(data) or start(plan())

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.table import shorten
-from crossfleet.cli.running.progress import BAD
 
 MOST_ROWS = 25
 LEAST_SECONDS = 0.005
@@ -52,11 +51,6 @@ def cell(counts: Counter[int] | None) -> str:
 def slowest(cases: Iterable[result_pb2.CaseRecord], count: int = 10) -> list[result_pb2.CaseRecord]:
     """The cases that took longest, longest first, none below LEAST_SECONDS."""
     return sorted((case for case in cases if case.seconds >= LEAST_SECONDS), key=lambda case: -case.seconds)[:count]
-
-
-def worst(counts: Counter[int]) -> bool:
-    """Whether something in a cell makes the run fail."""
-    return any(counts[outcome] for outcome in BAD)
 
 
 def _file(case_id: str) -> str:

@@ -15,9 +15,6 @@ UNKNOWN_SECONDS = 0.01
 _SHORTEST = 1e-5
 # Each new observation keeps four fifths of the weight of what was before: about five runs are remembered.
 _KEPT = 0.8
-# Variance of the logarithm before anything is known of it, and how many observations that guess is worth.
-_PRIOR_VARIANCE = 0.25
-_PRIOR_WEIGHT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +29,6 @@ class Duration:
     def seconds(self) -> float:
         """The median."""
         return math.exp(self.mean)
-
-    def quantile(self, z: float) -> float:
-        """Seconds not exceeded with the probability of the standard normal value `z` (1.28 for 90 %)."""
-        spread = (self.variance * self.weight + _PRIOR_VARIANCE * _PRIOR_WEIGHT) / (self.weight + _PRIOR_WEIGHT)
-        return math.exp(self.mean + z * math.sqrt(spread))
 
 
 def observe(known: Duration | None, seconds: float) -> Duration:

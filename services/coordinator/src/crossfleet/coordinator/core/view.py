@@ -87,9 +87,3 @@ def free_of(state: State, worker: Worker) -> Free:
         flat = tuple(dict.fromkeys(device for slot in allocation.device_ids for device in slot))
         free = free.minus(allocation.request, len(allocation.slots), flat, worker.view)
     return free
-
-
-def local_indices(state: State, allocation_id: str, indices: tuple[int, ...]) -> tuple[int, ...]:
-    """Canonical case indices as the allocation's worker numbers them. Raises KeyError for an unknown allocation."""
-    local_of = state.allocations[allocation_id].local_of
-    return indices if local_of is None else tuple(local_of[index] for index in indices)

@@ -82,10 +82,6 @@ class Queries:
         """Artifacts by target and name; `after` names the last of the page before."""
         return await self._ask(run_queries.artifacts, run_id, after, limit)
 
-    async def artifact_digest_known(self, digest: str) -> bool:
-        """Whether any run has an artifact of this content."""
-        return await self._ask(run_queries.digest_known, digest)
-
     async def workers(self) -> list[WorkerRow]:
         """All workers that joined once, by name."""
         return await self._ask(run_queries.workers)

@@ -89,12 +89,6 @@ def artifacts(connection: Connection, run_id: str, after: tuple[str, str], limit
     return [ArtifactRow(**row) for row in connection.execute(query).mappings()]
 
 
-def digest_known(connection: Connection, digest: str) -> bool:
-    """Whether any artifact has this content."""
-    table = tables.artifacts.c
-    return connection.execute(select(table.run_id).where(table.digest == digest).limit(1)).first() is not None
-
-
 def workers(connection: Connection) -> list[WorkerRow]:
     """All, by name."""
     table = tables.workers

@@ -70,11 +70,6 @@ class Life:
             self.connection.send(line)
             self.connection.flush()
 
-    def begin_output(self) -> None:
-        """Give what follows a new budget of live output."""
-        for pipe in self._pipes:
-            pipe.begin()
-
     def interrupt(self, grace: float) -> None:
         """SIGINT as Ctrl-C would, then SIGTERM, then SIGKILL, within ``grace`` seconds."""
         if self.ending is not None:

@@ -36,12 +36,6 @@ class OutputPipe:
         cut = self._total - min(len(self._tail), TAIL_BYTES)
         return f"[crossfleet: {cut} bytes cut here]\n{text}" if cut and text else text
 
-    def begin(self) -> None:
-        """Start a new budget and forget the tail: what follows belongs to something else."""
-        self._left = self._budget
-        self._tail.clear()
-        self._total = 0
-
     def drain(self, rounds: int = 256) -> None:
         """Read what is there now. A writer that never stops is left after ``rounds`` pieces."""
         for _ in range(rounds):

@@ -49,7 +49,6 @@ class Slot:
         self._goodbye: Message = {}
         self._current: tuple[int, int] | None = None
         self._since = 0.0
-        self._began = 0.0
         self._told: tuple[int, int] | None = None
         self._deadline = 0.0
         self._timers: dict[str, Timer] = {}
