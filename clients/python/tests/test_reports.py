@@ -221,6 +221,7 @@ def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
     longest = target.longest()
     assert longest is not None
     assert (longest.worker_id, longest.since) == ("w", 1002.0)
+    assert longest.place == "8 cases on slot 1 of w"
     progress.take(event(5, attempt_ended={"target": "t", "attempt": {"attempt_id": 7, "worker_id": "w", "cause": 5}}))
     assert (target.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
 

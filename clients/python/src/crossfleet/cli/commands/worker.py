@@ -13,7 +13,8 @@ examples:
   crossfleet worker --join fleet.example:7400 --token-file token --coordinator-authority ca.pem
   crossfleet worker --join unix:/run/cf/c.sock --name gpu-1 --slots 4 --label zone=eu
 
-What is not named here is handed to the worker itself: `crossfleet worker --join ADDRESS -- --help` lists it.
+What is not named here (--token-file, --coordinator-authority, --label, --slots, ...) is handed to the worker itself:
+`crossfleet worker --join ADDRESS -- --help` lists it.
 """
 
 
@@ -41,4 +42,6 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-P", "-m", "crossfleet.worker", "--coordinator", options.join, "--name", name]
     if "--state" not in rest:
         command += ["--state", os.path.join(folders.data_folder(options.data), "workers", name)]
+    if sys.stderr.isatty() and not any(word.startswith("--log-format") for word in rest):
+        command += ["--log-format", "console"]  # somebody reads it
     os.execv(command[0], [*command, *(word for word in rest if word != "--")])  # noqa: S606 - no shell is what is wanted

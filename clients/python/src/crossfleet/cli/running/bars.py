@@ -37,7 +37,7 @@ class BarView:
         if busy:
             oldest = min(busy, key=lambda each: each.since)
             span = duration(now - oldest.since)
-            lines.append(Text(f"longest: {oldest.worker_id}/{oldest.slot} for {span}", style="dim"))
+            lines.append(Text(f"longest: {oldest.place}, for {span}", style="dim"))
         if progress.stopping:
             lines.append(Text(f"stopping: {progress.stopping}", style="yellow"))
         self._live.update(Group(*lines))

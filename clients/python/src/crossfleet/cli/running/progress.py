@@ -28,6 +28,11 @@ class Running:
     since: float
     cases: int
 
+    @property
+    def place(self) -> str:
+        """`3 cases on slot 0 of gpu-1`."""
+        return f"{self.cases} case{'s' * (self.cases != 1)} on slot {self.slot} of {self.worker_id}"
+
 
 @dataclass(slots=True)
 class TargetProgress:

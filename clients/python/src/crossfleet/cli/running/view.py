@@ -91,7 +91,7 @@ def _sentence(target: TargetProgress, now: float) -> str:
     elif (left := target.seconds_left(now)) is not None:
         parts.append(f"{target.rate(now):.0f}/s, about {duration(left)} left")
     if not target.finished and (longest := target.longest()) is not None and now - longest.since > LINE_SECONDS:
-        parts.append(f"longest {longest.worker_id}/{longest.slot} for {duration(now - longest.since)}")
+        parts.append(f"longest: {longest.place}, for {duration(now - longest.since)}")
     return ", ".join(parts)
 
 
