@@ -42,6 +42,15 @@ async def lost(client: Client, run_id: str) -> None:
     await eventually(found, deadline=20, what="w1's attempts are lost")
 
 
+async def cut_and_heal(relay: Relay, suite: GatedSuite, number: int) -> None:
+    """Cut the worker off while a case ends."""
+    before = relay.connections
+    relay.cut()
+    suite.open(number)
+    relay.heal()
+    await eventually(lambda: relay.connections > before, deadline=20, what="the worker dials again")
+
+
 async def test_a_short_cut_costs_nothing(fleet: Fleet, client: Client, suite: GatedSuite, relay: Relay) -> None:
     submitted = await fleet.submit(suite.spec(), "r1")
     await suite.begun()
@@ -65,11 +74,7 @@ async def test_a_connection_cut_again_and_again_loses_and_repeats_nothing(
     watching = asyncio.ensure_future(watched(client, submitted))
     for number in range(3):
         await suite.begun(number)
-        before = relay.connections
-        relay.cut()
-        suite.open(number)
-        relay.heal()
-        await eventually(lambda before=before: relay.connections > before, deadline=20, what="it dials again")
+        await cut_and_heal(relay, suite, number)
     events = await watching
 
     await check_all_passed_once(client, events, suite)

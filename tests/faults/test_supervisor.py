@@ -51,7 +51,7 @@ async def test_an_interrupt_cancels_the_run_and_keeps_what_it_has(
         await suite.begun()
         await eventually(lambda: len(suite.notes()) > 5, what="some cases ran")
         command.signal(number)
-        done = await command.finished(30)
+        done = await command.finished(12)
 
     assert done.status == 130, done.text
     assert "CANCELLED" in done.out
