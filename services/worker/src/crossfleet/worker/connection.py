@@ -69,6 +69,7 @@ class Connection:
     def welcomed(self) -> None:
         """The present session was accepted."""
         self._welcomed = True
+        get_logger().info("joined the fleet", address=self.address)
 
     async def _once(self, hello: Callable[[], Awaitable[wire.ConnectRequest]]) -> None:
         await probe(self.address)
