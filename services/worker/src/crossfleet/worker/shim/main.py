@@ -20,7 +20,7 @@ from crossfleet.worker.shim.memory import MemoryWatch
 from crossfleet.worker.shim.reaper import Reaper
 from crossfleet.worker.shim.register import Register
 
-_BREATH_SECONDS = 0.004
+_BREATH_SECONDS = 0.008
 _FLOOD_RECORDS = 16
 """So many records within two breaths are a flood."""
 _LOG_BYTES = 1024 * 1024

@@ -30,12 +30,12 @@ class Watched:
         self.peak = max(self.peak, processes.peak_bytes(self.pid))
         return self.peak
 
-    def look(self, table: dict[int, processes.Process]) -> None:
+    def look(self) -> None:
         """Measure the tree now; over the limit, tell ``exceeded``.
 
         Pages that a fork shares with its zygote are counted in full by the cheap measure, so the exact one decides.
         """
-        tree = processes.descendants(table, [self.pid])
+        tree = processes.tree(self.pid)
         self.family |= tree
         used = sum(processes.resident_bytes(pid) for pid in tree)
         self.peak = max(self.peak, used)
@@ -70,7 +70,6 @@ class MemoryWatch:
         self._timer = None
         if not self._watched:
             return
-        table = processes.table()
         for watched in list(self._watched):
-            watched.look(table)
+            watched.look()
         self._timer = self._loop.call_after(_INTERVAL, self._tick)

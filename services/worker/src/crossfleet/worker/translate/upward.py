@@ -33,9 +33,12 @@ _ENDINGS = {
 }
 
 
+_OUTCOMES = {name.removeprefix("OUTCOME_").lower(): value for name, value in result_pb2.Outcome.items()}
+
+
 def outcome(name: str) -> result_pb2.Outcome.ValueType:
-    """The outcome of that name; UNSPECIFIED where there is none."""
-    return result_pb2.Outcome.Value(f"OUTCOME_{name.upper()}")
+    """The outcome of that name. Raises KeyError where there is none."""
+    return _OUTCOMES[name]
 
 
 def cause(name: str) -> result_pb2.Cause.ValueType:
