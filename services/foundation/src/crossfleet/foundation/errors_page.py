@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from crossfleet.foundation.errors import ERRORS_BY_REASON
+from crossfleet.foundation.errors.registry import RESERVED
 
 PROTO = Path("protos/crossfleet/api/types/v1/error.proto")
 PAGE = Path("docs/errors.md")
@@ -69,7 +70,8 @@ def page(proto: str) -> str:
             group = start
             parts.append(f"\n## {_GROUPS[start]}\n\n| reason | status | class | what it means |\n|---|---|---|---|\n")
         kind = ERRORS_BY_REASON[name]
-        parts.append(f"| `{name}` | `{kind.code.name}` | `{kind.__name__}` | {comment.replace('|', '/')} |\n")
+        meaning = comment.replace("|", "/") + (" *Reserved: nothing raises it yet.*" if name in RESERVED else "")
+        parts.append(f"| `{name}` | `{kind.code.name}` | `{kind.__name__}` | {meaning} |\n")
     return "".join(parts)
 
 

@@ -48,3 +48,41 @@ def _classes() -> Iterator[type[CrossfleetError]]:
 
 
 ERRORS_BY_REASON: Mapping[str, type[CrossfleetError]] = MappingProxyType({cls.reason: cls for cls in _classes()})
+
+RESERVED: frozenset[str] = frozenset(
+    {
+        "ARTIFACT_NOT_FOUND",
+        "COLLECTION_FAILED",
+        "COLLECTION_NOT_FOUND",
+        "CONNECTOR_FAILED",
+        "DELIVERY_DEAD",
+        "DELIVERY_NOT_FOUND",
+        "DEVICE_LOST",
+        "DEVICE_NOT_FOUND",
+        "ELECTION_RESET_NEEDED",
+        "HOST_LOST",
+        "JOURNAL_FULL",
+        "LOG_NOT_FOUND",
+        "OUT_OF_MEMORY",
+        "PLAN_INVALID",
+        "POOL_NOT_FOUND",
+        "PREEMPTED",
+        "PROJECT_NOT_FOUND",
+        "QUOTA_EXCEEDED",
+        "RATE_LIMITED",
+        "RESERVATION_NOT_FOUND",
+        "RESERVED",
+        "REVISION_STALE",
+        "RUNNER_FAILED",
+        "SCHEDULER_SUPERSEDED",
+        "SIGNATURE_INVALID",
+        "SIGN_IN_FAILED",
+        "SNAPSHOT_REQUIRED",
+        "STALE_EPOCH",
+        "TASK_NOT_FOUND",
+        "TEST_ARGUMENT_REFUSED",
+        "UPLOAD_NOT_FOUND",
+        "VERSION_CONFLICT",
+    }
+)
+"""Reasons of the protocol that nothing raises yet. A test keeps this list true."""
