@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -169,3 +170,36 @@ async def test_a_scheduler_that_breaks_off_at_once_is_dialled_less_and_less_and_
         await eventually(told, what="why it waits")
         dialled = scheduler.dialled
     assert 1 <= dialled < 12
+
+
+class Flooder(GreedyScheduler):
+    """Proposes what does not hold, very often, and says at length why everybody waits."""
+
+    async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[scheduler_pb2.ScheduleResponse]:
+        """One plan for each update."""
+        wrong = scheduler_pb2.ProposedAllocation(group_id="none", worker_id="none", slots=1, gang_id="all")
+        async for update in self.draining.until(requests):
+            self.updates.append(update)
+            plan = scheduler_pb2.ScheduleResponse(plan_id="flood", allocate=[wrong] * 300_000)
+            for group in update.snapshot.groups or update.delta.groups:
+                plan.waiting.add(group_id=group.group_id, code="c" * 1000, text="t" * 1_000_000)
+            yield plan
+
+
+async def test_a_scheduler_that_floods_leaves_room_for_others(tmp_path: Path) -> None:
+    scheduler = Flooder()
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        await eventually(lambda: any(update.outcomes for update in scheduler.updates), what="an outcome")
+        refused = next(update.outcomes[0].refused for update in scheduler.updates if update.outcomes)
+
+        async def told() -> str:
+            return (await fleet.run(run_id)).targets[0].waiting_reason
+
+        reason = await eventually(told, what="a reason to wait")
+        async with asyncio.timeout(5):
+            cancelled = await fleet.runs.CancelRun(run_service.CancelRunRequest(run_id=run_id))
+    assert len(refused) <= 10_000
+    assert reason is not None
+    assert 0 < len(reason) <= 1000
+    assert cancelled.run.state in (run_pb2.RUN_STATE_STOPPING, run_pb2.RUN_STATE_FINISHED)

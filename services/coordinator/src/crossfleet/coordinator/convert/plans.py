@@ -12,6 +12,10 @@ from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, 
 from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
 
+# A plan is judged in one turn of the loop, while everybody else waits.
+MOST_ITEMS = 5_000
+_CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
+
 
 def worker(one: Worker) -> device_pb2.Worker:
     """A worker as it described itself, with the state that the coordinator gives it."""
@@ -101,14 +105,20 @@ def delta(
 
 
 def plan(message: scheduler_pb2.ScheduleResponse) -> ApplyPlan:
-    """A plan as a command."""
+    """A plan as a command: at most MOST_ITEMS of each list, and texts as short as people read them.
+
+    What is left out is proposed again on the next revision, if it still holds then.
+    """
     never = scheduler_pb2.WAITING_KIND_NEVER
     return ApplyPlan(
         plan_id=message.plan_id,
         allocate=tuple(
             ProposedAllocation(one.group_id, one.worker_id, one.slots, tuple(one.device_ids), one.gang_id)
-            for one in message.allocate
+            for one in message.allocate[:MOST_ITEMS]
         ),
-        revoke=tuple(message.revoke_allocation_ids),
-        waiting=tuple(WaitingReason(one.group_id, one.kind == never, one.code, one.text) for one in message.waiting),
+        revoke=tuple(message.revoke_allocation_ids[:MOST_ITEMS]),
+        waiting=tuple(
+            WaitingReason(one.group_id, one.kind == never, one.code[:_CODE_CHARACTERS], one.text[:_TEXT_CHARACTERS])
+            for one in message.waiting[:MOST_ITEMS]
+        ),
     )

@@ -156,6 +156,10 @@ class SchedulerLink:
             if message.request_snapshot:
                 self._snapshot = True
                 self._wake.set()
+            if len(message.allocate) > plans.MOST_ITEMS:
+                self._log.warning(
+                    "a plan is too long: the rest is left out", proposals=len(message.allocate), taken=plans.MOST_ITEMS
+                )
             if message.allocate or message.revoke_allocation_ids or message.waiting:
                 await self._apply(plans.plan(message))
         raise Unavailable("the scheduler ended the stream", address=self._address)
