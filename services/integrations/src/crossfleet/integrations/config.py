@@ -16,6 +16,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     coordinator: Annotated[str, setting("Address of the coordinator: unix:/path or HOST:PORT.")] = ""
     coordinator_token_file: Annotated[str, setting("File with the token for a coordinator on TCP.")] = ""
     coordinator_authority: Annotated[str, setting("File with the certificate authority of a coordinator on TLS.")] = ""
+    coordinator_certificate: Annotated[str, setting("File with the gateway's own certificate, for mutual TLS.")] = ""
+    coordinator_key: Annotated[str, setting("File with the key of that certificate.")] = ""
+    coordinator_insecure: Annotated[bool, setting("Send the token in the clear to a coordinator elsewhere.")] = False
     http: Annotated[str, setting("HOST:PORT on which REST and /metrics are served; empty: not at all.")] = ""
     call_seconds: Annotated[float, setting("How long a call to the coordinator may take, in seconds.", ge=0.1)] = 10.0
     log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"

@@ -31,6 +31,9 @@ async def gateway(settings: Settings) -> None:
         settings.coordinator,
         token_file=settings.coordinator_token_file,
         tls_authority=settings.coordinator_authority,
+        tls_certificate=settings.coordinator_certificate,
+        tls_key=settings.coordinator_key,
+        insecure=settings.coordinator_insecure,
     ) as channel:
         usecases = UseCases(channel, settings.call_seconds)
         definition = ServiceDefinition(SERVICE, [(add_DeliveryServiceServicer_to_server, DeliveryServicer())])

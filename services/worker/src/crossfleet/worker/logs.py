@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -66,25 +66,27 @@ class LogPusher:
         call: Any = LogServiceStub(channel).PushLogs()  # type: ignore[no-untyped-call,unused-ignore]
         try:
             while self._channel() is channel:
-                for request in self._requests():
-                    await call.write(request)
+                while self._queue:
+                    await self._write(call)
                 self._ready.clear()
                 if not self._queue:
                     await self._ready.wait()
         finally:
             call.cancel()
 
-    def _requests(self) -> Iterator[wire.PushLogsRequest]:
-        while self._queue:
-            request, size = wire.PushLogsRequest(), 0
-            taken = []
-            while self._queue and size < _REQUEST_BYTES:
-                chunk = self._queue.popleft()
-                taken.append(chunk)
-                size += len(chunk.content)
-            self._bytes -= size
-            request.chunks.extend(taken)
-            yield request
+    async def _write(self, call: Any) -> None:
+        taken: list[wire.LogChunk] = []
+        size = 0
+        while self._queue and size < _REQUEST_BYTES:
+            chunk = self._queue.popleft()
+            taken.append(chunk)
+            size += len(chunk.content)
+        try:
+            await call.write(wire.PushLogsRequest(chunks=taken))
+        except BaseException:
+            self._queue.extendleft(reversed(taken))  # the next connection takes them
+            raise
+        self._bytes -= size
 
     def _add(self, about: About, slot: int, stream: wire.LogStream.ValueType, content: bytes) -> None:
         if self._bytes + len(content) > _QUEUE_BYTES:
