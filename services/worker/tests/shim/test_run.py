@@ -51,7 +51,7 @@ def test_an_environment_without_pytest_is_told_in_one_line(shim: Shim, tmp_path:
     assert closed["message"].splitlines()[1:] == [f"{python} has no pytest: add it to the requirements"]
 
 
-def test_arguments_that_pytest_does_not_take_are_told_with_its_words(shim: Shim, tmp_path: Path) -> None:
+def test_a_pytest_that_cannot_begin_is_told_with_its_words(shim: Shim, tmp_path: Path) -> None:
     closed = shim.open(tmp_path, "nope.py")
-    assert closed["message"].startswith("pytest did not take its arguments")
+    assert closed["message"].startswith("pytest could not begin")
     assert "file or directory not found: nope.py" in closed["message"]

@@ -19,7 +19,7 @@ from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn_pytest
 
 _ZYGOTE_OUTPUT_BYTES = 16 * 1024 * 1024
 _WRONG_USAGE = 4
-"""Pytest's exit status for an unknown option, or a file that is not there."""
+"""Pytest's exit status for an unknown option, a file that is not there, a conftest.py that cannot be imported."""
 _COLLECTED = b'{"op": "collected"'
 
 
@@ -239,7 +239,7 @@ class PytestAllocation:
         if asked and self._collection.exists():
             self._closed("done", "" if code >= 0 else f"pytest {described(code)} at its end\n{said}", code)
             return
-        early = "did not take its arguments (status 4)" if code == _WRONG_USAGE else f"{described(code)} too early"
+        early = "could not begin (status 4)" if code == _WRONG_USAGE else f"{described(code)} too early"
         reason = self._trouble or f"pytest {early}"
         if asked:
             self._closed("done", f"closed before the collection was complete\n{said}", code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ Line = Mapping[str, Any]
 COLLECTED_PIECE = 10_000
 _PROPERTIES = 64
 _PROPERTY_BYTES = 1024
+_ERROR = re.compile(r"E {3}\S")
 # pytest's exit statuses that speak of the suite, not of the machine: interrupted by collection errors, internal
 # error, wrong usage, no tests.
 _ENDINGS = {
@@ -125,7 +127,7 @@ def _add_refusals(piece: wire.Collected, line: Line) -> None:
         text = error.get("details") or error.get("message") or ""
         piece.errors.add(
             case_id=as_text(error["id"]),
-            message=as_text(first_line(error.get("message") or ""), MESSAGE_BYTES),
+            message=as_text(said_first(error.get("message") or ""), MESSAGE_BYTES),
             details=cut_middle(as_bytes(text), DETAILS_BYTES),
         )
     for skip in line.get("skipped") or ():
@@ -134,6 +136,11 @@ def _add_refusals(piece: wire.Collected, line: Line) -> None:
     piece.go_on = bool(line.get("go_on"))
     if line.get("safe_to_fork") is False:
         piece.fork_refusal = as_text(line.get("reason") or "not safe to fork", MESSAGE_BYTES)
+
+
+def said_first(text: str) -> str:
+    """The error that pytest marks with `E`, which may stand below a long way through importers; else the first line."""
+    return next((line[4:] for line in text.splitlines() if _ERROR.match(line)), "") or first_line(text)
 
 
 def first_line(text: str) -> str:
