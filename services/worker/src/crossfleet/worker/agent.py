@@ -206,6 +206,7 @@ class Agent:
 
     def _start_over(self) -> None:
         self.openings.drop()
+        self.reports.start_over()
         self.link.reborn()
 
     def _running(self) -> list[int]:

@@ -80,6 +80,10 @@ class Reports:
         """By attempt, the case that is being executed and since when (seconds since 1970)."""
         return dict(self._current)
 
+    def start_over(self) -> None:
+        """The shim is another one: what the former executed is over."""
+        self._current.clear()
+
     def interrupt(self, reason: str) -> None:
         """From now on cancelled attempts are this worker's doing, so that they are executed elsewhere."""
         self._interrupted_for = reason
