@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -92,16 +95,14 @@ async def test_a_run_that_waits_starts_when_a_fitting_worker_joins(folder: Path,
 
 
 def other_python() -> str:
-    """Another interpreter with pytest that this machine happens to have; empty where there is none."""
-    import glob
-    import subprocess
-
-    for path in sorted(
-        glob.glob("/usr/bin/python3.*[0-9]") + glob.glob(f"{Path.home()}/.pyenv/versions/*/bin/python3")
-    ):
-        code = "import sys, pytest; raise SystemExit(sys.version_info[:2] == " + repr(tuple(sys.version_info[:2])) + ")"
-        if subprocess.run([path, "-c", code], capture_output=True, check=False).returncode == 0:
-            return path
+    """An interpreter of this machine of another version than the one that runs the tests; empty where there is none."""
+    installed = sorted(Path.home().glob(".pyenv/versions/3.1[0-9]*/bin/python"), reverse=True)
+    known = [Path(found) for minor in (13, 12, 10) if (found := shutil.which(f"python3.{minor}"))]
+    mine = f"{sys.version_info.major}.{sys.version_info.minor}."
+    for path in (*installed, *known):
+        said = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False)
+        if said.returncode == 0 and not said.stdout.removeprefix("Python ").startswith(mine):
+            return str(path)
     return ""
 
 
@@ -138,16 +139,28 @@ def test_a_matrix_file_gives_each_target_its_own_environment(fleet: Standing, su
     assert again.status == 0, "the cached environment does not work"
 
 
-def test_a_matrix_can_compare_two_interpreters(fleet: Standing, suite: Path) -> None:
+@pytest.mark.needs_uv
+@pytest.mark.timeout(180)
+def test_a_matrix_compares_two_versions_of_python(fleet: Standing, project: Path, tmp_path: Path) -> None:
     other = other_python()
     if not other:
-        pytest.skip("no second interpreter with pytest is installed here")
-    options = ("--target", "mine=", "--target", "other=", "--target-python", f"other={other}")
+        pytest.skip("no second version of Python is installed here")
+    built = tmp_path / "other" / "bin" / "python"
+    subprocess.run(["uv", "venv", "-q", "--python", other, str(tmp_path / "other")], check=True)
+    subprocess.run(["uv", "pip", "install", "-q", "--python", str(built), "pytest==8.4.2"], check=True)
+    (project / "test_version.py").write_text(
+        f"import sys\ndef test_mine(): assert sys.version_info[:2] == {tuple(sys.version_info[:2])}\n"
+    )
+    (project / "matrix.toml").write_text(
+        f'[[target]]\nname = "mine"\npython = "{sys.executable}"\n[[target]]\nname = "other"\npython = "{built}"\n'
+    )
 
-    done, report = fleet.report(*PYTEST, "-k", "somewhere", cwd=suite, options=options)
+    done, report = fleet.report(*PYTEST, cwd=project, options=("--matrix", "matrix.toml"))
 
-    assert done.status == 0, done.text
-    assert outcomes(report, "mine") == outcomes(report, "other") == {"test_where.py::test_somewhere": "passed"}
+    assert (outcomes(report, "mine"), outcomes(report, "other")) == (
+        {"test_version.py::test_mine": "passed"},
+        {"test_version.py::test_mine": "failed"},
+    ), done.text
 
 
 def test_requirements_that_cannot_be_resolved_say_which(fleet: Standing, suite: Path) -> None:
@@ -209,7 +222,5 @@ async def test_a_drained_worker_gets_nothing_until_it_is_undrained(folder: Path,
 
 
 def newest(fleet: Standing) -> str:
-    import json
-
     runs = json.loads(fleet.ask("runs", "--output", "json").out)["runs"]
     return runs[0]["run_id"] if runs else "none"
