@@ -68,7 +68,9 @@ class WatchedLink(Link):
 class ShimPort:
     """The agent's end of the socket to the shim: lines in order, a moment late, for as long as both live."""
 
-    def __init__(self, host: Host, on_line: Callable[[Line], None], on_lost: Callable[[], None], process: Process) -> None:
+    def __init__(
+        self, host: Host, on_line: Callable[[Line], None], on_lost: Callable[[], None], process: Process
+    ) -> None:
         self._host, self._on_line, self._on_lost, self._process = host, on_line, on_lost, process
         self.lost = asyncio.Event()
         self.pid = 1
@@ -222,7 +224,7 @@ class Host:
         inventory = SimpleNamespace(devices=self.devices, by_id={one.device_id: one for one in self.devices}, errors={})
         inventory.look = self._look
         logs = SimpleNamespace(system=_nothing, output=_nothing, run=_for_ever, flush=self._wait_for_nothing)
-        artifacts = SimpleNamespace(collect=_nothing, settle=self._wait_for_nothing)
+        artifacts = SimpleNamespace(collect=_nothing, end=_at_once, settle=self._wait_for_nothing)
         preparation = SimpleNamespace(prepare=self._prepare, place=lambda name: Shelf(self._files, name))
         surroundings: dict[str, Any] = {
             "Runners": lambda: _RUNNERS,
@@ -277,6 +279,11 @@ class Host:
 
 async def _for_ever() -> None:
     await asyncio.Event().wait()
+
+
+def _at_once(allocation: str, about: object, then: Callable[[], None]) -> None:
+    """Nothing was left that could be kept."""
+    then()
 
 
 def _nothing(*_: object, **__: object) -> None:

@@ -22,7 +22,7 @@ async def test_more_files_than_one_call_names_are_all_kept(tmp_path: Path) -> No
     store = MemoryStore()
     async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
         artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=1000)
-        artifacts.collect("a1", ABOUT, last=True)
+        artifacts.end("a1", ABOUT, then=lambda: None)
         await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
 
     assert len(store.artifacts) == 1_100
@@ -37,7 +37,23 @@ async def test_a_file_that_is_too_large_does_not_take_the_others_with_it(tmp_pat
     store = MemoryStore()
     async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
         artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=1000)
-        artifacts.collect("a1", ABOUT, last=True)
+        artifacts.end("a1", ABOUT, then=lambda: None)
         await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
 
     assert list(store.artifacts) == ["w1/0/good.txt"]
+
+
+async def test_an_allocation_is_given_back_once_and_only_when_its_files_are_in_the_run(tmp_path: Path) -> None:
+    left = tmp_path / "a1" / "artifacts" / "0"
+    left.mkdir(parents=True)
+    (left / "model.bin").write_bytes(b"x" * 3_000_000)
+    store = MemoryStore()
+    stored_at_end: list[list[str]] = []
+    async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
+        artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=10_000_000)
+        artifacts.collect("a1", ABOUT)
+        for _ in range(2):
+            artifacts.end("a1", ABOUT, then=lambda: stored_at_end.append(list(store.artifacts)))
+        await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
+
+    assert stored_at_end == [["w1/0/model.bin"]]

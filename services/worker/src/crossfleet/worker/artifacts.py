@@ -61,12 +61,22 @@ class Artifacts:
         self._kept: dict[str, dict[Path, tuple[int, int]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._ended: set[str] = set()
+        self._ended: dict[str, Callable[[], None]] = {}
 
-    def collect(self, allocation: str, about: About | None, *, last: bool = False) -> None:
+    def collect(self, allocation: str, about: About | None) -> None:
         """Look for files, beside everything else; while that goes on, once more afterwards."""
-        if last:
-            self._ended.add(allocation)
+        self._begin(allocation, about, last=False)
+
+    def end(self, allocation: str, about: About | None, then: Callable[[], None]) -> None:
+        """Look for the last time, call `then` once all that could be kept is named in the run, and remove the folder.
+
+        A second call for the same allocation, while the first goes on, changes nothing.
+        """
+        if allocation not in self._ended:
+            self._ended[allocation] = then
+            self._begin(allocation, about, last=True)
+
+    def _begin(self, allocation: str, about: About | None, *, last: bool) -> None:
         if allocation in self._running:
             self._again.add(allocation)
             return
@@ -91,21 +101,24 @@ class Artifacts:
         self._running.pop(allocation, None)
         if allocation in self._again:
             self._again.discard(allocation)
-            self.collect(allocation, about, last=allocation in self._ended)
+            self._begin(allocation, about, last=allocation in self._ended)
         elif allocation in self._ended:
-            self._ended.discard(allocation)
+            del self._ended[allocation]
             self._kept.pop(allocation, None)
 
     async def _collect(self, allocation: str, about: About | None) -> None:
         place = self._place(allocation)
-        ended = allocation in self._ended
         try:
             if about is not None:
                 await self._upload(allocation, about, place / "artifacts")
         except (CrossfleetError, OSError) as error:
             get_logger().warning("artifacts were not kept", allocation=allocation, message=str(error))
-        if ended:
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        then = self._ended.get(allocation)
+        if then is None or allocation in self._again:
+            return  # not the last look
+        self._ended[allocation] = _told
+        then()
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
     async def _upload(self, allocation: str, about: About, folder: Path) -> None:
         kept = self._kept.setdefault(allocation, {})
@@ -156,6 +169,10 @@ class Artifacts:
         if channel is None:
             raise Unavailable("no connection to the coordinator")
         return channel
+
+
+def _told() -> None:
+    """Stands for what was to be called at the end of an allocation, once that was done."""
 
 
 def _files(folder: Path) -> Iterator[_Left]:

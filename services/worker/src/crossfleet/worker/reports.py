@@ -166,8 +166,14 @@ class Reports:
         name = line["allocation"]
         holding = self._link.holdings.get(name)
         if holding is not None:
-            holding.advance(Phase.ENDED)
-        self._link.ended(name, upward.allocation_ended(line), shim_sequence=line["sequence"])
-        self._wake()
-        self._artifacts.collect(name, self._openings.abouts.get(name), last=True)
+            holding.advance(Phase.CLOSING)
+
+        def given_back() -> None:
+            # Not before its files are in the run: a fleet of one run may end as soon as nothing is held any more.
+            if holding is not None:
+                holding.advance(Phase.ENDED)
+            self._link.ended(name, upward.allocation_ended(line), shim_sequence=line["sequence"])
+            self._wake()
+
+        self._artifacts.end(name, self._openings.abouts.get(name), given_back)
         self._openings.forget(name)

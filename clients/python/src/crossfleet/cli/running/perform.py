@@ -75,9 +75,9 @@ async def _submit_and_follow(
                 follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            found = await gather(client, run)
             if own and not interrupts.asked.is_set():
                 await sessions_ended(client, run.run_id)
+            found = await gather(client, run)
             return found, interrupts.asked.is_set()
     finally:
         interrupts.close()

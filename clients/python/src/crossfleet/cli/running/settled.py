@@ -8,14 +8,15 @@ import time
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
-MOST_SECONDS = 5.0
+MOST_SECONDS = 60.0
 _EVERY = 0.02
 
 
 async def sessions_ended(client: Client, run_id: str, seconds: float = MOST_SECONDS) -> bool:
     """Wait until no worker holds slots for a finished run, at most this long; says whether that is so.
 
-    Pytest's last words come then: its hooks at the end of a session, its summary, the cache of last failures.
+    Pytest's last words come then (its hooks at the end of a session, its summary, the cache of last failures), and the
+    files that cases left are stored: large ones take their time.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
