@@ -203,3 +203,20 @@ async def test_a_scheduler_that_floods_leaves_room_for_others(tmp_path: Path) ->
     assert reason is not None
     assert 0 < len(reason) <= 1000
     assert cancelled.run.state in (run_pb2.RUN_STATE_STOPPING, run_pb2.RUN_STATE_FINISHED)
+
+
+class Boaster(GreedyScheduler):
+    """Has a very long name."""
+
+    async def Describe(self, request: Any, context: Any) -> scheduler_pb2.DescribeResponse:
+        """Who it is, at length."""
+        return scheduler_pb2.DescribeResponse(name="n" * 100_000)
+
+
+async def test_a_scheduler_with_a_very_long_name_is_worked_with(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=Boaster()) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        welcome = await worker.welcomed()
+        summary = await fleet.fleet.GetFleet(fleet_pb2.GetFleetRequest())
+    assert welcome.lease_seconds > 0
+    assert len(summary.scheduler) <= 200

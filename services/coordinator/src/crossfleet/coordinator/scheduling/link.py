@@ -31,6 +31,7 @@ _REFUSED_SECONDS = 0.1
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 # A stream that ends earlier is one more failure: a scheduler that always breaks off is not dialled in a loop.
 _STEADY_SECONDS = 5.0
+_NAME_CHARACTERS = 200
 _ABSENT = "the scheduler is not connected"
 
 
@@ -97,10 +98,11 @@ class SchedulerLink:
             described = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
             call = stub.Schedule()
             figures = self.figures
-            figures.name, figures.version, figures.connected = described.name, described.version, True
+            figures.name, figures.version = described.name[:_NAME_CHARACTERS], described.version[:_NAME_CHARACTERS]
+            figures.connected = True
             self._snapshot = True
             self._outcomes.clear()
-            self._log.info("scheduler connected", address=self._address, name=described.name)
+            self._log.info("scheduler connected", address=self._address, name=figures.name)
             tasks = [
                 asyncio.ensure_future(self._tell(call, snapshots_only=described.snapshots_only)),
                 asyncio.ensure_future(self._hear(call)),
