@@ -11,7 +11,7 @@ KINDS = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 def pytest_sessionfinish(session):
     stats = session.config.pluginmanager.getplugin("terminalreporter").stats
-    found = {}
+    found: dict = {}
     for kind in KINDS:  # an error in the teardown of a case that passed makes it an error: the later kind holds
         for report in stats.get(kind, ()):
             if kind == "error" and found.get(report.nodeid) == "failed":
