@@ -209,7 +209,9 @@ class Auditor:
                 continue
             attempt = self.attempts.get(case.attempt_id)
             if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
-                self._wrong(f"case {index} of {event.group_id} counts from attempt {case.attempt_id}, which is not its own")
+                self._wrong(
+                    f"case {index} of {event.group_id} counts from attempt {case.attempt_id}, which is not its own"
+                )
                 continue
             truth = self._world.truth_of(group.run_id, case.attempt_id, group.cases[index])
             if truth != Outcome(case.outcome).name.lower():

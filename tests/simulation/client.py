@@ -11,6 +11,8 @@ from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator
 
+_ASK_AGAIN = 0.3  # simulated seconds: no test waits for them
+
 
 class SimClient:
     """Asks whoever leads, again and again, until there is an answer."""
@@ -42,7 +44,7 @@ class SimClient:
     async def cancel(self) -> None:
         """Cancel the run once it exists."""
         while not self.run_id or await self._ask(StopRun(self.run_id, "the user cancelled")) is None:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(_ASK_AGAIN)
         self.cancelled = True
 
     async def drain(self, worker_id: str, drain: bool) -> None:

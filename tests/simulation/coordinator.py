@@ -15,6 +15,8 @@ from crossfleet.foundation.errors.status import error_from_reason
 from tests.simulation.clock import SimClock, SimIds
 from tests.simulation.network import Server
 
+_TICK = 1.0  # simulated seconds: no test waits for them
+
 
 class SimCoordinator:
     """One term of leadership, from the take-over to the death or deposition of its process."""
@@ -76,7 +78,7 @@ class SimCoordinator:
 
     async def _pass_time(self) -> None:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_TICK)
             if self.writer.state.runs:
                 try:
                     await self.commit(PassTime())

@@ -17,6 +17,8 @@ from crossfleet.worker import identity as worker_identity
 from crossfleet.worker import reports as worker_reports
 from tests.simulation.network import Channel, Wire
 
+_HOP = 0.0005  # simulated seconds: no test waits for them
+
 
 @contextmanager
 def applied(world: Any) -> Iterator[None]:
@@ -53,4 +55,4 @@ def _logged(world: Any, level: str, event: str, keys: dict[str, object], *rest: 
 
 
 async def _probe(address: str) -> None:
-    await asyncio.sleep(0.0005)
+    await asyncio.sleep(_HOP)

@@ -45,7 +45,9 @@ class SimSlot:
     def shown(self) -> Line:
         """As the `attached` line says it."""
         waiting = [SlotAttempt(line["attempt"], line["cases"]) for line in self._later if line["op"] == "run"]
-        attempts = [{"attempt": one.number, "pending": one.pending, "current": None} for one in [*self.attempts, *waiting]]
+        attempts = [
+            {"attempt": one.number, "pending": one.pending, "current": None} for one in [*self.attempts, *waiting]
+        ]
         return {"slot": self.number, "attempts": attempts, "wanting": self.wanting}
 
     def run(self, line: Line) -> None:
@@ -113,7 +115,9 @@ class SimSlot:
             self._end_life(attempt, "out_of_memory")
             return
         outcome = self._shim.outcome(self._allocation, number, case)
-        self._shim.record({"op": "result", "attempt": number, "case": case, "outcome": outcome, "durations": [0, 0.01, 0]})
+        self._shim.record(
+            {"op": "result", "attempt": number, "case": case, "outcome": outcome, "durations": [0, 0.01, 0]}
+        )
         attempt.pending.remove(case)
         if outcome == "crashed":
             self._end_life(attempt, "crashed")

@@ -63,7 +63,14 @@ def test_every_kind_of_fact_is_seen_within_the_first_seeds():
     seen: set[str] = set()
     for seed in range(20):
         seen |= simulate(seed).seen.keys()
-    wanted = {"AttemptsRevoked", "WorkerStateChanged", "RunStopping", "SlotsReleased", "AllocationClosed", "AttemptEnded"}
+    wanted = {
+        "AttemptsRevoked",
+        "WorkerStateChanged",
+        "RunStopping",
+        "SlotsReleased",
+        "AllocationClosed",
+        "AttemptEnded",
+    }
     assert wanted <= seen
 
 

@@ -27,6 +27,8 @@ from tests.simulation.network import Channel, Stream, Wire
 from tests.simulation.shim import SimShim
 from tests.simulation.slot import Line
 
+_TURN = 0.01  # simulated seconds: no test waits for them
+
 _RUNNERS = Runners()
 
 
@@ -88,7 +90,7 @@ class ShimPort:
             self._shim = shim
             shim.process.on_death.append(partial(self._ended, shim))
             shim.process.call(shim.attach, self)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_TURN)
             if self._shim is shim:
                 return
 

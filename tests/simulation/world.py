@@ -26,6 +26,10 @@ from tests.simulation.scheduler import SimScheduler
 from tests.simulation.suites import SimSuite, make_submission, make_suite
 from tests.simulation.worker import Host
 
+_FOLD = 0.5  # simulated seconds: no test waits for them
+
+_LOOK = 0.25  # simulated seconds: no test waits for them
+
 _FAULTS_END = 14.0
 _PATIENCE = 90.0
 _LEADER_LEASE = 1.5
@@ -135,11 +139,11 @@ class World:
         while self.loop.time() < _FAULTS_END:
             if not self.faults and self._all_over():
                 return
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(_LOOK)
             check_bounds(self)
         self._heal()
         while not self._all_over():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_FOLD)
             check_bounds(self)
             if self.loop.time() > _FAULTS_END + _PATIENCE:
                 self.violate(f"not over {_PATIENCE:g} s after everything was healed: {self._open()}")
@@ -177,7 +181,9 @@ class World:
             if not group.over:
                 held = [f"{one} closing={state.allocations[one].closing}" for one in sorted(group.allocations)]
                 live = {number: state.attempts[number].worker_id for number in sorted(group.attempts)}
-                found.append(f"{group.group_id}: {group.queue.count} queued, live {live}, holds {held}, {group.waiting_text}")
+                found.append(
+                    f"{group.group_id}: {group.queue.count} queued, live {live}, holds {held}, {group.waiting_text}"
+                )
         return "; ".join(found) or "a client has no answer"
 
     def lead(self) -> None:
@@ -276,7 +282,9 @@ class World:
 
     def _on_exception(self, loop: Any, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if self.violation or isinstance(error, Violation | CrossfleetError | grpc.RpcError | asyncio.CancelledError | None):
+        if self.violation or isinstance(
+            error, Violation | CrossfleetError | grpc.RpcError | asyncio.CancelledError | None
+        ):
             return
         self.violation = f"{context.get('message')}: {type(error).__name__}: {error}"
         self.note("VIOLATION", self.violation)

@@ -12,6 +12,8 @@ from crossfleet.worker.detectors.search import GROUP, Search
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
 
+FOR_EVER = 600  # seconds: longer than any limit, cut off by the one under test
+
 HERE = "services.worker.tests.agent.test_detectors"
 
 
@@ -29,7 +31,7 @@ class Browser:
 
 class Hanging(Browser):
     def detect(self) -> Sequence[Found]:
-        time.sleep(600)
+        time.sleep(FOR_EVER)
         return []
 
 

@@ -1,6 +1,5 @@
 """Wires the scheduler: settings, logs, the servicer, the server."""
 
-
 from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import add_SchedulerServiceServicer_to_server
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.clock import SystemClock
