@@ -194,6 +194,6 @@ async def test_readers_keep_a_state_that_nobody_changes_while_a_broken_batch_is_
     during = writer.state
     gate.open.set()
 
-    assert await waiting == [["INTERNAL", None]]
+    assert list(await waiting) == [["INTERNAL", None]]
     assert during is shown
     assert "sound" in writer.state.runs
