@@ -6,7 +6,7 @@ Outcomes are drawn from the reports as pytest's own summary counts them.
 import json
 import os
 
-_found = {}
+_found = {}  # type: dict[str, str]
 
 
 def pytest_runtest_logreport(report):

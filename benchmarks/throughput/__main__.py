@@ -85,9 +85,11 @@ def _measure_peer(name: str, row: Row, tasks: int, singles: int) -> None:
             timeout=_PEER_SECONDS,
             check=False,
         )
-        found = json.loads(done.stdout.splitlines()[-1])
     except (NotAvailable, subprocess.TimeoutExpired) as error:
         row.missing = str(error)
+        return
+    try:
+        found = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         row.missing = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     else:
