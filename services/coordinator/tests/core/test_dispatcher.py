@@ -150,3 +150,14 @@ def test_what_is_taken_and_put_back_leaves_the_queue_as_it_was(rounds):
     assert queue.pending() == list(range(30))
     assert abs(queue.seconds - sum(queue.estimates)) < 1e-9
     assert queue.count == 30
+
+
+def test_a_few_long_cases_among_many_short_ones_are_spread_although_nothing_is_known():
+    # The short files go first and make the slots look a hundred times faster than guessed; the long file comes last.
+    durations = [0.0005] * 100 + [float(units) for units in (6, 1, 2, 1, 4, 1, 2, 1, 3, 1, 2)]
+    keys = [f"short{index // 25}" for index in range(100)] + ["long"] * 11
+    estimates, known = fill_unknown((), keys)
+
+    makespan, _, _ = simulate(durations, keys, (1.0, 1.0), estimates=estimates, known=known)
+
+    assert makespan <= 1.25 * sum(durations) / 2

@@ -7,6 +7,7 @@ speed is estimated seconds per second of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from itertools import islice
 
@@ -15,6 +16,8 @@ from crossfleet.coordinator.core.queue import CaseQueue, SetupGroup
 # With known durations half of a slot's fair part can go out at once; guesses call for smaller first pieces.
 _DIVISOR_KNOWN = 2.0
 _DIVISOR_GUESSED = 4.0
+# And of cases of which nothing is known none but a small part, by number: their seconds may be anything.
+_DIVISOR_COUNTED = 8.0
 
 # Seconds of a slot's own time below which a piece costs more in messages than it gains in balance.
 SHORTEST_PIECE = 0.03
@@ -55,12 +58,16 @@ def cut(
     if not queue.count:
         return ()
     divisor = _DIVISOR_KNOWN if known else _DIVISOR_GUESSED
-    fair = queue.seconds * min(slot_speed / total_speed, 1.0)
+    share = min(slot_speed / total_speed, 1.0)
+    fair = queue.seconds * share
     ceiling = max(queue.longest, LONGEST_PIECE * min(slot_speed, 1.0))
     size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling)
     # Splitting a setup group repeats its fixtures, so a guess of its length has to be trusted before it stays whole.
     whole = fair if known else size
     most = min(max_cases or _MAX_CASES, _MAX_CASES)
+    if not known:
+        # Nor are guessed seconds trusted at the end: slots that were fast on small cases would take the few long ones whole.
+        most = min(most, math.ceil(queue.count * share / _DIVISOR_COUNTED))
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0
