@@ -158,6 +158,7 @@ class SimSlot:
                     self.run(line)
                 else:
                     self.last()
+        self._ask()
         self._pump()
 
     def _leave_case(self) -> None:

@@ -113,7 +113,7 @@ def test_a_slot_never_holds_more_than_two_attempts_and_is_fed_when_one_ends():
 
 
 def test_the_cut_that_empties_the_queue_says_last_and_other_slots_are_released():
-    fleet = collected(ids=IDS[:4], policy=c.PolicySpec(max_cases_per_task=2))
+    fleet = collected(ids=IDS[:2])
     first, second = fleet.live()
     tasks = [task for event in fleet.of(e.TasksAssigned) for task in event.tasks]
     fleet.do(c.WantTasks("w1", "a1", (first.slot,)))

@@ -54,6 +54,16 @@ def test_a_second_task_survives_the_crash_of_the_first(shim: Shim, tmp_path: Pat
     assert [(r["case"], r["outcome"]) for r in shim.all("result", attempt=2)] == [(4, "passed"), (6, "passed")]
 
 
+def test_a_single_case_behind_a_crash_still_asks_what_follows(shim: Shim, tmp_path: Path) -> None:
+    shim.open(suite(tmp_path, test_a=FATAL))
+    shim.run(0, 1, [1, 2], last=False)
+    shim.run(0, 2, [4], last=False)
+    assert shim.op("finished", attempt=1)["left"] == [2]
+    shim.wait(lambda _: len(shim.all("want", slot=0)) == 2)
+    shim.send(op="last", allocation="A", slot=0)
+    assert shim.op("finished", attempt=2)["cause"] == "done"
+
+
 HANGING = """
     import signal, time, threading, pytest
     def test_0(): ...

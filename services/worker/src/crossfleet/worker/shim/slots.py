@@ -412,6 +412,8 @@ class Slot:
                     self.last()
         if self._attempts and self._life is None:
             self._begin_life()
+        # What the last life left may be so little that the next one would hold it back without an end.
+        self._ask()
 
 
 def _nothing() -> None:
