@@ -18,6 +18,12 @@ def pytest_runtest_logreport(report):
         _found[report.nodeid] = outcome
 
 
+def pytest_collectreport(report):
+    """A file that skips itself is one skipped case, as in pytest's summary. xdist hands these on from its workers."""
+    if report.skipped and "PYTEST_XDIST_WORKER" not in os.environ:
+        _found[report.nodeid] = "skipped"
+
+
 def pytest_sessionfinish():
     """Writes them, in the controller only."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
