@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 SOCKET_BYTES = 107
 """Longest path of a Unix socket on Linux, without the closing zero."""
@@ -78,8 +79,8 @@ def remove_runtime_folder(path: str) -> None:
     _quietly(os.rmdir, path)
 
 
-def _quietly(act: object, path: str) -> None:
+def _quietly(act: Callable[[str], None], path: str) -> None:
     try:
-        act(path)  # type: ignore[operator]
+        act(path)
     except OSError:
         pass
