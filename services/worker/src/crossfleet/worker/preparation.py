@@ -87,6 +87,9 @@ class Preparation:
             grace_seconds=self._limits.grace_seconds,
             output_bytes=self._limits.output_bytes,
             junit_globs=tuple(order.suite.junit_globs),
+            run=order.run_id,
+            first_number=order.first_number,
+            run_slots=order.run_slots,
         )
 
     def place(self, allocation: str) -> Path:

@@ -7,7 +7,7 @@ from crossfleet.cli import exits
 
 
 def status_of(run: run_pb2.Run, *, interrupted: bool) -> int:
-    """0, 1, 2, 3, 5 or 130, see `exits`.
+    """0, 1, 2, 3, 5 or 130, see `exits`. A session that fails by itself counts as pytest counts it.
 
     A run without any case to execute is pytest's own 5; one whose arguments pytest refused is 2.
     """
@@ -19,8 +19,13 @@ def status_of(run: run_pb2.Run, *, interrupted: bool) -> int:
         if run.counts.total == 0 and any(target.ending == result_pb2.SUITE_ENDING_USAGE for target in run.targets):
             return exits.USAGE
     if run.verdict == run_pb2.RUN_VERDICT_PASSED:
-        return exits.PASSED
+        return exits.FAILED if sessions_failed(run) else exits.PASSED
     return exits.FLEET if run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE else exits.FAILED
+
+
+def sessions_failed(run: run_pb2.Run) -> list[str]:
+    """Targets whose pytest ended its session as failed although no case had failed, as plugins may have it."""
+    return [target.name for target in run.targets if target.ending == result_pb2.SUITE_ENDING_SESSION_FAILED]
 
 
 def nothing_to_execute(run: run_pb2.Run) -> bool:

@@ -15,7 +15,7 @@ from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting.paint import painter
 from crossfleet.cli.running.command import Command
-from crossfleet.cli.running.conclusion import status_of
+from crossfleet.cli.running.conclusion import sessions_failed, status_of
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.outputs import Outputs
@@ -51,6 +51,9 @@ def perform(
     if fleet is not None:
         fleet.let_go()  # it ends while the reports are written
     outputs.write(found, painter(options.color), options.quiet)
+    if failed := sessions_failed(found.run):
+        why = f"crossfleet logs {found.run.run_id}"
+        print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
     return status_of(found.run, interrupted=interrupted)
 
 
@@ -75,8 +78,9 @@ async def _submit_and_follow(
                 follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            if own and not interrupts.asked.is_set():
+            if command.runner == "pytest" and not interrupts.asked.is_set():
                 await sessions_ended(client, run.run_id)
+                run = await client.runs.get(run.run_id)
             found = await gather(client, run)
             return found, interrupts.asked.is_set()
     finally:

@@ -17,6 +17,8 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if allocation is None or allocation.worker_id != worker_id:
         return ""
     group = emit.state.groups[allocation.group_id]
+    if item.ending is Ending.SESSION_FAILED and not group.ending:
+        emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))
     cause = item.cause
     if cause in {Cause.DONE, Cause.UNSPECIFIED, Cause.CANCELLED} and not allocation.closing:
         # It went away by itself while it was wanted.

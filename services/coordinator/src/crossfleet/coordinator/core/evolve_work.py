@@ -24,6 +24,7 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
         event.device_ids,
         event.cpu_cores,
         event.at,
+        first_number=_first_free_number(state, event.run_id, len(event.slots)),
     )
     state.allocations[event.allocation_id] = allocation
     group.allocations.add(event.allocation_id)
@@ -40,6 +41,17 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     if worker is not None:
         worker.allocations.add(event.allocation_id)
     state.next_allocation += 1
+
+
+def _first_free_number(state: State, run_id: str, count: int) -> int:
+    """The lowest number from which on so many are free among the slots of a run."""
+    held = (state.allocations[allocation_id] for allocation_id in state.runs[run_id].allocations)
+    first = 0
+    for start, end in sorted((one.first_number, one.first_number + len(one.slots)) for one in held):
+        if first + count <= start:
+            break
+        first = max(first, end)
+    return first
 
 
 def allocation_ready(state: State, event: e.AllocationReady) -> None:

@@ -39,7 +39,7 @@ class Allocation:
     """Slots of one worker held for a group, from AllocationOpened to AllocationClosed.
 
     `mapping[local]` is the canonical index of the worker's own case number `local` (-1: unknown to the group), empty
-    when both number alike; `local_of` is its inverse.
+    when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
     """
 
     allocation_id: str
@@ -57,6 +57,7 @@ class Allocation:
     live: int = 0
     mapping: tuple[int, ...] = ()
     local_of: dict[int, int] | None = None
+    first_number: int = 0
 
 
 @dataclass(slots=True)

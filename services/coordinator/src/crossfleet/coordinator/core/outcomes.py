@@ -47,6 +47,7 @@ class Ending(IntEnum):
     USAGE = 2
     COLLECTION_ERRORS = 3
     RUNNER_ENDED = 4
+    SESSION_FAILED = 5
 
 
 class RunState(IntEnum):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
 import warnings
 from typing import Any, Dict, List, Sequence, Set, Tuple
 
+from . import benchmarks, nodes
 from .reports import is_subtest
 
 
 class Replay:
-    """Feeds a spool and the deaths of slots to the plugins of a session."""
+    """Feeds a spool and the deaths of slots to the plugins of a session. ``ran`` are the ids of cases that it heard of."""
 
     def __init__(self, session: Any, items: Sequence[Any]) -> None:
         self._session = session
         self._config = session.config
         self._items = items
         self._with_subtests: Set[str] = set()
+        self.ran: Set[str] = set()
         self._reporter = self._config.pluginmanager.getplugin("terminalreporter")
         self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
         last_failed = self._config.pluginmanager.getplugin("lfplugin")
@@ -30,7 +33,13 @@ class Replay:
 
     def read(self, path: str) -> None:
         """Replay the spool at ``path``; there is none when no case has ended. A torn last line is passed over."""
-        kinds = {b"P": self._passed, b"R": self._reported, b"W": self._warned}
+        kinds = {
+            b"P": self._passed,
+            b"R": self._reported,
+            b"W": self._warned,
+            b"N": lambda line: nodes.take_leave(self._config, base64.b64decode(line)),
+            b"B": lambda line: benchmarks.add(self._config, base64.b64decode(line)),
+        }
         if not os.path.exists(path):
             return
         with open(path, "rb") as file:
@@ -53,6 +62,7 @@ class Replay:
 
         index, seconds = line.split()
         item = self._items[int(index)]
+        self.ran.add(item.nodeid)
         report = TestReport(item.nodeid, item.location, {}, "passed", None, "call", duration=float(seconds))
         self._stats.setdefault("passed", []).append(report)
         if self._hear_passed:
@@ -70,22 +80,24 @@ class Replay:
         self._hear(self._config.hook.pytest_report_from_serializable(config=self._config, data=data))
 
     def _hear(self, report: Any) -> None:
+        self.ran.add(report.nodeid)
         if is_subtest(report) and report.outcome == "failed":
-            self._count_subtest(report.nodeid)
+            self._count_subtest(report)
         self._heard(report=report)
         status = self._config.hook.pytest_report_teststatus(report=report, config=self._config)
         self._stats.setdefault(status[0], []).append(report)
 
-    def _count_subtest(self, nodeid: str) -> None:
+    def _count_subtest(self, report: Any) -> None:
         """Pytest from 9.0 counts a passed case with failed subtests as failed, by a count of its own."""
         if not self._with_subtests:
             self._with_subtests = {i.nodeid for i in self._items if "subtests" in getattr(i, "fixturenames", ())}
-        if nodeid not in self._with_subtests:
+        if report.nodeid not in self._with_subtests:
             return  # unittest's own subtests do not count so
         try:
             from _pytest.subtests import failed_subtests_key
 
-            self._config.stash[failed_subtests_key][nodeid] += 1
+            # From 9.2 by an id that is more than its text.
+            self._config.stash[failed_subtests_key][getattr(report, "id", report.nodeid)] += 1
         except (ImportError, AttributeError, KeyError, TypeError):
             pass
 

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
-from . import capture
+from . import benchmarks, capture, nodes
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
 from .spool import Spool
@@ -43,6 +43,16 @@ class ResultPlugin:
         """Keep the report for the result of the case that is running."""
         self.heard.append(report)
         self.case.add(report)
+
+
+class DeafReporter:
+    """Stands for the terminal reporter in a slot: plugins write through it (pytest-timeout its stacks), it hears nothing."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
 
 
 class Slot:
@@ -168,6 +178,16 @@ class Slot:
         head = "R%d %d %d %s\t" % (attempt, index, failed, told)
         self._channel.send_line((head + _dumps(fields) + "\n").encode("ascii"))
 
+    def hand_over(self) -> None:
+        """Give the zygote's session what the plugins of this one have gathered. Never raises: cases have their results."""
+        try:
+            left = benchmarks.measured(self._session.config)
+            if left:
+                self._spool.hand_over(b"B", left)
+            self._spool.hand_over(b"N", nodes.farewell(self._session))
+        except BaseException as error:
+            sys.stderr.write("crossfleet: the end of this slot's session: {}: {}\n".format(type(error).__name__, error))
+
     def _tear_down(self) -> None:
         """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
         state = self._session._setupstate
@@ -202,13 +222,15 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     signal.signal(signal.SIGINT, signal.default_int_handler)
     watch_for_cancel()
     os.environ.update(order["env"])
-    worker = "gw{}".format(order["slot"])
-    config.workerinput = {
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    given = {
         "workerid": worker,
-        "workercount": order["count"],
-        "testrunuid": os.environ.get("PYTEST_XDIST_TESTRUNUID", ""),
+        "workercount": int(os.environ["PYTEST_XDIST_WORKER_COUNT"]),
+        "testrunuid": os.environ["PYTEST_XDIST_TESTRUNUID"],
         "mainargv": list(sys.argv),
     }
+    nodes.introduce(config, given)
+    benchmarks.enable(config)
     _own_temporary_folder(config, worker, forked)
     _reseed()
     _die_with_parent()
@@ -217,6 +239,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None:
         config.pluginmanager.unregister(reporter)
+        config.pluginmanager.register(DeafReporter(reporter), "terminalreporter")
     channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": _getpid()}, descriptors)
     for reader in descriptors[:2]:
         os.close(reader)

@@ -1,11 +1,13 @@
 """Where slots leave what their reporters would have told: a file that all slots of a zygote append to.
 
-One line a passed case (its index and seconds), the whole report of everything else, and each warning. Lines are
-written by single appending writes, so that a crash loses nothing and slots do not mix theirs.
+One line a passed case (its index and seconds), the whole report of everything else, each warning, and at the end of a
+slot what its plugins hand to the one session. Lines are written by single appending writes, so that a crash loses
+nothing and slots do not mix theirs.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from typing import Any, List
@@ -59,6 +61,10 @@ class Spool:
             self._write(b"W" + json.dumps(fields, default=str).encode("ascii") + b"\n")
         except (OSError, TypeError, ValueError):
             pass
+
+    def hand_over(self, kind: bytes, left: bytes) -> None:
+        """Write what a plugin leaves at the end of this slot; ``kind`` is one letter that the replay knows."""
+        self._write(kind + base64.b64encode(left) + b"\n")
 
     def _serialised(self, report: Any) -> bytes:
         hook = self._config.hook

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, replay, slot
+from . import capture, collection, forksafety, nodes, replay, slot, snapshots
 from .channel import Channel, Closed, Message
 
 
@@ -26,10 +26,13 @@ class ZygotePlugin:
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
         self._goes_on = False
+        self._complete = False
+        self._expected = -1
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
+        nodes.listen(config)
 
     def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
@@ -52,7 +55,17 @@ class ZygotePlugin:
         told.read(self._setup["spool_path"])
         told.died(order.get("deaths", ()))
         session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
+        self._complete = all(item.nodeid in told.ran for item in items)
+        self._expected = 1 if session.testsfailed else 0
+        snapshots.settle(session.config, self._complete)
         return True
+
+    def conclude(self, session: Any) -> None:
+        """The session's plugins have ended it: tell when it fails although none of its cases did."""
+        snapshots.tidy(session.config, self._complete)
+        status = int(session.exitstatus)
+        if self._expected == 0 and status not in (0, 5):
+            self._channel.send({"op": "session", "status": status})
 
     def _serve_orders(self, session: Any, items: List[Any]) -> Message:
         """Fork slots until told to close; returns that order."""
@@ -147,7 +160,10 @@ class ZygotePlugin:
             os._exit(status)
 
     def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
-        reason, message = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"]).run()
+        runner = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"])
+        reason, message = runner.run()
+        if reason != "abandoned":
+            runner.hand_over()
         _save_coverage()
         atexit._run_exitfuncs()
         capture.flush_standard_streams()
@@ -214,6 +230,11 @@ def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtestloop(self, session: Any) -> bool:
             return self.take_over(session)
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_sessionfinish(self, session: Any) -> Iterator[None]:
+            yield
+            self.conclude(session)
 
     return Plugin(channel, setup)
 

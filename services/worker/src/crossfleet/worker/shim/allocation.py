@@ -51,6 +51,7 @@ class PytestAllocation:
         self._safe_to_fork = True
         self._births: dict[str, Life] = {}
         self._trouble = ""
+        self._failed_itself = 0
         self._ending: Ending | None = None
 
     def open(self) -> None:
@@ -122,6 +123,8 @@ class PytestAllocation:
         message = json.loads(line)
         if message["op"] == "ready":
             self._safe_to_fork = bool(message["safe_to_fork"])
+        elif message["op"] == "session":
+            self._failed_itself = int(message["status"])
         elif message["op"] == "forked":
             forked = self._births.pop(message["token"], None)
             if forked is not None and "pid" in message:
@@ -140,7 +143,6 @@ class PytestAllocation:
         order: Message = {
             "op": "fork",
             "slot": slot.number,
-            "count": len(self.slots),
             "env": {**slot.env, **self._slot_environment(slot, life)},
             "token": life.token,
             "fault": str(life.fault_path),
@@ -183,9 +185,9 @@ class PytestAllocation:
     def _slot_environment(self, slot: Slot, life: Life) -> dict[str, str]:
         return {
             TOKEN: life.token,
-            "PYTEST_XDIST_WORKER": f"gw{slot.number}",
-            "PYTEST_XDIST_WORKER_COUNT": str(len(self.slots)),
-            "PYTEST_XDIST_TESTRUNUID": self._mark,
+            "PYTEST_XDIST_WORKER": f"gw{slot.run_number}",
+            "PYTEST_XDIST_WORKER_COUNT": str(self._order.get("run_slots") or len(self.slots)),
+            "PYTEST_XDIST_TESTRUNUID": str(self._order.get("run") or self._mark),
         }
 
     def _slot_of(self, life: Life) -> Slot:
@@ -261,5 +263,7 @@ class PytestAllocation:
         record: Message = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
         if code is not None:
             record["exit"] = code
+        if self._failed_itself:
+            record["session_status"] = self._failed_itself
         self._host.record(record)
         self._on_closed(self.name)

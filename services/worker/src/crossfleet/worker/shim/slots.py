@@ -34,6 +34,7 @@ class Slot:
         self._limits = limits
         self._start = start
         self.number = int(spec["slot"])
+        self.run_number = int(spec.get("number", self.number))
         self.env: dict[str, str] = dict(spec.get("env") or {})
         self.failed = 0
         self.deaths: list[tuple[int, str]] = []

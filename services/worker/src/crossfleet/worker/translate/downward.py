@@ -16,7 +16,7 @@ Line = dict[str, Any]
 class Opening:
     """Everything that the shim needs to open an allocation: paths are absolute, the environment is complete.
 
-    Times in seconds and sizes in bytes; zero: no limit.
+    Times in seconds and sizes in bytes; zero: no limit. `first_number`: of its first slot among the `run_slots` of the run.
     """
 
     allocation: str
@@ -34,6 +34,9 @@ class Opening:
     grace_seconds: float = 5.0
     output_bytes: int = 64 * 1024
     junit_globs: Sequence[str] = field(default_factory=tuple)
+    run: str = ""
+    first_number: int = 0
+    run_slots: int = 0
 
 
 def open_line(opening: Opening) -> Line:
@@ -48,9 +51,11 @@ def open_line(opening: Opening) -> Line:
         "cwd": opening.directory,
         "env": dict(opening.environment),
         "slots": [
-            {"slot": slot, "env": dict(env), "memory_bytes": opening.memory_bytes}
-            for slot, env in opening.slot_environments.items()
+            {"slot": slot, "number": number, "env": dict(env), "memory_bytes": opening.memory_bytes}
+            for number, (slot, env) in enumerate(opening.slot_environments.items(), opening.first_number)
         ],
+        "run": opening.run,
+        "run_slots": opening.run_slots,
         "limits": {
             "case_seconds": opening.case_seconds,
             "collect_seconds": opening.collect_seconds,

@@ -93,6 +93,10 @@ def allocation_ended(line: Line) -> wire.AllocationEnded:
     if name == "failed":
         ending = _ENDINGS.get(line.get("exit") or 0, ending)
         name = "collection" if ending else "environment"
+    elif line.get("session_status"):
+        ending = result_pb2.SUITE_ENDING_SESSION_FAILED
+        status = f"pytest's session ended with status {line['session_status']} although none of its cases failed"
+        line = {**line, "message": f"{status}\n{line.get('message') or ''}".strip()}
     message = ended(line["allocation"], name, line.get("message") or "")
     message.ending = ending
     return message
