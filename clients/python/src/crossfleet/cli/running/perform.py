@@ -10,6 +10,8 @@ from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli import exits
+from crossfleet.cli.coverage.combining import combine
+from crossfleet.cli.coverage.sessions import MeasuredSessions, fetch_measured
 from crossfleet.cli.fleet.link import FleetFault
 from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
@@ -41,7 +43,7 @@ def perform(
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
             view.note(note)
-        found, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))
+        found, measured, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))
     except LeaveAtOnce:
         view.close()
         print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)
@@ -50,11 +52,16 @@ def perform(
         view.close()
     if fleet is not None:
         fleet.let_go()  # it ends while the reports are written
+    status = status_of(found.run, interrupted=interrupted)
+    if measured is not None:
+        stream = sys.stderr if options.json == "-" else sys.stdout
+        if not combine(measured, options.python or python, stream, failed=status != exits.PASSED):
+            status = status or exits.FAILED
     outputs.write(found, painter(options.color), options.quiet)
     if failed := sessions_failed(found.run):
         why = f"crossfleet logs {found.run.run_id}"
         print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
-    return status_of(found.run, interrupted=interrupted)
+    return status
 
 
 async def _submit_and_follow(
@@ -65,7 +72,7 @@ async def _submit_and_follow(
     endpoint: Endpoint,
     view: View,
     fleet: HeldFleet | None,
-) -> tuple[RunResults, bool]:
+) -> tuple[RunResults, MeasuredSessions | None, bool]:
     interrupts = Interrupts()
     own = fleet is not None and not fleet.joined
     try:
@@ -82,7 +89,7 @@ async def _submit_and_follow(
                 await sessions_ended(client, run.run_id)
                 run = await client.runs.get(run.run_id)
             found = await gather(client, run)
-            return found, interrupts.asked.is_set()
+            return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
 

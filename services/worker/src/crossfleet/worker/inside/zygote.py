@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, nodes, replay, slot, snapshots
+from . import capture, collection, forksafety, measuring, nodes, replay, slot, snapshots
 from .channel import Channel, Closed, Message
 
 
@@ -28,6 +28,7 @@ class ZygotePlugin:
         self._goes_on = False
         self._complete = False
         self._expected = -1
+        self._measuring: Any = None
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection."""
@@ -45,6 +46,7 @@ class ZygotePlugin:
         reason = forksafety.reason_against_fork()
         runnable = not stopped and not session.config.option.collectonly
         self._describe(items if runnable else [], ids if runnable else [], len(items), reason)
+        self._measuring = measuring.Measuring(session.config)
         gc.collect()
         gc.freeze()
         order = self._serve_orders(session, items)
@@ -63,6 +65,8 @@ class ZygotePlugin:
     def conclude(self, session: Any) -> None:
         """The session's plugins have ended it: tell when it fails although none of its cases did."""
         snapshots.tidy(session.config, self._complete)
+        if self._measuring is not None:
+            self._measuring.keep()
         status = int(session.exitstatus)
         if self._expected == 0 and status not in (0, 5):
             self._channel.send({"op": "session", "status": status})
@@ -164,7 +168,7 @@ class ZygotePlugin:
         reason, message = runner.run()
         if reason != "abandoned":
             runner.hand_over()
-        _save_coverage()
+        measuring.save(session.config)
         atexit._run_exitfuncs()
         capture.flush_standard_streams()
         try:
@@ -207,24 +211,20 @@ def _await_adoption(parent: int) -> None:
         time.sleep(0.0002)
 
 
-def _save_coverage() -> None:
-    """Write what coverage measured in this process, when it is measuring; the zygote combines the files at its end."""
-    module = sys.modules.get("coverage")
-    current = getattr(getattr(module, "Coverage", None), "current", None)
-    measured = current() if current else None
-    if measured is not None:
-        measured.stop()
-        measured.save()
-
-
 def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
     """Build the plugin with pytest's hook markers; pytest is imported only when ``sys.path`` is settled."""
     import pytest
 
     class Plugin(ZygotePlugin):
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_load_initial_conftests(self, early_config: Any) -> Iterator[None]:
+            measuring.redirect(early_config, setup["allocation"])
+            yield
+
         @pytest.hookimpl(hookwrapper=True)
         def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
             quiet_options(config.option)
+            share_seed(config.option)
             yield
 
         @pytest.hookimpl(tryfirst=True)
@@ -257,6 +257,15 @@ def quiet_options(option: Any) -> None:
     ):
         if hasattr(option, name):
             setattr(option, name, value)
+
+
+def share_seed(option: Any) -> None:
+    """Let pytest-randomly use the run's seed where it would draw one: processes on all hosts then have the same."""
+    drawn = getattr(option, "randomly_seed", None)
+    before_4_1 = getattr(sys.modules.get("pytest_randomly"), "default_seed", "default")
+    seed = os.environ.get("PYTHONHASHSEED", "")
+    if drawn is not None and drawn in ("default", before_4_1) and seed.isdigit():
+        option.randomly_seed = int(seed)
 
 
 def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
