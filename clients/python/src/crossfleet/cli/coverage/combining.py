@@ -27,7 +27,10 @@ def combine(measured: MeasuredSessions, python: str, stream: TextIO, *, failed: 
     order = {
         **wanted,
         "data": [str(session.data) for session in measured.sessions],
-        "roots": [str(git_root(here) or here), *sorted({_root(session.wanted["folder"]) for session in measured.sessions})],
+        "roots": [
+            str(git_root(here) or here),
+            *sorted({_root(session.wanted["folder"]) for session in measured.sessions}),
+        ],
         "descriptions": sorted({session.wanted["description"] for session in measured.sessions}),
         "reports": {} if failed and wanted["not_on_failure"] else wanted["reports"],
         "fail_under": None if failed and wanted["not_on_failure"] else wanted["fail_under"],
@@ -47,7 +50,9 @@ def combine(measured: MeasuredSessions, python: str, stream: TextIO, *, failed: 
         return not wanted["fail_under"]
     if done.returncode == _LACKING:
         hint = "crossfleet artifacts get has the data of each session; --python names an interpreter with pytest-cov"
-        print(f"crossfleet run: {python or sys.executable} has no pytest-cov to combine coverage: {hint}", file=sys.stderr)
+        print(
+            f"crossfleet run: {python or sys.executable} has no pytest-cov to combine coverage: {hint}", file=sys.stderr
+        )
         return not wanted["fail_under"]
     return done.returncode == 0
 

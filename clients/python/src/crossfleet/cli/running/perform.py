@@ -43,7 +43,9 @@ def perform(
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
             view.note(note)
-        found, measured, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))
+        found, measured, interrupted = asyncio.run(
+            _submit_and_follow(options, command, targets, python, endpoint, view, fleet)
+        )
     except LeaveAtOnce:
         view.close()
         print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)

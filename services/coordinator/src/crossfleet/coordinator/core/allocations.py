@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import AllocationEnded
-from crossfleet.coordinator.core.dispatching import feed_group
+from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import RETRIED, Cause, Ending
@@ -54,6 +54,7 @@ def drop_allocation(
         )
     )
     feed_group(emit, group)
+    feed_waiting_for_quiet(emit, group.run_id)
     settle_group(emit, group)
 
 

@@ -175,10 +175,14 @@ class ApplyPlan:
 
 @dataclass(frozen=True, slots=True)
 class CollectedCase:
-    """A case that a runner found; groups are setup groups, widest first (file, class)."""
+    """A case that a runner found; groups are setup groups, widest first (file, class).
+
+    An exclusive one measures: nothing else of its run executes on the worker meanwhile.
+    """
 
     case_id: str
     groups: tuple[str, ...] = ()
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

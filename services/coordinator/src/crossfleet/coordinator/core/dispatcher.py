@@ -52,14 +52,16 @@ def cut(
 ) -> tuple[int, ...]:
     """Cases of the next task for a slot, in the order of execution; empty when nothing pending is allowed.
 
+    Exclusive cases are left out, see `cut_exclusive`.
+
     `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
     `allowed` limits the cases to those that the slot's worker has. The queue is not changed.
     """
-    if not queue.count:
+    if not queue.shareable:
         return ()
     divisor = _DIVISOR_KNOWN if known else _DIVISOR_GUESSED
     share = min(slot_speed / total_speed, 1.0)
-    fair = queue.seconds * share
+    fair = (queue.seconds - queue.exclusive.seconds) * share
     ceiling = max(queue.longest, LONGEST_PIECE * min(slot_speed, 1.0))
     size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling)
     # Splitting a setup group repeats its fixtures, so a guess of its length has to be trusted before it stays whole.
@@ -67,7 +69,7 @@ def cut(
     most = min(max_cases or _MAX_CASES, _MAX_CASES)
     if not known:
         # Nor are guessed seconds trusted at the end: slots that were fast on small cases would take the few long ones whole.
-        most = min(most, math.ceil(queue.count * share / _DIVISOR_COUNTED))
+        most = min(most, math.ceil(queue.shareable * share / _DIVISOR_COUNTED))
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0
@@ -81,6 +83,12 @@ def cut(
         limit = setup.seconds if not setup.splittable and setup.seconds <= whole else size - got
         got += _take(queue, setup, limit, most, allowed, piece)
     return tuple(piece)
+
+
+def cut_exclusive(queue: CaseQueue, allowed: Container[int] | None = None) -> tuple[int, ...]:
+    """The exclusive cases of the next task, in collection order: one slot of one worker gets all that it may have."""
+    fitting = (index for index in queue.exclusive.cases if allowed is None or index in allowed)
+    return tuple(islice(fitting, _MAX_CASES))
 
 
 def _take(

@@ -36,6 +36,13 @@ def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking:
     feed(emit, group, allocation, sorted(numbers))
 
 
+def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
+    """An attempt of the run has ended: where something measures, others may have waited for that."""
+    if _measures(emit, run_id):
+        for group_id in emit.state.runs[run_id].groups:
+            feed_group(emit, emit.state.groups[group_id])
+
+
 def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[int]) -> None:
     """Give slots of an allocation their next task, or tell those that wait that nothing follows.
 
@@ -58,7 +65,7 @@ def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[
         if open_to_work and group.queue.count:
             if total < 0:
                 total = total_speed(emit, group)
-            piece = _cut(emit, group, allocation, slot, total)
+            piece = _piece(emit, group, allocation, slot, total)
         if piece:
             _assign(emit, group, allocation, slot, piece)
         elif slot.attempts:
@@ -79,6 +86,39 @@ def total_speed(emit: Emitter, group: Group) -> float:
     return total
 
 
+def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
+    """What a slot gets next. Exclusive cases come last, when nothing else of the run is on their worker; nor comes then."""
+    if not _measures(emit, group.run_id):
+        return _cut(emit, group, allocation, slot, total)
+    beside = [
+        other
+        for other in map(emit.state.allocations.__getitem__, emit.state.runs[group.run_id].allocations)
+        if other.worker_id == allocation.worker_id and other.live
+    ]
+    if any(_measuring(emit, other) for other in beside):
+        return ()
+    if group.queue.shareable:
+        return _cut(emit, group, allocation, slot, total)
+    if group.attempts or beside:
+        return ()
+    return dispatcher.cut_exclusive(group.queue, allocation.local_of)
+
+
+def _measures(emit: Emitter, run_id: str) -> bool:
+    """Whether a run has exclusive cases at all."""
+    return any(emit.state.groups[group_id].measures for group_id in emit.state.runs[run_id].groups)
+
+
+def _measuring(emit: Emitter, allocation: Allocation) -> bool:
+    """Whether a live attempt of the allocation has exclusive cases."""
+    group = emit.state.groups[allocation.group_id]
+    return group.measures and any(
+        group.cases[emit.state.attempts[attempt_id].cases[0]].exclusive
+        for slot in allocation.slots.values()
+        for attempt_id in slot.attempts
+    )
+
+
 def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
     return dispatcher.cut(
         group.queue,
@@ -92,7 +132,7 @@ def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total:
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:
     state = emit.state
-    last = len(piece) == group.queue.count
+    last = len(piece) == (group.queue.shareable or group.queue.count)
     task = e.AssignedTask(state.next_attempt, state.next_task, slot.number, piece, last)
     emit(
         e.TasksAssigned(group.run_id, group.group_id, allocation.allocation_id, allocation.worker_id, (task,), emit.now)

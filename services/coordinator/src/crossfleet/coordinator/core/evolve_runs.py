@@ -46,7 +46,9 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.counts[Outcome.PENDING] = total
     keys = [case.groups[0] if case.groups else "" for case in event.cases]
     estimates, group.estimates_known = durations.fill_unknown(event.estimates, keys)
-    group.queue = CaseQueue(keys, estimates)
+    exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}
+    group.measures = bool(exclusive)
+    group.queue = CaseQueue(keys, estimates, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING
 

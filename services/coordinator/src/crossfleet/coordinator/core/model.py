@@ -79,7 +79,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Group:
-    """The tasks of one run with one target. Each case without a verdict is in the queue or in exactly one live attempt."""
+    """The tasks of one run with one target. Each case without a verdict is in the queue or in exactly one live attempt.
+
+    `measures`: some of its cases are exclusive.
+    """
 
     group_id: str
     run_id: str
@@ -98,6 +101,7 @@ class Group:
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False
+    measures: bool = False
     attempts: set[int] = field(default_factory=set)
     allocations: set[str] = field(default_factory=set)
     ever_allocated: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 
 class SetupGroup:
@@ -24,22 +24,32 @@ class CaseQueue:
     """Pending cases of one task group. Cases without a setup group are ordered longest first instead.
 
     `seconds` is the estimated work of all pending cases, `longest` the longest estimate of any case ever put in.
+    `exclusive` holds the pending cases that are to run beside no others: they belong to no setup group.
     """
 
-    __slots__ = ("_group_of", "_heap", "_loose", "_setups", "count", "estimates", "longest", "seconds")
+    __slots__ = ("_group_of", "_heap", "_loose", "_setups", "count", "estimates", "exclusive", "longest", "seconds")
 
-    def __init__(self, setup_keys: Sequence[str] = (), estimates: Sequence[float] = ()) -> None:
-        """All cases pending. `setup_keys[i]` is empty where case i shares nothing; `estimates` are seconds > 0."""
+    def __init__(
+        self, setup_keys: Sequence[str] = (), estimates: Sequence[float] = (), exclusive: Container[int] = ()
+    ) -> None:
+        """All cases pending. `setup_keys[i]` is empty where case i shares nothing; `estimates` are seconds > 0.
+
+        `exclusive` are the cases that are to run beside no others.
+        """
         self.estimates = list(estimates)
         self.count = 0
         self.seconds = 0.0
         self.longest = max(estimates, default=0.0)
         self._loose = SetupGroup(-1, splittable=True)
+        self.exclusive = SetupGroup(-2, splittable=False)
         self._setups: list[SetupGroup] = []
         self._group_of: list[SetupGroup] = []
         self._heap: list[tuple[float, int, int]] = []
         numbers: dict[str, SetupGroup] = {}
-        for key in setup_keys:
+        for index, key in enumerate(setup_keys):
+            if index in exclusive:
+                self._group_of.append(self.exclusive)
+                continue
             if not key:
                 self._group_of.append(self._loose)
                 continue
@@ -49,6 +59,11 @@ class CaseQueue:
                 self._setups.append(setup)
             self._group_of.append(setup)
         self.put(range(len(self.estimates)))
+
+    @property
+    def shareable(self) -> int:
+        """Pending cases that may run beside others."""
+        return self.count - len(self.exclusive.cases)
 
     def put(self, indices: Iterable[int]) -> None:
         """Cases become pending (again). A case must not be put twice."""
@@ -87,7 +102,7 @@ class CaseQueue:
 
     def clear(self) -> None:
         """Nothing is pending any more."""
-        for setup in (*self._setups, self._loose):
+        for setup in (*self._setups, self._loose, self.exclusive):
             setup.cases.clear()
             setup.seconds = 0.0
         self._heap.clear()
@@ -96,7 +111,7 @@ class CaseQueue:
 
     def pending(self) -> list[int]:
         """All pending cases, in collection order."""
-        return sorted(index for setup in (*self._setups, self._loose) for index in setup.cases)
+        return sorted(index for setup in (*self._setups, self._loose, self.exclusive) for index in setup.cases)
 
     def largest(self, skip: set[int]) -> SetupGroup | None:
         """The setup group with the most estimated seconds left whose number is not in `skip`.
@@ -127,5 +142,5 @@ class CaseQueue:
         setup.version += 1
         if not setup.cases:
             setup.seconds = 0.0
-        elif not setup.splittable:
+        elif setup.number >= 0:
             heapq.heappush(self._heap, (-setup.seconds, setup.number, setup.version))

@@ -12,7 +12,7 @@ from crossfleet.coordinator.core.commands import (
     WantTasks,
     WorkerReport,
 )
-from crossfleet.coordinator.core.dispatching import feed, feed_group
+from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Attempt, Group
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
@@ -109,3 +109,4 @@ def _finish(emit: Emitter, attempt: Attempt, item: AttemptFinished) -> None:
     slot = allocation.slots[attempt.slot]
     if slot.wanting or (not slot.attempts and group.queue.count):
         feed(emit, group, allocation, (slot.number,))
+    feed_waiting_for_quiet(emit, attempt.run_id)

@@ -50,7 +50,8 @@ def wanted_slots(state: State, group: Group) -> int:
         return max(most, 0)
     # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
-    return max(min(most, group.queue.count, worth), 0)
+    busy = group.queue.shareable + bool(group.queue.exclusive.cases)
+    return max(min(most, busy, worth), 0)
 
 
 def group_view(state: State, group: Group) -> GroupView:

@@ -86,9 +86,17 @@ _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.ms
     list[tuple[int, int, msgspec.Raw]]
 )
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
-_cases: msgspec.msgpack.Decoder[list[tuple[str, tuple[str, ...]]]] = msgspec.msgpack.Decoder(
-    list[tuple[str, tuple[str, ...]]]
-)
+
+
+class _StoredCase(msgspec.Struct, array_like=True):
+    """As it is read; one that is not exclusive is written without that field."""
+
+    case_id: str
+    groups: tuple[str, ...]
+    exclusive: bool = False
+
+
+_cases: msgspec.msgpack.Decoder[list[_StoredCase]] = msgspec.msgpack.Decoder(list[_StoredCase])
 
 
 def encode_events(numbered: Iterable[tuple[int, e.Event]]) -> bytes:
@@ -123,12 +131,13 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    return _pack(_encoder.encode([(case.case_id, case.groups) for case in cases]))
+    rows = [(case.case_id, case.groups, True) if case.exclusive else (case.case_id, case.groups) for case in cases]
+    return _pack(_encoder.encode(rows))
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
-    return tuple(CollectedCase(case_id, groups) for case_id, groups in _cases.decode(_unpack(body)))
+    return tuple(CollectedCase(case.case_id, case.groups, case.exclusive) for case in _cases.decode(_unpack(body)))
 
 
 def _pack(body: bytes) -> bytes:

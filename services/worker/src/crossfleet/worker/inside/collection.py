@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Dict, List, Sequence
 
+from . import benchmarks
+
 
 def identified(items: Sequence[Any]) -> List[str]:
     """Return the id of each item, in order; the second item of one id gets ``#2``, the third ``#3``."""
@@ -17,13 +19,14 @@ def identified(items: Sequence[Any]) -> List[str]:
     return ids
 
 
-def digest(ids: Sequence[str]) -> str:
-    """Return the sha256 (hex) of the ids in their order."""
-    return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
+def digest(cases: Sequence[Dict[str, Any]]) -> str:
+    """Return the sha256 (hex) of described cases in their order: their ids, and which are exclusive."""
+    names = (case["id"] + ("\0exclusive" if "exclusive" in case else "") for case in cases)
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
-    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0."""
+    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0, exclusive."""
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
     for item, name in zip(items, ids):
@@ -37,6 +40,8 @@ def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
             case["lineno"] = item.location[1] or 0
         except Exception:  # a third-party item may not know where it stands
             case["lineno"] = 0
+        if benchmarks.measures(item):
+            case["exclusive"] = True
         cases.append(case)
     return cases
 

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, measuring, nodes, replay, slot, snapshots
+from . import capture, collection, forksafety, measuring, nodes, replay, seeds, slot, snapshots
 from .channel import Channel, Closed, Message
 
 
@@ -93,12 +93,13 @@ class ZygotePlugin:
                 json.dump(ids, file)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
+        cases = collection.described(items, ids)
         self._channel.send(
             {
                 "op": "collected",
                 "allocation": self._setup["allocation"],
-                "digest": collection.digest(ids),
-                "cases": collection.described(items, ids),
+                "digest": collection.digest(cases),
+                "cases": cases,
                 "seconds": round(seconds, 6),
                 "errors": self._reports.errors,
                 "skipped": self._reports.skipped,
@@ -224,7 +225,7 @@ def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
             quiet_options(config.option)
-            share_seed(config.option)
+            seeds.share(config.option)
             yield
 
         @pytest.hookimpl(tryfirst=True)
@@ -257,15 +258,6 @@ def quiet_options(option: Any) -> None:
     ):
         if hasattr(option, name):
             setattr(option, name, value)
-
-
-def share_seed(option: Any) -> None:
-    """Let pytest-randomly use the run's seed where it would draw one: processes on all hosts then have the same."""
-    drawn = getattr(option, "randomly_seed", None)
-    before_4_1 = getattr(sys.modules.get("pytest_randomly"), "default_seed", "default")
-    seed = os.environ.get("PYTHONHASHSEED", "")
-    if drawn is not None and drawn in ("default", before_4_1) and seed.isdigit():
-        option.randomly_seed = int(seed)
 
 
 def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
