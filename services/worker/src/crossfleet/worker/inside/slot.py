@@ -233,7 +233,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     benchmarks.enable(config)
     _own_temporary_folder(config, worker, forked)
     _reseed()
-    _die_with_parent()
+    die_with_parent()
     descriptors = capture.take_own_output(config)
     dump_faults_to(order["fault"])
     reporter = config.pluginmanager.getplugin("terminalreporter")
@@ -267,7 +267,14 @@ def _own_temporary_folder(config: Any, worker: str, forked: bool) -> None:
     factory._given_basetemp = base
 
 
-def _die_with_parent() -> None:
+def await_adoption(parent: int) -> None:
+    """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
+    deadline = time.monotonic() + 5
+    while os.getppid() == parent and time.monotonic() < deadline:
+        time.sleep(0.0002)
+
+
+def die_with_parent() -> None:
     """Have the kernel end this process when the shim dies: a case that never ends would outlive them all.
 
     The shim has one thread, so that the signal cannot come early.

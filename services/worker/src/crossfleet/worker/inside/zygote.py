@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, measuring, nodes, replay, seeds, slot, snapshots
+from . import capture, collection, fixtures, forksafety, measuring, nodes, once, replay, seeds, slot, snapshots
 from .channel import Channel, Closed, Message
 
 
@@ -29,11 +29,13 @@ class ZygotePlugin:
         self._complete = False
         self._expected = -1
         self._measuring: Any = None
+        self._once = once.OncePerHost(setup["run"])
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
         nodes.listen(config)
+        fixtures.register(config, self._once)
 
     def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
@@ -47,6 +49,7 @@ class ZygotePlugin:
         runnable = not stopped and not session.config.option.collectonly
         self._describe(items if runnable else [], ids if runnable else [], len(items), reason)
         self._measuring = measuring.Measuring(session.config)
+        self._once.expect(items)
         gc.collect()
         gc.freeze()
         order = self._serve_orders(session, items)
@@ -65,6 +68,7 @@ class ZygotePlugin:
     def conclude(self, session: Any) -> None:
         """The session's plugins have ended it: tell when it fails although none of its cases did."""
         snapshots.tidy(session.config, self._complete)
+        self._once.conclude()
         if self._measuring is not None:
             self._measuring.keep()
         status = int(session.exitstatus)
@@ -135,7 +139,7 @@ class ZygotePlugin:
                 os.write(writer, b"%d\n" % child)
                 os._exit(0)
             os.close(writer)
-            _await_adoption(parent)
+            slot.await_adoption(parent)
             self._live_as_slot(session, items, order)
         os.close(writer)
         os.waitpid(between, 0)
@@ -165,6 +169,7 @@ class ZygotePlugin:
             os._exit(status)
 
     def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
+        self._once.enter(session.config, channel)
         runner = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"])
         reason, message = runner.run()
         if reason != "abandoned":
@@ -203,13 +208,6 @@ def _fork_quietly() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return os.fork()
-
-
-def _await_adoption(parent: int) -> None:
-    """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
-    deadline = time.monotonic() + 5
-    while os.getppid() == parent and time.monotonic() < deadline:
-        time.sleep(0.0002)
 
 
 def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:

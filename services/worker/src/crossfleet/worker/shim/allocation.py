@@ -37,6 +37,7 @@ class PytestAllocation:
         self._limits: Message = order.get("limits") or {}
         self._grace = float(self._limits.get("grace_seconds") or 5)
         self._mark = fresh_token()
+        self._run = str(order.get("run") or self._mark)
         self._env = {**order["env"], ALLOCATION_TOKEN: self._mark}
         self._ids = host.folder / "collections" / f"{self._mark}.ids"
         self._spool = host.folder / "collections" / f"{self._mark}.reports"
@@ -91,7 +92,7 @@ class PytestAllocation:
         """End every process of this allocation now, without a record."""
         if self._pid:
             processes.signal_group(self._pid, signal.SIGKILL)
-        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
+        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), self._host.keepers)
 
     def _log(self, stream: str, data: str) -> None:
         self._host.log(self.name, -1, stream, data)
@@ -103,6 +104,7 @@ class PytestAllocation:
             "op": "setup",
             "role": "zygote",
             "allocation": self.name,
+            "run": self._run,
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
@@ -171,6 +173,7 @@ class PytestAllocation:
             "op": "setup",
             "role": "solo",
             "allocation": self.name,
+            "run": self._run,
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
@@ -187,7 +190,7 @@ class PytestAllocation:
             TOKEN: life.token,
             "PYTEST_XDIST_WORKER": f"gw{slot.run_number}",
             "PYTEST_XDIST_WORKER_COUNT": str(self._order.get("run_slots") or len(self.slots)),
-            "PYTEST_XDIST_TESTRUNUID": str(self._order.get("run") or self._mark),
+            "PYTEST_XDIST_TESTRUNUID": self._run,
         }
 
     def _slot_of(self, life: Life) -> Slot:
@@ -252,7 +255,7 @@ class PytestAllocation:
         self._pid = 0
         for slot in self.slots.values():
             slot.abandon("environment", message)
-        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
+        processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), self._host.keepers)
         for pipe in self._pipes:
             pipe.close()
         if self._connection is not None:

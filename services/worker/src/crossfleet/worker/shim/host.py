@@ -37,8 +37,14 @@ class Host:
         self.cgroups = delegated()
         self.runner_socket = folder / "runner.sock"
         self.connections: set[Connection] = set()
+        self.keepers: set[int] = set()
         self._expected: dict[str, Callable[[Connection, Message], None]] = {}
         self._to_agent: Callable[[bytes, bool], None] = _to_nobody
+
+    def keep(self, pid: int) -> None:
+        """Let a process live on when the slot and the allocation that it comes from have ended."""
+        self.keepers.add(pid)
+        self.reaper.watch(pid, lambda code: self.keepers.discard(pid))
 
     def speak_to(self, send: Callable[[bytes, bool], None]) -> None:
         """Say how lines reach the agent: ``send(line, droppable)``."""

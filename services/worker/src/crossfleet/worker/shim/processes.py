@@ -121,13 +121,13 @@ def signal_group(group: int, number: int) -> None:
 def kill_marked(mark: bytes, spared: set[int]) -> int:
     """SIGKILL every process below this one that carries ``mark`` or descends from one that does; return how many.
 
-    ``spared`` are processes that live on whatever they carry. A process that forks while it is looked at is found in
+    ``spared`` are processes that live on whatever they carry, and so do those below them. A process that forks while it is looked at is found in
     the next round; after ten rounds the rest is left to the end of the shim.
     """
     killed: set[int] = set()
     for _ in range(10):
         processes = table()
-        below = descendants(processes, [os.getpid()])
+        below = descendants(processes, [os.getpid()]) - descendants(processes, spared)
         marked = {pid for pid in below if pid not in spared and pid != os.getpid() and carries(pid, mark)}
         doomed = {pid for pid in descendants(processes, marked) if pid not in spared} - killed
         if not doomed:

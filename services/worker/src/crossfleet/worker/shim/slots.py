@@ -247,9 +247,13 @@ class Slot:
             self._move_to((int(number), int(case)))
         elif kind == b"{":
             try:
-                self._goodbye = json.loads(line)
+                message = json.loads(line)
             except ValueError:
                 return  # an interrupt tore it; the exit code will do
+            if message.get("op") == "keeper":
+                self._host.keep(int(message["pid"]))
+            else:
+                self._goodbye = message
 
     def _result(self, number: int, case: int, failed: bool, payload: bytes, following: tuple[int, int] | None) -> None:
         attempt = self._attempts[0] if self._attempts else None
