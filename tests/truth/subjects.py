@@ -63,8 +63,11 @@ class LaidOut:
     arguments: tuple[str, ...]
 
 
-def lay_out(subject: Subject) -> LaidOut:
-    """Fetch what the cache lacks. Skips the test, by name, where nothing can be fetched."""
+def lay_out(subject: Subject, *beside: str) -> LaidOut:
+    """Fetch what the cache lacks. Skips the test, by name, where nothing can be fetched.
+
+    `beside` are pinned requirements over and above the subject's own.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{subject.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -77,14 +80,27 @@ def lay_out(subject: Subject) -> LaidOut:
             (inside,) = staged.iterdir()
             inside.rename(root)
             staged.rmdir()
-        return LaidOut(root, _environment(subject), subject.arguments)
+        return LaidOut(root, _environment(subject.name, _with(subject.requirements, beside)), subject.arguments)
+
+
+def _with(requirements: tuple[str, ...], beside: tuple[str, ...]) -> tuple[str, ...]:
+    named = {one.partition("==")[0] for one in beside}
+    return tuple(one for one in requirements if one.partition("==")[0] not in named) + beside
+
+
+def environment(name: str, requirements: tuple[str, ...]) -> Path:
+    """The interpreter of an environment with these pinned packages. Skips the test where they cannot be fetched."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _environment(name, requirements)
 
 
 def _archive(subject: Subject) -> Path:
     downloads = CACHE / "downloads" / subject.name
     if not (found := list(downloads.glob("*.tar.gz"))):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        _fetch([*command, "--dest", str(downloads), subject.distribution], subject)
+        _fetch([*command, "--dest", str(downloads), subject.distribution], subject.distribution)
         found = list(downloads.glob("*.tar.gz"))
     (archive,) = found
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -92,18 +108,18 @@ def _archive(subject: Subject) -> Path:
     return archive
 
 
-def _environment(subject: Subject) -> Path:
-    key = hashlib.sha256("\n".join((sys.version, *subject.requirements)).encode()).hexdigest()[:12]
-    place = CACHE / f"{subject.name}-env-{key}"
+def _environment(name: str, requirements: tuple[str, ...]) -> Path:
+    key = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:12]
+    place = CACHE / f"{name}-env-{key}"
     if not (place / ".complete").exists():
-        _fetch(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], subject)
+        _fetch(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], name)
         command = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(place / "bin" / "python")]
-        _fetch([*command, *subject.requirements], subject)
+        _fetch([*command, *requirements], name)
         (place / ".complete").touch()
     return place / "bin" / "python"
 
 
-def _fetch(command: list[str], subject: Subject) -> None:
+def _fetch(command: list[str], what: str) -> None:
     environment = dict(os.environ)
     index = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
@@ -113,5 +129,5 @@ def _fetch(command: list[str], subject: Subject) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     if done.returncode:
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{subject.distribution} cannot be fetched: {done.stderr[-2000:]}", pytrace=False)
-        pytest.skip(f"{subject.distribution} cannot be fetched: {done.stderr[-300:]}")
+            pytest.fail(f"{what} cannot be fetched: {done.stderr[-2000:]}", pytrace=False)
+        pytest.skip(f"{what} cannot be fetched: {done.stderr[-300:]}")

@@ -57,7 +57,8 @@ def perform(
     status = status_of(found.run, interrupted=interrupted)
     if measured is not None:
         stream = sys.stderr if options.json == "-" else sys.stdout
-        if not combine(measured, options.python or python, stream, failed=status != exits.PASSED):
+        local = options.python or python or _python_here(command)
+        if not combine(measured, local, stream, failed=status != exits.PASSED):
             status = status or exits.FAILED
     outputs.write(found, painter(options.color), options.quiet)
     if failed := sessions_failed(found.run):
@@ -118,6 +119,14 @@ async def _spec(
     suite = suite_of(command, options, folder, root, variables)
     messages = [target_of(target, python if here else "") for target in targets]
     return spec_of(command, options, suite, workspace, messages)
+
+
+def _python_here(command: Command) -> str:
+    """The interpreter that would run the suite here; this one where there is none."""
+    try:
+        return command.default_python()
+    except exits.UsageError:
+        return sys.executable
 
 
 def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:

@@ -40,12 +40,21 @@ class Node:
         }
 
 
+class _Specifications:
+    """Of the one hook that is xdist's own and heard here without it."""
+
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """A worker has ended."""
+
+
 def listen(config: Any) -> None:
     """Let plugins hear of slots that would do so only beside xdist."""
     module = sys.modules.get("syrupy")
     listener = getattr(module, "DeferXDist", None)
     manager = config.pluginmanager
     if listener is not None and not any(isinstance(plugin, listener) for plugin in manager.get_plugins()):
+        if not manager.hasplugin("xdist"):
+            manager.add_hookspecs(_Specifications)
         manager.register(listener())
 
 

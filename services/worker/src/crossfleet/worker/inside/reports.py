@@ -137,8 +137,7 @@ def _message(report: Any) -> str:
         crash = getattr(longrepr, "reprcrash", None)
         text = getattr(crash, "message", None) or str(longrepr)
     if is_subtest(report):
-        describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
-        text = "{} {}".format(describe() if describe else "subtest", text)
+        text = "{} {}".format(_subtest_name(report), text)
     line = text.strip().split("\n", 1)[0]
     return line[:1000]
 
@@ -148,7 +147,14 @@ def _details(report: Any) -> str:
         return ""
     if isinstance(report.longrepr, tuple):
         return "{}:{}: {}".format(*report.longrepr)
+    if is_subtest(report):
+        return "{}\n{}".format(" {} ".format(_subtest_name(report)).center(80, "_"), report.longreprtext)
     return str(report.longreprtext)
+
+
+def _subtest_name(report: Any) -> str:
+    describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
+    return str(describe()) if describe else "subtest"
 
 
 def _plain(value: Any) -> Any:
