@@ -137,9 +137,7 @@ def test_coverage_of_copies_on_two_workers_and_targets_is_one(
 
 
 @pytest.mark.parametrize("least", [50, 95])
-def test_too_little_coverage_fails_the_command(
-    standing: Standing, python: Path, project: Path, least: int
-) -> None:
+def test_too_little_coverage_fails_the_command(standing: Standing, python: Path, project: Path, least: int) -> None:
     write(project, PROJECT)
     words = (*QUIET, "--cov=pkg", f"--cov-fail-under={least}")
 
@@ -161,7 +159,9 @@ def test_coverage_comes_back_from_a_fleet_that_has_another_workspace(
     words = ("-p", "no:cacheprovider", "--cov=pkg", "--cov-branch", "--cov-report=json:covered.json")
     below = project / "below"
     (below / "requirements.txt").write_text("pytest==9.2.0\npytest-cov==7.1.0\ncoverage==7.17.4\n")
-    (below / "conftest.py").write_text("import sys, pathlib; sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n")
+    (below / "conftest.py").write_text(
+        "import sys, pathlib; sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))\n"
+    )
 
     plain(python, below, *words, env={"PYTHONPATH": ".."})
     lines = covered(python, below)
@@ -169,7 +169,9 @@ def test_coverage_comes_back_from_a_fleet_that_has_another_workspace(
     with up(fleets_folder / "remote", "--grpc", "127.0.0.1:0", "--slots", "2") as remote:
         tcp = next(address for address in remote.addresses() if not address.startswith("unix:"))
         remote.env = {"CROSSFLEET_ADDRESS": tcp, "CROSSFLEET_TOKEN_FILE": str(remote.data / "token")}
-        found = fleet(remote, python, below, *words, options=("--requirements", "requirements.txt", "--env", "PYTHONPATH=.."))
+        found = fleet(
+            remote, python, below, *words, options=("--requirements", "requirements.txt", "--env", "PYTHONPATH=..")
+        )
 
     assert found.status == 0, found.text
     assert covered(python, below) == lines

@@ -15,7 +15,9 @@ from tests.truth.subjects import environment
 pytestmark = [pytest.mark.needs_uv, pytest.mark.timeout(300)]
 
 
-def test_loops_of_asyncio_and_anyio_live_as_long_as_their_scope(standing: Standing, python: Path, project: Path) -> None:
+def test_loops_of_asyncio_and_anyio_live_as_long_as_their_scope(
+    standing: Standing, python: Path, project: Path
+) -> None:
     write(
         project,
         {
@@ -110,7 +112,9 @@ def test_one_seed_gives_each_case_the_values_of_plain_pytest(
     assert "Using --randomly-seed=42" in found.session
 
 
-def test_workers_draw_one_seed_and_say_which(two_workers: Standing, python: Path, project: Path, tmp_path: Path) -> None:
+def test_workers_draw_one_seed_and_say_which(
+    two_workers: Standing, python: Path, project: Path, tmp_path: Path
+) -> None:
     write(project, RANDOM)
 
     found = fleet(two_workers, python, project, *RANDOMLY, env={"NOTES": str(tmp_path / "notes")})

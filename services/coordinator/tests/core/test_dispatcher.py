@@ -18,6 +18,7 @@ def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0
     """Makespan, pieces by slot, and the longest time that one piece took, on slots of given true speeds."""
     queue = CaseQueue(keys, estimates or durations)
     measured = [[0.0, 0.0] for _ in speeds]
+    last = [-1 for _ in speeds]
     pieces, longest_piece = [], 0.0
     # (when it asks, slot, when it is free)
     asking = [(0.0, slot, 0.0) for slot in range(len(speeds))]
@@ -25,9 +26,10 @@ def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0
     while asking and queue.count:
         _, slot, free = heapq.heappop(asking)
         speed = [dispatcher.speed(*one) for one in measured]
-        piece = dispatcher.cut(queue, speed[slot], sum(speed), known=known, max_cases=max_cases)
+        piece = dispatcher.cut(queue, speed[slot], sum(speed), known=known, max_cases=max_cases, after=last[slot])
         assert piece, "a cut of a queue that is not empty gives something"
         queue.take(piece)
+        last[slot] = piece[-1]
         took = [durations[index] / speeds[slot] for index in piece]
         free += sum(took)
         asks = free - sum(took[-2:])
@@ -161,3 +163,37 @@ def test_a_few_long_cases_among_many_short_ones_are_spread_although_nothing_is_k
     makespan, _, _ = simulate(durations, keys, (1.0, 1.0), estimates=estimates, known=known)
 
     assert makespan <= 1.25 * sum(durations) / 2
+
+
+@given(st.integers(2, 6), st.integers(2, 12), st.integers(2, 12), st.booleans())
+def test_slots_go_on_with_the_group_that_they_began(count, groups, size, known):
+    keys = [f"file{number // size}" for number in range(groups * size)]
+    _, pieces, _ = simulate([0.01] * len(keys), keys, [1.0] * count, known=known)
+
+    set_up = 0
+    for slot in range(count):
+        order = [keys[index] for one, piece in pieces if one == slot for index in piece]
+        set_up += sum(1 for before, key in zip([None, *order], order, strict=False) if before != key)
+    # Each group once, and once more for each time that a slot with nothing of its own left joins another one.
+    assert set_up <= groups + count * 4
+
+
+@given(cases, st.sets(st.integers(0, 119)))
+def test_exclusive_cases_are_cut_by_themselves_and_none_is_lost(cases, chosen):
+    durations = [one for one, _ in cases]
+    exclusive = {index for index in chosen if index < len(cases)}
+    queue = CaseQueue([f"file{key}" for _, key in cases], durations, exclusive)
+    order = []
+    while queue.shareable:
+        piece = dispatcher.cut(queue, 1.0, 2.0, known=True)
+        assert piece
+        queue.take(piece)
+        order.extend(piece)
+    assert not dispatcher.cut(queue, 1.0, 2.0, known=True)
+    assert not exclusive.intersection(order)
+    alone = dispatcher.cut_exclusive(queue)
+
+    assert alone == tuple(sorted(exclusive))
+    queue.take(alone)
+    assert queue.count == 0
+    assert sorted([*order, *alone]) == list(range(len(cases)))

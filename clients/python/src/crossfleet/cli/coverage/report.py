@@ -46,7 +46,7 @@ def main() -> int:
         controller.node_descs = set(wanted["descriptions"])
         total = controller.summary(sys.stdout)
     except CoverageException as error:
-        sys.stderr.write("coverage: {}\n".format(error))
+        sys.stderr.write(f"coverage: {error}\n")
         return 1 if wanted["fail_under"] else 0
     return _judge(float(total or 0), wanted["fail_under"], wanted["precision"])
 
@@ -59,7 +59,7 @@ def _judge(total: float, required: float | None, precision: int | None) -> int:
     missed = should_fail_under(total, required, precision or 0)
     word = "not reached" if missed else "reached"
     prefix = "FAIL " if missed else ""
-    print("{}Required test coverage of {}% {}. Total coverage: {:.2f}%".format(prefix, required, word, total))
+    print(f"{prefix}Required test coverage of {required}% {word}. Total coverage: {total:.2f}%")
     return 1 if missed else 0
 
 

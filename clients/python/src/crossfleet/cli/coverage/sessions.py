@@ -49,9 +49,7 @@ async def fetch_measured(client: Client, artifacts: Sequence[Artifact]) -> Measu
     sessions = []
     for number, (description, data) in enumerate(pairs):
         path = Path(folder.name, f"{number}.data")
-        with path.open("wb") as file:
-            async for piece in client.artifacts.download(data):
-                file.write(piece)
+        path.write_bytes(b"".join([piece async for piece in client.artifacts.download(data)]))
         wanted = json.loads(b"".join([piece async for piece in client.artifacts.download(description)]))
         sessions.append(Measured(path, wanted))
     return MeasuredSessions(folder, tuple(sessions))

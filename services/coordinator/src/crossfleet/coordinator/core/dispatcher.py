@@ -49,9 +49,11 @@ def cut(
     known: bool,
     max_cases: int = 0,
     allowed: Container[int] | None = None,
+    after: int = -1,
 ) -> tuple[int, ...]:
     """Cases of the next task for a slot, in the order of execution; empty when nothing pending is allowed.
 
+    A slot goes on with the setup group of the case that comes before, `after`, while it has any: its fixtures stand.
     Exclusive cases are left out, see `cut_exclusive`.
 
     `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
@@ -73,8 +75,9 @@ def cut(
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0
+    begun = queue.begun(after)
     while len(piece) < most and (got < size or not piece):
-        setup = queue.largest(skip)
+        setup, begun = begun or queue.largest(skip), None
         if setup is None:
             break
         skip.add(setup.number)

@@ -127,6 +127,7 @@ def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total:
         known=group.estimates_known,
         max_cases=emit.state.runs[group.run_id].policy.max_cases_per_task,
         allowed=allocation.local_of,
+        after=slot.last_case,
     )
 
 

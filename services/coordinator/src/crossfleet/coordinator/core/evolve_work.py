@@ -110,6 +110,7 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
         slot = allocation.slots[task.slot]
         slot.attempts.append(task.attempt_id)
         slot.wanting = False
+        slot.last_case = cases[-1]
         allocation.live += 1
         state.next_attempt = task.attempt_id + 1
         state.next_task = task.task_id + 1

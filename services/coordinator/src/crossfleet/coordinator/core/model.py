@@ -24,12 +24,13 @@ _REMEMBERED_REVOKED = 20_000
 class Slot:
     """One slot of an allocation. `attempts` in the order of execution, at most two.
 
-    `estimated` and `actual` are decayed sums of seconds of the cases that it finished: their ratio is its speed.
+    `last_case` is the last that it was given, -1 before any. `estimated` and `actual` are decayed sums of seconds of the cases that it finished: their ratio is its speed.
     """
 
     number: int
     attempts: list[int] = field(default_factory=list)
     wanting: bool = False
+    last_case: int = -1
     estimated: float = 0.0
     actual: float = 0.0
 

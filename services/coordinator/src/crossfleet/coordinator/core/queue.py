@@ -113,6 +113,11 @@ class CaseQueue:
         """All pending cases, in collection order."""
         return sorted(index for setup in (*self._setups, self._loose, self.exclusive) for index in setup.cases)
 
+    def begun(self, index: int) -> SetupGroup | None:
+        """The setup group of a case, where it shares anything and has cases left."""
+        setup = self._group_of[index] if 0 <= index < len(self._group_of) else None
+        return setup if setup is not None and setup.number >= 0 and setup.cases else None
+
     def largest(self, skip: set[int]) -> SetupGroup | None:
         """The setup group with the most estimated seconds left whose number is not in `skip`.
 

@@ -36,7 +36,7 @@ def add(config: Any, left: bytes) -> None:
     """Give the zygote's session what a slot has measured."""
     from pytest_benchmark.stats import Metadata  # type: ignore[import-not-found]
 
-    for fields in marshal.loads(left):
+    for fields in marshal.loads(left):  # noqa: S302 - written by a fork of this process
         profile = fields.pop("profile")
         data, iterations, options = fields.pop("data"), fields.pop("iterations"), fields.pop("options")
         fixture = types.SimpleNamespace(**fields, cprofile_stats=_statistics(profile) if profile else None)

@@ -90,7 +90,7 @@ def take_leave(config: Any, left: bytes) -> None:
     """Tell the zygote's plugins what a slot has left (see ``farewell``)."""
     if not hasattr(config.hook, "pytest_testnodedown"):
         return
-    worker, output = marshal.loads(left)
+    worker, output = marshal.loads(left)  # noqa: S302 - written by a fork of this process
     node = Node(config, worker, {"workerid": worker}, output)
     for listener in reversed(config.hook.pytest_testnodedown.get_hookimpls()):
         if listener.plugin_name != _DEAF:
