@@ -58,8 +58,8 @@ bench: setup  ## run every benchmark and print its table
 	@tools/bench $(ARGS)
 
 .PHONY: truth
-truth: setup  ## compare outcomes with those of plain pytest on whole suites
-	$(PY) -m pytest tests/truth -m "truth or not truth" $(ARGS)
+truth: setup  ## compare outcomes and coverage with those of plain pytest on whole suites
+	$(PY) -m pytest tests/truth tests/plugins -m "truth or not truth" $(ARGS)
 
 .PHONY: faults
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long

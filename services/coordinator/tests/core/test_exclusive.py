@@ -50,7 +50,7 @@ def test_an_exclusive_case_has_its_worker_to_itself_and_comes_last():
 def test_two_targets_on_one_worker_measure_one_after_the_other():
     fleet = Fleet()
     measuring(fleet, targets=("a", "b"), slots=4)
-    alone = set()
+    alone: set[str] = set()
     while fleet.live():
         assert not beside(fleet)
         alone.update(one.group_id for one in fleet.live() if CASES[one.cases[0]].exclusive)

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
 from . import benchmarks, nodes
 from .reports import is_subtest
@@ -33,7 +33,7 @@ class Replay:
 
     def read(self, path: str) -> None:
         """Replay the spool at ``path``; there is none when no case has ended. A torn last line is passed over."""
-        kinds = {
+        kinds: Dict[bytes, Callable[[bytes], None]] = {
             b"P": self._passed,
             b"R": self._reported,
             b"W": self._warned,
