@@ -5,8 +5,8 @@ What is wanted comes as JSON on standard input. Exit status 1: less is covered t
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import sys
 import sysconfig
 
@@ -36,14 +36,14 @@ def main() -> int:
         measured.save()
         if not wanted["reports"] and not wanted["fail_under"]:
             return 0
-        options = argparse.Namespace(
-            **{"cov_" + name: wanted[name] for name in ("source", "append", "branch", "precision")},
-            cov_config=wanted["config"],
-            cov_report=wanted["reports"],
-        )
-        controller = Central(options, None, None)
+        controller = Central.__new__(Central)  # its arguments have changed, what it reads has not
+        names = ("source", "config", "append", "branch", "precision")
+        vars(controller).update({"cov_" + name: wanted[name] for name in names})
+        controller.cov_report = wanted["reports"]
         controller.cov = measured
+        controller.topdir = os.getcwd()
         controller.node_descs = set(wanted["descriptions"])
+        controller.failed_workers = []
         total = controller.summary(sys.stdout)
     except CoverageException as error:
         sys.stderr.write(f"coverage: {error}\n")

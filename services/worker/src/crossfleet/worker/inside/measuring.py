@@ -69,6 +69,13 @@ class Measuring:
                 json.dump(self._wanted, file)
 
 
+def go_on(config: Any) -> None:
+    """In a slot: measure on. Versions before 7 would begin and end a measurement of their own around each case."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    if plugin is not None:
+        plugin.pid = os.getpid()
+
+
 def save(config: Any) -> None:
     """Write what was measured in this process, when coverage is measuring; the zygote combines the files at its end."""
     plugin = config.pluginmanager.getplugin("_cov")

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
-from . import benchmarks, capture, nodes
+from . import benchmarks, capture, measuring, nodes
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
 from .spool import Spool
@@ -231,6 +231,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     }
     nodes.introduce(config, given)
     benchmarks.enable(config)
+    measuring.go_on(config)
     _own_temporary_folder(config, worker, forked)
     _reseed()
     die_with_parent()
