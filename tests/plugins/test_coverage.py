@@ -136,7 +136,7 @@ def test_coverage_of_copies_on_two_workers_and_targets_is_one(
     assert covered(python, project) == lines
 
 
-@pytest.mark.parametrize("least", [50, 95])
+@pytest.mark.parametrize("least", [pytest.param(50, marks=pytest.mark.truth), 95])
 def test_too_little_coverage_fails_the_command(standing: Standing, python: Path, project: Path, least: int) -> None:
     write(project, PROJECT)
     words = (*QUIET, "--cov=pkg", f"--cov-fail-under={least}")

@@ -79,6 +79,7 @@ def names(notes: Path) -> set[str]:
     return {Path(line).name for line in notes.read_text().splitlines()}
 
 
+@pytest.mark.truth
 def test_each_slot_has_a_file_of_its_own(standing: Standing, python: Path, project: Path) -> None:
     database = "{'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'live.sqlite3', 'TEST': {'NAME': 'test.sqlite3'}}"
     write(project, site(database) | {"settings.py": site(database)["settings.py"] + "ROOT_URLCONF = 'urls'\n"})

@@ -83,7 +83,9 @@ def snapshots(count: int) -> dict[str, str]:
     return {"test_it.py": SNAPSHOTS["test_it.py"].replace("COUNT", str(count))}
 
 
-@pytest.mark.parametrize("beside", [(), ("-p", "no:xdist")], ids=["xdist", "alone"])
+@pytest.mark.parametrize(
+    "beside", [(), pytest.param(("-p", "no:xdist"), marks=pytest.mark.truth)], ids=["xdist", "alone"]
+)
 def test_syrupy_writes_snapshots_once_and_knows_which_are_unused(
     standing: Standing, python: Path, project: Path, beside: tuple[str, ...]
 ) -> None:

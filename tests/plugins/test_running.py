@@ -124,6 +124,7 @@ def test_workers_draw_one_seed_and_say_which(
     assert len(set(seeds)) == 1
 
 
+@pytest.mark.truth
 def test_mocks_end_with_their_case(standing: Standing, python: Path, project: Path) -> None:
     write(
         project,
@@ -145,6 +146,7 @@ def test_mocks_end_with_their_case(standing: Standing, python: Path, project: Pa
     assert (found.status, found.counts) == (0, "10 passed"), found.text
 
 
+@pytest.mark.truth
 def test_clients_of_flask_and_httpx_work(standing: Standing, python: Path, project: Path) -> None:
     write(
         project,
@@ -226,6 +228,7 @@ def test_reruns_of_pytest_rerunfailures_are_counted_and_slots_are_forked(
     assert "cannot be forked" not in found.session
 
 
+@pytest.mark.truth
 def test_flaky_runs_a_case_again_and_reports_it(standing: Standing, python: Path, project: Path) -> None:
     write(
         project,
@@ -280,6 +283,7 @@ def test_each_failed_subtest_is_told_and_counted_as_pytest_counts(
     assert all(f"[number] (i={i})" in found.text for i in (1, 3))
 
 
+@pytest.mark.truth
 def test_subtests_of_the_plugin_are_counted_as_it_counts(standing: Standing, project: Path) -> None:
     python = environment("plugins-subtests", PYTEST_8_SUBTESTS)
     write(project, {**SUBTESTS, "pytest.ini": "[pytest]\n"})

@@ -31,7 +31,9 @@ IDENTITY = {
 }
 
 
-@pytest.mark.parametrize("without", [False, True], ids=["xdist", "no xdist installed"])
+@pytest.mark.parametrize(
+    "without", [pytest.param(False, marks=pytest.mark.truth), True], ids=["xdist", "no xdist installed"]
+)
 def test_no_two_slots_of_a_run_have_the_same_name(
     two_workers: Standing, python: Path, project: Path, without: bool
 ) -> None:
