@@ -77,7 +77,7 @@ class Coordinator:
         state = self.writer.state
         try:
             self.sessions.committed(state, batch.events)
-            self.link.committed(state, batch.events)
+            self.link.committed(state)
             self.feed.committed(batch)
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
@@ -88,6 +88,7 @@ class Coordinator:
     async def running(self) -> AsyncIterator[None]:
         """Follows the ledger and the clock inside the block."""
         unsubscribe = self.writer.subscribe(self.committed)
+        self.writer.foresee(self.link.foreseen)
         self._start(self.link.run())
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
