@@ -22,7 +22,6 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
-from crossfleet.cli.running.pytest_arguments import take_over
 from crossfleet.cli.running.spec import variables_of
 
 
@@ -40,44 +39,6 @@ def test_anything_else_is_a_command() -> None:
 def test_interpreter_options_before_pytest_are_refused_with_a_way_out() -> None:
     with pytest.raises(UsageError, match="environment variables"):
         recognise(["python", "-X", "dev", "-m", "pytest"])
-
-
-@pytest.mark.parametrize(
-    ("words", "left", "failures", "junit"),
-    [
-        (["-x", "tests"], ("tests",), 1, ""),
-        (["-vx"], ("-v",), 1, ""),
-        (["--maxfail=3", "a"], ("a",), 3, ""),
-        (["--maxfail", "3"], (), 3, ""),
-        (["--junitxml=out.xml"], (), None, "out.xml"),
-        (["--junit-xml", "out.xml", "-q"], ("-q",), None, "out.xml"),
-        (["-k", "-x"], ("-k", "-x"), None, ""),
-        (["-k", "-n", "-n", "4"], ("-k", "-n"), None, ""),
-        (["-n4", "--dist=loadfile", "--dist", "load", "t"], ("t",), None, ""),
-    ],
-)
-def test_arguments_that_crossfleet_takes_over(
-    words: list[str], left: tuple[str, ...], failures: int | None, junit: str
-) -> None:
-    found = take_over(words)
-    assert (found.arguments, found.max_failures, found.junit) == (left, failures, junit)
-
-
-def test_what_is_left_out_is_said() -> None:
-    assert take_over(["-n", "4"]).notes == ("-n 4 left out: the fleet spreads the tests over its slots (--slots N)",)
-
-
-@pytest.mark.parametrize("word", ["--pdb", "--trace", "--collect-only", "--looponfail", "--help"])
-def test_arguments_that_cannot_work_are_refused_with_a_hint(word: str) -> None:
-    with pytest.raises(UsageError, match=r"use pytest itself|with pytest itself|again instead"):
-        take_over([word])
-
-
-@given(
-    st.lists(st.sampled_from(["tests/a.py", "-q", "-v", "--lf", "-k", "word", "--tb=short", "-p", "no:cacheprovider"]))
-)
-def test_arguments_that_mean_nothing_to_a_fleet_pass_unchanged(words: list[str]) -> None:
-    assert take_over(words).arguments == tuple(words)
 
 
 def script(path: Path, text: str) -> str:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.pytest_options.project import project_words
 from crossfleet.cli.running.interpreter import is_python, python_of, python_of_script
 from crossfleet.cli.running.pytest_arguments import PytestArguments, take_over
 
@@ -31,13 +33,16 @@ class Command:
         return python_of(self.program) if self.as_module else python_of_script(self.program)
 
 
-def recognise(words: Sequence[str]) -> Command:
-    """Finds pytest in `pytest ...`, `/path/pytest ...` and `python -m pytest ...`; anything else is a command."""
+def recognise(words: Sequence[str], addopts: str = "") -> Command:
+    """Finds pytest in `pytest ...`, `/path/pytest ...` and `python -m pytest ...`; anything else is a command.
+
+    `addopts` is the PYTEST_ADDOPTS that the suite will see.
+    """
     first = words[0]
-    if os.path.basename(first) in _SCRIPTS:
-        return _pytest(first, words[1:], as_module=False)
+    if is_script(first):
+        return _pytest(first, words[1:], addopts, as_module=False)
     if is_python(first) and list(words[1:3]) == ["-m", "pytest"]:
-        return _pytest(first, words[3:], as_module=True)
+        return _pytest(first, words[3:], addopts, as_module=True)
     if is_python(first) and ("-m", "pytest") in pairwise(words):
         raise UsageError(
             f"options between {first} and -m pytest are not handed on: set them by environment variables, "
@@ -46,6 +51,11 @@ def recognise(words: Sequence[str]) -> Command:
     return Command("command", tuple(words))
 
 
-def _pytest(program: str, words: Sequence[str], *, as_module: bool) -> Command:
-    sorted_out = take_over(words)
+def is_script(word: str) -> bool:
+    """Whether a command's first word names pytest's own script."""
+    return os.path.basename(word) in _SCRIPTS
+
+
+def _pytest(program: str, words: Sequence[str], addopts: str, *, as_module: bool) -> Command:
+    sorted_out = take_over(words, project_words(words, Path.cwd(), addopts))
     return Command("pytest", sorted_out.arguments, as_module, program, sorted_out)

@@ -17,6 +17,7 @@ examples:
   crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
   crossfleet run --collect-junit 'reports/*.xml' -- make check
+  crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
 
 With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, or starts one that ends with it.
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
@@ -52,6 +53,7 @@ class RunOptions:
     project: str
     env: tuple[str, ...]
     data: str
+    local: bool
     wait: bool
     quiet: int
     verbose: int
@@ -148,6 +150,11 @@ def _environment(made: argparse.ArgumentParser) -> None:
         help="build an environment from this file with uv, cached by its hash",
     )
     add("--isolated", action="store_true", help="run in a copy of the workspace instead of in place")
+    add(
+        "--local",
+        action="store_true",
+        help="no fleet: plain pytest in this terminal, for --pdb and -s; of the other options --python and --env count",
+    )
     add(
         "--env",
         action="append",

@@ -1,81 +1,144 @@
-"""Pytest's arguments that mean something else on a fleet: taken over, removed with a note, or refused with a hint."""
+"""Pytest's arguments on a fleet: what its workers get, and what crossfleet does in their place."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.pytest_options.option import Treatment
+from crossfleet.cli.pytest_options.table import Said, read
 
-_TAKES_A_VALUE = frozenset(
-    ("-k", "-m", "-p", "-c", "-o", "-W", "-r", "--rootdir", "--confcutdir", "--basetemp", "--ignore", "--ignore-glob")
-) | frozenset(("--deselect", "--import-mode", "--tb", "--durations", "--color", "--capture", "--config-file", "--cov"))
-_EXIT_FIRST = re.compile(r"-[qsvl]*x[qsvlx]*")
-_REFUSED = {
-    "--pdb": "a debugger needs the terminal: run that test with pytest itself",
-    "--trace": "a debugger needs the terminal: run that test with pytest itself",
-    "--looponfail": "it never ends: run crossfleet again instead",
-    "-f": "it never ends: run crossfleet again instead",
-    "--collect-only": "nothing would run: use pytest itself",
-    "--co": "nothing would run: use pytest itself",
-    "--setup-plan": "nothing would run: use pytest itself",
-    "--fixtures": "nothing would run: use pytest itself",
-    "--help": "crossfleet hands pytest's arguments to its workers: use pytest itself",
-    "-h": "crossfleet hands pytest's arguments to its workers: use pytest itself",
-    "--version": "nothing would run: use pytest itself",
-}
-_SPREADING = frozenset(("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses", "-d"))
-_JUNIT = frozenset(("--junitxml", "--junit-xml"))
+_GROUPINGS = {"load": "", "worksteal": "", "no": "", "loadfile": "file", "loadscope": "scope", "loadgroup": "mark"}
+_AUTOMATIC = frozenset(("auto", "logical"))
 
 
 @dataclass(frozen=True, slots=True)
 class PytestArguments:
-    """What is left for pytest, and what crossfleet does in its place. `max_failures` None: not said."""
+    """What is left for pytest, and what crossfleet does in its place. None, or empty: not said.
+
+    `verbosity` is the sum of -v and -q; `durations` how many of the slowest cases are asked for, 0 for all of them,
+    from `durations_min` seconds. `traceback_style`, `show_reasons` (the letters of -r), `color` (yes, no, auto) and
+    `show_capture` are as pytest takes them. `grouping` is `file`, `scope`, `mark` or `suite`; `slots` the most that a
+    target takes. `cache` names the options that read what an earlier run left. `output_wanted`: -s is said.
+    """
 
     arguments: tuple[str, ...]
     max_failures: int | None = None
     junit: str = ""
     notes: tuple[str, ...] = ()
+    verbosity: int = 0
+    traceback_style: str = ""
+    show_reasons: str = ""
+    durations: int | None = None
+    durations_min: float | None = None
+    color: str = ""
+    show_header: bool = True
+    show_summary: bool = True
+    show_capture: str = ""
+    grouping: str = ""
+    slots: int | None = None
+    cache: tuple[str, ...] = ()
+    output_wanted: bool = False
 
 
-def take_over(words: Sequence[str]) -> PytestArguments:
-    """Sorts pytest's arguments. Raises UsageError for those that cannot work on a fleet."""
+def take_over(words: Sequence[str], project: Sequence[str] = ()) -> PytestArguments:
+    """Sorts pytest's arguments; `project` are those that pytest will find by itself in the project's settings.
+
+    Raises UsageError for words that cannot work on a fleet. What stands in a project's settings is not refused: the
+    workers pass over it.
+    """
     left: list[str] = []
     notes: list[str] = []
-    failures: int | None = None
-    junit = ""
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if name in _REFUSED:
-            raise UsageError(f"{name}: {_REFUSED[name]}")
-        if name in ("--exitfirst", "--maxfail") or _EXIT_FIRST.fullmatch(word):
-            failures = _number(name, value or _next(queue, name)) if name == "--maxfail" else 1
-            rest = word.replace("x", "") if not word.startswith("--") else ""
-            left += [rest] if len(rest) > 1 else []
-        elif name in _SPREADING or re.fullmatch(r"-n(\d+|auto|logical)", word):
-            taken = value or (_next(queue, name) if name in _SPREADING and name != "-d" and not equals else "")
-            shown = " ".join(filter(None, (word, taken if not equals else "")))
-            notes.append(f"{shown} left out: the fleet spreads the tests over its slots (--slots N)")
-        elif name in _JUNIT:
-            junit = value or _next(queue, name)
-        elif name in _TAKES_A_VALUE and not equals:
-            left += [word, *queue[:1]]
-            del queue[:1]
-        else:
-            left.append(word)
-    return PytestArguments(tuple(left), failures, junit, tuple(notes))
+    decided: dict[str, list[str]] = {}
+    for said, own in (*((one, False) for one in read(project)), *((one, True) for one in read(words))):
+        option = said.option
+        if option is None:
+            left += said.words if own else ()
+            continue
+        if option.treatment is Treatment.REFUSED and own:
+            raise UsageError(f"{said.name}: {option.says}")
+        if option.treatment is Treatment.LEFT_OUT:
+            notes.append(f"{said.text} left out: {option.says}")
+        if option.sets and (own or option.sets != "capture"):
+            decided.setdefault(option.sets, []).append(_checked(said))
+        if option.kept and own:
+            left += said.words
+    return PytestArguments(tuple(left), notes=tuple(notes), **_decisions(decided))
 
 
-def _next(queue: list[str], name: str) -> str:
-    if not queue:
-        raise UsageError(f"pytest's {name} needs a value")
-    return queue.pop(0)
+def _checked(said: Said) -> str:
+    """The value, or what the option stands for without one. Raises UsageError where the fleet cannot read it."""
+    assert said.option is not None  # noqa: S101 - for mypy: only known options are asked
+    value = said.value or said.option.constant
+    check = _CHECKS.get(said.option.sets)
+    problem = check(value) if check and not said.option.constant else ""
+    if problem:
+        raise UsageError(f"pytest's {said.name} {problem}, not {value!r}")
+    return value
 
 
-def _number(name: str, text: str) -> int:
-    if not text.isdigit():
-        raise UsageError(f"pytest's {name} needs a whole number, not {text!r}")
-    return int(text)
+def _decisions(decided: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The fields of PytestArguments; as with pytest the last word counts."""
+    last = {name: values[-1] for name, values in decided.items()}
+    stepwise = max(decided.get("stepwise", ()), default="")
+    limits = [int(value) for value in (last.get("max_failures", ""), stepwise) if value]
+    slots = last.get("slots", "")
+    in_order = slots == "0" or stepwise
+    return {
+        "max_failures": min(filter(None, limits), default=0) if limits else None,
+        "junit": last.get("junit", ""),
+        "verbosity": _verbosity(decided.get("verbosity", ())),
+        "traceback_style": last.get("traceback_style", ""),
+        "show_reasons": last.get("show_reasons", ""),
+        "durations": int(last["durations"]) if "durations" in last else None,
+        "durations_min": float(last["durations_min"]) if "durations_min" in last else None,
+        "color": last.get("color", ""),
+        "show_header": "show_header" not in last,
+        "show_summary": "show_summary" not in last,
+        "show_capture": last.get("show_capture", ""),
+        "grouping": "suite" if in_order else _GROUPINGS[last.get("grouping", "no")],
+        "slots": 1 if in_order else int(slots) if slots and slots not in _AUTOMATIC else None,
+        "cache": tuple(dict.fromkeys(decided.get("cache", ()))) + (("--sw",) if stepwise else ()),
+        "output_wanted": last.get("capture", "") == "no",
+    }
+
+
+def _verbosity(steps: Sequence[str]) -> int:
+    level = 0
+    for step in steps:
+        level = level + int(step) if step in ("+1", "-1") else int(step)
+    return level
+
+
+def _whole(value: str) -> str:
+    return "" if value.isdigit() else "needs a whole number"
+
+
+def _seconds(value: str) -> str:
+    return "" if value.replace(".", "", 1).isdigit() else "needs a number of seconds"
+
+
+def _slots(value: str) -> str:
+    return "" if value.isdigit() or value in _AUTOMATIC else "needs a whole number, auto or logical"
+
+
+def _grouping(value: str) -> str:
+    if value == "each":
+        return "goes by targets here (name one --target for each kind of machine)"
+    return "" if value in _GROUPINGS else f"is one of {', '.join(_GROUPINGS)}"
+
+
+def _level(value: str) -> str:
+    return "" if value.removeprefix("-").isdigit() else "needs a whole number"
+
+
+_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "max_failures": _whole,
+    "durations": _whole,
+    "durations_min": _seconds,
+    "slots": _slots,
+    "grouping": _grouping,
+    "verbosity": _level,
+}
