@@ -103,7 +103,8 @@ async def _spec(
         workspace = packed.as_message(isolated=options.isolated)
     variables = variables_of(options.env, whole_environment=here)
     suite = suite_of(command, options, folder, root, variables)
-    messages = [target_of(target, python if here else "") for target in targets]
+    slots = command.pytest.slots if command.pytest else None
+    messages = [target_of(target, python if here else "", slots) for target in targets]
     return spec_of(command, options, suite, workspace, messages)
 
 

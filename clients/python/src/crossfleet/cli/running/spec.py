@@ -17,6 +17,13 @@ from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions, pairs
 
 TITLE_BYTES = 500
+_GROUPINGS = {
+    "": suite_pb2.GROUPING_UNSPECIFIED,
+    "file": suite_pb2.GROUPING_FILE,
+    "scope": suite_pb2.GROUPING_SCOPE,
+    "mark": suite_pb2.GROUPING_MARK,
+    "suite": suite_pb2.GROUPING_SUITE,
+}
 
 
 def suite_of(
@@ -34,14 +41,17 @@ def suite_of(
     )
 
 
-def target_of(plan: TargetPlan, default_python: str) -> suite_pb2.Target:
-    """One target; `default_python` is used where the plan names no environment, and may be empty."""
+def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -> suite_pb2.Target:
+    """One target; `default_python` is used where the plan names no environment, and may be empty.
+
+    `slots` is the most that it takes where the plan does not say.
+    """
     environment = suite_pb2.Environment(python_version=plan.python_version, variables=plan.variables)
     if plan.requirements:
         environment.requirements = plan.requirements
     elif plan.python or default_python:
         environment.local_python = plan.python or default_python
-    request = dict(plan.request)
+    request = {**({"slots_max": slots} if slots else {}), **plan.request}
     devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
     return suite_pb2.Target(
         name=plan.name,
@@ -59,6 +69,7 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
         max_failures=failures,
         memory_limit_bytes=options.memory_limit,
         priority=options.priority,
+        grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
         unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
     )
     if options.timeout:

@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
 from crossfleet.matching.request import RequestError, validate
@@ -19,6 +20,7 @@ from crossfleet.matching.selectors import Selectors
 MOST_CASES = 1_000_000
 MOST_TARGETS = 256
 _DAY = 86_400.0
+_GROUPINGS = frozenset(map(int, Grouping))
 _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
 
 
@@ -106,6 +108,8 @@ def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
         checks.require(getattr(policy, name) >= 0, f"spec.policy.{name}", "0 or more")
     checks.require(policy.max_attempts <= 100, "spec.policy.max_attempts", "at most 100")
     checks.require(-1000 <= policy.priority <= 1000, "spec.policy.priority", "from -1000 to 1000")
+    names = ", ".join(suite_pb2.Grouping.keys())
+    checks.require(policy.grouping in _GROUPINGS, "spec.policy.grouping", f"one of {names}")
     for name in ("case_timeout", "run_timeout", "unsatisfiable_wait"):
         seconds = _seconds(getattr(policy, name))
         checks.require(0 <= seconds <= 365 * _DAY, f"spec.policy.{name}", "0 to 365 days")
@@ -150,6 +154,7 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         fail_unsatisfiable=policy.unsatisfiable != suite_pb2.UNSATISFIABLE_WAIT,
         unsatisfiable_wait=_seconds(policy.unsatisfiable_wait),
         memory_limit=policy.memory_limit_bytes,
+        grouping=Grouping(policy.grouping),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
 from crossfleet.matching.model import Request, WorkerView
 
@@ -29,6 +30,7 @@ class PolicySpec:
     fail_unsatisfiable: bool = True
     unsatisfiable_wait: float = 0.0
     memory_limit: int = 0
+    grouping: Grouping = Grouping.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +177,14 @@ class ApplyPlan:
 
 @dataclass(frozen=True, slots=True)
 class CollectedCase:
-    """A case that a runner found; groups are setup groups, widest first (file, class)."""
+    """A case that a runner found; groups are setup groups, widest first (file, class).
+
+    `named_group` is the group that the suite itself put it into, or empty.
+    """
 
     case_id: str
     groups: tuple[str, ...] = ()
+    named_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

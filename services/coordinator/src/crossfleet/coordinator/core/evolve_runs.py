@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import dispatcher, durations
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.grouping import setup_keys
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
 from crossfleet.coordinator.core.queue import CaseQueue
@@ -44,9 +45,10 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.outcomes = bytearray(total)
     group.seconds.extend([0.0] * total)
     group.counts[Outcome.PENDING] = total
-    keys = [case.groups[0] if case.groups else "" for case in event.cases]
-    estimates, group.estimates_known = durations.fill_unknown(event.estimates, keys)
-    group.queue = CaseQueue(keys, estimates)
+    files = [case.groups[0] if case.groups else "" for case in event.cases]
+    estimates, group.estimates_known = durations.fill_unknown(event.estimates, files)
+    keys, bound = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
+    group.queue = CaseQueue(keys, estimates, bound)
     if group.allocations:
         group.state = GroupState.RUNNING
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 
 class SetupGroup:
-    """Pending cases that share expensive fixtures, in collection order, and their estimated seconds."""
+    """Pending cases that share expensive fixtures, in collection order, and their estimated seconds.
 
-    __slots__ = ("cases", "number", "seconds", "splittable", "version")
+    One that is not `splittable` is parted only for balance; one that is `bound`, never.
+    """
 
-    def __init__(self, number: int, *, splittable: bool) -> None:
+    __slots__ = ("bound", "cases", "number", "seconds", "splittable", "version")
+
+    def __init__(self, number: int, *, splittable: bool, bound: bool = False) -> None:
         self.number = number
+        self.bound = bound
         self.cases: deque[int] = deque()
         self.seconds = 0.0
         self.splittable = splittable
@@ -28,8 +32,13 @@ class CaseQueue:
 
     __slots__ = ("_group_of", "_heap", "_loose", "_setups", "count", "estimates", "longest", "seconds")
 
-    def __init__(self, setup_keys: Sequence[str] = (), estimates: Sequence[float] = ()) -> None:
-        """All cases pending. `setup_keys[i]` is empty where case i shares nothing; `estimates` are seconds > 0."""
+    def __init__(
+        self, setup_keys: Sequence[str] = (), estimates: Sequence[float] = (), bound: Container[str] = ()
+    ) -> None:
+        """All cases pending. `setup_keys[i]` is empty where case i shares nothing; `estimates` are seconds > 0.
+
+        Setup groups whose key is in `bound` are never split.
+        """
         self.estimates = list(estimates)
         self.count = 0
         self.seconds = 0.0
@@ -45,7 +54,7 @@ class CaseQueue:
                 continue
             setup = numbers.get(key)
             if setup is None:
-                setup = numbers[key] = SetupGroup(len(self._setups), splittable=False)
+                setup = numbers[key] = SetupGroup(len(self._setups), splittable=False, bound=key in bound)
                 self._setups.append(setup)
             self._group_of.append(setup)
         self.put(range(len(self.estimates)))

@@ -86,9 +86,17 @@ _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.ms
     list[tuple[int, int, msgspec.Raw]]
 )
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
-_cases: msgspec.msgpack.Decoder[list[tuple[str, tuple[str, ...]]]] = msgspec.msgpack.Decoder(
-    list[tuple[str, tuple[str, ...]]]
-)
+
+
+class _StoredCase(msgspec.Struct, array_like=True):
+    """A collected case; earlier versions stored its first two fields."""
+
+    case_id: str
+    groups: tuple[str, ...]
+    named_group: str = ""
+
+
+_cases: msgspec.msgpack.Decoder[list[_StoredCase]] = msgspec.msgpack.Decoder(list[_StoredCase])
 
 
 def encode_events(numbered: Iterable[tuple[int, e.Event]]) -> bytes:
@@ -123,12 +131,13 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    return _pack(_encoder.encode([(case.case_id, case.groups) for case in cases]))
+    return _pack(_encoder.encode([(case.case_id, case.groups, case.named_group) for case in cases]))
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
-    return tuple(CollectedCase(case_id, groups) for case_id, groups in _cases.decode(_unpack(body)))
+    stored = _cases.decode(_unpack(body))
+    return tuple(CollectedCase(case.case_id, case.groups, case.named_group) for case in stored)
 
 
 def _pack(body: bytes) -> bytes:

@@ -17,13 +17,18 @@ def identified(items: Sequence[Any]) -> List[str]:
     return ids
 
 
-def digest(ids: Sequence[str]) -> str:
-    """Return the sha256 (hex) of the ids in their order."""
-    return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
+def digest(cases: Sequence[Dict[str, Any]]) -> str:
+    """Return the sha256 (hex) of the ids in their order, and of the groups that are named, for these may be changed."""
+    named = [case["id"] + "@" + case["named_group"] for case in cases if "named_group" in case]
+    ids = [case["id"] for case in cases]
+    return hashlib.sha256("\0".join(ids + named).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
-    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0."""
+    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
+
+    A case with marks ``xdist_group`` also has a ``named_group``.
+    """
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
     for item, name in zip(items, ids):
@@ -37,8 +42,19 @@ def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
             case["lineno"] = item.location[1] or 0
         except Exception:  # a third-party item may not know where it stands
             case["lineno"] = 0
+        name_of_group = named_group(item)
+        if name_of_group:
+            case["named_group"] = name_of_group
         cases.append(case)
     return cases
+
+
+def named_group(item: Any) -> str:
+    """Return the group of an item by its marks ``xdist_group``, several joined as xdist joins them; empty: none."""
+    names = set()
+    for mark in item.iter_markers("xdist_group"):
+        names.add(str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")))
+    return "_".join(sorted(names))
 
 
 class CollectionReports:

@@ -28,8 +28,10 @@ class ZygotePlugin:
         self._goes_on = False
 
     def pytest_configure(self, config: Any) -> None:
-        """Listen to collection."""
+        """Listen to collection, and know the mark that keeps cases together also where xdist is not installed."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
+        if not config.pluginmanager.hasplugin("xdist"):
+            config.addinivalue_line("markers", "xdist_group(name): cases of one name run on one slot, in order.")
 
     def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
@@ -74,14 +76,15 @@ class ZygotePlugin:
             # Each slot will collect for itself and must arrange its cases in this order.
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
+        cases = collection.described(items, ids)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
         self._channel.send(
             {
                 "op": "collected",
                 "allocation": self._setup["allocation"],
-                "digest": collection.digest(ids),
-                "cases": collection.described(items, ids),
+                "digest": collection.digest(cases),
+                "cases": cases,
                 "seconds": round(seconds, 6),
                 "errors": self._reports.errors,
                 "skipped": self._reports.skipped,

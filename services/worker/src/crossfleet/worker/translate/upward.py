@@ -116,7 +116,11 @@ def collected(line: Line, known_digest: str = "") -> Iterator[wire.Collected]:
             seconds=line.get("seconds") or 0.0,
         )
         for case in cases[start : start + COLLECTED_PIECE]:
-            piece.cases.add(case_id=as_text(case["id"]), groups=[as_text(group) for group in case.get("group") or ()])
+            piece.cases.add(
+                case_id=as_text(case["id"]),
+                groups=[as_text(group) for group in case.get("group") or ()],
+                named_group=as_text(case.get("named_group") or ""),
+            )
         if start == 0:
             _add_refusals(piece, line)
         yield piece
