@@ -17,6 +17,7 @@ from crossfleet.worker.shimlink import Line
 from crossfleet.worker.translate import facts, upward
 
 _PROGRESS_SECONDS = 0.5
+_FAILED = frozenset(("failed", "error", "crashed", "timed_out"))
 _PHASES = {"opening": Phase.COLLECTING, "collecting": Phase.COLLECTING, "ready": Phase.READY}
 
 
@@ -146,7 +147,16 @@ class Reports:
         result = upward.case_result(line)
         size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
-        self._wake_soon()
+        if line["outcome"] in _FAILED and self._stops_runs(line["attempt"]):
+            self._wake()
+        else:
+            self._wake_soon()
+
+    def _stops_runs(self, attempt: int) -> bool:
+        """Whether a failure in it may end its run, which then must not wait for other results."""
+        holding = self._link.holdings.of(attempt)
+        about = self._openings.abouts.get(holding.allocation) if holding else None
+        return about is not None and about.max_failures > 0
 
     def _finished(self, line: Line) -> None:
         attempt = line["attempt"]

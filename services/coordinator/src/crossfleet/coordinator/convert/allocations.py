@@ -52,6 +52,7 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.known_collection_digest = group.digest
     order.traceparent = run.traceparent
     order.seed = run.seed
+    order.max_failures = run.policy.max_failures
     return message
 
 

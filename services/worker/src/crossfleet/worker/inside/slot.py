@@ -49,14 +49,23 @@ class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
     def __init__(
-        self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int, spool_path: str
+        self,
+        session: Any,
+        items: Sequence[Any],
+        channel: Channel,
+        section_limit: int,
+        spool_path: str,
+        holds: bool = False,
     ) -> None:
+        """``holds``: wait after each failure, and whenever told to, until the shim says to go on."""
         self._session = session
         self._items = items
         self._channel = channel
         self._section_limit = section_limit
         self._queue: Deque[Tuple[int, int]] = collections.deque()
         self._last = False
+        self._holds = holds
+        self._held = False
         self._announced: Optional[Tuple[int, int]] = None
         self._results = ResultPlugin()
         self._spool = Spool(spool_path, session.config)
@@ -88,11 +97,20 @@ class Slot:
         if _asked:
             raise KeyboardInterrupt
         queue = self._queue
-        if len(queue) > 1 and queue[0][0] != queue[1][0]:
+        if self._holds or (len(queue) > 1 and queue[0][0] != queue[1][0]):
             self._poll()
-        while len(queue) < 2 and not self._last:
+        while True:
+            if self._held and (queue or not self._last):
+                self._withdraw()
+            elif len(queue) >= 2 or self._last:
+                return bool(queue)
             self._obey(self._channel.receive())
-        return bool(queue)
+
+    def _withdraw(self) -> None:
+        """Say that the case which was announced does not run yet: no time limit may hit it."""
+        if self._announced is not None:
+            self._announced = None
+            self._channel.send_line(b"H\n")
 
     def _poll(self) -> None:
         """Look for a withdrawal before the first case of another attempt becomes the next item."""
@@ -112,6 +130,8 @@ class Slot:
             self._last = bool(message.get("last"))
         elif op == "last":
             self._last = True
+        elif op in ("hold", "go"):
+            self._held = op == "hold"
         elif op == "drop":
             kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
             self._queue.clear()
@@ -161,7 +181,8 @@ class Slot:
         fields["attempt"] = attempt
         fields["case"] = index
         failed = fields["outcome"] in ("failed", "error")
-        if len(self._queue) < 2 and not self._last:
+        self._held = self._held or (failed and self._holds)
+        if self._held or (len(self._queue) < 2 and not self._last):
             following = None  # held back
         self._announced = following
         told = "-" if following is None else "%d %d" % following

@@ -141,7 +141,7 @@ class ZygotePlugin:
             atexit._clear()
             channel = Channel(self._setup["socket"])
             slot.become(session, self._channel, channel, order, forked=True)
-            self._serve(session, items, channel, order["output_bytes"])
+            self._serve(session, items, channel, order)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -149,8 +149,11 @@ class ZygotePlugin:
             capture.flush_standard_streams()
             os._exit(status)
 
-    def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
-        reason, message = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"]).run()
+    def _serve(self, session: Any, items: Sequence[Any], channel: Channel, order: Message) -> None:
+        runner = slot.Slot(
+            session, items, channel, order["output_bytes"], self._setup["spool_path"], bool(order.get("holds"))
+        )
+        reason, message = runner.run()
         _save_coverage()
         atexit._run_exitfuncs()
         capture.flush_standard_streams()
@@ -172,7 +175,7 @@ class ZygotePlugin:
         try:
             channel = Channel(self._setup["socket"])
             slot.become(session, self._channel, channel, order, forked=False)
-            self._serve(session, items, channel, order["output_bytes"])
+            self._serve(session, items, channel, order)
         except BaseException:
             traceback.print_exc()
         finally:

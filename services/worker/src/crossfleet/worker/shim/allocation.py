@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from crossfleet.worker.shim import processes
+from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
 from crossfleet.worker.shim.host import Host, Message, fresh_token
@@ -42,8 +43,10 @@ class PytestAllocation:
         self._spool = host.folder / "collections" / f"{self._mark}.reports"
         self._collection = host.folder / "collections" / f"{self._mark}.json"
         self._collection.parent.mkdir(exist_ok=True)
+        self.brake = Brake(host, int(self._limits.get("max_failures") or 0), self._all_slots)
         self.slots = {
-            int(spec["slot"]): Slot(host, self.name, spec, self._limits, self._start) for spec in order["slots"]
+            int(spec["slot"]): Slot(host, self.name, spec, self._limits, self._start, self.brake)
+            for spec in order["slots"]
         }
         self._connection: Connection | None = None
         self._pid = 0
@@ -145,6 +148,7 @@ class PytestAllocation:
             "token": life.token,
             "fault": str(life.fault_path),
             "output_bytes": int(self._limits.get("output_bytes") or 65536),
+            "holds": self.brake.limit > 0,
         }
         if self._safe_to_fork:
             if self._connection is not None:
@@ -190,6 +194,9 @@ class PytestAllocation:
 
     def _slot_of(self, life: Life) -> Slot:
         return next(slot for slot in self.slots.values() if slot.has(life))
+
+    def _all_slots(self) -> Iterable[Slot]:
+        return self.slots.values()
 
     def _slot_idle(self) -> None:
         if self.state == "closing" and not any(slot.alive for slot in self.slots.values()) and self._ending is None:

@@ -28,7 +28,7 @@ class Register:
             "cancel": self._cancel,
             "collection": lambda m: self._find(m).send_collection(),
             "close": self._close,
-            "ack": lambda m: host.journal.acknowledge(int(m["sequence"])),
+            "ack": self._acknowledge,
             "stop": lambda m: stop(),
             "attach": lambda m: None,
         }
@@ -92,6 +92,12 @@ class Register:
             for slot in slots:
                 for number in message["attempts"]:
                     slot.cancel(int(number), grace)
+
+    def _acknowledge(self, message: Message) -> None:
+        self._host.journal.acknowledge(int(message["sequence"]))
+        for allocation in self._allocations.values():
+            if isinstance(allocation, PytestAllocation):
+                allocation.brake.acknowledged(int(message["sequence"]))
 
     def _close(self, message: Message) -> None:
         allocation = self._allocations.get(str(message["allocation"]))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from crossfleet.worker.shim.attempt import Attempt
+from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.host import Host, Message
 from crossfleet.worker.shim.life import Life
 from crossfleet.worker.shim.loop import Timer
@@ -27,12 +28,19 @@ class Slot:
     """
 
     def __init__(
-        self, host: Host, allocation: str, spec: Message, limits: Message, start: Callable[[Life], None]
+        self,
+        host: Host,
+        allocation: str,
+        spec: Message,
+        limits: Message,
+        start: Callable[[Life], None],
+        brake: Brake,
     ) -> None:
         self._host = host
         self._allocation = allocation
         self._limits = limits
         self._start = start
+        self._brake = brake
         self.number = int(spec["slot"])
         self.env: dict[str, str] = dict(spec.get("env") or {})
         self.failed = 0
@@ -192,7 +200,19 @@ class Slot:
         self._life = life
         self._start(life)
 
+    def hold(self) -> None:
+        """Let the process begin no further case."""
+        if self._life is not None and self._life.ready:
+            self._life.send(b'{"op": "hold"}\n')
+
+    def go_on(self) -> None:
+        """Let the process go on after a failure, or after ``hold``."""
+        if self._life is not None and self._life.ready:
+            self._life.send(b'{"op": "go"}\n')
+
     def _ready(self) -> None:
+        if self._brake.on:
+            self.hold()
         for attempt in list(self._attempts):
             self._push(attempt)
         if self._closing and self._life is not None:
@@ -244,6 +264,8 @@ class Slot:
         elif kind == b"S":
             number, _, case = line[1:].partition(b" ")
             self._move_to((int(number), int(case)))
+        elif kind == b"H":
+            self._move_to(None)
         elif kind == b"{":
             try:
                 self._goodbye = json.loads(line)
@@ -260,9 +282,13 @@ class Slot:
         if attempt is not None:
             self._host.record_raw(payload)
             self.failed += failed
+            if failed:
+                self._brake.failed(self)
             attempt.done(case)
             if not attempt.pending:
                 self._finish(attempt, "done", "")
+        elif failed:
+            self.go_on()
         self._move_to(following)
         self._ask()
 
@@ -382,6 +408,7 @@ class Slot:
             result["signal"] = -code
         self._host.record(result)
         self.failed += 1
+        self._brake.failed(self)
         self.deaths.append((current[1], end))
         attempt.done(current[1])
         self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", end)

@@ -30,6 +30,7 @@ class Opening:
     artifacts: str
     memory_bytes: int = 0
     case_seconds: float = 0.0
+    max_failures: int = 0
     collect_seconds: float = 0.0
     grace_seconds: float = 5.0
     output_bytes: int = 64 * 1024
@@ -53,6 +54,7 @@ def open_line(opening: Opening) -> Line:
         ],
         "limits": {
             "case_seconds": opening.case_seconds,
+            "max_failures": opening.max_failures,
             "collect_seconds": opening.collect_seconds,
             "grace_seconds": opening.grace_seconds,
             "output_bytes": opening.output_bytes,
