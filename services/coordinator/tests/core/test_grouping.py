@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.grouping import Grouping, setup_keys
 from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.ledger import codec
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -20,7 +22,8 @@ ALL = (FUNCTION, METHOD, INNER, OTHER, BARE)
 
 def groups(grouping):
     """The sets of cases that must not be parted."""
-    keys, bound = setup_keys(ALL, grouping)
+    found = setup_keys(ALL, grouping)
+    keys, bound = found.keys, found.bound
     return [{case.case_id for case, key in zip(ALL, keys, strict=True) if key == one} for one in sorted(bound)]
 
 
@@ -34,10 +37,35 @@ def test_each_grouping_keeps_together_what_xdist_keeps_together():
 
 
 def test_cases_without_a_named_group_stay_with_their_file_as_by_default():
-    keys, bound = setup_keys(ALL, Grouping.MARK)
-    default, _ = setup_keys(ALL, Grouping.NONE)
+    found, default = setup_keys(ALL, Grouping.MARK), setup_keys(ALL, Grouping.NONE)
 
-    assert [key for key in keys if key not in bound] == [default[0], default[4]]
+    assert [key for key in found.keys if key not in found.bound] == [default.keys[0], default.keys[4]]
+
+
+def test_what_failed_last_goes_first_also_from_the_smallest_file():
+    cases = [c.CollectedCase(f"large.py::{i}", ("large.py",)) for i in range(50)]
+    cases += [c.CollectedCase(f"small.py::{i}", ("small.py",), first=i == 1) for i in range(3)]
+    cases += [c.CollectedCase("loose"), c.CollectedCase("loose first", first=True)]
+    shared = setup_keys(cases, Grouping.NONE)
+    queue = CaseQueue(shared.keys, [1.0] * 53 + [100.0] * 2, shared.bound, shared.first)
+
+    given: list[int] = []
+    for _ in range(2):
+        given += dispatcher.cut(queue, 1.0, 2.0, known=True, max_cases=1)
+        queue.take(given[-1:])
+    assert sorted(given) == [51, 54]
+
+
+def test_a_group_that_stays_together_goes_first_as_a_whole():
+    cases = [
+        c.CollectedCase(f"{file}.py::{i}", (f"{file}.py",), first=(file, i) == ("b", 2))
+        for file in "ab"
+        for i in range(3)
+    ]
+    shared = setup_keys(cases, Grouping.FILE)
+    queue = CaseQueue(shared.keys, [9.0] * 3 + [1.0] * 3, shared.bound, shared.first)
+
+    assert dispatcher.cut(queue, 1.0, 6.0, known=True) == (3, 4, 5)
 
 
 def test_collections_keep_their_named_groups_and_those_that_were_stored_without_are_read():
@@ -56,7 +84,8 @@ def test_a_group_is_never_on_two_slots_whatever_happens_to_its_slot(grouping, sl
     (allocation,) = fleet.place()
     ids = [f"f{file}.py::C{index % 2}::test_{index}" for index, file in enumerate(files)]
     fleet.collect(allocation, ids, groups=lambda one: tuple(one.split("::")[:2]))
-    keys, bound = setup_keys(fleet.state.groups["run/default"].cases, grouping)
+    shared = setup_keys(fleet.state.groups["run/default"].cases, grouping)
+    keys, bound = shared.keys, shared.bound
 
     for _ in range(len(ids) * 3):
         for key in bound:

@@ -120,7 +120,7 @@ def wants(worker_id: str, messages: Iterable[worker_pb2.WorkerMessage]) -> list[
 
 def collected_cases(message: worker_pb2.Collected) -> list[CollectedCase]:
     """The cases of one piece of a collection."""
-    return [CollectedCase(case.case_id, tuple(case.groups), case.named_group) for case in message.cases]
+    return [CollectedCase(case.case_id, tuple(case.groups), case.named_group, case.first) for case in message.cases]
 
 
 def collection_errors(message: worker_pb2.Collected) -> list[CollectionError]:

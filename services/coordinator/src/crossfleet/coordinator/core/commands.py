@@ -179,12 +179,13 @@ class ApplyPlan:
 class CollectedCase:
     """A case that a runner found; groups are setup groups, widest first (file, class).
 
-    `named_group` is the group that the suite itself put it into, or empty.
+    `named_group` is the group that the suite itself put it into, or empty; `first` says that it goes before others.
     """
 
     case_id: str
     groups: tuple[str, ...] = ()
     named_group: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

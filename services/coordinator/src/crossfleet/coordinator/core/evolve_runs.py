@@ -47,8 +47,8 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.counts[Outcome.PENDING] = total
     files = [case.groups[0] if case.groups else "" for case in event.cases]
     estimates, group.estimates_known = durations.fill_unknown(event.estimates, files)
-    keys, bound = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
-    group.queue = CaseQueue(keys, estimates, bound)
+    shared = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
+    group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first)
     if group.allocations:
         group.state = GroupState.RUNNING
 

@@ -94,6 +94,7 @@ class _StoredCase(msgspec.Struct, array_like=True):
     case_id: str
     groups: tuple[str, ...]
     named_group: str = ""
+    first: bool = False
 
 
 _cases: msgspec.msgpack.Decoder[list[_StoredCase]] = msgspec.msgpack.Decoder(list[_StoredCase])
@@ -131,13 +132,13 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    return _pack(_encoder.encode([(case.case_id, case.groups, case.named_group) for case in cases]))
+    return _pack(_encoder.encode([(case.case_id, case.groups, case.named_group, case.first) for case in cases]))
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
     stored = _cases.decode(_unpack(body))
-    return tuple(CollectedCase(case.case_id, case.groups, case.named_group) for case in stored)
+    return tuple(CollectedCase(case.case_id, case.groups, case.named_group, case.first) for case in stored)
 
 
 def _pack(body: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 
 def identified(items: Sequence[Any]) -> List[str]:
@@ -18,16 +18,17 @@ def identified(items: Sequence[Any]) -> List[str]:
 
 
 def digest(cases: Sequence[Dict[str, Any]]) -> str:
-    """Return the sha256 (hex) of the ids in their order, and of the groups that are named, for these may be changed."""
-    named = [case["id"] + "@" + case["named_group"] for case in cases if "named_group" in case]
+    """Return the sha256 (hex) of the ids in their order, and of what else may change while the ids stay."""
     ids = [case["id"] for case in cases]
-    return hashlib.sha256("\0".join(ids + named).encode("utf-8", "surrogatepass")).hexdigest()
+    named = ["{}@{}".format(case["id"], case["named_group"]) for case in cases if "named_group" in case]
+    first = ["{}!".format(case["id"]) for case in cases if "first" in case]
+    return hashlib.sha256("\0".join(ids + named + first).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
+def described(items: Sequence[Any], ids: Sequence[str], comes_first: Callable[[Any], bool]) -> List[Dict[str, Any]]:
     """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
 
-    A case with marks ``xdist_group`` also has a ``named_group``.
+    A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``.
     """
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
@@ -45,6 +46,8 @@ def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
         name_of_group = named_group(item)
         if name_of_group:
             case["named_group"] = name_of_group
+        if comes_first(item):
+            case["first"] = True
         cases.append(case)
     return cases
 

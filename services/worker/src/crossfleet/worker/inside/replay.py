@@ -23,7 +23,8 @@ class Replay:
         self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
         last_failed = self._config.pluginmanager.getplugin("lfplugin")
         # Passed cases are heard of only where a failure before is to be forgotten.
-        self._hear_passed = bool(getattr(last_failed, "lastfailed", None))
+        stepwise = self._config.pluginmanager.getplugin("stepwiseplugin")
+        self._hear_passed = bool(getattr(last_failed, "lastfailed", None)) or stepwise is not None
         # The reporter's counts are kept, without a letter for each: what is printed comes after the run.
         hook = self._config.pluginmanager.subset_hook_caller
         self._heard = hook("pytest_runtest_logreport", [self._reporter] if self._reporter else [])

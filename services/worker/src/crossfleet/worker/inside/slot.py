@@ -235,9 +235,11 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     _die_with_parent()
     descriptors = capture.take_own_output(config)
     dump_faults_to(order["fault"])
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None:
-        config.pluginmanager.unregister(reporter)
+    # What is printed, and what stops at a failure, is for the fleet.
+    for name in ("terminalreporter", "stepwiseplugin"):
+        plugin = config.pluginmanager.getplugin(name)
+        if plugin is not None:
+            config.pluginmanager.unregister(plugin)
     channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": _getpid()}, descriptors)
     for reader in descriptors[:2]:
         os.close(reader)

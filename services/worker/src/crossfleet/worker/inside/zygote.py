@@ -25,11 +25,17 @@ class ZygotePlugin:
         self._setup = setup
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
+        self._shared: Any = None
         self._goes_on = False
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection, and know the mark that keeps cases together also where xdist is not installed."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
+        if self._setup["role"] == "zygote":
+            from .cache import SharedCache  # which needs pytest, and that is not there before
+
+            self._shared = SharedCache(config)
+            config.pluginmanager.register(self._shared, "crossfleet-cache")
         if not config.pluginmanager.hasplugin("xdist"):
             config.addinivalue_line("markers", "xdist_group(name): cases of one name run on one slot, in order.")
 
@@ -76,7 +82,7 @@ class ZygotePlugin:
             # Each slot will collect for itself and must arrange its cases in this order.
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
-        cases = collection.described(items, ids)
+        cases = collection.described(items, ids, self._shared.comes_first)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
         self._channel.send(

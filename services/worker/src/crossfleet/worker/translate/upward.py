@@ -120,6 +120,7 @@ def collected(line: Line, known_digest: str = "") -> Iterator[wire.Collected]:
                 case_id=as_text(case["id"]),
                 groups=[as_text(group) for group in case.get("group") or ()],
                 named_group=as_text(case.get("named_group") or ""),
+                first=bool(case.get("first")),
             )
         if start == 0:
             _add_refusals(piece, line)
