@@ -77,7 +77,7 @@ def lay_out(subject: Subject) -> LaidOut:
             (inside,) = staged.iterdir()
             inside.rename(root)
             staged.rmdir()
-        return LaidOut(root, _environment(subject), subject.arguments)
+        return LaidOut(root, environment_of(subject), subject.arguments)
 
 
 def _archive(subject: Subject) -> Path:
@@ -92,7 +92,8 @@ def _archive(subject: Subject) -> Path:
     return archive
 
 
-def _environment(subject: Subject) -> Path:
+def environment_of(subject: Subject) -> Path:
+    """The interpreter of an environment with its requirements; skips the test where the cache lacks it and none can be had."""
     key = hashlib.sha256("\n".join((sys.version, *subject.requirements)).encode()).hexdigest()[:12]
     place = CACHE / f"{subject.name}-env-{key}"
     if not (place / ".complete").exists():

@@ -33,9 +33,21 @@ _MEANINGS = {
     Treatment.LEFT_OUT: "It says how another tool distributes tests: a note says that it was left out, and why.",
     Treatment.REFUSED: "It cannot work on a fleet: the command ends with status 2 and a hint, before anything is started.",
 }
-_PROJECT = """
+_RULES = """
 Taken-over options that stand in `addopts` of the project's settings, or in `PYTEST_ADDOPTS`, mean the same as on the command line, which wins over them;
 `crossfleet run --maxfail` and `--keep-going` win over both. Refused options that stand there are passed over.
+
+**How far `-x` overshoots.** The slot that sees the failure begins nothing more. Neither do the other slots of its worker, as soon as its shim has read the
+failure: a few milliseconds. Slots of other workers begin what they can within one round trip (worker, commit, worker); such a failure does not wait for other
+results. Cases that run when the order to stop arrives are interrupted and end as `not_run`. With `--maxfail N` a worker waits in this way after N failures of its own.
+
+**What stays together.** `--dist loadfile`, `loadscope` (methods by class, functions by file) and `loadgroup` (`@pytest.mark.xdist_group`, also without
+xdist) keep a group on one slot, in its order; after a crash the rest of it goes on together. The mark means nothing without `loadgroup`. `load`, `worksteal`
+and `no` are the default. `-n 0` runs the whole suite on one slot, in order: as plain pytest would, but for a crash.
+
+**Pytest's cache.** In place, `pytest --lf` and `crossfleet run -- pytest --lf` know the same failures, whoever ran them: the sessions of a run merge what they
+learned, and a case that failed on any target has failed. `--ff` and `--nf` give out first what they ask for. `--sw` runs in order on one slot. Copied workspaces
+(other hosts, `--isolated`) bring no cache: a note says so, and all cases run.
 """
 
 
@@ -43,7 +55,7 @@ def page(table: Iterable[Option] = TABLE) -> str:
     """The page as Markdown."""
     parts = [_INTRODUCTION]
     parts += [f"| *{treatment.value}* | {_MEANINGS[treatment]} |\n" for treatment in Treatment]
-    parts.append(_PROJECT)
+    parts.append(_RULES)
     for plugin, options in groupby(table, key=lambda option: option.plugin):
         of_plugin = list(options)
         parts.append(f"\n## {plugin}\n")

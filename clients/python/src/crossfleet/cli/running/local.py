@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import NoReturn
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.command import is_script
 from crossfleet.cli.running.interpreter import check_has_pytest, is_python, python_of, which
 from crossfleet.cli.running.options import RunOptions, parse
@@ -22,7 +23,7 @@ def run_here(options: RunOptions) -> NoReturn:
     """Becomes pytest, whose exit status is then this command's. Raises UsageError where it cannot."""
     _check(options)
     words = words_here(options)
-    environment = {**os.environ, **variables_of(options.env, whole_environment=False)}
+    environment = {**callers_environment(), **variables_of(options.env, whole_environment=False)}
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     try:

@@ -75,7 +75,7 @@ async def _submit_and_follow(
                 follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            if own and not interrupts.asked.is_set():
+            if (own or spec.workspace.HasField("local_path")) and not interrupts.asked.is_set():
                 await sessions_ended(client, run.run_id)
             found = await gather(client, run)
             return found, interrupts.asked.is_set()
@@ -111,12 +111,17 @@ async def _spec(
 def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
     if spec.workspace.HasField("local_path") or command.runner != "pytest":
         return []
+    notes = []
+    if command.pytest and command.pytest.cache:
+        notes.append(
+            f"{', '.join(command.pytest.cache)}: a copied workspace has no cache of earlier runs, so all cases run"
+        )
     bare = [target.name for target in spec.targets if target.environment.WhichOneof("source") is None]
-    if not bare:
-        return []
-    return [
-        f"{', '.join(bare)}: runs with the workers' own interpreter; --requirements FILE brings the suite's packages"
-    ]
+    if bare:
+        notes.append(
+            f"{', '.join(bare)}: runs with the workers' own interpreter; --requirements FILE brings the suite's packages"
+        )
+    return notes
 
 
 async def _unless_fleet_ends(

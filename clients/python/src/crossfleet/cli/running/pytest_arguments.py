@@ -65,7 +65,10 @@ def take_over(words: Sequence[str], project: Sequence[str] = ()) -> PytestArgume
             decided.setdefault(option.sets, []).append(_checked(said))
         if option.kept and own:
             left += said.words
-    return PytestArguments(tuple(left), notes=tuple(notes), **_decisions(decided))
+    decisions = _decisions(decided)
+    if decisions["output_wanted"]:
+        notes.append("-s: what tests print goes to `crossfleet logs`; `crossfleet run --local` shows it as it comes")
+    return PytestArguments(tuple(left), notes=tuple(notes), **decisions)
 
 
 def _checked(said: Said) -> str:

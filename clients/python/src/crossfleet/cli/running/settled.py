@@ -1,4 +1,4 @@
-"""The end of a run's sessions: a fleet of one's own is kept until they have written summaries and caches."""
+"""The end of a run's sessions, which write summaries and, where they run in place, the caches that a next run reads."""
 
 from __future__ import annotations
 
