@@ -8,8 +8,6 @@ import sys
 import time
 from typing import Any, Dict, Iterator, Optional, Set
 
-import pytest
-
 _FAILED = "cache/lastfailed"
 _KNOWN = "cache/nodeids"
 _RUN = "crossfleet/run"
@@ -49,9 +47,8 @@ class SharedCache:
         if report.failed:
             self._failed.add(report.nodeid)
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self) -> Iterator[None]:
-        """Let pytest write as if it were alone, then merge; nobody else does so meanwhile."""
+    def around_finish(self) -> Iterator[None]:
+        """Let pytest write as if it were alone (at the yield), then merge; nobody else does so meanwhile."""
         lock = _locked(self._root) if self._cache is not None else None
         others = self._read(_FAILED)
         yield

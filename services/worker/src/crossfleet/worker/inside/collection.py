@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 
 def identified(items: Sequence[Any]) -> List[str]:
@@ -25,7 +25,9 @@ def digest(cases: Sequence[Dict[str, Any]]) -> str:
     return hashlib.sha256("\0".join(ids + named + first).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def described(items: Sequence[Any], ids: Sequence[str], comes_first: Callable[[Any], bool]) -> List[Dict[str, Any]]:
+def described(
+    items: Sequence[Any], ids: Sequence[str], comes_first: Optional[Callable[[Any], bool]] = None
+) -> List[Dict[str, Any]]:
     """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
 
     A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``.
@@ -46,7 +48,7 @@ def described(items: Sequence[Any], ids: Sequence[str], comes_first: Callable[[A
         name_of_group = named_group(item)
         if name_of_group:
             case["named_group"] = name_of_group
-        if comes_first(item):
+        if comes_first is not None and comes_first(item):
             case["first"] = True
         cases.append(case)
     return cases

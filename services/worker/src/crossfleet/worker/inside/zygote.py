@@ -11,9 +11,9 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Any, Callable, Iterator, List, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence
 
-from . import capture, collection, forksafety, replay, slot
+from . import cache, capture, collection, forksafety, replay, slot
 from .channel import Channel, Closed, Message
 
 
@@ -25,16 +25,14 @@ class ZygotePlugin:
         self._setup = setup
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
-        self._shared: Any = None
+        self._shared: Optional[cache.SharedCache] = None
         self._goes_on = False
 
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection, and know the mark that keeps cases together also where xdist is not installed."""
         config.pluginmanager.register(self._reports, "crossfleet-collection")
         if self._setup["role"] == "zygote":
-            from .cache import SharedCache  # which needs pytest, and that is not there before
-
-            self._shared = SharedCache(config)
+            self._shared = cache.SharedCache(config)
             config.pluginmanager.register(self._shared, "crossfleet-cache")
         if not config.pluginmanager.hasplugin("xdist"):
             config.addinivalue_line("markers", "xdist_group(name): cases of one name run on one slot, in order.")
@@ -62,6 +60,13 @@ class ZygotePlugin:
         session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
         return True
 
+    def around_finish(self) -> Iterator[None]:
+        """What is done about the end of the session, which is at the yield."""
+        if self._shared is None:
+            yield
+        else:
+            yield from self._shared.around_finish()
+
     def _serve_orders(self, session: Any, items: List[Any]) -> Message:
         """Fork slots until told to close; returns that order."""
         while True:
@@ -82,7 +87,7 @@ class ZygotePlugin:
             # Each slot will collect for itself and must arrange its cases in this order.
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
-        cases = collection.described(items, ids, self._shared.comes_first)
+        cases = collection.described(items, ids, self._shared.comes_first if self._shared else None)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
         self._channel.send(
@@ -222,6 +227,10 @@ def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
         def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
             quiet_options(config.option)
             yield
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_sessionfinish(self) -> Iterator[None]:
+            yield from self.around_finish()
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtestloop(self, session: Any) -> bool:
