@@ -58,7 +58,7 @@ def test_how_much_is_shown_is_read_and_handed_to_the_workers_too() -> None:
     assert (found.verbosity, found.traceback_style, found.show_reasons) == (1, "short", "fEX")
     assert (found.durations, found.durations_min, found.color) == (5, 0.2, "no")
     assert (found.show_header, found.show_summary, found.show_capture) == (False, True, "log")
-    assert take_over(["-v", "--verbosity=-2", "-v"]).verbosity == -1
+    assert take_over(["-v", "--verbosity=-1", "-v"]).verbosity == 0
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,7 @@ def test_arguments_that_cannot_work_are_refused_with_a_way_out(word: str) -> Non
     ("words", "said"),
     [
         (["--maxfail", "many"], "whole number"),
+        (["--maxfail", "²"], "whole number"),
         (["--maxfail"], "needs a value"),
         (["-n", "some"], "auto or logical"),
         (["--dist", "each"], "--target"),

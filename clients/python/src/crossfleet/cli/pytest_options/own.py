@@ -53,7 +53,7 @@ _COURSE = (
         "stepwise",
         constant="2",
     ),
-    passed("--sw-reset --stepwise-reset"),
+    taken("--sw-reset --stepwise-reset", "as --sw, from the first case on", "stepwise", constant="1"),
     passed("--cache-clear", "before collection, in each worker's folder"),
     refused("--cache-show", _NOTHING_RUNS, _OPTIONAL),
     passed("--runxfail"),
@@ -65,8 +65,8 @@ _COURSE = (
 )
 
 _OUTPUT = (
-    taken("-v --verbose", "more detail, also in what assertions show", "verbosity", constant="+1"),
-    taken("-q --quiet", "less detail", "verbosity", constant="-1"),
+    taken("-v --verbose", "more detail, also in what assertions show", "verbosity", constant="more"),
+    taken("-q --quiet", "less detail", "verbosity", constant="less"),
     taken("--verbosity", "the level itself", "verbosity", _ONE),
     taken("--tb", "tracebacks are made in this style on the workers", "traceback_style", _ONE),
     taken("-r --report-chars", "which outcomes the summary lists", "show_reasons", _ONE),

@@ -8,7 +8,7 @@ from crossfleet.cli.pytest_options.option import Option, Value, left_out, passed
 
 _ONE, _OPTIONAL, _TWO = Value.ONE, Value.OPTIONAL, Value.TWO
 _FLEET = "the fleet spreads the tests over its slots itself"
-_ELSEWHERE = "workers of other machines join the fleet: `crossfleet worker --join`"
+_ELSEWHERE = "-n NUMBER says how many slots; workers of other machines join the fleet: `crossfleet worker --join`"
 
 _XDIST = (
     taken("-n --numprocesses", "so many slots a target; 0: the whole suite in order on one", "slots", _ONE, kept=False),

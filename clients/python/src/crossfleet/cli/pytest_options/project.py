@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as IniError
 from pathlib import Path
@@ -104,14 +104,13 @@ def _split(text: str) -> list[str]:
         return []
 
 
-def inherited_variable(options: Sequence[str], *, whole_environment: bool) -> str:
+def inherited_variable(assignments: Sequence[str], *, whole_environment: bool) -> str:
     """The PYTEST_ADDOPTS that the suite will see: of `--env` words, else this process's own where all of it is sent."""
-    given = dict(_assignments(options))
+    given = dict(map(_assignment, assignments))
     own = os.environ.get("PYTEST_ADDOPTS", "")
     return given.get("PYTEST_ADDOPTS", own if whole_environment else "")
 
 
-def _assignments(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for word in words:
-        name, equals, value = word.partition("=")
-        yield name, value if equals else os.environ.get(name, "")
+def _assignment(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    return name, value if equals else os.environ.get(name, "")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
-from crossfleet.cli.pytest_options.option import Treatment
+from crossfleet.cli.pytest_options.option import Option, Treatment
 from crossfleet.cli.pytest_options.table import Said, read
 
 _GROUPINGS = {"load": "", "worksteal": "", "no": "", "loadfile": "file", "loadscope": "scope", "loadgroup": "mark"}
+_STEPS = {"more": 1, "less": -1}
 _AUTOMATIC = frozenset(("auto", "logical"))
 
 
@@ -62,7 +63,7 @@ def take_over(words: Sequence[str], project: Sequence[str] = ()) -> PytestArgume
         if option.treatment is Treatment.LEFT_OUT:
             notes.append(f"{said.text} left out: {option.says}")
         if option.sets and (own or option.sets != "capture"):
-            decided.setdefault(option.sets, []).append(_checked(said))
+            decided.setdefault(option.sets, []).append(_checked(option, said))
         if option.kept and own:
             left += said.words
     decisions = _decisions(decided)
@@ -71,15 +72,15 @@ def take_over(words: Sequence[str], project: Sequence[str] = ()) -> PytestArgume
     return PytestArguments(tuple(left), notes=tuple(notes), **decisions)
 
 
-def _checked(said: Said) -> str:
+def _checked(option: Option, said: Said) -> str:
     """The value, or what the option stands for without one. Raises UsageError where the fleet cannot read it."""
-    assert said.option is not None  # noqa: S101 - for mypy: only known options are asked
-    value = said.value or said.option.constant
-    check = _CHECKS.get(said.option.sets)
-    problem = check(value) if check and not said.option.constant else ""
+    if option.constant:
+        return option.constant
+    check = _CHECKS.get(option.sets)
+    problem = check(said.value) if check else ""
     if problem:
-        raise UsageError(f"pytest's {said.name} {problem}, not {value!r}")
-    return value
+        raise UsageError(f"pytest's {said.text}: {problem}")
+    return said.value
 
 
 def _decisions(decided: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -111,30 +112,30 @@ def _decisions(decided: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def _verbosity(steps: Sequence[str]) -> int:
     level = 0
     for step in steps:
-        level = level + int(step) if step in ("+1", "-1") else int(step)
+        level = level + _STEPS[step] if step in _STEPS else int(step)
     return level
 
 
 def _whole(value: str) -> str:
-    return "" if value.isdigit() else "needs a whole number"
+    return "" if value.isdecimal() else "needs a whole number"
 
 
 def _seconds(value: str) -> str:
-    return "" if value.replace(".", "", 1).isdigit() else "needs a number of seconds"
+    return "" if value.replace(".", "", 1).isdecimal() else "needs a number of seconds"
 
 
 def _slots(value: str) -> str:
-    return "" if value.isdigit() or value in _AUTOMATIC else "needs a whole number, auto or logical"
+    return "" if value.isdecimal() or value in _AUTOMATIC else "needs a whole number, auto or logical"
 
 
 def _grouping(value: str) -> str:
     if value == "each":
-        return "goes by targets here (name one --target for each kind of machine)"
-    return "" if value in _GROUPINGS else f"is one of {', '.join(_GROUPINGS)}"
+        return "a case runs once a target: name one --target for each kind of machine"
+    return "" if value in _GROUPINGS else f"must be one of {', '.join(_GROUPINGS)}"
 
 
 def _level(value: str) -> str:
-    return "" if value.removeprefix("-").isdigit() else "needs a whole number"
+    return "" if value.removeprefix("-").isdecimal() else "needs a whole number"
 
 
 _CHECKS: Mapping[str, Callable[[str], str]] = {
