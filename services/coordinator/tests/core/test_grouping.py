@@ -74,6 +74,16 @@ def test_collections_keep_their_named_groups_and_those_that_were_stored_without_
     assert codec.decode_cases(old) == (c.CollectedCase("a", ("f",)), c.CollectedCase("b"))
 
 
+def test_a_restarted_coordinator_knows_what_a_run_keeps_together():
+    fleet = Fleet()
+    fleet.submit(policy=c.PolicySpec(grouping=Grouping.SCOPE))
+    (submitted,) = fleet.of(e.RunSubmitted)
+
+    ((_, found),) = codec.decode_events(codec.encode_events([(0, submitted)]))
+    assert found.policy == submitted.policy
+    assert found.policy.grouping is Grouping.SCOPE
+
+
 @given(
     st.sampled_from(list(Grouping)), st.integers(1, 4), st.lists(st.integers(0, 5), min_size=1, max_size=40), st.data()
 )
