@@ -52,7 +52,7 @@ def test_no_case_begins_behind_the_failure_that_ends_the_run(shim: Shim, tmp_pat
 
 def test_slots_go_on_when_a_failure_was_acknowledged_and_the_run_was_not_stopped(shim: Shim, tmp_path: Path) -> None:
     sequence = begin(shim, tmp_path, limit=1)
-    # A slot that is born meanwhile waits too; and no time limit hits a case that waits.
+    # A slot that is born meanwhile waits too; and no time limit (of 0.3 s here) hits a case that waits.
     shim.run(2, 3, [4])
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
@@ -70,3 +70,30 @@ def test_a_failure_that_does_not_end_the_run_holds_nothing_up(shim: Shim, tmp_pa
 
     assert shim.op("result", case=1)["outcome"] == "passed"
     assert shim.op("result", case=3)["outcome"] == "passed"
+
+
+DYING = """
+    import os, pathlib, pytest
+    @pytest.mark.parametrize("number", range(4))
+    def test_it(number):
+        pathlib.Path("began-%d" % number).touch()
+        if number in (0, 2):
+            os._exit(1)
+    """
+
+
+def test_a_case_that_kills_its_process_counts_as_a_failure(shim: Shim, tmp_path: Path) -> None:
+    shim.acknowledge = False
+    shim.open(suite(tmp_path, test_a=DYING), limits={"max_failures": 2})
+    shim.run(0, 1, [0], last=False)
+    shim.run(0, 2, [1], last=False)
+    shim.run(0, 3, [2], last=False)
+    shim.run(0, 4, [3], last=True)
+
+    assert shim.op("result", case=1)["outcome"] == "passed"
+    shim.op("result", case=2)
+    shim.send(op="cancel", attempts=[4], grace=5)
+    assert shim.op("finished", attempt=4)["left"] == [3]
+    shim.acknowledge = True
+    shim.close()
+    assert not (tmp_path / "began-3").exists()
