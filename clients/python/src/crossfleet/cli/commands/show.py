@@ -6,6 +6,7 @@ import argparse
 
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.failures import case_part
 from crossfleet.cli.reporting.options import add_loudness, add_report_files, add_style
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
         print(documents.write(_document(results, one_case=bool(options.case))))
     elif options.case:
         outputs.files.write(results)
-        _print_case(results)
+        _print_case(results, outputs)
     else:
         outputs.write(results)
     return 0
@@ -59,12 +60,9 @@ def _document(results: RunResults, *, one_case: bool) -> object:
     return documents.envelope("case", documents.case_document(case, results.detail(case)))
 
 
-def _print_case(results: RunResults) -> None:
+def _print_case(results: RunResults, outputs: Outputs) -> None:
     case = results.cases[0]
-    shown = documents.case_document(case, results.detail(case))
+    shown = documents.case_document(case)
     for key in ("id", "target", "outcome", "seconds", "worker", "slot", "message"):
         print(f"{key:<8} {shown[key]}")
-    print(shown.get("details", ""))
-    for section in shown.get("sections", ()):
-        print(f" {section['title']} ".center(79, "-"))
-        print(section["content"])
+    print(outputs.service.shielded(case_part(results, case, outputs.paint, outputs.style).text))

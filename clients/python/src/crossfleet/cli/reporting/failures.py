@@ -35,7 +35,7 @@ def failure_sections(results: RunResults, paint: Paint, style: ReportStyle) -> I
         for title, cases in (("ERRORS", errors), ("FAILURES", failed)):
             if cases:
                 yield Part(_heading(title, style))
-                yield from (_failure(results, case, paint, style) for case in cases)
+                yield from (case_part(results, case, paint, style) for case in cases)
     if len(bad) > most:
         more = "-v shows more of them here, " if most < MOST_DETAILS else ""
         yield Part(f"\n{len(bad) - most} more failures: {more}`crossfleet show RUN --case ID` shows any")
@@ -70,7 +70,8 @@ def captured_lines(detail: result_pb2.CaseResult | None, style: ReportStyle) -> 
     return lines
 
 
-def _failure(results: RunResults, case: result_pb2.CaseRecord, paint: Paint, style: ReportStyle) -> Part:
+def case_part(results: RunResults, case: result_pb2.CaseRecord, paint: Paint, style: ReportStyle) -> Part:
+    """One case: its title, traceback, captured output, and the files that it left."""
     detail = results.detail(case)
     traceback = decoded(detail.details) if detail is not None else ""
     lines = [paint(ruler(headline(results, case), style.width, "_"), "red")]

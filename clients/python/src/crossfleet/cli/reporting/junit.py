@@ -98,7 +98,7 @@ def _add_output(made: TestCase, detail: result_pb2.CaseResult) -> None:
     printed = {"stdout": "", "stderr": ""}
     for section in detail.sections:
         where = "stderr" if "stderr" in section.title else "stdout"
-        printed[where] += f"{'-' * 5} {section.title} {'-' * 5}\n{_decoded(section.content)}\n"
+        printed[where] += f"{'-' * 5} {written(section.title)} {'-' * 5}\n{_decoded(section.content)}\n"
     if printed["stdout"]:
         made.system_out = printed["stdout"]
     if printed["stderr"]:

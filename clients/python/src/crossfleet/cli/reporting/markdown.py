@@ -97,22 +97,12 @@ def _block_of(text: str) -> str:
 
 
 def _flaky(results: RunResults) -> Iterator[str]:
-    again = [
-        (case, detail.properties["reruns"])
-        for case in results.cases
-        if case.outcome == result_pb2.OUTCOME_PASSED
-        and (detail := results.detail(case)) is not None
-        and "reruns" in detail.properties
-    ]
+    again = results.flaky()
     if again:
-        yield f"#### {len(again)} passed only when tried again\n\n"
-        yield (
-            "\n".join(
-                f"- <code>{escaped(case.case_id)}</code>{_mark(results, case)}, tries before: {escaped(reruns)}"
-                for case, reruns in again
-            )
-            + "\n\n"
-        )
+        lines = [
+            f"- <code>{escaped(case.case_id)}</code>{_mark(results, case)} {escaped(case.message)}" for case in again
+        ]
+        yield "\n".join([f"#### {len(again)} passed only when tried again", "", *lines, "", ""])
 
 
 def _slowest(results: RunResults) -> Iterator[str]:

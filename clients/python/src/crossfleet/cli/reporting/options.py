@@ -30,7 +30,7 @@ def add_style(add_to: argparse._ActionsContainer) -> None:
     add("--durations", type=int, default=None, metavar="N", help="as pytest's: the N slowest phases, 0 for all")
     add("--durations-min", type=float, default=None, metavar="SECONDS", help="as pytest's: none below; default 0.005")
     add("--show-capture", choices=CAPTURES, default="all", help="as pytest's: which captured output is shown")
-    add("--no-summary", action="store_true", help="as pytest's: matrix and verdict alone")
+    add("--no-summary", action="store_false", dest="show_summary", help="as pytest's: matrix and verdict alone")
 
 
 def add_loudness(add_to: argparse._ActionsContainer) -> None:

@@ -22,7 +22,7 @@ class ReportStyle:
     durations: int | None = None
     durations_min: float = 0.005
     show_capture: str = "all"
-    no_summary: bool = False
+    show_summary: bool = True
     width: int = 80
 
 

@@ -32,7 +32,7 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
     """The parts of the report in pytest's order, then what only a fleet has; the verdict is the last."""
     style = style or ReportStyle()
     if style.verbosity > -2:
-        if not style.no_summary:
+        if style.show_summary:
             yield from failure_sections(results, paint, style)
             yield from _last_words(results, paint, style)
             yield from output_sections(results, paint, style)
@@ -40,7 +40,7 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
             targets = [target.name for target in results.run.targets] or sorted({case.target for case in results.cases})
             heads, rows = matrix(results.cases, targets)
             yield Part("\n" + table(heads, rows, right=frozenset(range(1, len(heads))), paint=paint))
-        if not style.no_summary:
+        if style.show_summary:
             yield from durations(results, paint, style)
             yield from short_summary(results, paint, style)
         yield from _troubles(results.run, paint)

@@ -61,7 +61,7 @@ class PytestArguments:
     durations_min: float | None = None
     color: str = ""
     show_capture: str = ""
-    no_summary: bool = False
+    show_summary: bool = True
 
 
 def take_over(words: Sequence[str]) -> PytestArguments:
@@ -149,7 +149,7 @@ _LOOKS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "--durations-min": ("durations_min", _seconds),
     "--color": ("color", lambda name, text: _one_of(name, text, ("yes", "no", "auto"))),
     "--show-capture": ("show_capture", lambda name, text: _one_of(name, text, CAPTURES)),
-    "--no-summary": ("no_summary", lambda name, text: True),
+    "--no-summary": ("show_summary", lambda name, text: False),
 }
 
 

@@ -38,6 +38,16 @@ class RunResults:
         """Cases that make the run fail."""
         return [case for case in self.cases if case.outcome in BAD]
 
+    def flaky(self) -> list[result_pb2.CaseRecord]:
+        """Cases that passed only when they were tried again, of those whose full results were fetched."""
+        return [
+            case
+            for case in self.cases
+            if case.outcome == result_pb2.OUTCOME_PASSED
+            and (detail := self.detail(case)) is not None
+            and "reruns" in detail.properties
+        ]
+
     def detail(self, case: result_pb2.CaseRecord) -> result_pb2.CaseResult | None:
         """The full result of a case, where it was fetched."""
         return self.details.get(_key(case))

@@ -9,8 +9,8 @@ from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
 MOST_SECONDS = 60.0
-LAST_WORDS_SECONDS = 3.0
-"""On a fleet that stays nothing is lost by not waiting, but the warnings that sessions count at their end."""
+LAST_WORDS_SECONDS = 10.0
+"""On a fleet that stays: what sessions say and write at their end is as good as lost for who does not wait for it."""
 _EVERY = 0.02
 
 

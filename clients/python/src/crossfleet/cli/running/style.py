@@ -25,7 +25,7 @@ def style_of_run(options: RunOptions, command: Command) -> ReportStyle:
         durations=said.durations,
         durations_min=_DURATIONS_MIN if said.durations_min is None else said.durations_min,
         show_capture=said.show_capture or "all",
-        no_summary=said.no_summary,
+        show_summary=said.show_summary,
         width=_width(),
     )
 
@@ -39,7 +39,7 @@ def style_of(options: argparse.Namespace) -> ReportStyle:
         durations=options.durations,
         durations_min=_DURATIONS_MIN if options.durations_min is None else options.durations_min,
         show_capture=options.show_capture,
-        no_summary=options.no_summary,
+        show_summary=options.show_summary,
         width=_width(),
     )
 

@@ -158,7 +158,10 @@ def _told(shown: List[Any]) -> Iterator[str]:
             continue
         title = str(getattr(report, "head_line", None) or report.nodeid)
         if is_subtest(report):
-            yield " {} {} ".format(title, _subtest_name(report)).center(80, "_")
+            name = _subtest_name(report)
+            if name not in title:  # pytest's own subtests have it there, the plugin's have not
+                title = "{} {}".format(title, name)
+            yield " {} ".format(title).center(80, "_")
         elif number:
             yield " ERROR at {} of {} ".format(report.when, title).center(80, "_")
         yield text
