@@ -13,6 +13,7 @@ from crossfleet.cli.reporting.locations import last_location
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.part import Part, ruler
 from crossfleet.cli.reporting.style import ReportStyle
+from crossfleet.cli.running.progress import BAD
 from crossfleet.cli.running.results import MOST_DETAILS, RunResults
 
 MOST_TRACEBACKS = 100
@@ -74,20 +75,19 @@ def case_part(results: RunResults, case: result_pb2.CaseRecord, paint: Paint, st
     """One case: its title, traceback, captured output, and the files that it left."""
     detail = results.detail(case)
     traceback = decoded(detail.details) if detail is not None else ""
-    lines = [paint(ruler(headline(results, case), style.width, "_"), "red")]
+    lines = [paint(ruler(headline(results, case), style.width, "_"), "red" if case.outcome in BAD else "bold")]
     if "\n" in traceback:
         lines.append("")
     lines += _painted(_indented(traceback).splitlines() or [case.message], paint)
     lines += captured_lines(detail, style)
-    lines += artifact_lines(results, [case])
+    lines += _artifact_lines(results, case)
     return Part("\n".join(lines), fold=line_of(case, target_mark(results, case.target)))
 
 
-def artifact_lines(results: RunResults, cases: Sequence[result_pb2.CaseRecord]) -> list[str]:
-    """The files that these cases left, as far as it is known which did."""
-    left = {(case.target, case.case_id) for case in cases}
-    found = [each for each in results.artifacts if each.case_id and (each.target, each.case_id) in left]
-    return [f"left a file: {each.name} ({each.size_bytes} bytes)" for each in found]
+def _artifact_lines(results: RunResults, case: result_pb2.CaseRecord) -> list[str]:
+    """The files that the case left, as far as it is known which did."""
+    left = [each for each in results.artifacts if (each.target, each.case_id) == (case.target, case.case_id)]
+    return [f"left a file: {each.name} ({each.size_bytes} bytes)" for each in left]
 
 
 def _one_line(results: RunResults, case: result_pb2.CaseRecord) -> str:

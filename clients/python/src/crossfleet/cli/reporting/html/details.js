@@ -33,9 +33,10 @@ function detailsOf(index) {
 
 function phases(spans) {
   const bar = element("div", { class: "phases" });
+  const sum = spans.reduce((one, other) => one + other, 0);
   ["set-up", "call", "tear-down"].forEach((name, position) => {
     const part = element("span", { class: `phase phase-${position}`, title: `${name} ${spanText(spans[position])}` }, `${name} ${spanText(spans[position])}`);
-    part.style.flexGrow = String(Math.max(spans[position], 0.001));
+    part.style.flexGrow = String(1 + (100 * spans[position]) / sum);
     bar.append(part);
   });
   return bar;
