@@ -36,6 +36,7 @@ def test_junit_cases_have_places_properties_and_names_that_are_unique_in_the_fil
     found = {each.get("name"): each for each in ET.parse(path).iter("testcase")}
     assert set(found) == {"a [default]", "a [gpu]"}
     one = found["a [default]"]
+    assert found["a [gpu]"].find("properties") is None
     assert (one.get("file"), one.get("line")) == ("sub/t.py", "7")
     assert {each.get("name"): each.get("value") for each in one.iter("property")} == {
         "worker": "w1",

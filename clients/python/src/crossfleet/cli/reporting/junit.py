@@ -85,7 +85,9 @@ def _add_place(made: TestCase, place: Location) -> None:
 
 
 def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> None:
-    found = {"worker": case.worker_id, "slot": str(case.slot)} if case.worker_id else {}
+    # A third of the file would be of those that passed.
+    told = case.worker_id and case.outcome != result_pb2.OUTCOME_PASSED
+    found = {"worker": case.worker_id, "slot": str(case.slot)} if told else {}
     found |= dict(detail.properties) if detail is not None else {}
     if found:
         properties = Properties()  # type: ignore[no-untyped-call]
