@@ -136,6 +136,9 @@ def test_github_obeys_nothing_until_a_token_that_is_new_each_time() -> None:
     token = first[0].removeprefix("::stop-commands::")
     assert first == [f"::stop-commands::{token}", "::error::mine", f"::{token}::"]
     assert first[0] != second[0]
+    for command in ("fine\n  ::add-mask::x", "\r::set-output::", "said ##[add-path]x"):
+        assert GitHub().shielded(command).startswith("::stop-commands::")
+    assert GitHub().shielded("FAILED t.py::a - x ::error::") == "FAILED t.py::a - x ::error::"
 
 
 def test_each_failure_folds_below_its_own_line() -> None:

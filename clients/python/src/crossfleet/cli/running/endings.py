@@ -27,7 +27,8 @@ async def read_last_words(client: Client, run: run_pb2.Run) -> tuple[LastWords, 
                 if chunk.slot == _COLLECTING and chunk.stream == log_service_pb2.LOG_STREAM_STDOUT:
                     kept = said.setdefault((chunk.target, chunk.worker_id), bytearray())
                     kept += chunk.content
-                    del kept[:-TAIL_BYTES]
+                    if len(kept) > 2 * TAIL_BYTES:
+                        del kept[:-TAIL_BYTES]
     except (CrossfleetError, TimeoutError):
         return ()
     return tuple(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 
 from crossfleet.cli.reporting.ci.service import Problem, Service, one_line
+
+# At the beginning of a line, whatever blanks stand before it; the older form anywhere.
+_COMMAND = re.compile(r"(?:^|[\r\n])\s*::|##\[")
 
 
 class GitHub(Service):
@@ -25,7 +29,7 @@ class GitHub(Service):
 
     def shielded(self, text: str) -> str:
         """Commands in the text are not obeyed: they are switched off until a token that no test can know."""
-        if "::" not in text and "##[" not in text:
+        if not _COMMAND.search(text):
             return text
         token = secrets.token_hex(16)
         return f"::stop-commands::{token}\n{text}\n::{token}::"
