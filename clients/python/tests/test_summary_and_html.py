@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from clients.python.tests.sample_run import case, finished
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
@@ -101,6 +102,32 @@ def test_no_text_breaks_the_summarys_table_or_brings_markup(said: str) -> None:
     allowed = {"details", "summary", "code", "pre"}
     assert set(Elements(written).found) <= allowed
     assert not Elements(written).attributes
+
+
+@given(text)
+def test_a_renderer_makes_of_any_text_one_table_and_no_elements_of_its_own(said: str) -> None:
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(summary(nasty(said)))
+    elements = Elements(rendered)
+    ours = {
+        "h3",
+        "h4",
+        "p",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+        "code",
+        "pre",
+        "ul",
+        "li",
+    }
+    assert set(elements.found) <= ours
+    assert [elements.found.count(tag) for tag in ("table", "th", "td", "details")] == [1, 3, 6, 3]
+    assert {name for name, _ in elements.attributes} <= {"style"}  # how the table aligns its columns
 
 
 @given(text)
