@@ -55,10 +55,18 @@ class Standing:
         """Where a service listens."""
         return next(event["addresses"] for event in self.events if event.get("service") == service)
 
-    def run(self, *words: str, cwd: Path, options: tuple[str, ...] = (), seconds: float = 50.0) -> Finished:
+    def run(
+        self,
+        *words: str,
+        cwd: Path,
+        options: tuple[str, ...] = (),
+        seconds: float = 50.0,
+        env: Mapping[str, str] | None = None,
+    ) -> Finished:
         """`crossfleet run OPTIONS -- WORDS` on it."""
         data = () if self.env else ("--data", str(self.data))
-        return crossfleet("run", *data, *options, "--", *words, cwd=cwd, env=self.env, seconds=seconds)
+        env = {**self.env, **(env or {})}
+        return crossfleet("run", *data, *options, "--", *words, cwd=cwd, env=env, seconds=seconds)
 
     def ask(self, *words: str, cwd: Path | None = None) -> Finished:
         """Any other command, asking this fleet."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -23,6 +24,7 @@ from crossfleet.cli.housekeeping.caches import Entry, choose, entries
 from crossfleet.cli.reporting import documents, junit
 from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import coloured, plain
+from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.text import report, verdict_line
 from crossfleet.cli.reporting.times import local, utc
@@ -66,8 +68,12 @@ def results() -> RunResults:
     return RunResults(run, tuple(cases), details)
 
 
+def told(found: RunResults, **style: Any) -> list[str]:
+    return [part.text for part in report(found, plain, ReportStyle(**style))]
+
+
 def test_the_report_has_matrix_tracebacks_output_and_verdict() -> None:
-    text = "\n".join(report(results(), plain))
+    text = "\n".join(told(results()))
     assert "tests/test_a.py  1 + 1 failed, 1 error, 1 crashed, 1 skipped, 1 xfailed" in text
     assert all(part in text for part in ("the traceback \\xff", "Captured stdout call", "printed", "slowest"))
     assert text.splitlines()[-1] == "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
@@ -77,7 +83,7 @@ def test_the_first_line_of_a_traceback_keeps_its_indentation() -> None:
     found = results()
     for detail in found.details.values():
         detail.details = b"def test_a():\n>       assert x"
-    assert "    def test_a():\n>       assert x" in list(report(found, plain))
+    assert any("\n    def test_a():\n>       assert x" in part for part in told(found))
 
 
 def test_one_case_and_one_error_are_counted_in_the_singular() -> None:
@@ -91,23 +97,27 @@ def test_commands_to_go_on_with_name_the_data_folder_that_was_named(
     data: str, address: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CROSSFLEET_ADDRESS", address)
-    Outputs(None, "", data).write(results(), plain, quiet=1)
+    Outputs(data=data).write(results())
     assert f"crossfleet show run-1{told}\n" in capsys.readouterr().out
 
 
-def test_a_quiet_report_is_the_verdict_alone() -> None:
-    assert list(report(results(), plain, quiet=2)) == ["FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"]
-    assert not any("traceback" in part for part in report(results(), plain, quiet=1))
+def test_a_quiet_report_has_failures_and_verdict_and_the_quietest_the_verdict_alone() -> None:
+    verdict = "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
+    assert told(results(), verbosity=-2) == [verdict]
+    quiet = told(results(), verbosity=-1)
+    assert quiet[-1] == verdict
+    assert any("traceback" in part for part in quiet)
+    assert not any("tests/test_a.py  1 + 1 failed" in part or "slowest" in part for part in quiet)
 
 
 def test_a_cause_stands_in_the_verdict_or_with_its_details_at_its_target() -> None:
     found = results()
     found.run.cause = "pytest exited with status 2"
-    *_, verdict = report(found, plain)
+    *_, verdict = told(found)
     assert verdict.endswith("(pytest exited with status 2)  [run-1]")
     found.run.targets[0].cause = found.run.cause
     found.run.targets[0].cause_details = "ImportError: no module"
-    *parts, verdict = report(found, plain)
+    *parts, verdict = told(found)
     assert any("status 2\nImportError: no module" in part for part in parts)
     assert "status 2" not in verdict
 
@@ -121,7 +131,7 @@ def test_a_junit_report_reads_back_whatever_tests_printed(tmp_path: Path) -> Non
         ("suite [gpu]", 6, 1, 2, 2),
     ]
     failed = next(case for case in suites[0] if "failed" in case.name and "x" not in case.name[:6])
-    assert (failed.classname, failed.name) == ("tests.test_a.T", "test_failed[#x00é]")
+    assert (failed.classname, failed.name) == ("tests.test_a.T", "test_failed[#x00é] [plain]")
     assert "the traceback \\xff" in failed.result[0].text
     assert ("printed" in failed.system_out, "warned" in failed.system_err) == (True, True)
     assert os.listdir(path.parent) == ["out.xml"]
@@ -214,9 +224,9 @@ def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
     progress.take(event(1, target_waiting={"target": "t", "reason": "it wants more"}))
     progress.take(event(1, cases_collected={"target": "t", "cases": 8}))
     progress.take(event(2, tasks_assigned={"target": "t", "attempts": [attempt]}))
-    failed = progress.take(event(4, cases_finished={"target": "t", "cases": [case, {"case_id": "b"}]}))
+    ended = progress.take(event(4, cases_finished={"target": "t", "cases": [case, {"case_id": "b"}]}))
     target = progress.targets["t"]
-    assert ([each.case_id for each in failed], target.waiting) == (["a"], "")
+    assert ([each.case_id for each in ended], target.failed, target.waiting) == (["a", "b"], 1, "")
     assert (target.rate(1004.0), target.seconds_left(1004.0)) == (1.0, 6.0)
     longest = target.longest()
     assert longest is not None

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.running.results import RunResults
@@ -31,13 +32,16 @@ def envelope(kind: str, content: Any) -> dict[str, Any]:
 def run_document(results: RunResults) -> dict[str, Any]:
     """The JSON report of a run: verdict, targets, every case, details of what failed."""
     return envelope("run", plain(results.run)) | {
-        "cases": [case_document(case, results.detail(case)) for case in results.cases],
+        "cases": [case_document(case, results.detail(case), results.run.spec.suite.root) for case in results.cases],
         "artifacts": [plain(artifact) for artifact in results.artifacts],
+        "warnings": results.warnings(),
     }
 
 
-def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None) -> dict[str, Any]:
-    """One case. Output that is not UTF-8 is shown with backslashes."""
+def case_document(
+    case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None, root: str = ""
+) -> dict[str, Any]:
+    """One case. Output that is not UTF-8 is shown with backslashes; the file counts from the workspace."""
     document: dict[str, Any] = {
         "target": case.target,
         "id": case.case_id,
@@ -48,6 +52,8 @@ def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | N
         "slot": case.slot,
     }
     if detail is not None:
+        place = location_of(case, detail, root)
+        document |= {"file": place.file, "line": place.line}
         document["details"] = detail.details.decode("utf-8", "backslashreplace")
         document["sections"] = [
             {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from crossfleet.api.types.v1 import result_pb2
-from crossfleet.cli.running.progress import Progress, TargetProgress
-from crossfleet.cli.running.view import duration, failure_line
+from crossfleet.cli.reporting.case_lines import line_of
+from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
+from crossfleet.cli.running.view import duration
 
 _MOST_FAILURES = 10
 
@@ -42,17 +43,23 @@ class BarView:
             lines.append(Text(f"stopping: {progress.stopping}", style="yellow"))
         self._live.update(Group(*lines))
 
-    def failed(self, case: result_pb2.CaseRecord) -> None:
+    def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
         """The first failures, each in a line; the report has them all."""
+        if case.outcome not in BAD:
+            return
         self._failures += 1
         if self._failures <= _MOST_FAILURES:
-            self._console.print(Text(failure_line(case), style="red", overflow="ellipsis", no_wrap=True))
+            self._console.print(Text(line_of(case, mark), style="red", overflow="ellipsis", no_wrap=True))
         elif self._failures == _MOST_FAILURES + 1:
             self._console.print(Text("more failures are in the report", style="red"))
 
     def note(self, text: str) -> None:
         """A line above the bars."""
         self._console.print(Text(text, style="dim"))
+
+    def line(self, text: str) -> None:
+        """A line above the bars, with the colours that it has."""
+        self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def close(self) -> None:
         """Takes the bars away."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
+from crossfleet.cli.reporting.options import add_loudness, add_report_files
 
 DESCRIPTION = "Runs a test suite, or any command, on a fleet and gives one verdict."
 EXAMPLES = """
@@ -39,6 +40,9 @@ class RunOptions:
     slots: int
     junit: str
     json: str
+    html: str
+    summary: str
+    ci: str
     max_failures: int | None
     python: str
     requirements: str
@@ -191,8 +195,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
 def _reports(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("reports")
     add = group.add_argument
-    add("--junit", default="", metavar="FILE", help="write a JUnit XML report")
-    add("--json", default="", metavar="FILE", help="write a JSON report (`-` for standard output)")
+    add_report_files(group)
     add(
         "--collect-junit",
         action="append",
@@ -203,9 +206,7 @@ def _reports(made: argparse.ArgumentParser) -> None:
     add("--title", default="", help="a line for people; default: the command")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label of the run; repeatable")
     add("--project", default="", help="the tenant; default `default`")
-    add("-q", "--quiet", action="count", default=0, help="less: -q no captured output, -qq only the verdict")
-    add("-v", "--verbose", action="count", default=0, help="more: what happens to workers and attempts")
-    add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto, when on a terminal")
+    add_loudness(group)
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -13,7 +13,6 @@ from crossfleet.cli import exits
 from crossfleet.cli.fleet.link import FleetFault
 from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
-from crossfleet.cli.reporting.paint import painter
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import status_of
 from crossfleet.cli.running.matrix import TargetPlan
@@ -21,9 +20,10 @@ from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
-from crossfleet.cli.running.settled import sessions_ended
+from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
-from crossfleet.cli.running.view import LineView, NullView, View
+from crossfleet.cli.running.view import View
+from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
@@ -33,15 +33,17 @@ def perform(
     options: RunOptions, command: Command, targets: Sequence[TargetPlan], python: str, fleet: HeldFleet | None = None
 ) -> int:
     """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
-    outputs = Outputs.of(options, command)
-    view = _view(options)  # what it needs is imported while the fleet comes up
+    outputs = Outputs.of_run(options, command)
+    view = view_of(outputs)  # what it needs is imported while the fleet comes up
     try:
         endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
         if endpoint is None:
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
             view.note(note)
-        found, interrupted = asyncio.run(_submit_and_follow(options, command, targets, python, endpoint, view, fleet))
+        found, interrupted = asyncio.run(
+            _submit_and_follow(options, command, targets, python, endpoint, view, outputs, fleet)
+        )
     except LeaveAtOnce:
         view.close()
         print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)
@@ -50,7 +52,7 @@ def perform(
         view.close()
     if fleet is not None:
         fleet.let_go()  # it ends while the reports are written
-    outputs.write(found, painter(options.color), options.quiet)
+    outputs.write(found)
     return status_of(found.run, interrupted=interrupted)
 
 
@@ -61,6 +63,7 @@ async def _submit_and_follow(
     python: str,
     endpoint: Endpoint,
     view: View,
+    outputs: Outputs,
     fleet: HeldFleet | None,
 ) -> tuple[RunResults, bool]:
     interrupts = Interrupts()
@@ -72,12 +75,13 @@ async def _submit_and_follow(
                 view.note(note)
             answer = await client.runs.submit(spec)
             following = asyncio.ensure_future(
-                follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
+                follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=outputs.style.verbosity > 0)
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            if (own or spec.workspace.HasField("local_path")) and not interrupts.asked.is_set():
-                await sessions_ended(client, run.run_id)
-            found = await gather(client, run)
+            if not interrupts.asked.is_set():
+                in_place = own or spec.workspace.HasField("local_path")
+                await sessions_ended(client, run.run_id, MOST_SECONDS if in_place else LAST_WORDS_SECONDS)
+            found = await gather(client, run, outputs.details_of)
             return found, interrupts.asked.is_set()
     finally:
         interrupts.close()
@@ -156,17 +160,6 @@ async def _unless_fleet_ends(
         loop.remove_reader(link.events)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-
-
-def _view(options: RunOptions) -> View:
-    if options.quiet > 1:
-        return NullView()
-    on_terminal = sys.stderr.isatty() and options.color != "never"
-    if not on_terminal:
-        return LineView()
-    from crossfleet.cli.running.bars import BarView
-
-    return BarView()
 
 
 def _joining_notes(options: RunOptions, fleet: HeldFleet | None) -> list[str]:

@@ -67,7 +67,7 @@ class TargetProgress:
 
 
 class Progress:
-    """All targets of a run. `take` answers the failures that an event brought."""
+    """All targets of a run. `take` answers the cases to which an event brought a verdict."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.targets = {name: TargetProgress(name) for name in names}
@@ -81,6 +81,10 @@ class Progress:
         at = event.at.ToNanoseconds() / 1e9
         handler = getattr(self, f"_on_{kind}", None) if kind else None
         return handler(getattr(event, str(kind)), at) or [] if handler else []
+
+    def mark(self, case: result_pb2.CaseRecord) -> str:
+        """` [gpu]` where the run has several targets, else nothing."""
+        return f" [{case.target}]" if len(self.targets) > 1 else ""
 
     def _target(self, name: str) -> TargetProgress:
         return self.targets.setdefault(name, TargetProgress(name))
@@ -120,9 +124,8 @@ class Progress:
         target.done += len(fact.cases)
         target.total = max(target.total, target.done)
         target.last_at = at
-        bad = [case for case in fact.cases if case.outcome in BAD]
-        target.failed += len(bad)
-        return bad
+        target.failed += sum(case.outcome in BAD for case in fact.cases)
+        return list(fact.cases)
 
     def _on_target_finished(self, fact: wire.TargetFinished, at: float) -> None:
         status = fact.target

@@ -9,6 +9,7 @@ from typing import Any
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.pytest_options.option import Option, Treatment
 from crossfleet.cli.pytest_options.table import Said, read
+from crossfleet.cli.reporting.style import CAPTURES, TRACEBACKS
 
 _GROUPINGS = {"load": "", "worksteal": "", "no": "", "loadfile": "file", "loadscope": "scope", "loadgroup": "mark"}
 _STEPS = {"more": 1, "less": -1}
@@ -64,12 +65,17 @@ def take_over(words: Sequence[str], project: Sequence[str] = ()) -> PytestArgume
             notes.append(f"{said.text} left out: {option.says}")
         if option.sets and (own or option.sets != "capture"):
             decided.setdefault(option.sets, []).append(_checked(option, said))
-        if option.kept and own:
+        if option.kept and own and not _made_here(option, said):
             left += said.words
     decisions = _decisions(decided)
     if decisions["output_wanted"]:
         notes.append("-s: what tests print goes to `crossfleet logs`; `crossfleet run --local` shows it as it comes")
     return PytestArguments(tuple(left), notes=tuple(notes), **decisions)
+
+
+def _made_here(option: Option, said: Said) -> bool:
+    """Tracebacks that are shown short are made in full all the same, for the other reports."""
+    return option.sets == "traceback_style" and said.value in ("line", "no")
 
 
 def _checked(option: Option, said: Said) -> str:
@@ -134,6 +140,10 @@ def _grouping(value: str) -> str:
     return "" if value in _GROUPINGS else f"must be one of {', '.join(_GROUPINGS)}"
 
 
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    return lambda value: "" if value in choices else f"must be one of {', '.join(choices)}"
+
+
 def _level(value: str) -> str:
     return "" if value.removeprefix("-").isdecimal() else "needs a whole number"
 
@@ -145,4 +155,7 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
     "slots": _slots,
     "grouping": _grouping,
     "verbosity": _level,
+    "traceback_style": _one_of(TRACEBACKS),
+    "show_capture": _one_of(CAPTURES),
+    "color": _one_of(("yes", "no", "auto")),
 }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.last_words import LastWords
+from crossfleet.cli.running.endings import read_last_words
 from crossfleet.cli.running.progress import BAD
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
+Details = dict[tuple[str, int, str], result_pb2.CaseResult]
 MOST_DETAILS = 1000
 """Failures whose tracebacks are fetched; the rest keep their one-line message."""
+MOST_OTHER_DETAILS = 50_000
+"""Cases that did not fail and whose output or durations are fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +26,57 @@ class RunResults:
 
     run: run_pb2.Run
     cases: tuple[result_pb2.CaseRecord, ...]
-    details: dict[tuple[str, int, str], result_pb2.CaseResult]
+    details: Details
     artifacts: tuple[Artifact, ...] = ()
+    last_words: tuple[LastWords, ...] = ()
+
+    def warnings(self) -> int:
+        """Warnings that the sessions of the suite counted."""
+        return sum(session.warnings for session in self.last_words)
 
     def failures(self) -> list[result_pb2.CaseRecord]:
         """Cases that make the run fail."""
         return [case for case in self.cases if case.outcome in BAD]
+
+    def flaky(self) -> list[result_pb2.CaseRecord]:
+        """Cases that passed only when they were tried again, of those whose full results were fetched."""
+        return [
+            case
+            for case in self.cases
+            if case.outcome == result_pb2.OUTCOME_PASSED
+            and (detail := self.detail(case)) is not None
+            and "reruns" in detail.properties
+        ]
 
     def detail(self, case: result_pb2.CaseRecord) -> result_pb2.CaseResult | None:
         """The full result of a case, where it was fetched."""
         return self.details.get(_key(case))
 
 
-async def gather(client: Client, run: run_pb2.Run) -> RunResults:
-    """Fetches what the reports need. Raises the fleet's error."""
+async def gather(
+    client: Client, run: run_pb2.Run, details_of: Collection[result_pb2.Outcome.ValueType] = BAD
+) -> RunResults:
+    """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error."""
     cases = tuple([case async for case in client.runs.cases(run.run_id)])
-    details: dict[tuple[str, int, str], result_pb2.CaseResult] = {}
-    if any(case.outcome in BAD for case in cases):
-        async for case in client.runs.cases(run.run_id, outcomes=sorted(BAD), full_results=True):
-            details[_key(case)] = case.result
-            if len(details) >= MOST_DETAILS:
+    present = {case.outcome for case in cases}
+    details = await _details(client, run.run_id, BAD & present, MOST_DETAILS)
+    details |= await _details(client, run.run_id, (set(details_of) - BAD) & present, MOST_OTHER_DETAILS)
+    artifacts = await _artifacts(client, run.run_id)
+    return RunResults(run, cases, details, artifacts, await read_last_words(client, run))
+
+
+async def _details(
+    client: Client, run_id: str, outcomes: Collection[result_pb2.Outcome.ValueType], most: int
+) -> Details:
+    found: Details = {}
+    if outcomes:
+        async for case in client.runs.cases(run_id, outcomes=sorted(outcomes), full_results=True):
+            # A case that passed and said nothing has no result of its own.
+            if case.HasField("result"):
+                found[_key(case)] = case.result
+            if len(found) >= most:
                 break
-    return RunResults(run, cases, details, await _artifacts(client, run.run_id))
+    return found
 
 
 async def _artifacts(client: Client, run_id: str) -> tuple[Artifact, ...]:

@@ -99,7 +99,7 @@ def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
 async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View) -> None:
     async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True):
         for case in progress.take(event):
-            view.failed(case)
+            view.finished(case, progress.mark(case))
 
 
 async def _cancel_when_asked(client: Client, run_id: str, view: View, interrupts: Interrupts) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from crossfleet.api.types.v1 import result_pb2
-from crossfleet.cli.running.progress import Progress, TargetProgress
+from crossfleet.cli.reporting.case_lines import line_of
+from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
 
 LINE_SECONDS = 5.0
 
@@ -19,8 +20,8 @@ class View(Protocol):
     def update(self, progress: Progress) -> None:
         """Shows how far the run is."""
 
-    def failed(self, case: result_pb2.CaseRecord) -> None:
-        """Shows a case that failed just now."""
+    def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
+        """Takes note of a case that got its verdict just now; `mark` names its target where the run has several."""
 
     def note(self, text: str) -> None:
         """Shows a line for people."""
@@ -35,7 +36,7 @@ class NullView:
     def update(self, progress: Progress) -> None:
         """Nothing."""
 
-    def failed(self, case: result_pb2.CaseRecord) -> None:
+    def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:
@@ -48,7 +49,11 @@ class NullView:
 class LineView:
     """Plain lines: every few seconds at most, and when a target ends."""
 
-    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, now: Callable[[], float] = time.time, *, quiet: bool = False
+    ) -> None:
+        """`quiet`: only failures, waits and notes, not how far the run is."""
+        self._quiet = quiet
         self._stream = stream or sys.stderr
         self._now = now
         self._next = 0.0
@@ -60,7 +65,9 @@ class LineView:
         now = self._now()
         due = now >= self._next
         for target in progress.targets.values():
-            if target.finished and target.name not in self._told:
+            if self._quiet:
+                pass
+            elif target.finished and target.name not in self._told:
                 self._told.add(target.name)
                 self.note(_sentence(target, now))
             elif due and not target.finished and target.done:
@@ -71,9 +78,10 @@ class LineView:
         if due:
             self._next = now + LINE_SECONDS
 
-    def failed(self, case: result_pb2.CaseRecord) -> None:
+    def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
         """A line for each failure."""
-        self.note(failure_line(case))
+        if case.outcome in BAD:
+            self.note(line_of(case, mark))
 
     def note(self, text: str) -> None:
         """The text itself."""
@@ -93,13 +101,6 @@ def _sentence(target: TargetProgress, now: float) -> str:
     if not target.finished and (longest := target.longest()) is not None and now - longest.since > LINE_SECONDS:
         parts.append(f"longest: {longest.place}, for {duration(now - longest.since)}")
     return ", ".join(parts)
-
-
-def failure_line(case: result_pb2.CaseRecord) -> str:
-    """`FAILED id - message [target]`, as pytest's short summary."""
-    word = result_pb2.Outcome.Name(case.outcome).removeprefix("OUTCOME_")
-    message = f" - {case.message}" if case.message else ""
-    return f"{word} {case.case_id}{message} [{case.target}]"
 
 
 def duration(seconds: float) -> str:

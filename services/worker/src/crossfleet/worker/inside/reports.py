@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 MAXIMUM_DETAILS = 256 * 1024
 """Characters of a failure's text; a longer one loses its middle."""
@@ -104,7 +104,7 @@ class CaseReports:
         message = next((text for text in map(_message, shown) if text), "")
         if message:
             fields["message"] = message
-        details = "\n".join(text for text in map(_details, shown) if text)
+        details = "\n".join(_told(shown))
         if details:
             fields["details"] = shortened(details, MAXIMUM_DETAILS)
 
@@ -137,8 +137,7 @@ def _message(report: Any) -> str:
         crash = getattr(longrepr, "reprcrash", None)
         text = getattr(crash, "message", None) or str(longrepr)
     if is_subtest(report):
-        describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
-        text = "{} {}".format(describe() if describe else "subtest", text)
+        text = "{} {}".format(_subtest_name(report), text)
     line = text.strip().split("\n", 1)[0]
     return line[:1000]
 
@@ -149,6 +148,28 @@ def _details(report: Any) -> str:
     if isinstance(report.longrepr, tuple):
         return "{}:{}: {}".format(*report.longrepr)
     return str(report.longreprtext)
+
+
+def _told(shown: List[Any]) -> Iterator[str]:
+    """The texts of several reports; those after the first, and subtests, below titles of their own, as pytest has it."""
+    for number, report in enumerate(shown):
+        text = _details(report)
+        if not text:
+            continue
+        title = str(getattr(report, "head_line", None) or report.nodeid)
+        if is_subtest(report):
+            name = _subtest_name(report)
+            if name not in title:  # pytest's own subtests have it there, the plugin's have not
+                title = "{} {}".format(title, name)
+            yield " {} ".format(title).center(80, "_")
+        elif number:
+            yield " ERROR at {} of {} ".format(report.when, title).center(80, "_")
+        yield text
+
+
+def _subtest_name(report: Any) -> str:
+    describe = getattr(report, "_sub_test_description", None) or getattr(report, "sub_test_description", None)
+    return str(describe()) if describe else "subtest"
 
 
 def _plain(value: Any) -> Any:
