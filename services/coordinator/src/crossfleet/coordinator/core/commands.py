@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.matching.model import Request, WorkerView
 
 
@@ -29,6 +29,11 @@ class PolicySpec:
     fail_unsatisfiable: bool = True
     unsatisfiable_wait: float = 0.0
     memory_limit: int = 0
+    max_reruns: int = 0
+    rerun_placement: RerunPlacement = RerunPlacement.SLOT
+    rerun_only: tuple[str, ...] = ()
+    rerun_delay: float = 0.0
+    fail_on_flaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,8 @@ class RecordCollection:
     go_on: bool = False
     """Whether the cases run in spite of errors, as the runner was told."""
     skips: tuple[CollectionError, ...] = ()
+    reruns: tuple[tuple[int, int], ...] = ()
+    """Indices of cases whose own mark says how often they may be run again, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,8 @@ class CaseOutcome:
     message: str = ""
     payload: bytes = b""
     added_case_id: str = ""
+    repeated: bool = False
+    """A plugin of the suite has run it again in its slot already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ def conclude(run: Run, groups: Iterable[Group]) -> tuple[RunVerdict, str]:
     bad = sum(group.counts[outcome] for group in groups for outcome in BAD)
     if bad or any(not group.infrastructure for group in failed):
         return RunVerdict.FAILED, cause
+    flaky = sum(group.counts[Outcome.FLAKY] for group in groups)
+    if flaky and run.policy.fail_on_flaky:
+        return RunVerdict.FAILED, cause or f"{flaky} flaky case{'s' * (flaky > 1)}, which count as failures here"
     if failed:
         return RunVerdict.INFRASTRUCTURE, cause
     lost = sum(group.counts[outcome] for group in groups for outcome in (Outcome.NOT_RUN, Outcome.PREEMPTED))

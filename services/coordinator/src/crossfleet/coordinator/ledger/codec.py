@@ -38,6 +38,9 @@ _NUMBERS: dict[int, type] = {
     20: e.WorkerUpdated,
     21: e.WorkerStateChanged,
     22: e.SuiteEnded,
+    23: e.RerunsMarked,
+    24: e.CasesRerun,
+    25: e.CasesDue,
 }
 
 # (fact, field): what is read back instead.
@@ -45,6 +48,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.RunSubmitted, "spec"): b"",
     (e.CasesCollected, "cases"): (),
     (e.CasesFinished, "payloads"): (),
+    (e.CasesRerun, "payloads"): (),
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerUpdated, "view"): WorkerView(""),
