@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Dict, List, Sequence
 
+from .reruns import allowed_reruns
+
 
 def identified(items: Sequence[Any]) -> List[str]:
     """Return the id of each item, in order; the second item of one id gets ``#2``, the third ``#3``."""
@@ -22,8 +24,11 @@ def digest(ids: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
-    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0."""
+def described(items: Sequence[Any], ids: Sequence[str], own_reruns: bool) -> List[Dict[str, Any]]:
+    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
+
+    With ``own_reruns`` also how often its mark lets it be run again: no plugin of the suite heeds that.
+    """
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
     for item, name in zip(items, ids):
@@ -37,6 +42,9 @@ def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
             case["lineno"] = item.location[1] or 0
         except Exception:  # a third-party item may not know where it stands
             case["lineno"] = 0
+        reruns = allowed_reruns(item) if own_reruns else 0
+        if reruns:
+            case["reruns"] = reruns
         cases.append(case)
     return cases
 

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Sequence
 
-from . import capture, collection, forksafety, replay, slot
+from . import capture, collection, forksafety, replay, reruns, slot
 from .channel import Channel, Closed, Message
 
 
@@ -26,9 +26,13 @@ class ZygotePlugin:
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
         self._goes_on = False
+        self._own_reruns = False
 
     def pytest_configure(self, config: Any) -> None:
-        """Listen to collection."""
+        """Listen to collection; know the mark that lets cases be run again, where no plugin does."""
+        self._own_reruns = not reruns.heeded_by_suite(config)
+        if self._own_reruns:
+            config.addinivalue_line("markers", reruns.MARKER)
         config.pluginmanager.register(self._reports, "crossfleet-collection")
 
     def take_over(self, session: Any) -> bool:
@@ -81,7 +85,7 @@ class ZygotePlugin:
                 "op": "collected",
                 "allocation": self._setup["allocation"],
                 "digest": collection.digest(ids),
-                "cases": collection.described(items, ids),
+                "cases": collection.described(items, ids, self._own_reruns),
                 "seconds": round(seconds, 6),
                 "errors": self._reports.errors,
                 "skipped": self._reports.skipped,
