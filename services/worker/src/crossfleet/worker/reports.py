@@ -144,7 +144,8 @@ class Reports:
     def _result(self, line: Line) -> None:
         self._on_trouble("")  # what is journalled has found room
         result = upward.case_result(line)
-        size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
+        texts = (result, *result.earlier)
+        size = 256 + sum(len(one.details) + sum(len(each.content) for each in one.sections) for one in texts)
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
         self._wake_soon()
 

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 MARKER = "flaky(reruns=1, condition=True): run a failed case again, at most so often; crossfleet heeds it without a plugin"
+MOST_RERUNS = 100
 _PLUGINS = ("rerunfailures", "flaky")
 """Plugins of a suite that heed such marks themselves."""
 
@@ -28,7 +29,7 @@ def allowed_reruns(item: Any) -> int:
         count = _number(mark.kwargs["max_runs"]) - 1
     else:
         count = _number(mark.kwargs.get("reruns", mark.args[0] if mark.args else 1))
-    return max(count, 0)
+    return min(max(count, 0), MOST_RERUNS)
 
 
 def _number(value: Any) -> int:

@@ -55,7 +55,7 @@ class ZygotePlugin:
         told = replay.Replay(session, items)
         told.read(self._setup["spool_path"])
         told.died(order.get("deaths", ()))
-        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
+        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0) - told.reruns)
         return True
 
     def _serve_orders(self, session: Any, items: List[Any]) -> Message:
