@@ -120,7 +120,7 @@ def _lose_a_case_that_is_run_again() -> Iterator[Any]:
 
 
 def _forget_the_failure_before() -> Iterator[Any]:
-    yield patch.object(reporting, "verdict_of", lambda earlier, outcome: outcome)
+    yield patch.object(reporting, "shown", lambda earlier, result: (result.outcome, result.message))
 
 
 def _keep_reruns_from_the_scheduler() -> Iterator[Any]:

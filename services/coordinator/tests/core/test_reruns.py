@@ -49,7 +49,7 @@ def test_a_case_that_fails_first_and_passes_later_is_flaky_and_the_run_passes(ou
 
     finished = end(fleet)
 
-    assert verdicts(fleet)[0].outcome is Outcome.FLAKY
+    assert (verdicts(fleet)[0].outcome, verdicts(fleet)[0].message) == (Outcome.FLAKY, "boom")
     assert (finished.verdict, finished.cause) == (RunVerdict.PASSED, "")
     assert [case.outcome for event in fleet.of(e.CasesRerun) for case in event.cases] == [outcome]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
@@ -68,6 +69,16 @@ def _print_case(results: RunResults) -> None:
     shown = documents.case_document(case, results.detail(case))
     for key in ("id", "target", "outcome", "seconds", "worker", "slot", "message"):
         print(f"{key:<8} {shown[key]}")
+    for number, one in enumerate(shown.get("earlier", ()), 1):
+        place = f" on slot {one['slot']} of {one['worker']}" if one["worker"] else ""
+        print(f"\n {one['outcome']} at execution {number}{place} ".center(79, "_"))
+        _print_text(one)
+    if shown.get("earlier") and shown.get("details"):
+        print("\n the execution that counts ".center(79, "_"))
+    _print_text(shown)
+
+
+def _print_text(shown: dict[str, Any]) -> None:
     print(shown.get("details", ""))
     for section in shown.get("sections", ()):
         print(f" {section['title']} ".center(79, "-"))

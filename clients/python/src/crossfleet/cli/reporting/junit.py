@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.times import utc
@@ -62,12 +63,26 @@ def _case(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> 
         written.result = [Error(message or kind, kind)]
     if detail is not None and written.result:
         written.result[0].text = _decoded(detail.details)
+    for one in case.earlier:
+        written.append(_earlier(one, flaky=case.outcome == result_pb2.OUTCOME_FLAKY))
     if detail is not None:
         _add_output(written, detail)
     return written
 
 
-def _add_output(written: TestCase, detail: result_pb2.CaseResult) -> None:
+def _earlier(one: result_pb2.EarlierResult, *, flaky: bool) -> InterimResult:
+    """As the schema of Surefire reports has it: what failed before a success, or before a last failure."""
+    kinds = (FlakyError, FlakyFailure) if flaky else (RerunError, RerunFailure)
+    kind = result_pb2.Outcome.Name(one.outcome).removeprefix("OUTCOME_").lower()
+    written: InterimResult = kinds[one.outcome == result_pb2.OUTCOME_FAILED](_clean(one.message), kind)
+    written.stack_trace = _decoded(one.details)
+    _add_output(written, one)
+    return written
+
+
+def _add_output(
+    written: TestCase | InterimResult, detail: result_pb2.CaseResult | result_pb2.EarlierResult
+) -> None:
     printed = {"stdout": "", "stderr": ""}
     for section in detail.sections:
         where = "stderr" if "stderr" in section.title else "stdout"

@@ -14,6 +14,7 @@ from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.view import duration, failure_line
 
 MOST_TRACEBACKS = 50
+MOST_FLAKY = 10
 CAUSE_LINES = 30
 _STYLES = {
     run_pb2.RUN_VERDICT_PASSED: "green",
@@ -34,27 +35,48 @@ def report(results: RunResults, paint: Paint, *, quiet: int = 0) -> Iterator[str
         if quiet < 1 and (slow := slowest(results.cases)):
             lines = [f"  {case.seconds:8.2f} s  {case.case_id} [{case.target}]" for case in slow]
             yield "\n".join(["", paint("slowest", "bold"), *lines])
-        bad = results.failures()
-        if bad:
-            yield "\n".join(["", paint("failures", "bold"), *(paint(failure_line(case), "red") for case in bad)])
+        for word, cases, style in (("flaky", results.flaky(), "yellow"), ("failures", results.failures(), "red")):
+            if cases:
+                yield "\n".join(["", paint(word, "bold"), *(paint(failure_line(case), style) for case in cases)])
         yield from _troubles(results.run, paint)
     yield verdict_line(results.run, paint)
 
 
 def failures(results: RunResults, paint: Paint) -> Iterator[str]:
-    """Tracebacks with captured output, as pytest shows them; the first MOST_TRACEBACKS of them."""
-    bad = results.failures()
-    for case in bad[:MOST_TRACEBACKS]:
+    """Tracebacks with captured output, as pytest shows them; the first MOST_TRACEBACKS of them. Flaky cases come first."""
+    shown = [*results.flaky()[:MOST_FLAKY], *results.failures()]
+    for case in shown[:MOST_TRACEBACKS]:
         detail = results.detail(case)
         if detail is None:
             continue
-        yield "\n" + paint(f" {case.case_id} [{case.target}] ".center(79, "_"), "red")
-        yield _indented(_text(detail.details)) or case.message
-        for section in detail.sections:
-            yield f" {section.title} ".center(79, "-")
-            yield _text(section.content)
-    if len(bad) > MOST_TRACEBACKS:
-        yield f"\n{len(bad) - MOST_TRACEBACKS} more failures: their tracebacks are in the JUnit and JSON reports"
+        flaky = case.outcome == result_pb2.OUTCOME_FLAKY
+        yield "\n" + paint(f" {case.case_id} [{case.target}] ".center(79, "_"), "yellow" if flaky else "red")
+        if flaky or not (detail.details or detail.sections):
+            yield from _earlier(case)
+        else:
+            yield from _failure(detail, case.message)
+    if len(shown) > MOST_TRACEBACKS:
+        yield f"\n{len(shown) - MOST_TRACEBACKS} more failures: their tracebacks are in the JUnit and JSON reports"
+
+
+def _failure(shown: result_pb2.CaseResult | result_pb2.EarlierResult, message: str) -> Iterator[str]:
+    yield _indented(_text(shown.details)) or message
+    for section in shown.sections:
+        yield f" {section.title} ".center(79, "-")
+        yield _text(section.content)
+
+
+def _earlier(case: result_pb2.CaseRecord) -> Iterator[str]:
+    """Each failure after which a case was run again; those that look like the one before only in a line."""
+    before = b""
+    for number, one in enumerate(case.earlier, 1):
+        place = f" on slot {one.slot} of {one.worker_id}" if one.worker_id else ""
+        yield f"{outcome_word(one.outcome)} at execution {number}{place}"
+        if number == 1 or one.details != before:
+            yield from _failure(one, one.message)
+        before = one.details
+    if not case.earlier:
+        yield case.message
 
 
 def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
@@ -64,6 +86,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
         f"{getattr(counts, field)} {word if getattr(counts, field) > 1 else word.removesuffix('s')}"
         for field, word in (
             ("passed", "passed"),
+            ("flaky", "flaky"),
             ("failed", "failed"),
             ("errors", "errors"),
             ("crashed", "crashed"),

@@ -42,6 +42,7 @@ class TargetProgress:
     total: int = 0
     done: int = 0
     failed: int = 0
+    flaky: int = 0
     waiting: str = ""
     finished: bool = False
     cause: str = ""
@@ -122,6 +123,7 @@ class Progress:
         target.last_at = at
         bad = [case for case in fact.cases if case.outcome in BAD]
         target.failed += len(bad)
+        target.flaky += sum(case.outcome == result_pb2.OUTCOME_FLAKY for case in fact.cases)
         return bad
 
     def _on_target_finished(self, fact: wire.TargetFinished, at: float) -> None:
@@ -130,6 +132,7 @@ class Progress:
         target.finished, target.cause, target.waiting = True, status.cause, ""
         target.total = target.done = status.counts.total
         target.failed = status.counts.failed + status.counts.errors + status.counts.crashed + status.counts.timed_out
+        target.flaky = status.counts.flaky
         target.last_at = at
         target.running.clear()
 

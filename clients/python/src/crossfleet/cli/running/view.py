@@ -86,6 +86,7 @@ class LineView:
 def _sentence(target: TargetProgress, now: float) -> str:
     parts = [f"{target.name}: {target.done}/{target.total}"]
     parts += [f"{target.failed} failed"] if target.failed else []
+    parts += [f"{target.flaky} flaky"] if target.flaky else []
     if target.finished:
         parts.append("ended before its time" if target.cause else "done")
     elif (left := target.seconds_left(now)) is not None:
@@ -99,7 +100,19 @@ def failure_line(case: result_pb2.CaseRecord) -> str:
     """`FAILED id - message [target]`, as pytest's short summary."""
     word = result_pb2.Outcome.Name(case.outcome).removeprefix("OUTCOME_")
     message = f" - {case.message}" if case.message else ""
-    return f"{word} {case.case_id}{message} [{case.target}]"
+    return f"{word} {case.case_id}{message} [{case.target}]{again(case)}"
+
+
+def again(case: result_pb2.CaseRecord) -> str:
+    """` (run 3 times: slot 0 of a, slot 1 of a, slot 0 of b)` of a case that was run again; else empty."""
+    if not case.earlier:
+        return ""
+    places = [(one.worker_id or case.worker_id, one.slot if one.worker_id else case.slot) for one in case.earlier]
+    if case.attempt_id:  # else the last failure is the verdict: it could not be run again
+        places.append((case.worker_id, case.slot))
+    shown = ", ".join(f"slot {slot} of {worker}" for worker, slot in dict.fromkeys(places))
+    times = "once" if len(places) == 1 else f"{len(places)} times"
+    return f" (run {times}: {shown})"
 
 
 def duration(seconds: float) -> str:

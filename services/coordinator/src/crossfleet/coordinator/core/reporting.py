@@ -17,7 +17,7 @@ from crossfleet.coordinator.core.commands import (
 from crossfleet.coordinator.core.dispatching import feed, feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Attempt, Group
-from crossfleet.coordinator.core.reruns import runs_again, verdict_of
+from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
@@ -73,8 +73,8 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
     payloads: dict[int, bytes] = {}
     for index, result in _fresh(emit, attempt, group, results):
         where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
-        outcome = verdict_of(group.earlier.get(index, ()), result.outcome)
-        case = e.FinishedCase(index, outcome, result.seconds, result.message, *where)
+        outcome, message = shown(group.earlier.get(index, ()), result)
+        case = e.FinishedCase(index, outcome, result.seconds, message, *where)
         (failures if runs_again(run, group, index, result) else verdicts).append(case)
         if result.payload:
             payloads[index] = result.payload

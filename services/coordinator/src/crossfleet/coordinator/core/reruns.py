@@ -27,9 +27,11 @@ def runs_again(run: Run, group: Group, index: int, result: CaseOutcome) -> bool:
     return not policy.rerun_only or any(found(pattern, result.message) for pattern in policy.rerun_only)
 
 
-def verdict_of(earlier: Sequence[e.FinishedCase], outcome: Outcome) -> Outcome:
-    """What a case showed in the end, failures before it considered."""
-    return Outcome.FLAKY if earlier and outcome not in BAD else outcome
+def shown(earlier: Sequence[e.FinishedCase], result: CaseOutcome) -> tuple[Outcome, str]:
+    """Outcome and message of a case with failures before: a flaky one says why it failed last."""
+    if not earlier or result.outcome in BAD:
+        return result.outcome, result.message
+    return Outcome.FLAKY, earlier[-1].message
 
 
 def bring_back(emit: Emitter) -> None:
