@@ -62,16 +62,18 @@ class Outputs:
 
     def _places(self, results: RunResults) -> list[str]:
         """Where everything lies."""
-        run_id = results.run.run_id
         # A command that is copied from here must find the same fleet.
-        if self.data and not os.environ.get("CROSSFLEET_ADDRESS"):
-            run_id += f" --data {shlex.quote(self.data)}"
+        named = self.data and not os.environ.get("CROSSFLEET_ADDRESS")
+        data = f" --data {shlex.quote(self.data)}" if named else ""
+        run_id = results.run.run_id + data
         lines = [f"  JUnit      {self.junit}"] if self.junit else []
         lines += [f"  JSON       {self.json}"] if self.json and self.json != "-" else []
         lines.append(f"  logs       crossfleet logs {run_id}")
         if results.artifacts:
             lines.append(f"  artifacts  crossfleet artifacts list {run_id}   ({len(results.artifacts)} files)")
         lines.append(f"  again      crossfleet show {run_id}")
+        if results.flaky():
+            lines.append(f"  flaky      crossfleet cases --flaky{data}")
         return ["", *lines, ""]
 
 

@@ -107,7 +107,7 @@ def _collected_ids(connection: Connection, digest: str) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _decoded(body: bytes) -> tuple[str, ...]:
     # Pages of one collection come one after the other; decoding 100,000 ids takes tens of milliseconds.
-    return tuple(case.case_id for case in codec.decode_cases(body))
+    return codec.decode_case_ids(body)
 
 
 def _with_earlier(connection: Connection, group_id: str, found: Sequence[CaseRow]) -> Iterator[CaseRow]:

@@ -90,6 +90,7 @@ _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.ms
     list[tuple[int, int, msgspec.Raw]]
 )
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
+_ids: msgspec.msgpack.Decoder[list[tuple[str, msgspec.Raw]]] = msgspec.msgpack.Decoder(list[tuple[str, msgspec.Raw]])
 _cases: msgspec.msgpack.Decoder[list[tuple[str, tuple[str, ...]]]] = msgspec.msgpack.Decoder(
     list[tuple[str, tuple[str, ...]]]
 )
@@ -133,6 +134,11 @@ def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
     return tuple(CollectedCase(case_id, groups) for case_id, groups in _cases.decode(_unpack(body)))
+
+
+def decode_case_ids(body: bytes) -> tuple[str, ...]:
+    """The ids of a collection, in order; several times as fast as its cases."""
+    return tuple(case_id for case_id, _ in _ids.decode(_unpack(body)))
 
 
 def _pack(body: bytes) -> bytes:
