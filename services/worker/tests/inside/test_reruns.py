@@ -22,10 +22,9 @@ def pytest_runtest_protocol(item, nextitem):
             failed = report.failed
             if failed:
                 report.outcome = "rerun"
-            item.ihook.pytest_runtest_logreport(report=report)
-            if failed:
-                break
-        else:
+            if not (failed and SILENT):
+                item.ihook.pytest_runtest_logreport(report=report)
+        if not any(report.outcome == "rerun" for report in reports):
             break
     return True
 """
@@ -102,7 +101,10 @@ def test_a_case_that_is_run_again_in_its_process_begins_with_fresh_fixtures_inst
     assert len({result["case"] for result in (first, second, third)}) == 1
 
 
-def test_what_a_plugin_runs_again_until_it_passes_is_flaky_with_what_failed(shim: Shim, tmp_path: Path) -> None:
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_a_plugin_runs_again_until_it_passes_is_flaky_with_what_failed(
+    shim: Shim, tmp_path: Path, silent: bool
+) -> None:
     text = """
         tries = []
         def test_later():
@@ -110,7 +112,7 @@ def test_what_a_plugin_runs_again_until_it_passes_is_flaky_with_what_failed(shim
             tries.append(0)
             assert len(tries) > 2, "not yet"
         """
-    shim.open(suite(tmp_path, test_a=text, conftest=REPEATS))
+    shim.open(suite(tmp_path, test_a=text, conftest=f"SILENT = {silent}\n{REPEATS}"))
     (result,), _ = shim.finish(0, 1, [0])
 
     assert (result["outcome"], result["message"].splitlines()[0]) == ("flaky", "AssertionError: not yet")

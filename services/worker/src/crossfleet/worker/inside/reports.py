@@ -38,33 +38,38 @@ class CaseReports:
     def __init__(self) -> None:
         self.by_phase: Dict[str, Any] = {}
         self.subtests: List[Any] = []
-        self.earlier: List[Any] = []
-        self._seen: List[Any] = []
+        self._failures: List[Any] = []
+        self._repeated = False
 
     def add(self, report: Any) -> None:
         """Take in one report as it was logged."""
         if is_subtest(report):
             self.subtests.append(report)
         elif report.outcome == "rerun":
-            self._begin_again([report])
+            self.saw_failure(report)
+            self._begin_again()
         else:
             if report.when == "setup" and self.by_phase:
-                # The whole protocol starts again; a plugin may have kept the failure before to itself.
-                logged = [id(each) for each in self.by_phase.values()]
-                self._begin_again([each for each in self._seen if id(each) not in logged])
+                # The whole protocol starts again: only the last one speaks.
+                self._begin_again()
             # Plugins that run a case in a process of its own report its death under a phase of their own making.
             self.by_phase[report.when if report.when in _PHASES else "call"] = report
 
     def saw_failure(self, report: Any) -> None:
-        """Take in a report of a failure before it is logged, if ever."""
-        if report.when in _PHASES and not is_subtest(report):
-            self._seen.append(report)
+        """Take in a report of a failure, which a plugin that repeats the case may keep to itself."""
+        known = any(report is each for each in self._failures)
+        if report.when in ("setup", "call") and not is_subtest(report) and not known:
+            self._failures.append(report)
 
-    def _begin_again(self, failures: List[Any]) -> None:
-        self.earlier.extend(failures[:1])
+    def _begin_again(self) -> None:
+        self._repeated = True
         self.by_phase.clear()
         self.subtests = []
-        self._seen = []
+
+    def _earlier(self) -> List[Any]:
+        """Failures after which the whole case was repeated: all but those of the last time."""
+        last = [id(report) for report in self.by_phase.values()]
+        return [report for report in self._failures if id(report) not in last] if self._repeated else []
 
     def failed(self) -> bool:
         """True when a report so far is a failure."""
@@ -86,8 +91,9 @@ class CaseReports:
         last: Any = phases.get("teardown") or phases.get("call") or phases.get("setup")
         if last.sections:
             fields["sections"] = [[name, shortened(text, section_limit)] for name, text in last.sections if text]
-        if self.earlier:
-            kept = self.earlier[: MAXIMUM_EARLIER - 1] + self.earlier[MAXIMUM_EARLIER - 1 :][-1:]
+        earlier = self._earlier()
+        if earlier:
+            kept = earlier[: MAXIMUM_EARLIER - 1] + earlier[MAXIMUM_EARLIER - 1 :][-1:]
             fields["earlier"] = [_earlier(report, min(section_limit, MAXIMUM_EARLIER_TEXT)) for report in kept]
             if fields["outcome"] not in ("failed", "error"):
                 fields["outcome"] = "flaky"
