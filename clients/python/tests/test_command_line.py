@@ -21,10 +21,9 @@ from crossfleet.cli.main import main
 from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
-from crossfleet.cli.running.spec import policy_of
 from crossfleet.cli.running.options import parse, seconds, size
 from crossfleet.cli.running.pytest_arguments import take_over
-from crossfleet.cli.running.spec import variables_of
+from crossfleet.cli.running.spec import policy_of, variables_of
 
 
 def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
@@ -301,7 +300,19 @@ def test_a_quiet_grpc_is_not_handed_to_suites(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_options_for_reruns_win_over_pytests_own_and_both_become_one_rule() -> None:
-    words = ["--reruns", "1", "--fail-on-flaky", "--", "pytest", "--reruns=3", "--reruns-delay", "2", "--only-rerun", "OS", "-q"]
+    words = [
+        "--reruns",
+        "1",
+        "--fail-on-flaky",
+        "--",
+        "pytest",
+        "--reruns=3",
+        "--reruns-delay",
+        "2",
+        "--only-rerun",
+        "OS",
+        "-q",
+    ]
     options = parse(words)
     command = recognise(options.command)
 

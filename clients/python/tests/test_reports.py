@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 from junitparser.xunit2 import TestCase as Xunit2Case
 
-from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.coordinator.v1 import run_service_pb2
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.coordinator.v1.event_service_pb2 import Event
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli import exits
@@ -332,7 +332,12 @@ def test_a_junit_report_has_reruns_as_the_schema_of_surefire(tmp_path: Path) -> 
     flaky, failed = (Xunit2Case.fromelem(case) for case in suite)
 
     assert (suite.tests, suite.failures, suite.errors) == (2, 1, 0)
-    assert (flaky.is_flaky, flaky.is_passed, len(flaky.flaky_errors()), len(flaky.flaky_failures())) == (True, True, 1, 1)
+    assert (flaky.is_flaky, flaky.is_passed, len(flaky.flaky_errors()), len(flaky.flaky_failures())) == (
+        True,
+        True,
+        1,
+        1,
+    )
     assert (failed.is_rerun, failed.is_flaky, len(failed.rerun_errors())) == (True, False, 1)
     assert flaky.flaky_errors()[0].stack_trace == "the stack"
     assert "printed then" in failed.rerun_failures()[0].system_out

@@ -106,7 +106,8 @@ class Fleet:
         local_of = self.state.allocations[attempt.allocation_id].local_of
         local = [index if local_of is None else local_of[index] for index in indices]
         return c.AttemptResults(
-            attempt.attempt_id, tuple(c.CaseOutcome(index, outcome, seconds, message, payload=b"full") for index in local)
+            attempt.attempt_id,
+            tuple(c.CaseOutcome(index, outcome, seconds, message, payload=b"full") for index in local),
         )
 
     def report(self, worker_id, *items):

@@ -14,7 +14,21 @@ from services.coordinator.tests.core.fleet import Fleet
 
 PLACEMENTS = tuple(RerunPlacement)
 CAUSES = (Cause.DONE, Cause.CRASHED, Cause.OUT_OF_MEMORY, Cause.PREEMPTED, Cause.NETWORK)
-STEPS = ("place", "collect", "finish", "partly", "want", "lose", "rejoin", "hello", "end", "stop", "submit", "close", "pass")
+STEPS = (
+    "place",
+    "collect",
+    "finish",
+    "partly",
+    "want",
+    "lose",
+    "rejoin",
+    "hello",
+    "end",
+    "stop",
+    "submit",
+    "close",
+    "pass",
+)
 
 
 def step(fleet: Fleet, name: str, pick: int) -> None:
@@ -102,7 +116,9 @@ def test_no_order_of_events_loses_or_repeats_a_case_and_every_run_ends(steps):
     verdicts = [(event.group_id, case.case_index) for event in fleet.of(e.CasesFinished) for case in event.cases]
     assert len(verdicts) == len(set(verdicts)), "a case has two verdicts"
     again = {(event.group_id, case.case_index) for event in fleet.of(e.CasesRerun) for case in event.cases}
-    shown = {(event.group_id, case.case_index): case.outcome for event in fleet.of(e.CasesFinished) for case in event.cases}
+    shown = {
+        (event.group_id, case.case_index): case.outcome for event in fleet.of(e.CasesFinished) for case in event.cases
+    }
     assert all(shown[case] is Outcome.FLAKY or shown[case] in BAD for case in again), "a failure was forgotten"
     assert all(outcome is not Outcome.FLAKY or case in again for case, outcome in shown.items())
     replayed = State()

@@ -4,12 +4,13 @@ import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.case_history import WHOLE_WORKER
-from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Outcome
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
 from crossfleet.coordinator.ledger.history_queries import HistoryOrder
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.sql import SqlStore
+from crossfleet.matching.model import Request
 from services.coordinator.tests.ledger.scenario import hello, plan, submit
 
 
@@ -39,13 +40,15 @@ def work(ledger, number, shown, *, cases=("a", "b", "c"), seconds=None, **more):
         for attempt in list(ledger.state.attempts.values()):
             case = cases[attempt.cases[0]]
             outcome = left[case].pop(0) if left.get(case) else Outcome.PASSED
-            result = c.CaseOutcome(attempt.cases[0], outcome, (seconds or {}).get(case, 0.1), f"{outcome.name} {number}")
+            result = c.CaseOutcome(
+                attempt.cases[0], outcome, (seconds or {}).get(case, 0.1), f"{outcome.name} {number}"
+            )
             items = (
                 c.AttemptResults(attempt.attempt_id, (result,)),
-                c.AttemptFinished(attempt.attempt_id, c.Cause.DONE),
+                c.AttemptFinished(attempt.attempt_id, Cause.DONE),
             )
             ledger.commit([c.WorkerReport("w1", "i1", items)], now + 1)
-    ended = [c.AllocationEnded(one, c.Cause.DONE) for one in ledger.state.allocations]
+    ended = [c.AllocationEnded(one, Cause.DONE) for one in ledger.state.allocations]
     ledger.commit([c.WorkerReport("w1", "i1", tuple(ended))], now + 2)
 
 
@@ -89,7 +92,7 @@ async def test_a_case_keeps_its_history_when_its_collection_changes(ledger, quer
 
 async def test_histories_of_other_suites_projects_and_targets_are_kept_apart(ledger, queries):
     work(ledger, 1, {})
-    ledger.commit([submit("elsewhere", ("a",), targets=(c.TargetSpec("gpu", "", c.Request()),))], 150.0)
+    ledger.commit([submit("elsewhere", ("a",), targets=(c.TargetSpec("gpu", "", Request()),))], 150.0)
 
     assert list(shown(await ask(queries, target="default"))) == ["a", "b", "c"]
     assert not (await ask(queries, target="gpu")).cases, "nothing was executed there"
@@ -148,9 +151,9 @@ async def test_cases_that_only_showed_during_execution_have_a_history(ledger, qu
             c.CaseOutcome(-1, PASSED, 1.0, added_case_id="both"),
             c.CaseOutcome(0, PASSED, 0.1),
         )
-        items = (c.AttemptResults(attempt.attempt_id, results), c.AttemptFinished(attempt.attempt_id, c.Cause.DONE))
+        items = (c.AttemptResults(attempt.attempt_id, results), c.AttemptFinished(attempt.attempt_id, Cause.DONE))
         ledger.commit([c.WorkerReport("w1", "i1", items)], now)
-        ended = tuple(c.AllocationEnded(one, c.Cause.DONE) for one in ledger.state.allocations)
+        ended = tuple(c.AllocationEnded(one, Cause.DONE) for one in ledger.state.allocations)
         ledger.commit([c.WorkerReport("w1", "i1", ended)], now)
 
     assert {case: one.recent for case, one in shown(await ask(queries)).items()} == {
@@ -170,5 +173,8 @@ async def test_a_listed_case_has_its_earlier_failures_with_what_they_showed(ledg
     plain = await queries.cases("run1")
 
     assert case.outcome is Outcome.FLAKY
-    assert [(one.outcome, one.message) for one in case.earlier] == [(FAILED, "FAILED 1"), (Outcome.CRASHED, "CRASHED 1")]
+    assert [(one.outcome, one.message) for one in case.earlier] == [
+        (FAILED, "FAILED 1"),
+        (Outcome.CRASHED, "CRASHED 1"),
+    ]
     assert [len(one.earlier) for one in plain] == [0, 2, 0]

@@ -84,19 +84,19 @@ class RunCalls:
         request = wire.GetCaseRequest(run_id=run_id, target=target, case_id=case_id)
         return (await self._connection.call(lambda limit: self._stub.GetCase(request, timeout=limit))).case
 
-    def case_history(
-        self, request: wire.ListCaseHistoryRequest
-    ) -> AsyncIterator[tuple[wire.CaseHistory, int]]:
-        """Histories of cases, each with the number of runs looked at. Stop iterating to fetch no more pages."""
-
-        async def fetch(token: str) -> tuple[Iterable[tuple[wire.CaseHistory, int]], str]:
-            page = wire.ListCaseHistoryRequest()
-            page.CopyFrom(request)
-            page.page_token = token
+    async def case_history(
+        self, request: wire.ListCaseHistoryRequest, most: int
+    ) -> tuple[Sequence[wire.CaseHistory], int]:
+        """At most so many histories of cases, and the number of runs that were looked at."""
+        found: Sequence[wire.CaseHistory] = ()
+        page = wire.ListCaseHistoryRequest()
+        page.CopyFrom(request)
+        while True:
             answer = await self._connection.call(lambda limit: self._stub.ListCaseHistory(page, timeout=limit))
-            return [(case, answer.runs) for case in answer.cases], answer.next_page_token
-
-        return all_items(fetch)
+            found = [*found, *answer.cases]
+            page.page_token = answer.next_page_token
+            if len(found) >= most or not page.page_token:
+                return found[:most], answer.runs
 
     def attempts(self, run_id: str) -> AsyncIterator[result_pb2.Attempt]:
         """Attempts of a run, by id."""

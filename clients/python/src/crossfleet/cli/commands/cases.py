@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -48,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         ("slowest", "the slowest first"),
     ):
         which.add_argument(f"--{order}", dest="order", action="store_const", const=order, default="", help=text)
-    made.add_argument("--by", choices=("target", "host", "slot"), default="target", help="what a row is; default target")
+    made.add_argument(
+        "--by", choices=("target", "host", "slot"), default="target", help="what a row is; default target"
+    )
     made.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many cases; default 50")
     made.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     return made
@@ -59,13 +62,8 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     request = _request(options)
 
-    async def listed(client: Client) -> tuple[list[wire.CaseHistory], int]:
-        found, runs = [], 0
-        async for case, runs in client.runs.case_history(request):
-            found.append(case)
-            if len(found) >= options.limit:
-                break
-        return found, runs
+    async def listed(client: Client) -> tuple[Sequence[wire.CaseHistory], int]:
+        return await client.runs.case_history(request, options.limit)
 
     cases, runs = ask(options.data, listed, history=True)
     if options.output == "json":

@@ -64,7 +64,7 @@ def _case(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> 
     if detail is not None and written.result:
         written.result[0].text = _decoded(detail.details)
     for one in case.earlier:
-        written.append(_earlier(one, flaky=case.outcome == result_pb2.OUTCOME_FLAKY))
+        written.append(_earlier(one, flaky=case.outcome == result_pb2.OUTCOME_FLAKY))  # type: ignore[no-untyped-call]
     if detail is not None:
         _add_output(written, detail)
     return written
@@ -80,9 +80,7 @@ def _earlier(one: result_pb2.EarlierResult, *, flaky: bool) -> InterimResult:
     return written
 
 
-def _add_output(
-    written: TestCase | InterimResult, detail: result_pb2.CaseResult | result_pb2.EarlierResult
-) -> None:
+def _add_output(written: TestCase | InterimResult, detail: result_pb2.CaseResult | result_pb2.EarlierResult) -> None:
     printed = {"stdout": "", "stderr": ""}
     for section in detail.sections:
         where = "stderr" if "stderr" in section.title else "stdout"

@@ -64,7 +64,9 @@ def finish_without_result(
     cases = []
     for index in indices:
         earlier = group.earlier.get(index)
-        cases.append(replace(earlier[-1], attempt_id=0) if earlier else e.FinishedCase(index, outcome, 0.0, text, *where))
+        cases.append(
+            replace(earlier[-1], attempt_id=0) if earlier else e.FinishedCase(index, outcome, 0.0, text, *where)
+        )
     if cases:
         emit(e.CasesFinished(group.run_id, group.group_id, tuple(cases), (), emit.now))
 

@@ -117,10 +117,10 @@ def find_places(connection: Connection, wanted: HistoryFilter, content: Callable
             places.collected[digest] = tuple(i if fits(i) else "" for i in ids) if wanted.pattern else ids
     added = tables.added_cases.c
     for part in chunks(groups):
-        query = select(added.group_id, added.case_index, added.case_id).where(added.group_id.in_(part))
-        for group_id, index, case_id in connection.execute(query):
-            if fits(case_id):
-                places.added.setdefault(group_id, {})[index] = case_id
+        more = select(added.group_id, added.case_index, added.case_id).where(added.group_id.in_(part))
+        for row in connection.execute(more):
+            if fits(row.case_id):
+                places.added.setdefault(row.group_id, {})[row.case_index] = row.case_id
     return places
 
 
@@ -137,12 +137,13 @@ def _groups(
     found = {row.run_id: row for row in connection.execute(query)}
     known: dict[str, HistoryGroup] = {}
     for part in chunks(found):
-        query = select(groups.group_id, groups.run_id, groups.target, groups.digest).where(groups.run_id.in_(part))
-        query = query.where(groups.target == wanted.target) if wanted.target else query
-        for group_id, run_id, target, digest in connection.execute(query):
-            run = found[run_id]
-            key = Key("", run.project, run.suite, run.runner, target)
-            known[group_id] = HistoryGroup(group_id, run_id, run.created_at, digest, content(run.spec, target), key)
+        inside = select(groups.group_id, groups.run_id, groups.target, groups.digest).where(groups.run_id.in_(part))
+        inside = inside.where(groups.target == wanted.target) if wanted.target else inside
+        for row in connection.execute(inside):
+            run = found[row.run_id]
+            key = Key("", run.project, run.suite, run.runner, row.target)
+            tested = content(run.spec, row.target)
+            known[row.group_id] = HistoryGroup(row.group_id, row.run_id, run.created_at, row.digest, tested, key)
     return known
 
 

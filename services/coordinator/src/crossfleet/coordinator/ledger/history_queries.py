@@ -139,8 +139,18 @@ def _executions(
             columns = [table.c[name] for name in _SHOWN]
             for part in chunks(group_ids):
                 query = select(*columns).where(table.c.group_id.in_(part), table.c.case_index.in_(numbers))
-                for group_id, index, attempt_id, outcome, *shown in connection.execute(_on(worker_id, table, query)):
-                    group = places.groups[group_id]
-                    what = (group.run_id, group.at, group.content, Outcome(outcome), *shown)
-                    kind = (table is tables.verdicts, bool(attempt_id))
-                    yield target.of(places.case_id(group_id, index)), Execution(*what, *kind)
+                for row in connection.execute(_on(worker_id, table, query)):
+                    group = places.groups[row.group_id]
+                    execution = Execution(
+                        group.run_id,
+                        group.at,
+                        group.content,
+                        Outcome(row.outcome),
+                        row.seconds,
+                        row.message,
+                        row.worker_id,
+                        row.slot,
+                        counts=table is tables.verdicts,
+                        executed=bool(row.attempt_id),
+                    )
+                    yield target.of(places.case_id(row.group_id, row.case_index)), execution

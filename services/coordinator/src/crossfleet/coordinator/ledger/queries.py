@@ -137,9 +137,7 @@ class Queries:
         return await _answered(self._main, query, arguments)
 
 
-async def _answered(
-    by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., _T], arguments: tuple[Any, ...]
-) -> _T:
+async def _answered(by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
     engine, thread = by
 
     def answer() -> _T:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-MARKER = "flaky(reruns=1, condition=True): run a failed case again, at most so often; crossfleet heeds it without a plugin"
+MARKER = (
+    "flaky(reruns=1, condition=True): run a failed case again, at most so often; crossfleet heeds it without a plugin"
+)
 MOST_RERUNS = 100
 _PLUGINS = ("rerunfailures", "flaky")
 """Plugins of a suite that heed such marks themselves."""
