@@ -161,7 +161,9 @@ class Agent:
         if self.incarnation and boot != self.incarnation:
             self._start_over()
         self.incarnation = boot
-        self._replayed = int(line["next_sequence"]) - 1
+        first, following = int(line["first_sequence"]), int(line["next_sequence"])
+        # Of an empty journal nothing comes, whatever its number.
+        self._replayed = following - 1 if first < following else 0
         self._attached.set()
         self._beside(self.tidy([holding.allocation for holding in self.link.holdings.all()]))
 
