@@ -72,9 +72,11 @@ class Standing:
         """Any other command, asking this fleet."""
         return crossfleet(words[0], "--data", str(self.data), *words[1:], cwd=cwd or self.data, env=self.env)
 
-    def report(self, *words: str, cwd: Path, options: tuple[str, ...] = ()) -> tuple[Finished, dict[str, Any]]:
+    def report(
+        self, *words: str, cwd: Path, options: tuple[str, ...] = (), seconds: float = 50.0
+    ) -> tuple[Finished, dict[str, Any]]:
         """A run with its JSON report."""
-        done = self.run(*words, cwd=cwd, options=("--json", str(cwd / "report.json"), *options))
+        done = self.run(*words, cwd=cwd, options=("--json", str(cwd / "report.json"), *options), seconds=seconds)
         return done, json.loads((cwd / "report.json").read_text()) if (cwd / "report.json").exists() else {}
 
 

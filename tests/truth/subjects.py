@@ -80,6 +80,14 @@ def lay_out(subject: Subject) -> LaidOut:
         return LaidOut(root, environment_of(subject), subject.arguments)
 
 
+def environment(name: str, *requirements: str) -> Path:
+    """The interpreter of an environment of pinned packages. Skips the test, by name, where it cannot be built."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return environment_of(Subject(name, "0", "", requirements))
+
+
 def _archive(subject: Subject) -> Path:
     downloads = CACHE / "downloads" / subject.name
     if not (found := list(downloads.glob("*.tar.gz"))):

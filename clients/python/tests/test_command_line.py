@@ -22,7 +22,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
-from crossfleet.cli.running.spec import variables_of
+from crossfleet.cli.running.spec import policy_of, variables_of
 
 
 def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
@@ -258,3 +258,46 @@ def test_a_quiet_grpc_is_not_handed_to_suites(monkeypatch: pytest.MonkeyPatch) -
     assert main(["version"]) == 0
     assert os.environ["GRPC_VERBOSITY"] == "ERROR"
     assert "GRPC_VERBOSITY" not in variables_of([], whole_environment=True)
+
+
+def test_options_for_reruns_win_over_pytests_own_and_both_become_one_rule() -> None:
+    words = [
+        "--reruns",
+        "1",
+        "--fail-on-flaky",
+        "--",
+        "pytest",
+        "--reruns=3",
+        "--reruns-delay",
+        "2",
+        "--only-rerun",
+        "OS",
+        "-q",
+    ]
+    options = parse(words)
+    command = recognise(options.command)
+
+    assert command.arguments == ("-q",)
+    policy = policy_of(command, options)
+    assert (policy.max_reruns, policy.rerun_rule.delay.seconds, list(policy.rerun_rule.only)) == (1, 2, ["OS"])
+    assert policy.rerun_rule.fail_on_flaky
+    assert policy_of(recognise(["pytest"]), parse(["--", "pytest"])).max_reruns == 0
+
+
+def test_no_reruns_on_the_command_line_win_over_pytests_own() -> None:
+    options = parse(["--reruns", "0", "--", "pytest", "--reruns=3"])
+    assert policy_of(recognise(options.command), options).max_reruns == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["pytest", "--reruns"], "needs a value"),
+        (["pytest", "--reruns=many"], "0 to 100"),
+        (["pytest", "--reruns-delay=2h"], "at most an hour"),
+        (["pytest", "--rerun-except", "x"], "--only-rerun"),
+    ],
+)
+def test_reruns_that_cannot_be_are_refused_with_a_hint(words: list[str], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        recognise(words)

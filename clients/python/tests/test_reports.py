@@ -13,7 +13,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
+from junitparser.xunit2 import TestCase as Xunit2Case
 
+from crossfleet.api.coordinator.v1 import run_service_pb2
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.coordinator.v1.event_service_pb2 import Event
 from crossfleet.api.types.v1 import result_pb2, run_pb2
@@ -21,7 +23,7 @@ from crossfleet.cli import exits
 from crossfleet.cli.commands.artifacts import landing
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.housekeeping.caches import Entry, choose, entries
-from crossfleet.cli.reporting import documents, junit
+from crossfleet.cli.reporting import documents, histories, junit
 from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import coloured, plain
 from crossfleet.cli.reporting.style import ReportStyle
@@ -302,3 +304,72 @@ def test_what_can_be_cleaned_leaves_results_alone(tmp_path: Path) -> None:
 def test_an_artifact_of_a_target_that_leads_elsewhere_is_not_written(target: str) -> None:
     with pytest.raises(UsageError, match="outside of into"):
         landing(Path("into"), Artifact(target=target, name="x"))
+
+
+def flaky_results() -> RunResults:
+    """One case that failed twice and passed, one that failed for good, each with its earlier failures."""
+    run = run_pb2.Run(run_id="run-1", verdict=run_pb2.RUN_VERDICT_FAILED)
+    run.targets.add(name="default")
+    run.counts.total, run.counts.flaky, run.counts.failed = 2, 1, 1
+    cases, details = [], {}
+    for index, outcome in enumerate((result_pb2.OUTCOME_FLAKY, result_pb2.OUTCOME_FAILED)):
+        case = result_pb2.CaseRecord(target="default", case_index=index, case_id=f"test_a.py::test_{index}")
+        case.outcome, case.message, case.worker_id, case.attempt_id = outcome, "boom", "right", 9
+        for kind in (result_pb2.OUTCOME_CRASHED, result_pb2.OUTCOME_FAILED):
+            earlier = case.earlier.add(outcome=kind, message="boom", worker_id="left", slot=index, details=b"the stack")
+            earlier.sections.add(title="Captured stdout call", content=b"printed then")
+        cases.append(case)
+        details["default", index, case.case_id] = result_pb2.CaseResult(
+            details=b"the last stack" if index else b"", outcome=outcome
+        )
+    return RunResults(run, tuple(cases), details)
+
+
+def test_flaky_cases_are_shown_apart_with_what_failed_and_where() -> None:
+    text = "\n".join(part.text for part in report(flaky_results(), plain))
+    assert "0 + 1 failed, 1 flaky" in text
+    assert "FLAKY test_a.py::test_0 - boom (run 3 times: slot 0 of left, slot 0 of right)" in text
+    assert "CRASHED at execution 1 on slot 0 of left\nthe stack" in text
+    assert text.count("printed then") == 1, "what looks the same is shown once"
+    assert "the last stack" in text
+    assert text.splitlines()[-1].startswith("FAILED in 0.0 s: 2 cases, 1 flaky, 1 failed")
+
+
+def test_a_junit_report_has_reruns_as_the_schema_of_surefire(tmp_path: Path) -> None:
+    path = tmp_path / "out.xml"
+    junit.write(flaky_results(), path)
+    (suite,) = JUnitXml.fromfile(str(path))
+    flaky, failed = (Xunit2Case.fromelem(case) for case in suite)
+
+    assert (suite.tests, suite.failures, suite.errors) == (2, 1, 0)
+    assert (flaky.is_flaky, flaky.is_passed, len(flaky.flaky_errors()), len(flaky.flaky_failures())) == (
+        True,
+        True,
+        1,
+        1,
+    )
+    assert (failed.is_rerun, failed.is_flaky, len(failed.rerun_errors())) == (True, False, 1)
+    assert flaky.flaky_errors()[0].stack_trace == "the stack"
+    assert "printed then" in failed.rerun_failures()[0].system_out
+
+
+def test_a_json_report_has_earlier_failures() -> None:
+    first, _ = documents.run_document(flaky_results())["cases"]
+    assert first["outcome"] == "flaky"
+    assert [one["outcome"] for one in first["earlier"]] == ["crashed", "failed"]
+    assert first["earlier"][0]["sections"][0]["content"] == "printed then"
+
+
+def test_histories_are_tables_by_target_or_place() -> None:
+    case = run_service_pb2.CaseHistory(case_id="test_a.py::test_0", target="gpu", recent="..R", contradictions=2)
+    case.runs.CopyFrom(run_service_pb2.Tally(total=3, passed=2, flaky=1, low=0.06, high=0.79))
+    case.last_failure.message = "boom"
+    for slot in (-1, 0, 1):
+        tally = run_service_pb2.Tally(total=4, passed=3, failed=1, low=0.05, high=0.7)
+        case.places.add(worker_id="left", slot=slot, executions=tally)
+
+    target = histories.by_target([case], plain)
+    assert "33 % (6-79)" in target
+    assert target.splitlines()[-1] == "    boom"
+    assert len(histories.by_place([case], plain, slots=False).splitlines()) == 2
+    assert len(histories.by_place([case], plain, slots=True).splitlines()) == 3

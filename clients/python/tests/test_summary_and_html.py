@@ -81,7 +81,7 @@ def test_the_summary_has_verdict_matrix_failures_and_artifacts() -> None:
             "t.py::a", "failed", message="no", details=b"t.py:3: ValueError", sections=[("Captured stdout call", b"hi")]
         ),
         case("t.py::a", "passed", target="gpu"),
-        case("t.py::b", "passed", target="gpu", properties={"reruns": "2"}),
+        case("t.py::b", "flaky", target="gpu"),
     )
     text = summary(replace(found, artifacts=(Artifact(target="gpu", name="w/0/x.png", size_bytes=3),)))
     assert text.startswith("### ❌ FAILED in 1 m 15 s")

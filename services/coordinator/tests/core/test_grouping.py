@@ -80,6 +80,8 @@ def test_a_restarted_coordinator_knows_what_a_run_keeps_together():
     (submitted,) = fleet.of(e.RunSubmitted)
 
     ((_, found),) = codec.decode_events(codec.encode_events([(0, submitted)]))
+    assert isinstance(submitted, e.RunSubmitted)
+    assert isinstance(found, e.RunSubmitted)
     assert found.policy == submitted.policy
     assert found.policy.grouping is Grouping.SCOPE
 

@@ -8,6 +8,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "join a fleet as a worker"),
     "runs": ("runs", "list runs"),
     "show": ("show", "show a run: its matrix, failures and slowest cases"),
+    "cases": ("cases", "say what became of cases over the last runs: flaky, failed, slow ones"),
     "watch": ("watch", "follow a run until it ends"),
     "logs": ("logs", "print what a run's processes wrote"),
     "artifacts": ("artifacts", "list or fetch the files that a run left"),

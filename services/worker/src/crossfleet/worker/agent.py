@@ -48,6 +48,7 @@ class Agent:
         self._leaving = False
         self._paused = False
         self._replayed = 0
+        self._asked: dict[str, set[int]] = {}
         self._behind: set[asyncio.Task[None]] = set()
         self.taints = list(identity.taints)
         self.tidy: Callable[[list[str]], Coroutine[Any, Any, None]] = _nothing_to_tidy
@@ -130,12 +131,20 @@ class Agent:
         """A session begins."""
         self.connection.welcomed()
         self.orders.welcome(welcome)
+        self._ask_again()
         if self.orders.refusing:
             self._say(facts.draining(self.orders.refusing))
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
             self._beside(self._look())
+
+    def _ask_again(self) -> None:
+        """What slots have wanted since Hello was written could not be said before the Welcome."""
+        for holding in self.link.holdings.all():
+            new = holding.wanting - self._asked.get(holding.allocation, set())
+            if new:
+                self.link.say(facts.want(holding.allocation, sorted(new)), allocation=holding.allocation)
 
     def replayed(self) -> bool:
         """Whether everything that the shim's journal held when it was attached has been taken in."""
@@ -161,7 +170,9 @@ class Agent:
         if self.incarnation and boot != self.incarnation:
             self._start_over()
         self.incarnation = boot
-        self._replayed = int(line["next_sequence"]) - 1
+        first, following = int(line["first_sequence"]), int(line["next_sequence"])
+        # Of an empty journal nothing comes, whatever its number.
+        self._replayed = following - 1 if first < following else 0
         self._attached.set()
         self._beside(self.tidy([holding.allocation for holding in self.link.holdings.all()]))
 
@@ -191,6 +202,7 @@ class Agent:
         await until(lambda: self.replayed() or self.link.window.full, _REPLAY_SECONDS)
         worker = self.identity.worker(self.incarnation, self.inventory.devices)
         worker.taints[:] = self.taints
+        self._asked = {holding.allocation: set(holding.wanting) for holding in self.link.holdings.all()}
         return facts.hello(worker, self.link)
 
     async def _look(self) -> None:

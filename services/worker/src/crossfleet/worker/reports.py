@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.artifacts import Artifacts
@@ -145,7 +146,7 @@ class Reports:
     def _result(self, line: Line) -> None:
         self._on_trouble("")  # what is journalled has found room
         result = upward.case_result(line)
-        size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
+        size = 256 + _long_texts(result) + sum(map(_long_texts, result.earlier))
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
         if line["outcome"] in _FAILED and self._stops_runs(line["attempt"]):
             self._wake()
@@ -187,3 +188,7 @@ class Reports:
 
         self._artifacts.end(name, self._openings.abouts.get(name), given_back)
         self._openings.forget(name)
+
+
+def _long_texts(shown: result_pb2.CaseResult | result_pb2.EarlierResult) -> int:
+    return len(shown.details) + sum(len(section.content) for section in shown.sections)

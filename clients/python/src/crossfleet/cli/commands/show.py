@@ -6,6 +6,7 @@ import argparse
 
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.earlier import earlier_lines
 from crossfleet.cli.reporting.failures import case_part
 from crossfleet.cli.reporting.options import add_loudness, add_report_files, add_style
 from crossfleet.cli.running.outputs import Outputs
@@ -65,4 +66,7 @@ def _print_case(results: RunResults, outputs: Outputs) -> None:
     shown = documents.case_document(case)
     for key in ("id", "target", "outcome", "seconds", "worker", "slot", "message"):
         print(f"{key:<8} {shown[key]}")
+    detail = results.detail(case)
+    if detail is not None and detail.details and case.earlier:
+        print(outputs.service.shielded("\n".join(earlier_lines(case, outputs.style.width))))
     print(outputs.service.shielded(case_part(results, case, outputs.paint, outputs.style).text))

@@ -51,16 +51,35 @@ def case_document(
         "worker": case.worker_id,
         "slot": case.slot,
     }
+    if case.earlier:
+        document["earlier"] = [_earlier_document(one) for one in case.earlier]
     if detail is not None:
         place = location_of(case, detail, root)
         document |= {"file": place.file, "line": place.line}
         document["details"] = detail.details.decode("utf-8", "backslashreplace")
-        document["sections"] = [
-            {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}
-            for section in detail.sections
-        ]
+        document["sections"] = _sections(detail)
         document["properties"] = dict(detail.properties)
     return document
+
+
+def _earlier_document(one: result_pb2.EarlierResult) -> dict[str, Any]:
+    """A failure after which its case was run again. Without a worker: in the same slot, by a plugin of the suite."""
+    return {
+        "outcome": outcome_word(one.outcome),
+        "seconds": round(one.seconds, 6),
+        "message": one.message,
+        "worker": one.worker_id,
+        "slot": one.slot,
+        "details": one.details.decode("utf-8", "backslashreplace"),
+        "sections": _sections(one),
+    }
+
+
+def _sections(shown: result_pb2.CaseResult | result_pb2.EarlierResult) -> list[dict[str, str]]:
+    return [
+        {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}
+        for section in shown.sections
+    ]
 
 
 def plain(message: Message) -> dict[str, Any]:

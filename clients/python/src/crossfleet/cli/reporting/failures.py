@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.captured import decoded
 from crossfleet.cli.reporting.case_lines import line_of
+from crossfleet.cli.reporting.earlier import earlier_lines
 from crossfleet.cli.reporting.headlines import headline, target_mark
 from crossfleet.cli.reporting.locations import last_location
 from crossfleet.cli.reporting.paint import Paint
@@ -17,13 +18,19 @@ from crossfleet.cli.running.progress import BAD
 from crossfleet.cli.running.results import MOST_DETAILS, RunResults
 
 MOST_TRACEBACKS = 100
+MOST_FLAKY = 10
 _STRIPPED_SOURCE = re.compile(r"(\A|_\n)(?=def |async def |class |@)")
 
 
 def failure_sections(results: RunResults, paint: Paint, style: ReportStyle) -> Iterator[Part]:
-    """The sections ERRORS and FAILURES; the first MOST_TRACEBACKS cases of them, with -v all that were fetched."""
+    """The sections FLAKY, ERRORS and FAILURES; the first MOST_TRACEBACKS cases, with -v all that were fetched."""
     bad = results.failures()
-    if style.traceback_style == "no" or not bad:
+    if style.traceback_style == "no":
+        return
+    if style.traceback_style != "line" and (flaky := results.flaky()):
+        yield Part(_heading("FLAKY", style))
+        yield from (case_part(results, case, paint, style) for case in flaky[:MOST_FLAKY])
+    if not bad:
         return
     most = MOST_DETAILS if style.verbosity > 0 else MOST_TRACEBACKS
     shown = bad[:most]
@@ -72,10 +79,15 @@ def captured_lines(detail: result_pb2.CaseResult | None, style: ReportStyle) -> 
 
 
 def case_part(results: RunResults, case: result_pb2.CaseRecord, paint: Paint, style: ReportStyle) -> Part:
-    """One case: its title, traceback, captured output, and the files that it left."""
+    """One case: its title, what was tried before, traceback, captured output, and the files that it left."""
     detail = results.detail(case)
     traceback = decoded(detail.details) if detail is not None else ""
-    lines = [paint(ruler(headline(results, case), style.width, "_"), "red" if case.outcome in BAD else "bold")]
+    flaky = case.outcome == result_pb2.OUTCOME_FLAKY
+    colour = "yellow" if flaky else "red" if case.outcome in BAD else "bold"
+    lines = [paint(ruler(headline(results, case), style.width, "_"), colour)]
+    if case.earlier and (flaky or not traceback):
+        lines += earlier_lines(case, style.width)
+        return Part("\n".join(lines), fold=line_of(case, target_mark(results, case.target)))
     if "\n" in traceback:
         lines.append("")
     lines += _painted(_indented(traceback).splitlines() or [case.message], paint)

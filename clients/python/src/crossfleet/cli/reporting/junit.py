@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
+from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.captured import written
@@ -72,6 +73,8 @@ def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
         made.result = [Error(message or kind, kind)]
     if detail is not None and made.result:
         made.result[0].text = _decoded(detail.details)
+    for one in case.earlier:
+        made.append(_earlier(one, flaky=case.outcome == result_pb2.OUTCOME_FLAKY))  # type: ignore[no-untyped-call]
     if detail is not None and case.outcome != result_pb2.OUTCOME_PASSED:
         _add_output(made, detail)
     return made
@@ -96,7 +99,17 @@ def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_
         made.append(properties)  # type: ignore[no-untyped-call]
 
 
-def _add_output(made: TestCase, detail: result_pb2.CaseResult) -> None:
+def _earlier(one: result_pb2.EarlierResult, *, flaky: bool) -> InterimResult:
+    """As the schema of Surefire reports has it: what failed before a success, or before a last failure."""
+    kinds = (FlakyError, FlakyFailure) if flaky else (RerunError, RerunFailure)
+    kind = result_pb2.Outcome.Name(one.outcome).removeprefix("OUTCOME_").lower()
+    made: InterimResult = kinds[one.outcome == result_pb2.OUTCOME_FAILED](written(one.message), kind)
+    made.stack_trace = _decoded(one.details)
+    _add_output(made, one)
+    return made
+
+
+def _add_output(made: TestCase | InterimResult, detail: result_pb2.CaseResult | result_pb2.EarlierResult) -> None:
     printed = {"stdout": "", "stderr": ""}
     for section in detail.sections:
         where = "stderr" if "stderr" in section.title else "stdout"

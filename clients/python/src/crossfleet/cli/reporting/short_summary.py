@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.captured import decoded
 from crossfleet.cli.reporting.case_lines import line_of
+from crossfleet.cli.reporting.earlier import again
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import places_in
 from crossfleet.cli.reporting.paint import Paint
@@ -27,15 +28,17 @@ _COLOURS = {"x": "yellow", "X": "yellow", "f": "red", "E": "red", "p": "green"}
 
 
 def short_summary(results: RunResults, paint: Paint, style: ReportStyle) -> Iterator[Part]:
-    """The section, where it has a line."""
-    lines: list[str] = []
+    """The section, where it has a line. Flaky cases are in it whatever is asked for: nobody should overlook them."""
+    lines = [
+        paint(line_of(case, target_mark(results, case.target)) + again(case), "yellow") for case in results.flaky()
+    ]
     for letter in style.show_reasons:
         if letter == "s":
             lines += [paint(line, "yellow") for line in _skipped(results)]
         else:
             wanted = _LETTERS.get(letter, ())
             lines += [
-                paint(line_of(case, target_mark(results, case.target)), _COLOURS[letter])
+                paint(line_of(case, target_mark(results, case.target)) + again(case), _COLOURS[letter])
                 for case in results.cases
                 if case.outcome in wanted
             ]

@@ -67,6 +67,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
         f"{getattr(counts, field)} {word if getattr(counts, field) > 1 else word.removesuffix('s')}"
         for field, word in (
             ("passed", "passed"),
+            ("flaky", "flaky"),
             ("failed", "failed"),
             ("errors", "errors"),
             ("crashed", "crashed"),

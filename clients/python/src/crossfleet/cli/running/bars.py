@@ -70,7 +70,8 @@ def _row(target: TargetProgress, now: float) -> tuple[Text | ProgressBar, ...]:
     bar = ProgressBar(total=target.total or None, completed=target.done, width=30, pulse=not target.total)
     counts = Text(f"{target.done}/{target.total or '?'}", justify="right")
     failed = Text(f"{target.failed} failed", style="red") if target.failed else Text("")
-    return (Text(target.name, style="bold"), bar, counts, failed, Text(_state(target, now), style="dim"))
+    flaky = Text(f"{target.flaky} flaky", style="yellow") if target.flaky else Text("")
+    return (Text(target.name, style="bold"), bar, counts, failed, flaky, Text(_state(target, now), style="dim"))
 
 
 def _state(target: TargetProgress, now: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.pytest_options.project import project_words
 from crossfleet.cli.running.interpreter import is_python, python_of, python_of_script
 from crossfleet.cli.running.pytest_arguments import PytestArguments, take_over
+from crossfleet.cli.running.reruns import Reruns, take_from_pytest
 
 _SCRIPTS = ("pytest", "py.test")
 
@@ -25,6 +26,7 @@ class Command:
     as_module: bool = False
     program: str = ""
     pytest: PytestArguments | None = None
+    reruns: Reruns = field(default_factory=Reruns)
 
     def default_python(self) -> str:
         """The interpreter that would run it here; empty for a command that is not pytest. Raises UsageError."""
@@ -57,5 +59,6 @@ def is_script(word: str) -> bool:
 
 
 def _pytest(program: str, words: Sequence[str], addopts: str, *, as_module: bool) -> Command:
+    words, reruns = take_from_pytest(words)
     sorted_out = take_over(words, project_words(words, Path.cwd(), addopts))
-    return Command("pytest", sorted_out.arguments, as_module, program, sorted_out)
+    return Command("pytest", sorted_out.arguments, as_module, program, sorted_out, reruns)

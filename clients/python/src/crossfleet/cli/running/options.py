@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
+from crossfleet.cli.running.reruns import Reruns, of_options
+from crossfleet.cli.running.reruns import add_options as add_reruns
 
 DESCRIPTION = "Runs a test suite, or any command, on a fleet and gives one verdict."
 EXAMPLES = """
@@ -44,6 +46,7 @@ class RunOptions:
     summary: str
     ci: str
     max_failures: int | None
+    reruns: Reruns
     python: str
     requirements: str
     isolated: bool
@@ -79,8 +82,9 @@ def parse(arguments: list[str]) -> RunOptions:
         raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
+    reruns = of_options(found)
     lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
-    return RunOptions(command=tuple(command), **{**found, **lists})
+    return RunOptions(command=tuple(command), reruns=reruns, **{**found, **lists})
 
 
 def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
@@ -110,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     _matrix(made)
     _environment(made)
     _limits(made)
+    add_reruns(made)
     _reports(made)
     add_fleet_size(made)
     return made

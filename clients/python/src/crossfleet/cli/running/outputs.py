@@ -98,10 +98,10 @@ class Outputs:
 
     def _places(self, results: RunResults) -> Iterator[str]:
         """Where everything lies."""
-        run_id = results.run.run_id
         # A command that is copied from here must find the same fleet.
-        if self.data and not os.environ.get("CROSSFLEET_ADDRESS"):
-            run_id += f" --data {shlex.quote(self.data)}"
+        named = self.data and not os.environ.get("CROSSFLEET_ADDRESS")
+        data = f" --data {shlex.quote(self.data)}" if named else ""
+        run_id = results.run.run_id + data
         yield ""
         yield from self.files.places()
         yield f"  logs       crossfleet logs {run_id}"
@@ -109,6 +109,8 @@ class Outputs:
             yield f"  artifacts  crossfleet artifacts get {run_id} --into DIR   ({_count(len(results.artifacts))})"
             yield from (f"             {each.name} [{each.target}]" for each in results.artifacts[:MOST_ARTIFACTS])
         yield f"  again      crossfleet show {run_id}"
+        if results.flaky():
+            yield f"  flaky      crossfleet cases --flaky{data}"
         yield ""
 
 

@@ -42,6 +42,7 @@ class TargetProgress:
     total: int = 0
     done: int = 0
     failed: int = 0
+    flaky: int = 0
     waiting: str = ""
     finished: bool = False
     cause: str = ""
@@ -125,6 +126,7 @@ class Progress:
         target.total = max(target.total, target.done)
         target.last_at = at
         target.failed += sum(case.outcome in BAD for case in fact.cases)
+        target.flaky += sum(case.outcome == result_pb2.OUTCOME_FLAKY for case in fact.cases)
         return list(fact.cases)
 
     def _on_target_finished(self, fact: wire.TargetFinished, at: float) -> None:
@@ -133,6 +135,7 @@ class Progress:
         target.finished, target.cause, target.waiting = True, status.cause, ""
         target.total = target.done = status.counts.total
         target.failed = status.counts.failed + status.counts.errors + status.counts.crashed + status.counts.timed_out
+        target.flaky = status.counts.flaky
         target.last_at = at
         target.running.clear()
 

@@ -18,11 +18,12 @@ MOST_DETAILS = 1000
 """Failures whose tracebacks are fetched; the rest keep their one-line message."""
 MOST_OTHER_DETAILS = 50_000
 """Cases that did not fail and whose output or durations are fetched."""
+_TOLD_WHOLE = BAD | {result_pb2.OUTCOME_FLAKY}
 
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """A run, its cases in the order of targets and collection, the full results of what failed, its artifacts."""
+    """A run, its cases in the order of targets and collection, the full results of what failed or was flaky, its artifacts."""
 
     run: run_pb2.Run
     cases: tuple[result_pb2.CaseRecord, ...]
@@ -39,14 +40,8 @@ class RunResults:
         return [case for case in self.cases if case.outcome in BAD]
 
     def flaky(self) -> list[result_pb2.CaseRecord]:
-        """Cases that passed only when they were tried again, of those whose full results were fetched."""
-        return [
-            case
-            for case in self.cases
-            if case.outcome == result_pb2.OUTCOME_PASSED
-            and (detail := self.detail(case)) is not None
-            and "reruns" in detail.properties
-        ]
+        """Cases that failed first and not later; with what failed, where it was fetched."""
+        return [case for case in self.cases if case.outcome == result_pb2.OUTCOME_FLAKY]
 
     def detail(self, case: result_pb2.CaseRecord) -> result_pb2.CaseResult | None:
         """The full result of a case, where it was fetched."""
@@ -57,23 +52,23 @@ async def gather(
     client: Client, run: run_pb2.Run, details_of: Collection[result_pb2.Outcome.ValueType] = BAD
 ) -> RunResults:
     """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error."""
-    cases = tuple([case async for case in client.runs.cases(run.run_id)])
+    cases = [case async for case in client.runs.cases(run.run_id)]
     present = {case.outcome for case in cases}
-    details = await _details(client, run.run_id, BAD & present, MOST_DETAILS)
-    details |= await _details(client, run.run_id, (set(details_of) - BAD) & present, MOST_OTHER_DETAILS)
-    artifacts = await _artifacts(client, run.run_id)
-    return RunResults(run, cases, details, artifacts, await read_last_words(client, run))
+    whole = await _whole(client, run.run_id, _TOLD_WHOLE & present, MOST_DETAILS)
+    whole |= await _whole(client, run.run_id, (set(details_of) - _TOLD_WHOLE) & present, MOST_OTHER_DETAILS)
+    # Their earlier failures are whole there, too.
+    shown = tuple(whole.get(_key(case), case) for case in cases)
+    details = {key: case.result for key, case in whole.items() if case.HasField("result")}
+    return RunResults(run, shown, details, await _artifacts(client, run.run_id), await read_last_words(client, run))
 
 
-async def _details(
+async def _whole(
     client: Client, run_id: str, outcomes: Collection[result_pb2.Outcome.ValueType], most: int
-) -> Details:
-    found: Details = {}
+) -> dict[tuple[str, int, str], result_pb2.CaseRecord]:
+    found: dict[tuple[str, int, str], result_pb2.CaseRecord] = {}
     if outcomes:
         async for case in client.runs.cases(run_id, outcomes=sorted(outcomes), full_results=True):
-            # A case that passed and said nothing has no result of its own.
-            if case.HasField("result"):
-                found[_key(case)] = case.result
+            found[_key(case)] = case
             if len(found) >= most:
                 break
     return found

@@ -94,6 +94,7 @@ class LineView:
 def _sentence(target: TargetProgress, now: float) -> str:
     parts = [f"{target.name}: {target.done}/{target.total}"]
     parts += [f"{target.failed} failed"] if target.failed else []
+    parts += [f"{target.flaky} flaky"] if target.flaky else []
     if target.finished:
         parts.append("ended before its time" if target.cause else "done")
     elif (left := target.seconds_left(now)) is not None:

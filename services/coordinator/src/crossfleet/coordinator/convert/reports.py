@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.convert.submission import MOST_RERUNS
 from crossfleet.coordinator.core.commands import (
     AllocationEnded,
     AttemptFinished,
@@ -59,6 +60,7 @@ def results(message: worker_pb2.Results) -> AttemptResults:
                 one.message,
                 b"" if _says_little(one) else one.SerializeToString(),
                 one.added_case_id,
+                bool(one.earlier),
             )
             for one in message.results
         ),
@@ -132,6 +134,15 @@ def wants(worker_id: str, messages: Iterable[worker_pb2.WorkerMessage]) -> list[
 def collected_cases(message: worker_pb2.Collected) -> list[CollectedCase]:
     """The cases of one piece of a collection."""
     return [CollectedCase(case.case_id, tuple(case.groups), case.named_group, case.first) for case in message.cases]
+
+
+def collected_reruns(message: worker_pb2.Collected, first: int) -> list[tuple[int, int]]:
+    """Indices of the cases of one piece, whose first has the index `first`, that may be run again, and how often."""
+    return [
+        (index, min(case.max_reruns, MOST_RERUNS))
+        for index, case in enumerate(message.cases, first)
+        if case.max_reruns > 0
+    ]
 
 
 def collection_errors(message: worker_pb2.Collected) -> list[CollectionError]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.grouping import Grouping
-from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.matching.model import Request, WorkerView
 
 
@@ -31,6 +31,11 @@ class PolicySpec:
     unsatisfiable_wait: float = 0.0
     memory_limit: int = 0
     grouping: Grouping = Grouping.NONE
+    max_reruns: int = 0
+    rerun_placement: RerunPlacement = RerunPlacement.SLOT
+    rerun_only: tuple[str, ...] = ()
+    rerun_delay: float = 0.0
+    fail_on_flaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,8 @@ class RecordCollection:
     go_on: bool = False
     """Whether the cases run in spite of errors, as the runner was told."""
     skips: tuple[CollectionError, ...] = ()
+    reruns: tuple[tuple[int, int], ...] = ()
+    """Indices of cases whose own mark says how often they may be run again, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +240,8 @@ class CaseOutcome:
     message: str = ""
     payload: bytes = b""
     added_case_id: str = ""
+    repeated: bool = False
+    """A plugin of the suite has run it again in its slot already."""
 
 
 @dataclass(frozen=True, slots=True)

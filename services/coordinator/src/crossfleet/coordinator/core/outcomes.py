@@ -20,6 +20,7 @@ class Outcome(IntEnum):
     CANCELLED = 9
     PREEMPTED = 10
     NOT_RUN = 11
+    FLAKY = 12
 
 
 class Cause(IntEnum):
@@ -47,6 +48,14 @@ class Ending(IntEnum):
     USAGE = 2
     COLLECTION_ERRORS = 3
     RUNNER_ENDED = 4
+
+
+class RerunPlacement(IntEnum):
+    """Where a case is preferably run again; numbers equal crossfleet.api.types.v1.RerunPlacement."""
+
+    SAME = 1
+    SLOT = 2
+    HOST = 3
 
 
 class RunState(IntEnum):

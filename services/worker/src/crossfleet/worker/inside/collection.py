@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from .reruns import allowed_reruns
+
 
 def identified(items: Sequence[Any]) -> List[str]:
     """Return the id of each item, in order; the second item of one id gets ``#2``, the third ``#3``."""
@@ -26,11 +28,15 @@ def digest(cases: Sequence[Dict[str, Any]]) -> str:
 
 
 def described(
-    items: Sequence[Any], ids: Sequence[str], comes_first: Optional[Callable[[Any], bool]] = None
+    items: Sequence[Any],
+    ids: Sequence[str],
+    comes_first: Optional[Callable[[Any], bool]] = None,
+    own_reruns: bool = False,
 ) -> List[Dict[str, Any]]:
     """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
 
-    A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``.
+    A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``. With
+    ``own_reruns`` also how often its mark lets it be run again: no plugin of the suite heeds that.
     """
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
@@ -50,6 +56,9 @@ def described(
             case["named_group"] = name_of_group
         if comes_first is not None and comes_first(item):
             case["first"] = True
+        reruns = allowed_reruns(item) if own_reruns else 0
+        if reruns:
+            case["reruns"] = reruns
         cases.append(case)
     return cases
 

@@ -19,6 +19,10 @@ class Replay:
         self._config = session.config
         self._items = items
         self._with_subtests: Set[str] = set()
+        self._left: Dict[int, int] = {}
+        self._ended: Set[int] = set()
+        self._superseded = False
+        self.reruns = 0
         self._reporter = self._config.pluginmanager.getplugin("terminalreporter")
         self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
         last_failed = self._config.pluginmanager.getplugin("lfplugin")
@@ -31,9 +35,10 @@ class Replay:
 
     def read(self, path: str) -> None:
         """Replay the spool at ``path``; there is none when no case has ended. A torn last line is passed over."""
-        kinds = {b"P": self._passed, b"R": self._reported, b"W": self._warned}
+        kinds = {b"P": self._passed, b"R": self._reported, b"C": self._continued, b"W": self._warned}
         if not os.path.exists(path):
             return
+        self._count_executions(path)
         with open(path, "rb") as file:
             for line in file:
                 try:
@@ -47,12 +52,28 @@ class Replay:
 
         for index, message in deaths:
             item = self._items[index]
+            self._superseded = index in self._ended
             self._hear(TestReport(item.nodeid, item.location, {}, "failed", message, "call"))
+
+    def _count_executions(self, path: str) -> None:
+        """Of a case that was run again, only the last execution is told."""
+        with open(path, "rb") as file:
+            for line in file:
+                index = line[1:].split(b" ", 1)[0]
+                if line[:1] in (b"P", b"R") and index.isdigit():
+                    self._left[int(index)] = self._left.get(int(index), 0) + 1
+
+    def _begin(self, index: int) -> None:
+        self._left[index] -= 1
+        self._superseded = self._left[index] > 0
+        if not self._superseded:
+            self._ended.add(index)
 
     def _passed(self, line: bytes) -> None:
         from _pytest.reports import TestReport
 
         index, seconds = line.split()
+        self._begin(int(index))
         item = self._items[int(index)]
         report = TestReport(item.nodeid, item.location, {}, "passed", None, "call", duration=float(seconds))
         self._stats.setdefault("passed", []).append(report)
@@ -60,6 +81,11 @@ class Replay:
             self._heard(report=report)
 
     def _reported(self, line: bytes) -> None:
+        index, _, rest = line.partition(b" ")
+        self._begin(int(index))
+        self._continued(rest)
+
+    def _continued(self, line: bytes) -> None:
         data = json.loads(line.decode("ascii"))
         if isinstance(data.get("location"), list):
             data["location"] = tuple(data["location"])
@@ -71,6 +97,12 @@ class Replay:
         self._hear(self._config.hook.pytest_report_from_serializable(config=self._config, data=data))
 
     def _hear(self, report: Any) -> None:
+        if self._superseded:
+            if report.outcome == "failed":
+                report.outcome = "rerun"
+                self.reruns += 1
+                self._stats.setdefault("rerun", []).append(report)
+            return
         if is_subtest(report) and report.outcome == "failed":
             self._count_subtest(report.nodeid)
         self._heard(report=report)

@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import capture
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
+from .reruns import begin_anew, tear_down_all
 from .spool import Spool
 
 _PR_SET_PDEATHSIG = 1
@@ -44,6 +45,10 @@ class ResultPlugin:
         self.heard.append(report)
         self.case.add(report)
 
+    def pytest_exception_interact(self, report: Any) -> None:
+        """Keep a failure that a plugin which repeats the case may never log."""
+        self.case.saw_failure(report)
+
 
 class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
@@ -67,6 +72,7 @@ class Slot:
         self._holds = holds
         self._held = False
         self._announced: Optional[Tuple[int, int]] = None
+        self._ran: Set[int] = set()
         self._results = ResultPlugin()
         self._spool = Spool(spool_path, session.config)
         session.config.pluginmanager.register(self._results, "crossfleet-results")
@@ -86,7 +92,7 @@ class Slot:
                 if stop:
                     return "stopped", stop
         except KeyboardInterrupt:
-            self._tear_down()
+            tear_down_all(self._session)
             return "interrupted", "interrupted"
         except Closed:
             return "abandoned", "the shim is gone"
@@ -142,6 +148,9 @@ class Slot:
         item = self._items[index]
         if self._announced != (attempt, index):
             self._channel.send_line(b"S%d %d\n" % (attempt, index))
+        if index in self._ran:
+            begin_anew(item)
+        self._ran.add(index)
         reports = self._results.begin()
         nextitem = self._items[following[1]] if following else None
         stop: Optional[str] = None
@@ -173,7 +182,7 @@ class Slot:
         self._spool.take(index, self._results.heard)
         self._send(attempt, index, fields, following)
         if stop:
-            self._tear_down()
+            tear_down_all(self._session)
         return stop
 
     def _send(self, attempt: int, index: int, fields: Dict[str, Any], following: Optional[Tuple[int, int]]) -> None:
@@ -188,17 +197,6 @@ class Slot:
         told = "-" if following is None else "%d %d" % following
         head = "R%d %d %d %s\t" % (attempt, index, failed, told)
         self._channel.send_line((head + _dumps(fields) + "\n").encode("ascii"))
-
-    def _tear_down(self) -> None:
-        """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
-        state = self._session._setupstate
-        try:
-            try:
-                state.teardown_exact(None)
-            except TypeError:  # pytest 7.0 takes the item too
-                state.teardown_exact(None, None)
-        except BaseException as error:
-            sys.stderr.write("crossfleet: tearing down after a stop: {}: {}\n".format(type(error).__name__, error))
 
 
 _asked: List[int] = []

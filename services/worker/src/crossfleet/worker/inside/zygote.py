@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any, Callable, Iterator, List, Optional, Sequence
 
-from . import cache, capture, collection, forksafety, replay, slot
+from . import cache, capture, collection, forksafety, replay, reruns, slot
 from .channel import Channel, Closed, Message
 
 
@@ -27,9 +27,13 @@ class ZygotePlugin:
         self._reports = collection.CollectionReports()
         self._shared: Optional[cache.SharedCache] = None
         self._goes_on = False
+        self._own_reruns = False
 
     def pytest_configure(self, config: Any) -> None:
-        """Listen to collection, and know the mark that keeps cases together also where xdist is not installed."""
+        """Listen to collection; know the marks that keep cases together or let them be run again, where no plugin does."""
+        self._own_reruns = not reruns.heeded_by_suite(config)
+        if self._own_reruns:
+            config.addinivalue_line("markers", reruns.MARKER)
         config.pluginmanager.register(self._reports, "crossfleet-collection")
         if self._setup["role"] == "zygote":
             self._shared = cache.SharedCache(config)
@@ -57,7 +61,7 @@ class ZygotePlugin:
         told = replay.Replay(session, items)
         told.read(self._setup["spool_path"])
         told.died(order.get("deaths", ()))
-        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
+        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0) - told.reruns)
         return True
 
     def around_finish(self) -> Iterator[None]:
@@ -87,7 +91,8 @@ class ZygotePlugin:
             # Each slot will collect for itself and must arrange its cases in this order.
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
-        cases = collection.described(items, ids, self._shared.comes_first if self._shared else None)
+        comes_first = self._shared.comes_first if self._shared else None
+        cases = collection.described(items, ids, comes_first, self._own_reruns)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
         self._channel.send(
