@@ -273,7 +273,9 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
         settle_path(bool(setup.get("as_module")))
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
-        faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
+        faults = os.dup(2)
+        faulthandler.enable(file=faults, all_threads=True)  # pytest's own plugin may be switched off
+        faulthandler.register(slot.STACKS_SIGNAL, file=faults, all_threads=True, chain=False)
         try:
             import pytest
         except ModuleNotFoundError as error:
