@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crossfleet.worker.shim.cores import core_hint
+from crossfleet.worker.shim.traces import trimmed
 from services.worker.tests.shim.driver import Shim, suite
 
 
@@ -96,3 +97,13 @@ def test_the_hint_follows_the_kernels_pattern(tmp_path: Path) -> None:
     assert hint("nowhere/core.%p") == ""
     os.utime(tmp_path / "core", (1, 1))
     assert hint("core") == ""
+
+
+def test_frames_below_the_test_are_left_out_unless_there_is_nothing_else() -> None:
+    machinery = '  File "/x/site-packages/_pytest/python.py", line 1 in pytest_pyfunc_call'
+    own = '  File "/suite/test_a.py", line 3 in test_hangs'
+    text = f"Thread 1:\n{machinery}\n{own}\n{machinery}\n{machinery}\n\nThread 2:\n{machinery}"
+    lines = trimmed(text).split("\n")
+    assert lines[:3] == ["Thread 1:", machinery, own]
+    assert "2 frames" in lines[3]
+    assert lines[4:] == ["", "Thread 2:", machinery]

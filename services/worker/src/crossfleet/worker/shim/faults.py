@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.loop import Loop
+from crossfleet.worker.shim.traces import trimmed
 
 STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
 STACKS_SECONDS = 0.25
@@ -29,11 +30,11 @@ class FaultFile:
         self._read_to = 0
 
     def text(self) -> str:
-        """Return what was written and not forgotten, at most 128 KiB."""
+        """Return what was written and not forgotten, at most 128 KiB, without the frames that lie below every test."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._read_to)
-                return file.read(_FAULT_BYTES).decode("utf-8", "surrogateescape")
+                return trimmed(file.read(_FAULT_BYTES).decode("utf-8", "surrogateescape"))
         except OSError:
             return ""
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from crossfleet.worker.shim.processes import read
+from crossfleet.worker.shim.zygote import ENTRY
 
 _MOST_PROCESSES = 16
 _MOST_THREADS = 8
@@ -45,6 +46,8 @@ def _process(pid: int) -> list[str]:
 
 def _command(folder: str) -> str:
     words = read(f"{folder}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    if str(ENTRY) in words:
+        return "the slot's process, or a fork of it"
     words = words or f"[{read(f'{folder}/comm').decode('utf-8', 'replace').strip()}]"
     # What stands in a source given by -c may hold line ends.
     words = " ".join(words.split())
