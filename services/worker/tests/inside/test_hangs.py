@@ -89,6 +89,34 @@ def test_a_session_that_hangs_at_its_end_says_where(shim: Shim, tmp_path: Path) 
     assert "pytest_sessionfinish" in closed["message"]
 
 
+def test_a_slot_that_does_not_come_up_is_a_fault_of_the_environment_with_its_stacks(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, conftest="import numpy.random", test_a="def test_0(): ...")
+    suite(tmp_path / "numpy", __init__="", random="import time\ndef seed(n): time.sleep(300)")
+    shim.open(tmp_path, as_module=True, limits={"birth_seconds": 1.0, "grace_seconds": 0.2})
+    results, finished = shim.finish(0, 1, [0])
+    assert (results, finished["cause"], finished["left"]) == ([], "environment", [0])
+    assert finished["message"].startswith("the slot's process did not come up within 1 s")
+    assert "in seed" in finished["message"]
+
+
+def test_a_zygote_that_hangs_while_it_forks_ends_the_allocation_with_its_stacks(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        conftest="""
+        import os, time
+        def before_a_fork(): time.sleep(300)
+        os.register_at_fork(before=before_a_fork)
+        """,
+        test_a="def test_0(): ...",
+    )
+    shim.open(tmp_path, limits={"birth_seconds": 1.0, "grace_seconds": 0.2})
+    _, finished = shim.finish(0, 1, [0])
+    assert finished["cause"] == "environment"
+    closed = shim.op("closed")
+    assert "forked no slot within 1 s" in closed["message"]
+    assert "before_a_fork" in closed["message"]
+
+
 RUNNING = """
     import time, ctypes, os
     def test_goes_on():

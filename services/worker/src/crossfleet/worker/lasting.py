@@ -16,11 +16,11 @@ _LOOK_SECONDS = 1.0
 class Lasting:
     """What each attempt is executing, as far as it has run long enough for the shim to say so."""
 
-    def __init__(self, link: Link, wake_soon: Callable[[], None], now: Callable[[], float] = time.time) -> None:
-        """`now` in seconds since 1970, as the shim's times are."""
+    def __init__(self, link: Link, wake_soon: Callable[[], None], now: Callable[[], float] | None = None) -> None:
+        """`now` in seconds since 1970, as the shim's times are; by default this machine's clock."""
         self._link = link
         self._wake_soon = wake_soon
-        self._now = now
+        self._now = now or time.time
         self._current: dict[int, tuple[int, float]] = {}
         self._told: dict[int, tuple[int, float]] = {}
 

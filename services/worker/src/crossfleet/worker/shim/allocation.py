@@ -20,6 +20,8 @@ from crossfleet.worker.shim.slots import Slot
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn_pytest
 
 _ZYGOTE_OUTPUT_BYTES = 16 * 1024 * 1024
+_BIRTH_SECONDS = 60.0
+"""What a slot's process has from the order to fork it to its hello."""
 _WRONG_USAGE = 4
 """Pytest's exit status for an unknown option, a file that is not there, a conftest.py that cannot be imported."""
 _COLLECTED = b'{"op": "collected"'
@@ -152,6 +154,7 @@ class PytestAllocation:
             "output_bytes": int(self._limits.get("output_bytes") or 65536),
             "holds": self.brake.limit > 0,
         }
+        self._watch_birth(life)
         if self._safe_to_fork:
             if self._connection is not None:
                 self._connection.send(json.dumps(order).encode("ascii") + b"\n")
@@ -168,6 +171,23 @@ class PytestAllocation:
             return
         life.adopt_output(spawned.outputs)
         life.born(spawned.pid)
+
+    def _watch_birth(self, life: Life) -> None:
+        """A process that has to collect for itself may take as long as the first one did, in addition."""
+        collecting = 0.0 if self._safe_to_fork else float(self._limits.get("collect_seconds") or 0)
+        if self._safe_to_fork or collecting:
+            limit = float(self._limits.get("birth_seconds") or _BIRTH_SECONDS) + collecting
+            self._host.loop.call_after(limit, lambda: self._check_birth(life, limit))
+
+    def _check_birth(self, life: Life, limit: float) -> None:
+        if life.ready or self._pid == 0 or not any(slot.has(life) for slot in self.slots.values()):
+            return
+        if life.pid:
+            life.overdue = f"the slot's process did not come up within {limit:g} s"
+            life.time_out(self._grace)
+        elif self.state == "ready":
+            self._trouble = f"the process that has collected forked no slot within {limit:g} s"
+            Ending(self._host.loop, self._steps_to_end(0.0, self._trouble))
 
     def _greet_lone(self, connection: Connection, order: Message) -> None:
         """A slot that cannot be forked collects for itself and then shows the same cases."""

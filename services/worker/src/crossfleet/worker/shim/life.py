@@ -44,6 +44,7 @@ class Life:
         self.watched: Watched | None = None
         self.ending: Ending | None = None
         self.over_memory = 0
+        self.overdue = ""
         self.killed = False
         self.results = 0
         self.on_ready: Callable[[], None] = _nothing

@@ -446,8 +446,8 @@ class Slot:
         end = f"the slot's process {described(code)} before its first case"
         if life.over_memory:
             end = f"{death.out_of_memory(self._memory_bytes, life.over_memory)} before the first case"
-        reason = self._goodbye.get("message") or end
-        message = f"{reason}\n{life.tail()}".strip()
+        reason = self._goodbye.get("message") or life.overdue or end
+        message = f"{reason}\n{life.tail()}\n{life.stacks()}".strip()
         self._stillborn = 0
         while self._attempts:
             self._finish(self._attempts[0], "environment", message)
