@@ -53,12 +53,14 @@ async def seen(fleet: Standing, run: str, *words: str) -> Finished:
 async def test_a_running_case_shows_its_stack_and_its_output_and_is_named_as_the_longest(
     fleet: Standing, suite: Path
 ) -> None:
-    words = ("run", "--data", str(fleet.data), "--", *PYTEST, "-q")
+    words = ("run", "--data", str(fleet.data), "--follow", "test_?asts", "--", *PYTEST, "-q")
     async with started(*words, cwd=suite, env=environment()) as running:
         assert running.process.stderr is not None
         line = b""
+        seen_live = False
         while b"longest: " not in line:
             line = await asyncio.wait_for(running.process.stderr.readline(), 30)
+            seen_live = seen_live or line == b"test_a.py::test_lasts [default] | first words\n"
         run = run_of(fleet)
         stacks = await seen(fleet, run, "test_a.py::test_lasts")
         other = fleet.ask("stacks", run, "test_a.py::test_quick")
@@ -71,6 +73,8 @@ async def test_a_running_case_shows_its_stack_and_its_output_and_is_named_as_the
         done = await running.finished()
 
     assert b"longest: test_a.py::test_lasts [default]" in line
+    assert seen_live
+    assert "test_a.py::test_lasts [default] | b\n" in done.err
     assert f"{suite}/test_a.py" in stacks.out
     assert (other.status, "does not run now" in other.err) == (2, True), other.text
     assert (so_far.out, "no verdict yet" in so_far.err) == ("first words\n", True), so_far.text

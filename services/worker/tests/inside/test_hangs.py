@@ -64,15 +64,6 @@ def test_an_exit_handler_that_hangs_is_ended_and_stands_in_the_log(shim: Shim, t
     assert "never_ends" in said
 
 
-def test_a_collection_that_hangs_ends_with_its_stacks(shim: Shim, tmp_path: Path) -> None:
-    suite(tmp_path, test_a="import time\ndef at_import(): time.sleep(300)\nat_import()")
-    closed = shim.open(tmp_path, limits={"collect_seconds": 1.5, "grace_seconds": 0.5})
-    assert closed["cause"] == "failed"
-    assert "longer than its limit of 1.5 s" in closed["message"]
-    assert "at_import" in closed["message"]
-    assert "s of CPU in" in closed["message"]
-
-
 def test_a_session_that_hangs_at_its_end_says_where(shim: Shim, tmp_path: Path) -> None:
     suite(
         tmp_path,

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.reporting.stacks import inspected
+from crossfleet.cli.running.follower import Follower
 from crossfleet.cli.running.progress import Progress
 from crossfleet.cli.running.view import View, longest
 from crossfleet.client import Client
@@ -65,14 +66,22 @@ class Interrupts:
 
 
 async def follow(
-    client: Client, run: run_pb2.Run, cursor: str, view: View, interrupts: Interrupts, *, verbose: bool = False
+    client: Client,
+    run: run_pb2.Run,
+    cursor: str,
+    view: View,
+    interrupts: Interrupts,
+    *,
+    verbose: bool = False,
+    pattern: str = "",
 ) -> run_pb2.Run:
-    """Shows a run until it has ended and answers it. The first interrupt cancels it.
+    """Shows a run until it has ended and answers it, with the output of cases that match `pattern`. The first interrupt cancels it.
 
     Raises LeaveAtOnce at the second interrupt, or when the fleet does not end a cancelled run in time.
     """
     progress = Progress.of(run)
-    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view))
+    follower = Follower(client, run.run_id, pattern, view)
+    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view, follower))
     cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, progress, view, interrupts))
     leaving = asyncio.ensure_future(interrupts.leave.wait())
     shown = 0
@@ -99,10 +108,12 @@ def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
     return run is not None and run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE
 
 
-async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View) -> None:
+async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View, follower: Follower) -> None:
     async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True, executing=True):
         for case in progress.take(event):
             view.finished(case, progress.mark(case))
+        follower.heed(event)
+    await follower.finish()
 
 
 async def _cancel_when_asked(

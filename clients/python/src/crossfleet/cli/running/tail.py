@@ -57,7 +57,7 @@ class CaseTail:
         for case in found.cases:
             if not case.HasField("places"):
                 raise UsageError(
-                    f"{self._case_id} captures nothing at descriptors: `crossfleet logs` without --case has it"
+                    f"{self._case_id} captures nothing at descriptors: `crossfleet logs` without --case has what it prints"
                 )
             self._put("stdout", case.stdout)
             self._put("stderr", case.stderr)
