@@ -91,6 +91,12 @@ def test_a_case_that_ignores_sigterm_is_killed_after_grace(shim: Shim, tmp_path:
     assert (results[0]["outcome"], results[0]["signal"]) == ("timed_out", 9)
 
 
+def test_a_short_limit_holds_behind_a_case_with_a_long_one(shim: Shim, tmp_path: Path) -> None:
+    shim.open(suite(tmp_path, test_a=HANGING), limits={"grace_seconds": 0.3})
+    results, _ = shim.finish(0, 1, [0, 2, 3], case_seconds={"0": 200, "2": 0.4})
+    assert [r["outcome"] for r in results] == ["passed", "timed_out"]
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [

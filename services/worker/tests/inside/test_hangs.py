@@ -60,8 +60,18 @@ def test_an_exit_handler_that_hangs_is_ended_and_stands_in_the_log(shim: Shim, t
     assert (results[0]["outcome"], finished["cause"]) == ("passed", "done")
     assert shim.close()["cause"] == "done"
     said = "".join(message["data"] for message in shim.all("log", slot=0))
-    assert "did not end after its last case" in said
+    assert "did not end when nothing was left for it" in said
     assert "never_ends" in said
+
+
+def test_a_cancelled_slot_is_not_called_late(shim: Shim, tmp_path: Path) -> None:
+    shim.open(suite(tmp_path, test_a="import time\ndef test_0(): ...\ndef test_1(): time.sleep(300)"))
+    shim.run(0, 1, [0, 1])
+    shim.op("started", case=1)
+    shim.send(op="cancel", attempts=[1], grace=1)
+    assert shim.op("finished", attempt=1)["cause"] == "cancelled"
+    shim.close()
+    assert not [message for message in shim.all("log", slot=0) if "crossfleet" in message["data"]]
 
 
 def test_a_session_that_hangs_at_its_end_says_where(shim: Shim, tmp_path: Path) -> None:

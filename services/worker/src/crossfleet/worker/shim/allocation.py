@@ -183,8 +183,7 @@ class PytestAllocation:
         if life.ready or self._pid == 0 or not any(slot.has(life) for slot in self.slots.values()):
             return
         if life.pid:
-            life.overdue = f"the slot's process did not come up within {limit:g} s"
-            life.time_out(self._grace)
+            life.time_out(self._grace, f"the slot's process did not come up within {limit:g} s")
         elif self.state == "ready":
             self._trouble = f"the process that has collected forked no slot within {limit:g} s"
             Ending(self._host.loop, self._steps_to_end(0.0, self._trouble))
@@ -269,10 +268,10 @@ class PytestAllocation:
         said = "\n".join(text for text in (*(pipe.tail().strip() for pipe in self._pipes), self._seen) if text)
         asked = self.state == "closing" and not self._trouble
         if asked and self._collection.exists():
-            ended = self._late or f"pytest {described(code)} at its end"
-            if code < 0 or self._late:
-                self._log("stderr", f"[crossfleet: {ended}]\n{self._seen}\n")
-            self._closed("done", "" if code >= 0 else f"{ended}\n{said}", code)
+            wrong = self._late or (f"pytest {described(code)} at its end" if code < 0 else "")
+            if wrong:
+                self._log("stderr", f"[crossfleet: {wrong}]\n{self._seen}\n")
+            self._closed("done", f"{wrong}\n{said}" if wrong else "", code)
             return
         early = "could not begin (status 4)" if code == _WRONG_USAGE else f"{described(code)} too early"
         reason = self._trouble or f"pytest {early}"

@@ -8,6 +8,8 @@ from crossfleet.worker.shim.loop import Loop, Timer
 
 _STARTED_SECONDS = 0.25
 """A case that runs longer than this is told to the agent as started; shorter ones are not worth a message."""
+_LATE_SECONDS = 1.0
+"""So much later than due a limit may be noticed, rather than arm a timer for each case."""
 _EXIT_SECONDS = 30.0
 """What a process has for its exit handlers after its last case; others may wait for the slot."""
 
@@ -44,7 +46,10 @@ class CaseClock:
         self._since = self._loop.now
         self._running = True
         self.limit = limit
-        if limit > 0 and "limit" not in self._timers:
+        timer = self._timers.get("limit")
+        if limit > 0 and (timer is None or timer.due > self._since + limit + _LATE_SECONDS):
+            if timer is not None:
+                timer.cancel()
             self._arm("limit", limit, self._check_limit)
         if "started" not in self._timers:
             self._arm("started", _STARTED_SECONDS, self._check_started)

@@ -20,6 +20,7 @@ from crossfleet.worker.shim.output import OutputPipe
 CANCEL_SIGNAL = STACKS_SIGNAL + 1
 LIVE_OUTPUT_BYTES = 16 * 1024 * 1024
 _TAIL_CHARACTERS = 4096
+LATE = "the slot's process did not end when nothing was left for it"
 _EXCEEDED_SECONDS = 0.1
 """How long a process that uses too much memory has to write its stacks."""
 TOKEN = "CROSSFLEET_SLOT_TOKEN"  # noqa: S105 - the name of a variable
@@ -95,15 +96,19 @@ class Life:
             self.ending = Ending(
                 self._host.loop,
                 [
-                    (grace / 2, self._take_stacks),
+                    (grace / 2, self._note_late),
                     (STACKS_SECONDS, self._terminate),
                     (grace / 2, self.kill),
                 ],
             )
 
-    def time_out(self, grace: float) -> None:
-        """Let it and its children write their stacks, then SIGTERM, then SIGKILL after ``grace`` seconds."""
+    def time_out(self, grace: float, overdue: str = "") -> None:
+        """Let it and its children write their stacks, then SIGTERM, then SIGKILL after ``grace`` seconds.
+
+        ``overdue``: what has taken too long, where that is no case.
+        """
         if self.ending is None:
+            self.overdue = overdue
             wait = self._take_stacks()
             self.ending = Ending(self._host.loop, [(wait, self._terminate), (grace, self.kill)])
 
@@ -263,6 +268,10 @@ class Life:
         spared = self._host.reaper.watched
         adopted = [one.pid for one in processes.table().values() if one.parent == os.getpid() and one.pid in family]
         return processes.tree(self.pid) | {pid for pid in adopted if pid not in spared}
+
+    def _note_late(self) -> None:
+        self.overdue = LATE
+        self._take_stacks()
 
     def _terminate(self) -> None:
         processes.signal_group(self.pid, signal.SIGTERM)

@@ -13,7 +13,7 @@ from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.caseclock import CaseClock
 from crossfleet.worker.shim.cores import core_hint
 from crossfleet.worker.shim.host import Host, Message
-from crossfleet.worker.shim.life import Life
+from crossfleet.worker.shim.life import LATE, Life
 from crossfleet.worker.shim.reaper import described
 
 _STILLBORN_LIMIT = 3
@@ -344,7 +344,7 @@ class Slot:
 
     def _exit_overdue(self) -> None:
         if self._life is not None:
-            self._life.time_out(float(self._limits.get("grace_seconds") or 5))
+            self._life.time_out(float(self._limits.get("grace_seconds") or 5), LATE)
 
     def _tell_started(self, running: float) -> None:
         current = self._current
@@ -454,13 +454,11 @@ class Slot:
 
     def _tell_late_end(self, life: Life, code: int) -> None:
         """Nothing was left to run, so no verdict tells of a bad exit: the log of the run does."""
-        reason = ""
-        if life.results and life.ending is not None and life.ending.done:
-            reason = "did not end after its last case, and was ended"
-        elif life.results and code < 0 and not life.killed:
-            reason = f"{described(code)} after its last case"
+        reason = f"{life.overdue}, and was ended" if life.overdue else ""
+        if life.results and code < 0 and life.ending is None:
+            reason = f"the slot's process {described(code)} after its last case"
         if reason:
-            self._log("stderr", f"[crossfleet: slot {self.number}: its process {reason}]\n{life.stacks()}\n")
+            self._log("stderr", f"[crossfleet: slot {self.number}: {reason}]\n{life.stacks()}\n")
 
     def _succeed(self) -> None:
         """Begin the next life when there is work for it."""
