@@ -16,6 +16,9 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence
 from . import cache, capture, collection, forksafety, replay, slot
 from .channel import Channel, Closed, Message
 
+# Taken before the suite is imported, as in channel.py.
+_getpid, _getppid = os.getpid, os.getppid
+
 
 class ZygotePlugin:
     """Takes over when collection is complete: describes it, then forks slots until told to close."""
@@ -122,7 +125,7 @@ class ZygotePlugin:
             return
         if between == 0:
             os.close(reader)
-            parent = os.getpid()
+            parent = _getpid()
             try:
                 child = _fork_quietly()
             except OSError:
@@ -204,7 +207,7 @@ def _fork_quietly() -> int:
 def _await_adoption(parent: int) -> None:
     """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
     deadline = time.monotonic() + 5
-    while os.getppid() == parent and time.monotonic() < deadline:
+    while _getppid() == parent and time.monotonic() < deadline:
         time.sleep(0.0002)
 
 

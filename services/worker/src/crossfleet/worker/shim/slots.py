@@ -455,7 +455,7 @@ class Slot:
     def _tell_late_end(self, life: Life, code: int) -> None:
         """Nothing was left to run, so no verdict tells of a bad exit: the log of the run does."""
         reason = f"{life.overdue}, and was ended" if life.overdue else ""
-        if life.results and code < 0 and life.ending is None:
+        if life.results and code < 0 and not life.killed and (life.ending is None or not life.ending.done):
             reason = f"the slot's process {described(code)} after its last case"
         if reason:
             self._log("stderr", f"[crossfleet: slot {self.number}: {reason}]\n{life.stacks()}\n")
