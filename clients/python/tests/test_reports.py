@@ -230,12 +230,16 @@ def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
     target = progress.targets["t"]
     assert ([each.case_id for each in ended], target.failed, target.waiting) == (["a", "b"], 1, "")
     assert (target.rate(1004.0), target.seconds_left(1004.0)) == (1.0, 6.0)
-    longest = target.longest()
-    assert longest is not None
-    assert (longest.worker_id, longest.since) == ("w", 1002.0)
-    assert longest.place == "8 cases on slot 1 of w"
+    lasting = {"target": "t", "case_id": "c", "slot": 1, "attempt_id": 7, "seconds": 2.5}
+    progress.take(event(4, cases_executing={"worker_id": "w", "cases": [lasting]}))
+    progress.take(event(4, cases_executing={"worker_id": "v", "cases": [{**lasting, "case_id": "d", "seconds": 1}]}))
+    case_c = progress.longest()
+    assert case_c is not None
+    assert (case_c.case_id, case_c.worker_id, case_c.slot, case_c.since) == ("c", "w", 1, 1001.5)
+    progress.take(event(5, cases_finished={"target": "t", "cases": [{"case_id": "d"}]}))
+    assert progress.longest() == case_c
     progress.take(event(5, attempt_ended={"target": "t", "attempt": {"attempt_id": 7, "worker_id": "w", "cause": 5}}))
-    assert (target.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
+    assert (progress.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
 
 
 def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
@@ -253,6 +257,20 @@ def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
     view.update(progress)
     assert stream.getvalue().splitlines()[-1] == "t: 900/900, done"
     assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_a_case_that_lasts_is_named_every_half_minute_and_what_would_limit_it_after_a_minute() -> None:
+    now = [1000.0]
+    stream = io.StringIO()
+    view, progress = LineView(stream, lambda: now[0]), Progress(["t"])
+    progress.take(event(0, cases_executing={"worker_id": "w", "cases": [{"target": "t", "case_id": "c", "slot": 1}]}))
+    for second in range(70):
+        now[0] = 1000.0 + second
+        view.update(progress)
+    lines = stream.getvalue().splitlines()
+    assert lines[:2] == ["longest: c 6.0 s on w/1", "longest: c 36 s on w/1"]
+    assert lines[2].endswith("on w/1; nothing limits it (--case-timeout would)")
+    assert len(lines) == 3
 
 
 def test_spans_read_well() -> None:

@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "show a run: its matrix, failures and slowest cases"),
     "cases": ("cases", "say what became of cases over the last runs: flaky, failed, slow ones"),
     "watch": ("watch", "follow a run until it ends"),
+    "stacks": ("stacks", "show what the running cases are doing"),
     "logs": ("logs", "print what a run's processes wrote"),
     "artifacts": ("artifacts", "list or fetch the files that a run left"),
     "cancel": ("cancel", "stop a run"),

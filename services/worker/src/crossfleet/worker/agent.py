@@ -14,6 +14,7 @@ from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.identity import Identity
 from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
@@ -65,11 +66,12 @@ class Agent:
         reports: Reports,
         logs: LogPusher,
         artifacts: Artifacts,
+        lasting: Lasting,
     ) -> None:
         """The parts that need the agent's own methods."""
         self.process, self.shim, self.session, self.connection = process, shim, session, connection
         self.orders, self.openings, self.reports = orders, openings, reports
-        self.logs, self.artifacts = logs, artifacts
+        self.logs, self.artifacts, self.lasting = logs, artifacts, lasting
 
     async def run(self) -> None:
         """Attach and dial at the same time, then serve. Raises CrossfleetError when there is no going on."""
@@ -78,6 +80,7 @@ class Agent:
             self._keep_attached(),
             self.connection.hold(self._hello, lambda: self._leaving),
             self.logs.run(),
+            self.lasting.run(),
         ]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
@@ -130,6 +133,7 @@ class Agent:
     def on_welcome(self, welcome: wire.Welcome) -> None:
         """A session begins."""
         self.connection.welcomed()
+        self.lasting.welcomed()
         self.orders.welcome(welcome)
         self._ask_again()
         if self.orders.refusing:
@@ -218,7 +222,7 @@ class Agent:
 
     def _start_over(self) -> None:
         self.openings.drop()
-        self.reports.start_over()
+        self.lasting.start_over()
         self.link.reborn()
 
     def _running(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 
 from crossfleet.api.types.v1 import run_pb2
@@ -13,6 +14,7 @@ from crossfleet.cli.running.conclusion import status_of
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.progress import Progress
 from crossfleet.cli.running.results import RunResults, gather
+from crossfleet.cli.running.session import REFRESH_SECONDS
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, sessions_ended
 from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client
@@ -63,12 +65,21 @@ async def _print_events(client: Client, run: run_pb2.Run, after: str) -> None:
 
 
 async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) -> None:
-    progress = Progress(target.name for target in run.targets)
+    """Also while no event comes: a case that hangs makes none."""
+    progress = Progress.of(run)
     view = view_of(outputs)
-    try:
-        async for event in client.events.watch(after=after, run_id=run.run_id, until_finished=True):
+
+    async def followed() -> None:
+        events = client.events.watch(after=after, run_id=run.run_id, until_finished=True, executing=True)
+        async for event in events:
             for case in progress.take(event):
                 view.finished(case, progress.mark(case))
+
+    following = asyncio.ensure_future(followed())
+    try:
+        while not following.done():
+            await asyncio.wait((following,), timeout=REFRESH_SECONDS)
             view.update(progress)
+        following.result()
     finally:
         view.close()

@@ -13,7 +13,7 @@ from rich.text import Text
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.case_lines import line_of
 from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
-from crossfleet.cli.running.view import duration
+from crossfleet.cli.running.view import duration, longest
 
 _MOST_FAILURES = 10
 
@@ -33,12 +33,9 @@ class BarView:
         table = Table.grid(padding=(0, 1))
         for target in progress.targets.values():
             table.add_row(*_row(target, now))
-        busy = [longest for target in progress.targets.values() if (longest := target.longest()) is not None]
         lines: list[Table | Text] = [table]
-        if busy:
-            oldest = min(busy, key=lambda each: each.since)
-            span = duration(now - oldest.since)
-            lines.append(Text(f"longest: {oldest.place}, for {span}", style="dim"))
+        if text := longest(progress, now):
+            lines.append(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
         if progress.stopping:
             lines.append(Text(f"stopping: {progress.stopping}", style="yellow"))
         self._live.update(Group(*lines))

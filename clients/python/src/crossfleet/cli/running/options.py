@@ -64,6 +64,7 @@ class RunOptions:
     wait: bool
     quiet: int
     verbose: int
+    follow: str
     color: str
 
 
@@ -211,6 +212,12 @@ def _reports(made: argparse.ArgumentParser) -> None:
     add("--title", default="", help="a line for people; default: the command")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label of the run; repeatable")
     add("--project", default="", help="the tenant; default `default`")
+    add(
+        "--follow",
+        default="",
+        metavar="PATTERN",
+        help="show what the cases print whose id holds PATTERN (`*` and `?` match anything), while they run",
+    )
     add_loudness(group)
 
 

@@ -75,7 +75,15 @@ async def _submit_and_follow(
                 view.note(note)
             answer = await client.runs.submit(spec)
             following = asyncio.ensure_future(
-                follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=outputs.style.verbosity > 0)
+                follow(
+                    client,
+                    answer.run,
+                    answer.event_cursor,
+                    view,
+                    interrupts,
+                    verbose=outputs.style.verbosity > 0,
+                    pattern=options.follow,
+                )
             )
             run = await _unless_fleet_ends(following, fleet, view)
             if not interrupts.asked.is_set():

@@ -12,6 +12,10 @@ from crossfleet.cli.reporting.case_lines import line_of
 from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
 
 LINE_SECONDS = 5.0
+LONGEST_SECONDS = 30.0
+"""How often a plain line says which case has run longest."""
+UNLIMITED_SECONDS = 60.0
+"""A case without a time limit that runs for longer than this may be hanging for ever."""
 
 
 class View(Protocol):
@@ -47,7 +51,7 @@ class NullView:
 
 
 class LineView:
-    """Plain lines: every few seconds at most, and when a target ends."""
+    """Plain lines for what has changed, every few seconds at most; when a target ends; and for a case that lasts."""
 
     def __init__(
         self, stream: TextIO | None = None, now: Callable[[], float] = time.time, *, quiet: bool = False
@@ -56,7 +60,8 @@ class LineView:
         self._quiet = quiet
         self._stream = stream or sys.stderr
         self._now = now
-        self._next = 0.0
+        self._next = self._longest_next = 0.0
+        self._said: dict[str, tuple[int, int]] = {}
         self._told: set[str] = set()
         self._waiting: dict[str, str] = {}
 
@@ -70,13 +75,20 @@ class LineView:
             elif target.finished and target.name not in self._told:
                 self._told.add(target.name)
                 self.note(_sentence(target, now))
-            elif due and not target.finished and target.done:
+            elif due and not target.finished and target.done and self._changed(target):
                 self.note(_sentence(target, now))
             if target.waiting and self._waiting.get(target.name) != target.waiting:
                 self._waiting[target.name] = target.waiting
                 self.note(f"{target.name}: waits: {target.waiting}")
         if due:
             self._next = now + LINE_SECONDS
+        if now >= self._longest_next and (text := longest(progress, now)):
+            self._longest_next = now + LONGEST_SECONDS
+            self.note(text)
+
+    def _changed(self, target: TargetProgress) -> bool:
+        before, self._said[target.name] = self._said.get(target.name), (target.done, target.failed)
+        return before != self._said[target.name]
 
     def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
         """A line for each failure."""
@@ -99,9 +111,18 @@ def _sentence(target: TargetProgress, now: float) -> str:
         parts.append("ended before its time" if target.cause else "done")
     elif (left := target.seconds_left(now)) is not None:
         parts.append(f"{target.rate(now):.0f}/s, about {duration(left)} left")
-    if not target.finished and (longest := target.longest()) is not None and now - longest.since > LINE_SECONDS:
-        parts.append(f"longest: {longest.place}, for {duration(now - longest.since)}")
     return ", ".join(parts)
+
+
+def longest(progress: Progress, now: float) -> str:
+    """Which case has run longest, where that is more than a few seconds; else empty."""
+    case = progress.longest()
+    if case is None or now - case.since <= LINE_SECONDS:
+        return ""
+    seconds = now - case.since
+    unlimited = not progress.case_limited and seconds > UNLIMITED_SECONDS
+    hint = "; nothing limits it (--case-timeout would)" if unlimited else ""
+    return f"longest: {case.case_id}{progress.mark(case)} {duration(seconds)} on {case.worker_id}/{case.slot}{hint}"
 
 
 def duration(seconds: float) -> str:

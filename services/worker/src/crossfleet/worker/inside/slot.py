@@ -215,6 +215,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     if os.getpgrp() != _getpid():
         os.setpgid(0, 0)
     zygote_channel.close()
+    dump_faults_to(order["fault"])  # first: what follows may hang in a hook of the suite's
     config = session.config
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -232,7 +233,6 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     _reseed()
     _die_with_parent()
     descriptors = capture.take_own_output(config)
-    dump_faults_to(order["fault"])
     # What is printed, and what stops at a failure, is for the fleet.
     for name in ("terminalreporter", "stepwiseplugin"):
         plugin = config.pluginmanager.getplugin(name)

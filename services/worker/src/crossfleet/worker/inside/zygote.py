@@ -16,6 +16,9 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence
 from . import cache, capture, collection, forksafety, replay, reruns, slot
 from .channel import Channel, Closed, Message
 
+# Taken before the suite is imported, as in channel.py.
+_getpid, _getppid = os.getpid, os.getppid
+
 
 class ZygotePlugin:
     """Takes over when collection is complete: describes it, then forks slots until told to close."""
@@ -127,7 +130,7 @@ class ZygotePlugin:
             return
         if between == 0:
             os.close(reader)
-            parent = os.getpid()
+            parent = _getpid()
             try:
                 child = _fork_quietly()
             except OSError:
@@ -209,7 +212,7 @@ def _fork_quietly() -> int:
 def _await_adoption(parent: int) -> None:
     """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
     deadline = time.monotonic() + 5
-    while os.getppid() == parent and time.monotonic() < deadline:
+    while _getppid() == parent and time.monotonic() < deadline:
         time.sleep(0.0002)
 
 
@@ -278,7 +281,9 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
         settle_path(bool(setup.get("as_module")))
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
-        faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
+        faults = os.dup(2)
+        faulthandler.enable(file=faults, all_threads=True)  # pytest's own plugin may be switched off
+        faulthandler.register(slot.STACKS_SIGNAL, file=faults, all_threads=True, chain=False)
         try:
             import pytest
         except ModuleNotFoundError as error:

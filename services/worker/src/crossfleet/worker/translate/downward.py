@@ -91,6 +91,18 @@ def cancel_line(attempts: Iterable[int], grace: float) -> Line:
     return {"op": "cancel", "attempts": list(attempts), "grace": grace}
 
 
+def inspect_line(message: wire.Inspect) -> Line:
+    """`inspect`; places are in bytes."""
+    places = list(message.output_places)
+    return {
+        "op": "inspect",
+        "request": message.request_id,
+        "attempts": list(message.attempt_ids),
+        "stacks": message.stacks,
+        "places": places if len(places) == 2 else None,
+    }
+
+
 def close_line(allocation: str) -> Line:
     """`close`."""
     return {"op": "close", "allocation": allocation}

@@ -101,6 +101,19 @@ def attempt_finished(line: Line) -> wire.AttemptFinished:
     )
 
 
+def inspected(line: Line) -> wire.Inspected:
+    """An `inspected` line."""
+    found = wire.Inspected(request_id=line["request"], attempt_id=line["attempt"])
+    if "case" in line:
+        found.executing = True
+        found.case_index = line["case"]
+        found.seconds = line.get("seconds") or 0.0
+        found.stacks = cut_middle(as_bytes(line.get("stacks") or ""), DETAILS_BYTES)
+        for place, content in line.get("output") or ():
+            found.output.add(place=place, content=as_bytes(content))
+    return found
+
+
 def allocation_ended(line: Line) -> wire.AllocationEnded:
     """A `closed` line. A runner that failed by its own exit status speaks of the suite, anything else of the machine."""
     name = line["cause"]
