@@ -39,12 +39,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(missing)
 
 
+HOSTS_OF_THE_TESTS = frozenset(
+    ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "JENKINS_URL")
+) | frozenset(("FORCE_COLOR", "PY_COLORS"))
+"""Variables by which a report learns who reads it."""
+
+
 @pytest.fixture(autouse=True, scope="session")
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the fleet, settings and data folder of whoever runs the tests out of them."""
+    """Keep the fleet, settings, data folder and CI service of whoever runs the tests out of them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("CROSSFLEET_", "OTEL_")):
+            if name.startswith(("CROSSFLEET_", "OTEL_")) or name in HOSTS_OF_THE_TESTS:
                 patch.delenv(name)
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
         yield

@@ -55,18 +55,28 @@ class Standing:
         """Where a service listens."""
         return next(event["addresses"] for event in self.events if event.get("service") == service)
 
-    def run(self, *words: str, cwd: Path, options: tuple[str, ...] = (), seconds: float = 50.0) -> Finished:
+    def run(
+        self,
+        *words: str,
+        cwd: Path,
+        options: tuple[str, ...] = (),
+        seconds: float = 50.0,
+        env: Mapping[str, str] | None = None,
+    ) -> Finished:
         """`crossfleet run OPTIONS -- WORDS` on it."""
         data = () if self.env else ("--data", str(self.data))
-        return crossfleet("run", *data, *options, "--", *words, cwd=cwd, env=self.env, seconds=seconds)
+        env = {**self.env, **(env or {})}
+        return crossfleet("run", *data, *options, "--", *words, cwd=cwd, env=env, seconds=seconds)
 
     def ask(self, *words: str, cwd: Path | None = None) -> Finished:
         """Any other command, asking this fleet."""
         return crossfleet(words[0], "--data", str(self.data), *words[1:], cwd=cwd or self.data, env=self.env)
 
-    def report(self, *words: str, cwd: Path, options: tuple[str, ...] = ()) -> tuple[Finished, dict[str, Any]]:
+    def report(
+        self, *words: str, cwd: Path, options: tuple[str, ...] = (), seconds: float = 50.0
+    ) -> tuple[Finished, dict[str, Any]]:
         """A run with its JSON report."""
-        done = self.run(*words, cwd=cwd, options=("--json", str(cwd / "report.json"), *options))
+        done = self.run(*words, cwd=cwd, options=("--json", str(cwd / "report.json"), *options), seconds=seconds)
         return done, json.loads((cwd / "report.json").read_text()) if (cwd / "report.json").exists() else {}
 
 

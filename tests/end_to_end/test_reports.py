@@ -72,6 +72,61 @@ def test_json_and_junit_name_every_case_once(fleet: Standing, mixed: Path) -> No
     assert "printed by the test" in (failed.findtext("system-out") or "")
 
 
+def test_a_run_in_ci_folds_annotates_and_writes_every_report(fleet: Standing, mixed: Path) -> None:
+    files = {kind: mixed / f"report.{kind}" for kind in ("xml", "json", "html", "md")}
+    options = ("--junit", str(files["xml"]), "--json", str(files["json"]), "--html", str(files["html"]))
+    step = mixed / "step.md"
+    step.write_text("of another step\n")
+    ci = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(step)}
+
+    done = fleet.run(*PYTEST, cwd=mixed, options=(*options, "--summary", str(files["md"])), env=ci)
+
+    assert done.status == 1, done.text
+    lines = done.out.splitlines()
+    assert lines.count("::endgroup::") == sum(line.startswith("::group::") for line in lines) >= 2
+    errors = [line for line in lines if line.startswith("::error ")]
+    assert "::error file=test_mixed.py,line=11,title=FAILED test_mixed.py%3A%3ATestKinds%3A%3Atest_fails::" in errors[0]
+    assert len(errors) == 2
+    assert step.read_text() == "of another step\n" + files["md"].read_text()
+    assert "printed by the test" in files["md"].read_text()
+    assert "printed by the test" in files["html"].read_text()
+    assert ET.parse(files["xml"]).getroot().get("tests") == "15"
+    assert (json.loads(files["json"].read_text()))["run"]["verdict"] == "failed"
+
+
+def test_a_run_that_is_over_is_shown_watched_and_written_as_it_was_reported(fleet: Standing, mixed: Path) -> None:
+    _, found = fleet.report(*PYTEST, cwd=mixed)
+    run = found["run"]["run_id"]
+
+    shown = fleet.ask("show", run, "--tb", "line", "-rsx", "--durations", "3")
+    watched = fleet.ask("watch", run, "-v", "--html", str(mixed / "again.html"), "--tb=no")
+
+    assert "test_mixed.py:11: AssertionError: one is not two\n" in shown.out, shown.text
+    assert "SKIPPED [1] test_mixed.py:12: not here" in shown.out
+    assert "slowest 3 durations" in shown.out
+    assert watched.status == 1, watched.text
+    assert sum(line.startswith("PASSED test_mixed.py::test_passes[") for line in watched.out.splitlines()) == 8
+    assert "FAILURES" not in watched.out
+    assert run in (mixed / "again.html").read_text()
+
+
+def test_pytests_own_options_shape_the_report(fleet: Standing, mixed: Path) -> None:
+    (mixed / "test_warns.py").write_text(
+        "import warnings\ndef test_w(): print('out of test_w'); warnings.warn('old')\n"
+    )
+
+    done = fleet.run(*PYTEST, "-v", "-rA", "--tb=short", "--show-capture=no", cwd=mixed)
+
+    assert done.status == 1, done.text
+    assert "test_mixed.py:11: in test_fails\n" in done.out
+    assert "printed by the test" not in done.out
+    assert "PASSED test_warns.py::test_w " in done.out
+    assert "UserWarning: old" in done.out
+    assert "1 warning " in done.out.splitlines()[-1]
+    loud = fleet.run(*PYTEST, "-q", "-rP", "test_warns.py", cwd=mixed)
+    assert "out of test_w" in loud.out, loud.text
+
+
 def test_json_on_standard_output_is_json_alone(fleet: Standing, mixed: Path) -> None:
     done = fleet.run(*PYTEST, "-k", "passes", cwd=mixed, options=("--json", "-"))
 

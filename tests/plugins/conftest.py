@@ -36,7 +36,7 @@ def two_workers(fleets_folder: Path, clean_environment: None) -> Iterator[Standi
 @pytest.fixture(scope="session")
 def python() -> Path:
     """The interpreter that has all plugins."""
-    return environment("plugins", ALL)
+    return environment("plugins", *ALL)
 
 
 @pytest.fixture

@@ -175,4 +175,4 @@ def test_a_session_that_fails_by_itself_fails_the_command(standing: Standing, py
 
 def test_every_plugin_of_the_environment_is_pinned() -> None:
     assert all("==" in requirement for requirement in ALL)
-    assert environment("plugins", ALL).exists()
+    assert environment("plugins", *ALL).exists()

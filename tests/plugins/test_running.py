@@ -285,7 +285,7 @@ def test_each_failed_subtest_is_told_and_counted_as_pytest_counts(
 
 @pytest.mark.truth
 def test_subtests_of_the_plugin_are_counted_as_it_counts(standing: Standing, project: Path) -> None:
-    python = environment("plugins-subtests", PYTEST_8_SUBTESTS)
+    python = environment("plugins-subtests", *PYTEST_8_SUBTESTS)
     write(project, {**SUBTESTS, "pytest.ini": "[pytest]\n"})
 
     expected = plain(python, project, "-p", "no:cacheprovider")

@@ -38,7 +38,7 @@ def test_no_two_slots_of_a_run_have_the_same_name(
     two_workers: Standing, python: Path, project: Path, without: bool
 ) -> None:
     write(project, {**IDENTITY, "pytest.ini": "[pytest]\n"} if without else IDENTITY)
-    used = environment("plugins-bare", WITHOUT_XDIST) if without else python
+    used = environment("plugins-bare", *WITHOUT_XDIST) if without else python
     notes = project.with_name("notes")
 
     found = fleet(

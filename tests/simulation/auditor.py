@@ -17,17 +17,19 @@ from tests.simulation.fold import difference
 
 @dataclass(slots=True)
 class AuditedGroup:
-    """Cases by id, and the verdict of each."""
+    """Cases by id, the verdict of each, and by index the outcomes after which it was run again."""
 
     run_id: str
     cases: list[str] = field(default_factory=list)
     verdicts: dict[int, int] = field(default_factory=dict)
+    failures: dict[int, list[int]] = field(default_factory=dict)
+    most_reruns: int = 0
     over: bool = False
 
 
 @dataclass(slots=True)
 class AuditedAttempt:
-    """A live attempt."""
+    """A live attempt, with its cases that were not given back to be run again."""
 
     group_id: str
     allocation_id: str
@@ -110,7 +112,8 @@ class Auditor:
         for part in message.parts:
             number: Any = part
             case_id = suite.collection(worker)[number.case_index]
-            if case_id in group.cases and group.cases.index(case_id) not in group.verdicts:
+            index = group.cases.index(case_id) if case_id in group.cases else -1
+            if index in attempt.cases and index not in group.verdicts:
                 self._wrong(f"a result of {case_id} in attempt {message.attempt} was acknowledged and is not stored")
 
     def answered(self, request_id: str, run_id: str) -> None:
@@ -125,6 +128,10 @@ class Auditor:
                 self._wrong(f"{run_id} did not finish")
                 continue
             groups = [group for group in self.groups.values() if group.run_id == run_id]
+            for group in groups:
+                forgotten = [index for index in group.failures if group.verdicts[index] not in {*BAD, Outcome.FLAKY}]
+                if forgotten:
+                    self._wrong(f"cases {forgotten} of {run_id} failed first, and nothing says so")
             bad = sum(verdict in BAD for group in groups for verdict in group.verdicts.values())
             if finished.verdict == RunVerdict.PASSED and bad:
                 self._wrong(f"{run_id} passed with {bad} bad cases")
@@ -141,7 +148,8 @@ class Auditor:
         self.requests[event.request_id] = event.run_id
         self.runs[event.run_id] = None
         for target in event.targets:
-            self.groups[f"{event.run_id}/{target.name}"] = AuditedGroup(event.run_id)
+            group = AuditedGroup(event.run_id, most_reruns=event.policy.max_reruns)
+            self.groups[f"{event.run_id}/{target.name}"] = group
 
     def _CasesCollected(self, event: e.CasesCollected) -> None:
         if self.groups[event.group_id].cases:
@@ -205,18 +213,41 @@ class Auditor:
             if index in group.verdicts:
                 self._wrong(f"case {index} of {event.group_id} got a second verdict")
             group.verdicts[index] = case.outcome
-            if case.outcome in {Outcome.NOT_RUN, Outcome.CANCELLED}:
-                continue
-            attempt = self.attempts.get(case.attempt_id)
-            if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
-                self._wrong(
-                    f"case {index} of {event.group_id} counts from attempt {case.attempt_id}, which is not its own"
-                )
-                continue
-            truth = self._world.truth_of(group.run_id, case.attempt_id, group.cases[index])
-            if truth != Outcome(case.outcome).name.lower():
-                text = f"{truth} and counts as {Outcome(case.outcome).name}"
-                self._wrong(f"case {index} of {event.group_id} showed {text} in attempt {case.attempt_id}")
+            failures = group.failures.get(index, [])
+            if failures and not case.attempt_id:
+                if case.outcome != failures[-1]:
+                    self._wrong(f"case {index} of {event.group_id} was to be run again and ends as {case.outcome}")
+            elif case.outcome not in {Outcome.NOT_RUN, Outcome.CANCELLED}:
+                self._check_truth(event.group_id, case, Outcome.FLAKY if failures else None)
+
+    def _CasesRerun(self, event: e.CasesRerun) -> None:
+        group = self.groups[event.group_id]
+        for case in event.cases:
+            index = case.case_index
+            if index in group.verdicts or group.over:
+                self._wrong(f"case {index} of {event.group_id} is to be run again and has its verdict")
+            self._check_truth(event.group_id, case)
+            failures = group.failures.setdefault(index, [])
+            failures.append(case.outcome)
+            if case.outcome not in BAD or len(failures) > group.most_reruns:
+                self._wrong(f"case {index} of {event.group_id} is run again after {failures}")
+            attempt = self.attempts[case.attempt_id]
+            attempt.cases = tuple(one for one in attempt.cases if one != index)
+
+    def _check_truth(self, group_id: str, case: e.FinishedCase, if_good: Outcome | None = None) -> None:
+        """What is stored of a case is what its own attempt showed; `if_good` stands for anything but a failure."""
+        group, index = self.groups[group_id], case.case_index
+        attempt = self.attempts.get(case.attempt_id)
+        if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
+            self._wrong(f"case {index} of {group_id} counts from attempt {case.attempt_id}, which is not its own")
+            return
+        truth = self._world.truth_of(group.run_id, case.attempt_id, group.cases[index])
+        expected = Outcome[truth.upper()]
+        if if_good is not None and expected not in BAD:
+            expected = if_good
+        if case.outcome != expected:
+            text = f"{truth} and counts as {Outcome(case.outcome).name}"
+            self._wrong(f"case {index} of {group_id} showed {text} in attempt {case.attempt_id}")
 
     def _AttemptEnded(self, event: e.AttemptEnded) -> None:
         attempt = self.attempts.pop(event.attempt_id, None)

@@ -46,6 +46,7 @@ class SimCoordinator:
             "sim:scheduler", "", lambda: self.writer.state, self.commit, self.clock, notice_seconds=0.5
         )
         self.writer.subscribe(self._committed)
+        self.writer.foresee(self.link.foreseen)
         self.server.streams["Connect"] = self.fleet.serve
         for name, work in {
             "writer": self.writer.start(),
@@ -60,7 +61,7 @@ class SimCoordinator:
     def _committed(self, committed: Committed) -> None:
         state = self.writer.state
         self.fleet.committed(state, committed.events)
-        self.link.committed(state, committed.events)
+        self.link.committed(state)
         self.world.auditor.told(self, committed)
 
     async def commit(self, command: Command) -> Any:

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core import commands, evolve, evolve_work, machine, 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
@@ -107,6 +108,30 @@ def _never_miss_an_assignment() -> Iterator[Any]:
     yield patch.object(Session, "_missing", silent)
 
 
+def _lose_a_case_that_is_run_again() -> Iterator[Any]:
+    rerun = evolve._HANDLERS[e.CasesRerun]
+
+    def losing(state: Any, event: e.CasesRerun) -> None:
+        rerun(state, event)
+        group = state.groups[event.group_id]
+        group.queue.take([case.case_index for case in event.cases if case.case_index not in group.resting])
+
+    yield patch.dict(evolve._HANDLERS, {e.CasesRerun: losing})
+
+
+def _forget_the_failure_before() -> Iterator[Any]:
+    yield patch.object(reporting, "shown", lambda earlier, result: (result.outcome, result.message))
+
+
+def _keep_reruns_from_the_scheduler() -> Iterator[Any]:
+    note = Changes.note
+
+    def deaf(self: Changes, state: Any, events: Any) -> None:
+        note(self, state, [event for event in events if not isinstance(event, e.CasesRerun | e.CasesDue)])
+
+    yield patch.object(Changes, "note", deaf)
+
+
 MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "acknowledge-before-commit": _acknowledge_before_commit,
     "forget-the-head-check": _forget_the_head_check,
@@ -118,6 +143,9 @@ MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "forget-what-a-lost-worker-left": _forget_what_a_lost_worker_left,
     "submit-twice": _submit_twice,
     "never-miss-an-assignment": _never_miss_an_assignment,
+    "lose-a-case-that-is-run-again": _lose_a_case_that_is_run_again,
+    "forget-the-failure-before": _forget_the_failure_before,
+    "keep-reruns-from-the-scheduler": _keep_reruns_from_the_scheduler,
 }
 
 

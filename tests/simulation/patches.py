@@ -14,7 +14,7 @@ from crossfleet.foundation import logs
 from crossfleet.worker import assembly
 from crossfleet.worker import connection as worker_connection
 from crossfleet.worker import identity as worker_identity
-from crossfleet.worker import reports as worker_reports
+from crossfleet.worker import lasting as worker_lasting
 from tests.simulation.network import Channel, Wire
 
 _HOP = 0.0005  # simulated seconds: no test waits for them
@@ -36,7 +36,7 @@ def applied(world: Any) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(worker_connection, "probe", _probe))
         stack.enter_context(patch.object(worker_connection, "time", clock))
-        stack.enter_context(patch.object(worker_reports, "time", clock))
+        stack.enter_context(patch.object(worker_lasting, "time", clock))
         stack.enter_context(patch.object(assembly, "resident_bytes", lambda *_: 1))
         stack.enter_context(patch.object(worker_identity, "version", lambda _: "1"))
         stack.enter_context(patch.object(worker_identity, "platform", SimpleNamespace(node=lambda: "host")))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Request
 
@@ -20,6 +21,8 @@ class SimSuite:
     cases: list[str]
     seconds: dict[str, float]
     outcomes: dict[str, str]
+    flaky: frozenset[str] = frozenset()
+    """Cases that fail, crash or pass by chance."""
     trouble: float = 0.0
     """How often an attempt ends for a cause of the infrastructure."""
     odd: dict[str, list[str]] = field(default_factory=dict)
@@ -55,7 +58,19 @@ def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool
     return suite
 
 
-def make_submission(random: Random, number: int, suite: SimSuite) -> SubmitRun:
+def make_rerun_policy(random: Random, suite: SimSuite) -> PolicySpec:
+    """Half of the runs run cases again; some of their suites' cases are flaky then."""
+    if random.random() < 0.5:
+        return PolicySpec()
+    suite.flaky = frozenset(case for case in suite.cases if suite.runner == "pytest" and random.random() < 0.2)
+    return PolicySpec(
+        max_reruns=random.choice([1, 2, 5]),
+        rerun_placement=random.choice(list(RerunPlacement)),
+        rerun_delay=random.choice([0.0, 0.0, 0.3, 2.0]),
+    )
+
+
+def make_submission(random: Random, number: int, suite: SimSuite, reruns: PolicySpec) -> SubmitRun:
     """A run of that suite on one to three targets."""
     names = ["any", "left", "gpu"][: random.randint(1, 3)]
     spec = RunSpec(project="sim")
@@ -74,7 +89,8 @@ def make_submission(random: Random, number: int, suite: SimSuite) -> SubmitRun:
             request = Request(devices=(DeviceRequest("gpu", "", 1),))
         spec.targets.add(name=name, selector=selector)
         targets.append(TargetSpec(name, selector, request))
-    policy = PolicySpec(
+    policy = replace(
+        reruns,
         max_failures=random.choice([0, 0, 0, 3]),
         max_cases_per_task=random.choice([0, 0, 1, 5]),
         max_attempts=random.choice([2, 3, 5]),

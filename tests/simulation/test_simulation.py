@@ -70,6 +70,8 @@ def test_every_kind_of_fact_is_seen_within_the_first_seeds():
         "SlotsReleased",
         "AllocationClosed",
         "AttemptEnded",
+        "CasesRerun",
+        "CasesDue",
     }
     assert wanted <= seen
 

@@ -23,7 +23,7 @@ from tests.simulation.faults import Fault, inflict, make_faults
 from tests.simulation.loop import Died, SimLoop, Stuck
 from tests.simulation.network import Server
 from tests.simulation.scheduler import SimScheduler
-from tests.simulation.suites import SimSuite, make_submission, make_suite
+from tests.simulation.suites import SimSuite, make_rerun_policy, make_submission, make_suite
 from tests.simulation.worker import Host
 
 _FOLD = 0.5  # simulated seconds: no test waits for them
@@ -92,8 +92,11 @@ class World:
         names = [host.name for host in self.hosts]
         made = [make_suite(random, number, names, trouble=trouble) for number in range(random.randint(2, 3))]
         self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
+        # A stream of its own: seeds without reruns stay what they were.
+        reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         self.clients = [
-            SimClient(self, make_submission(random, number, suite), number) for number, suite in enumerate(made)
+            SimClient(self, make_submission(random, number, suite, reruns[number]), number)
+            for number, suite in enumerate(made)
         ]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else make_faults(self.chance.stream("faults"))

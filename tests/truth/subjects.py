@@ -80,20 +80,15 @@ def lay_out(subject: Subject, *beside: str) -> LaidOut:
             (inside,) = staged.iterdir()
             inside.rename(root)
             staged.rmdir()
-        return LaidOut(root, _environment(subject.name, _with(subject.requirements, beside)), subject.arguments)
+        return LaidOut(root, environment_of(subject, *beside), subject.arguments)
 
 
-def _with(requirements: tuple[str, ...], beside: tuple[str, ...]) -> tuple[str, ...]:
-    named = {one.partition("==")[0] for one in beside}
-    return tuple(one for one in requirements if one.partition("==")[0] not in named) + beside
-
-
-def environment(name: str, requirements: tuple[str, ...]) -> Path:
-    """The interpreter of an environment with these pinned packages. Skips the test where they cannot be fetched."""
+def environment(name: str, *requirements: str) -> Path:
+    """The interpreter of an environment of pinned packages. Skips the test, by name, where it cannot be built."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _environment(name, requirements)
+        return environment_of(Subject(name, "0", "", requirements))
 
 
 def _archive(subject: Subject) -> Path:
@@ -108,13 +103,19 @@ def _archive(subject: Subject) -> Path:
     return archive
 
 
-def _environment(name: str, requirements: tuple[str, ...]) -> Path:
+def environment_of(subject: Subject, *beside: str) -> Path:
+    """The interpreter of an environment with its requirements, and those `beside` in place of its own for the same packages.
+
+    Skips the test where the cache lacks it and none can be had.
+    """
+    named = {one.partition("==")[0] for one in beside}
+    requirements = (*(one for one in subject.requirements if one.partition("==")[0] not in named), *beside)
     key = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:12]
-    place = CACHE / f"{name}-env-{key}"
+    place = CACHE / f"{subject.name}-env-{key}"
     if not (place / ".complete").exists():
-        _fetch(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], name)
+        _fetch(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], subject.name)
         command = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(place / "bin" / "python")]
-        _fetch([*command, *requirements], name)
+        _fetch([*command, *requirements], subject.name)
         (place / ".complete").touch()
     return place / "bin" / "python"
 

@@ -22,8 +22,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
-from crossfleet.cli.running.pytest_arguments import take_over
-from crossfleet.cli.running.spec import variables_of
+from crossfleet.cli.running.spec import policy_of, variables_of
 
 
 def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
@@ -40,44 +39,6 @@ def test_anything_else_is_a_command() -> None:
 def test_interpreter_options_before_pytest_are_refused_with_a_way_out() -> None:
     with pytest.raises(UsageError, match="environment variables"):
         recognise(["python", "-X", "dev", "-m", "pytest"])
-
-
-@pytest.mark.parametrize(
-    ("words", "left", "failures", "junit"),
-    [
-        (["-x", "tests"], ("tests",), 1, ""),
-        (["-vx"], ("-v",), 1, ""),
-        (["--maxfail=3", "a"], ("a",), 3, ""),
-        (["--maxfail", "3"], (), 3, ""),
-        (["--junitxml=out.xml"], (), None, "out.xml"),
-        (["--junit-xml", "out.xml", "-q"], ("-q",), None, "out.xml"),
-        (["-k", "-x"], ("-k", "-x"), None, ""),
-        (["-k", "-n", "-n", "4"], ("-k", "-n"), None, ""),
-        (["-n4", "--dist=loadfile", "--dist", "load", "t"], ("t",), None, ""),
-    ],
-)
-def test_arguments_that_crossfleet_takes_over(
-    words: list[str], left: tuple[str, ...], failures: int | None, junit: str
-) -> None:
-    found = take_over(words)
-    assert (found.arguments, found.max_failures, found.junit) == (left, failures, junit)
-
-
-def test_what_is_left_out_is_said() -> None:
-    assert take_over(["-n", "4"]).notes == ("-n 4 left out: the fleet spreads the tests over its slots (--slots N)",)
-
-
-@pytest.mark.parametrize("word", ["--pdb", "--trace", "--collect-only", "--looponfail", "--help"])
-def test_arguments_that_cannot_work_are_refused_with_a_hint(word: str) -> None:
-    with pytest.raises(UsageError, match=r"use pytest itself|with pytest itself|again instead"):
-        take_over([word])
-
-
-@given(
-    st.lists(st.sampled_from(["tests/a.py", "-q", "-v", "--lf", "-k", "word", "--tb=short", "-p", "no:cacheprovider"]))
-)
-def test_arguments_that_mean_nothing_to_a_fleet_pass_unchanged(words: list[str]) -> None:
-    assert take_over(words).arguments == tuple(words)
 
 
 def script(path: Path, text: str) -> str:
@@ -297,3 +258,46 @@ def test_a_quiet_grpc_is_not_handed_to_suites(monkeypatch: pytest.MonkeyPatch) -
     assert main(["version"]) == 0
     assert os.environ["GRPC_VERBOSITY"] == "ERROR"
     assert "GRPC_VERBOSITY" not in variables_of([], whole_environment=True)
+
+
+def test_options_for_reruns_win_over_pytests_own_and_both_become_one_rule() -> None:
+    words = [
+        "--reruns",
+        "1",
+        "--fail-on-flaky",
+        "--",
+        "pytest",
+        "--reruns=3",
+        "--reruns-delay",
+        "2",
+        "--only-rerun",
+        "OS",
+        "-q",
+    ]
+    options = parse(words)
+    command = recognise(options.command)
+
+    assert command.arguments == ("-q",)
+    policy = policy_of(command, options)
+    assert (policy.max_reruns, policy.rerun_rule.delay.seconds, list(policy.rerun_rule.only)) == (1, 2, ["OS"])
+    assert policy.rerun_rule.fail_on_flaky
+    assert policy_of(recognise(["pytest"]), parse(["--", "pytest"])).max_reruns == 0
+
+
+def test_no_reruns_on_the_command_line_win_over_pytests_own() -> None:
+    options = parse(["--reruns", "0", "--", "pytest", "--reruns=3"])
+    assert policy_of(recognise(options.command), options).max_reruns == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["pytest", "--reruns"], "needs a value"),
+        (["pytest", "--reruns=many"], "0 to 100"),
+        (["pytest", "--reruns-delay=2h"], "at most an hour"),
+        (["pytest", "--rerun-except", "x"], "--only-rerun"),
+    ],
+)
+def test_reruns_that_cannot_be_are_refused_with_a_hint(words: list[str], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        recognise(words)

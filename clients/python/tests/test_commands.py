@@ -79,7 +79,7 @@ async def test_a_run_that_fails_ends_with_one_and_shows_why(tmp_path: Path) -> N
     async with fleet_and_shell(tmp_path, script) as (_, shell):
         ended = await shell("run", "--", sys.executable, "-m", "pytest")
     assert ended.status == 1
-    assert "FAILED t.py::b - message of t.py::b [default]" in ended.err
+    assert "FAILED t.py::b - message of t.py::b\n" in ended.err
     assert all(part in ended.out for part in ("Traceback of t.py::b", "printed \\xff bytes", "1 + 1 failed"))
 
 

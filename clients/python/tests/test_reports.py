@@ -6,13 +6,16 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
+from junitparser.xunit2 import TestCase as Xunit2Case
 
+from crossfleet.api.coordinator.v1 import run_service_pb2
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.coordinator.v1.event_service_pb2 import Event
 from crossfleet.api.types.v1 import result_pb2, run_pb2
@@ -20,9 +23,10 @@ from crossfleet.cli import exits
 from crossfleet.cli.commands.artifacts import landing
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.housekeeping.caches import Entry, choose, entries
-from crossfleet.cli.reporting import documents, junit
+from crossfleet.cli.reporting import documents, histories, junit
 from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import coloured, plain
+from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.text import report, verdict_line
 from crossfleet.cli.reporting.times import local, utc
@@ -66,8 +70,12 @@ def results() -> RunResults:
     return RunResults(run, tuple(cases), details)
 
 
+def told(found: RunResults, **style: Any) -> list[str]:
+    return [part.text for part in report(found, plain, ReportStyle(**style))]
+
+
 def test_the_report_has_matrix_tracebacks_output_and_verdict() -> None:
-    text = "\n".join(report(results(), plain))
+    text = "\n".join(told(results()))
     assert "tests/test_a.py  1 + 1 failed, 1 error, 1 crashed, 1 skipped, 1 xfailed" in text
     assert all(part in text for part in ("the traceback \\xff", "Captured stdout call", "printed", "slowest"))
     assert text.splitlines()[-1] == "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
@@ -77,7 +85,7 @@ def test_the_first_line_of_a_traceback_keeps_its_indentation() -> None:
     found = results()
     for detail in found.details.values():
         detail.details = b"def test_a():\n>       assert x"
-    assert "    def test_a():\n>       assert x" in list(report(found, plain))
+    assert any("\n    def test_a():\n>       assert x" in part for part in told(found))
 
 
 def test_one_case_and_one_error_are_counted_in_the_singular() -> None:
@@ -91,23 +99,27 @@ def test_commands_to_go_on_with_name_the_data_folder_that_was_named(
     data: str, address: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CROSSFLEET_ADDRESS", address)
-    Outputs(None, "", data).write(results(), plain, quiet=1)
+    Outputs(data=data).write(results())
     assert f"crossfleet show run-1{told}\n" in capsys.readouterr().out
 
 
-def test_a_quiet_report_is_the_verdict_alone() -> None:
-    assert list(report(results(), plain, quiet=2)) == ["FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"]
-    assert not any("traceback" in part for part in report(results(), plain, quiet=1))
+def test_a_quiet_report_has_failures_and_verdict_and_the_quietest_the_verdict_alone() -> None:
+    verdict = "FAILED in 1 m 15 s: 12 cases, 2 passed, 2 failed  [run-1]"
+    assert told(results(), verbosity=-2) == [verdict]
+    quiet = told(results(), verbosity=-1)
+    assert quiet[-1] == verdict
+    assert any("traceback" in part for part in quiet)
+    assert not any("tests/test_a.py  1 + 1 failed" in part or "slowest" in part for part in quiet)
 
 
 def test_a_cause_stands_in_the_verdict_or_with_its_details_at_its_target() -> None:
     found = results()
     found.run.cause = "pytest exited with status 2"
-    *_, verdict = report(found, plain)
+    *_, verdict = told(found)
     assert verdict.endswith("(pytest exited with status 2)  [run-1]")
     found.run.targets[0].cause = found.run.cause
     found.run.targets[0].cause_details = "ImportError: no module"
-    *parts, verdict = report(found, plain)
+    *parts, verdict = told(found)
     assert any("status 2\nImportError: no module" in part for part in parts)
     assert "status 2" not in verdict
 
@@ -121,7 +133,7 @@ def test_a_junit_report_reads_back_whatever_tests_printed(tmp_path: Path) -> Non
         ("suite [gpu]", 6, 1, 2, 2),
     ]
     failed = next(case for case in suites[0] if "failed" in case.name and "x" not in case.name[:6])
-    assert (failed.classname, failed.name) == ("tests.test_a.T", "test_failed[#x00é]")
+    assert (failed.classname, failed.name) == ("tests.test_a.T", "test_failed[#x00é] [plain]")
     assert "the traceback \\xff" in failed.result[0].text
     assert ("printed" in failed.system_out, "warned" in failed.system_err) == (True, True)
     assert os.listdir(path.parent) == ["out.xml"]
@@ -214,16 +226,20 @@ def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
     progress.take(event(1, target_waiting={"target": "t", "reason": "it wants more"}))
     progress.take(event(1, cases_collected={"target": "t", "cases": 8}))
     progress.take(event(2, tasks_assigned={"target": "t", "attempts": [attempt]}))
-    failed = progress.take(event(4, cases_finished={"target": "t", "cases": [case, {"case_id": "b"}]}))
+    ended = progress.take(event(4, cases_finished={"target": "t", "cases": [case, {"case_id": "b"}]}))
     target = progress.targets["t"]
-    assert ([each.case_id for each in failed], target.waiting) == (["a"], "")
+    assert ([each.case_id for each in ended], target.failed, target.waiting) == (["a", "b"], 1, "")
     assert (target.rate(1004.0), target.seconds_left(1004.0)) == (1.0, 6.0)
-    longest = target.longest()
-    assert longest is not None
-    assert (longest.worker_id, longest.since) == ("w", 1002.0)
-    assert longest.place == "8 cases on slot 1 of w"
+    lasting = {"target": "t", "case_id": "c", "slot": 1, "attempt_id": 7, "seconds": 2.5}
+    progress.take(event(4, cases_executing={"worker_id": "w", "cases": [lasting]}))
+    progress.take(event(4, cases_executing={"worker_id": "v", "cases": [{**lasting, "case_id": "d", "seconds": 1}]}))
+    case_c = progress.longest()
+    assert case_c is not None
+    assert (case_c.case_id, case_c.worker_id, case_c.slot, case_c.since) == ("c", "w", 1, 1001.5)
+    progress.take(event(5, cases_finished={"target": "t", "cases": [{"case_id": "d"}]}))
+    assert progress.longest() == case_c
     progress.take(event(5, attempt_ended={"target": "t", "attempt": {"attempt_id": 7, "worker_id": "w", "cause": 5}}))
-    assert (target.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
+    assert (progress.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
 
 
 def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
@@ -241,6 +257,20 @@ def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
     view.update(progress)
     assert stream.getvalue().splitlines()[-1] == "t: 900/900, done"
     assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_a_case_that_lasts_is_named_every_half_minute_and_what_would_limit_it_after_a_minute() -> None:
+    now = [1000.0]
+    stream = io.StringIO()
+    view, progress = LineView(stream, lambda: now[0]), Progress(["t"])
+    progress.take(event(0, cases_executing={"worker_id": "w", "cases": [{"target": "t", "case_id": "c", "slot": 1}]}))
+    for second in range(70):
+        now[0] = 1000.0 + second
+        view.update(progress)
+    lines = stream.getvalue().splitlines()
+    assert lines[:2] == ["longest: c 6.0 s on w/1", "longest: c 36 s on w/1"]
+    assert lines[2].endswith("on w/1; nothing limits it (--case-timeout would)")
+    assert len(lines) == 3
 
 
 def test_spans_read_well() -> None:
@@ -292,3 +322,72 @@ def test_what_can_be_cleaned_leaves_results_alone(tmp_path: Path) -> None:
 def test_an_artifact_of_a_target_that_leads_elsewhere_is_not_written(target: str) -> None:
     with pytest.raises(UsageError, match="outside of into"):
         landing(Path("into"), Artifact(target=target, name="x"))
+
+
+def flaky_results() -> RunResults:
+    """One case that failed twice and passed, one that failed for good, each with its earlier failures."""
+    run = run_pb2.Run(run_id="run-1", verdict=run_pb2.RUN_VERDICT_FAILED)
+    run.targets.add(name="default")
+    run.counts.total, run.counts.flaky, run.counts.failed = 2, 1, 1
+    cases, details = [], {}
+    for index, outcome in enumerate((result_pb2.OUTCOME_FLAKY, result_pb2.OUTCOME_FAILED)):
+        case = result_pb2.CaseRecord(target="default", case_index=index, case_id=f"test_a.py::test_{index}")
+        case.outcome, case.message, case.worker_id, case.attempt_id = outcome, "boom", "right", 9
+        for kind in (result_pb2.OUTCOME_CRASHED, result_pb2.OUTCOME_FAILED):
+            earlier = case.earlier.add(outcome=kind, message="boom", worker_id="left", slot=index, details=b"the stack")
+            earlier.sections.add(title="Captured stdout call", content=b"printed then")
+        cases.append(case)
+        details["default", index, case.case_id] = result_pb2.CaseResult(
+            details=b"the last stack" if index else b"", outcome=outcome
+        )
+    return RunResults(run, tuple(cases), details)
+
+
+def test_flaky_cases_are_shown_apart_with_what_failed_and_where() -> None:
+    text = "\n".join(part.text for part in report(flaky_results(), plain))
+    assert "0 + 1 failed, 1 flaky" in text
+    assert "FLAKY test_a.py::test_0 - boom (run 3 times: slot 0 of left, slot 0 of right)" in text
+    assert "CRASHED at execution 1 on slot 0 of left\nthe stack" in text
+    assert text.count("printed then") == 1, "what looks the same is shown once"
+    assert "the last stack" in text
+    assert text.splitlines()[-1].startswith("FAILED in 0.0 s: 2 cases, 1 flaky, 1 failed")
+
+
+def test_a_junit_report_has_reruns_as_the_schema_of_surefire(tmp_path: Path) -> None:
+    path = tmp_path / "out.xml"
+    junit.write(flaky_results(), path)
+    (suite,) = JUnitXml.fromfile(str(path))
+    flaky, failed = (Xunit2Case.fromelem(case) for case in suite)
+
+    assert (suite.tests, suite.failures, suite.errors) == (2, 1, 0)
+    assert (flaky.is_flaky, flaky.is_passed, len(flaky.flaky_errors()), len(flaky.flaky_failures())) == (
+        True,
+        True,
+        1,
+        1,
+    )
+    assert (failed.is_rerun, failed.is_flaky, len(failed.rerun_errors())) == (True, False, 1)
+    assert flaky.flaky_errors()[0].stack_trace == "the stack"
+    assert "printed then" in failed.rerun_failures()[0].system_out
+
+
+def test_a_json_report_has_earlier_failures() -> None:
+    first, _ = documents.run_document(flaky_results())["cases"]
+    assert first["outcome"] == "flaky"
+    assert [one["outcome"] for one in first["earlier"]] == ["crashed", "failed"]
+    assert first["earlier"][0]["sections"][0]["content"] == "printed then"
+
+
+def test_histories_are_tables_by_target_or_place() -> None:
+    case = run_service_pb2.CaseHistory(case_id="test_a.py::test_0", target="gpu", recent="..R", contradictions=2)
+    case.runs.CopyFrom(run_service_pb2.Tally(total=3, passed=2, flaky=1, low=0.06, high=0.79))
+    case.last_failure.message = "boom"
+    for slot in (-1, 0, 1):
+        tally = run_service_pb2.Tally(total=4, passed=3, failed=1, low=0.05, high=0.7)
+        case.places.add(worker_id="left", slot=slot, executions=tally)
+
+    target = histories.by_target([case], plain)
+    assert "33 % (6-79)" in target
+    assert target.splitlines()[-1] == "    boom"
+    assert len(histories.by_place([case], plain, slots=False).splitlines()) == 2
+    assert len(histories.by_place([case], plain, slots=True).splitlines()) == 3

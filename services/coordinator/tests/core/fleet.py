@@ -101,12 +101,13 @@ class Fleet:
         attempts = list(self.state.attempts.values())
         return [one for one in attempts if worker_id in {None, one.worker_id}]
 
-    def results(self, attempt, outcome=Outcome.PASSED, seconds=0.01, indices=None):
+    def results(self, attempt, outcome=Outcome.PASSED, seconds=0.01, indices=None, message=""):
         indices = attempt.cases if indices is None else indices
         local_of = self.state.allocations[attempt.allocation_id].local_of
         local = [index if local_of is None else local_of[index] for index in indices]
         return c.AttemptResults(
-            attempt.attempt_id, tuple(c.CaseOutcome(index, outcome, seconds, payload=b"full") for index in local)
+            attempt.attempt_id,
+            tuple(c.CaseOutcome(index, outcome, seconds, message, payload=b"full") for index in local),
         )
 
     def report(self, worker_id, *items):

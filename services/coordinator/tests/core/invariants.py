@@ -15,12 +15,17 @@ def check(state: State) -> None:
         queued = group.queue.pending()
         assert len(queued) == group.queue.count
         held = [index for attempt_id in group.attempts for index in state.attempts[attempt_id].pending]
-        places = Counter(queued + held)
+        places = Counter([*queued, *held, *group.resting])
         assert not [index for index, times in places.items() if times > 1], "a case is in two places"
         open_cases = {index for index, outcome in enumerate(group.outcomes) if outcome == Outcome.PENDING}
         if not group.over:
             assert set(places) == open_cases, "a case without a verdict is nowhere, or one with a verdict is still held"
+            policy = state.runs[group.run_id].policy
+            for index, failures in group.earlier.items():
+                assert index in open_cases, "failures are remembered of a case that has its verdict"
+                assert len(failures) <= group.marks.get(index, policy.max_reruns), "a case is run again too often"
         else:
+            assert not group.earlier
             assert not open_cases
             assert not group.attempts
         if group.queue.count:

@@ -1,5 +1,7 @@
 """Whatever happens in whatever order: no case is lost or counted twice, and once all is well again every run ends."""
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -7,11 +9,26 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
+from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RerunPlacement, WorkerState
 from services.coordinator.tests.core.fleet import Fleet
 
+PLACEMENTS = tuple(RerunPlacement)
 CAUSES = (Cause.DONE, Cause.CRASHED, Cause.OUT_OF_MEMORY, Cause.PREEMPTED, Cause.NETWORK)
-STEPS = ("place", "collect", "finish", "partly", "want", "lose", "rejoin", "hello", "end", "stop", "submit", "close")
+STEPS = (
+    "place",
+    "collect",
+    "finish",
+    "partly",
+    "want",
+    "lose",
+    "rejoin",
+    "hello",
+    "end",
+    "stop",
+    "submit",
+    "close",
+    "pass",
+)
 
 
 def step(fleet: Fleet, name: str, pick: int) -> None:
@@ -50,7 +67,11 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
         fleet.do(c.StopRun(f"run{pick % 3}", "stopped"))
     elif name == "submit":
         run_id = f"run{len(state.requests)}"
-        fleet.submit(run_id, tuple(f"{n}" for n in range(pick % 30)), policy=c.PolicySpec(max_failures=pick % 3))
+        policy = c.PolicySpec(max_failures=pick % 3, max_reruns=pick % 4, rerun_placement=PLACEMENTS[pick % 3])
+        fleet.submit(run_id, tuple(f"{n}" for n in range(pick % 30)), policy=replace(policy, rerun_delay=pick % 2))
+    elif name == "pass":
+        fleet.now += 1.0
+        fleet.do(c.PassTime())
     elif name == "close":
         fleet.close_what_is_closing()
 
@@ -61,6 +82,8 @@ def heal(fleet: Fleet) -> None:
         if worker.state is WorkerState.LOST:
             fleet.join(name, incarnation="healed", session="healed")
     for _ in range(300):
+        fleet.now += 1.0
+        fleet.do(c.PassTime())
         fleet.place()
         for allocation in list(fleet.state.allocations.values()):
             if not allocation.ready and not allocation.closing:
@@ -85,13 +108,19 @@ def test_no_order_of_events_loses_or_repeats_a_case_and_every_run_ends(steps):
     fleet = Fleet()
     fleet.join("w1", slots=2)
     fleet.join("w2", slots=1, session="s2")
-    fleet.submit("run0")
+    fleet.submit("run0", policy=c.PolicySpec(max_reruns=2, rerun_placement=RerunPlacement.HOST))
     for name, pick in steps:
         step(fleet, name, pick)
     heal(fleet)
 
     verdicts = [(event.group_id, case.case_index) for event in fleet.of(e.CasesFinished) for case in event.cases]
     assert len(verdicts) == len(set(verdicts)), "a case has two verdicts"
+    again = {(event.group_id, case.case_index) for event in fleet.of(e.CasesRerun) for case in event.cases}
+    shown = {
+        (event.group_id, case.case_index): case.outcome for event in fleet.of(e.CasesFinished) for case in event.cases
+    }
+    assert all(shown[case] is Outcome.FLAKY or shown[case] in BAD for case in again), "a failure was forgotten"
+    assert all(outcome is not Outcome.FLAKY or case in again for case, outcome in shown.items())
     replayed = State()
     for event in fleet.events:
         evolve(replayed, event)

@@ -14,9 +14,9 @@ cases = st.lists(st.tuples(seconds, st.integers(0, 5)), min_size=1, max_size=120
 slots = st.lists(st.sampled_from((0.25, 1.0, 1.0, 2.0, 4.0)), min_size=1, max_size=6)
 
 
-def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0):
+def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0, bound=()):
     """Makespan, pieces by slot, and the longest time that one piece took, on slots of given true speeds."""
-    queue = CaseQueue(keys, estimates or durations)
+    queue = CaseQueue(keys, estimates or durations, bound)
     measured = [[0.0, 0.0] for _ in speeds]
     last = [-1 for _ in speeds]
     pieces, longest_piece = [], 0.0
@@ -80,6 +80,29 @@ def test_no_piece_is_larger_than_the_run_allows(cases, most):
     _, pieces, _ = simulate([one for one, _ in cases], [""] * len(cases), (1.0, 1.0), max_cases=most)
 
     assert max(len(piece) for _, piece in pieces) <= most
+
+
+@given(cases, slots, st.booleans(), st.integers(0, 7))
+def test_a_bound_group_is_one_task_in_the_order_of_collection(cases, speeds, known, most):
+    keys = [f"file{key}" if key else "" for _, key in cases]
+    bound = {"file1", "file2", "file3"}
+    _, pieces, _ = simulate([one for one, _ in cases], keys, speeds, known=known, max_cases=most, bound=bound)
+
+    for key in bound.intersection(keys):
+        (piece,) = [piece for _, piece in pieces if any(keys[index] == key for index in piece)]
+        assert [i for i in piece if keys[i] == key] == [i for i, one in enumerate(keys) if one == key]
+
+
+@given(cases, st.sets(st.integers(0, 119)))
+def test_what_is_left_of_a_bound_group_goes_out_whole_again(cases, done):
+    keys = ["one"] * len(cases)
+    queue = CaseQueue(keys, [one for one, _ in cases], {"one"})
+    first = dispatcher.cut(queue, 1.0, 4.0, known=False)
+    queue.take(first)
+    left = [index for index in first if index not in done]
+    queue.put(left)
+
+    assert dispatcher.cut(queue, 0.25, 4.0, known=False) == tuple(left)
 
 
 def test_many_small_cases_without_history_go_out_in_few_tasks_that_shrink():

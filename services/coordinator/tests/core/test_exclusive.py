@@ -6,7 +6,7 @@ from crossfleet.coordinator.core.outcomes import Cause, Ending, RunVerdict
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
-CASES = tuple(c.CollectedCase(f"test_it.py::test_{n}", ("test_it.py",), n >= 8) for n in range(12))
+CASES = tuple(c.CollectedCase(f"test_it.py::test_{n}", ("test_it.py",), exclusive=n >= 8) for n in range(12))
 
 
 def measuring(fleet, targets=("default",), slots=2, workers=("w1",)):

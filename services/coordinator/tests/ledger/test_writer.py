@@ -83,6 +83,21 @@ async def test_subscribers_see_every_commit_in_order_before_it_is_answered(write
     assert [seq for seq, _ in seen] == [1, 2, 3]
 
 
+async def test_a_batch_is_foreseen_while_the_disk_writes_and_told_when_it_is_durable(writer, store):
+    seen: list[str] = []
+    writer.foresee(lambda events: seen.extend(f"foreseen {type(one).__name__}" for one in events))
+    writer.subscribe(lambda committed: seen.append(f"committed {committed.seq}"))
+    gate = Gate(store)
+    submitted = asyncio.create_task(writer.submit(submit("run")))
+    await asyncio.to_thread(gate.begun.wait, 5)
+    before = list(seen)
+    gate.open.set()
+    await submitted
+
+    assert before == ["foreseen RunSubmitted", "foreseen CasesCollected"]
+    assert seen == [*before, "committed 1"]
+
+
 async def test_a_subscriber_that_fails_is_dropped_and_others_go_on(writer):
     seen: list[Committed] = []
 

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
+
+import grpc
+import pytest
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2, fleet_service_pb2
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.coordinator.ledger.sql import SqlStore
+from crossfleet.coordinator.ledger.store import Batch, StoreFull
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
@@ -30,6 +37,33 @@ async def test_the_first_update_is_a_snapshot_and_later_ones_are_deltas_without_
     outcome = next(update.outcomes[0] for update in scheduler.updates if update.outcomes)
     assert len(outcome.accepted_allocation_ids) == 1
     assert not outcome.refused
+
+
+async def test_a_scheduler_plans_while_the_disk_writes_and_a_snapshot_takes_back_what_was_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = GreedyScheduler()
+    full = threading.Event()
+
+    def refuse_after_all(store: SqlStore, batch: Batch) -> None:
+        assert full.wait(10)
+        raise StoreFull("no space left on device")
+
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlStore, "commit", refuse_after_all)
+            refused = asyncio.ensure_future(fleet.submit(noop(1), "first"))
+            await eventually(lambda: any(update.delta.groups for update in scheduler.updates), what="a foreseen group")
+            full.set()
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await refused
+        told = len(scheduler.updates)
+        submitted = await fleet.submit(noop(1), "second")
+        await eventually(lambda: len(scheduler.updates) > told, what="what holds")
+
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert [group.run_id for group in scheduler.updates[told].snapshot.groups] == [submitted.run.run_id]
 
 
 async def test_a_scheduler_that_wants_snapshots_only_gets_nothing_else(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
-from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
 from crossfleet.foundation.errors import (
     BlobsMissing,
     CrossfleetError,
@@ -247,3 +247,46 @@ async def test_an_explanation_counts_the_workers_that_pass_each_clause(tmp_path:
     explained = answer.targets[0]
     assert (explained.matching_workers, explained.all_workers) == (0, 1)
     assert [(clause.passing, clause.considered) for clause in explained.clauses] == [(1, 1), (0, 1)]
+
+
+async def test_a_case_that_is_run_again_is_answered_with_its_earlier_failure_and_its_history(tmp_path: Path) -> None:
+    spec = noop(1)
+    spec.policy.max_reruns = 1
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        run_id = (await fleet.submit(spec)).run.run_id
+        for outcome in (result_pb2.OUTCOME_FAILED, result_pb2.OUTCOME_PASSED):
+            await worker.execute((await worker.next("assign")).assign, outcome)
+        run = await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        case = (await fleet.runs.GetCase(run_service.GetCaseRequest(run_id=run_id, case_id="case-0"))).case
+        answer = await fleet.runs.ListCaseHistory(run_service.ListCaseHistoryRequest())
+        worker.leave()
+
+    assert (run.verdict, run.counts.flaky, run.counts.passed) == (run_pb2.RUN_VERDICT_PASSED, 1, 0)
+    assert (case.outcome, len(case.earlier)) == (result_pb2.OUTCOME_FLAKY, 1)
+    assert case.earlier[0].worker_id == "w1"
+    (history,) = answer.cases
+    assert (history.case_id, history.recent, history.runs.flaky) == ("case-0", "R", 1)
+
+
+async def test_wrong_rules_for_reruns_and_questions_about_histories_are_named(tmp_path: Path) -> None:
+    spec = noop(1)
+    spec.policy.max_reruns = 101
+    spec.policy.rerun_rule.only.extend(["fine", "(unclosed"])
+    spec.policy.rerun_rule.delay.seconds = 4000
+    async with running(tmp_path) as fleet:
+        error = await refused(fleet.submit(spec))
+        asked = run_service.ListCaseHistoryRequest(pattern="x" * 501, max_runs=-1)
+        second = await refused(fleet.runs.ListCaseHistory(asked))
+        third = await refused(fleet.runs.ListCaseHistory(run_service.ListCaseHistoryRequest(page_token="x")))
+
+    assert isinstance(error, InvalidArgument)
+    assert [field.path.removeprefix("spec.policy.") for field in error.fields] == [
+        "max_reruns",
+        "rerun_rule.delay",
+        "rerun_rule.only[1]",
+    ]
+    assert isinstance(second, InvalidArgument)
+    assert {field.path for field in second.fields} == {"pattern", "max_runs"}
+    assert isinstance(third, PageTokenInvalid)

@@ -14,7 +14,7 @@ from crossfleet.foundation.wait import eventually
 from services.worker.tests.agent.stage import staged
 
 ENDLESS = "import time\n\ndef test_endless():\n    time.sleep(600)\n"
-SHORT = "import time\n\ndef test_short():\n    time.sleep(0.5)\n"
+SHORT = "import time\n\ndef test_short():\n    time.sleep(3)\n"
 
 
 async def test_an_idle_agent_that_is_asked_to_stop_leaves_at_once_with_its_shim() -> None:

@@ -254,3 +254,53 @@ def test_a_collection_too_large_for_one_message_says_so(shim: Shim, tmp_path: Pa
     closed = shim.open(tmp_path)
     assert closed["cause"] == "failed"
     assert "select fewer cases at a time" in closed["message"]
+
+
+NAMED = """
+    import pytest
+    @pytest.mark.xdist_group("db")
+    class TestDatabase:
+        def test_0(self): ...
+        @pytest.mark.xdist_group(name="web")
+        def test_1(self): ...
+    def test_2(): ...
+    @pytest.mark.xdist_group
+    def test_3(): ...
+    """
+
+
+@pytest.mark.parametrize("plugins", [False, True])
+def test_groups_that_a_suite_names_are_told_with_and_without_xdist(shim: Shim, tmp_path: Path, plugins: bool) -> None:
+    collected = shim.open(suite(tmp_path, test_a=NAMED), "--strict-markers", plugins=plugins)
+
+    assert [case.get("named_group", "") for case in collected["cases"]] == ["db", "db_web", "", "default"]
+    assert collected["cases"][0]["id"] == "test_a.py::TestDatabase::test_0"
+
+
+def test_another_group_is_another_collection(shim: Shim, tmp_path: Path) -> None:
+    first = shim.open(suite(tmp_path, test_a=NAMED))
+    shim.close()
+    suite(tmp_path, test_a=NAMED.replace('"web"', '"other"'))
+    shim.begin(tmp_path)
+    second = shim.wait(lambda m: m["op"] == "collected", fresh=True)
+
+    assert [case["id"] for case in first["cases"]] == [case["id"] for case in second["cases"]]
+    assert first["digest"] != second["digest"]
+
+
+def test_what_failed_last_and_what_is_new_is_to_go_first(shim: Shim, tmp_path: Path) -> None:
+    shim.open(suite(tmp_path, test_a="def test_0(): assert 0\ndef test_1(): ..."), "-p", "cacheprovider")
+    shim.finish(0, 1, [0, 1])
+    shim.close()
+    suite(tmp_path, test_b="def test_new(): ...")
+
+    def first(*arguments: str) -> list[str]:
+        shim.begin(tmp_path, *arguments)
+        collected = shim.wait(lambda m: m["op"] == "collected", fresh=True)
+        shim.send(op="close", allocation="A")
+        shim.wait(lambda m: m["op"] == "closed", fresh=True)
+        return [case["id"] for case in collected["cases"] if case.get("first")]
+
+    assert first("--nf") == ["test_b.py::test_new"]
+    assert first() == []
+    assert first("--ff") == ["test_a.py::test_0"]

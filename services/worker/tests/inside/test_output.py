@@ -112,3 +112,33 @@ def test_fixtures_of_capture_and_subprocess_output_work_in_a_slot(shim: Shim, tm
     results, _ = shim.finish(0, 1, [0, 1, 2, 3])
     assert [r["outcome"] for r in results] == ["passed"] * 4
     assert results[2]["sections"] == [["Captured stdout call", "from child\n"]]
+
+
+def test_each_traceback_after_the_first_stands_below_a_title(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        test_a="""
+        import pytest, unittest
+        @pytest.fixture
+        def broken():
+            yield
+            raise OSError("late")
+        def test_twice(broken): assert 0, "first"
+        def test_once(): assert 0
+        class TestParts(unittest.TestCase):
+            def test_parts(self):
+                for n in (1, 2):
+                    with self.subTest(n=n):
+                        assert n == 0
+        """,
+    )
+    shim.open(tmp_path)
+    results, _ = shim.finish(0, 1, [0, 1, 2])
+    titles = [
+        [line.strip("_ ") for line in result["details"].splitlines() if line.startswith("___")] for result in results
+    ]
+    assert titles == [
+        ["ERROR at teardown of test_twice"],
+        [],
+        ["TestParts.test_parts (n=1)", "TestParts.test_parts (n=2)"],
+    ]

@@ -87,10 +87,11 @@ def test_a_cancelled_command_has_no_result_and_the_next_task_runs(shim: Shim, tm
     assert [r["attempt"] for r in shim.all("result")] == [2]
 
 
-def test_memory_over_the_limit_is_no_verdict(shim: Shim, tmp_path: Path) -> None:
+def test_a_command_that_uses_more_memory_than_allowed_is_to_blame(shim: Shim, tmp_path: Path) -> None:
     code = "import time; food = bytearray(300 << 20); time.sleep(300)"
     results, finished = run(shim, tmp_path, code, memory_bytes=100 << 20)
-    assert (results, finished["cause"]) == ([], "out_of_memory")
+    assert (results[0]["outcome"], finished["cause"]) == ("crashed", "done")
+    assert results[0]["message"].startswith("out of memory: 100 MiB limit, ")
 
 
 def test_junit_files_that_it_leaves_become_cases_and_older_ones_do_not(shim: Shim, tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from crossfleet.client.connection import Connection
 from crossfleet.client.endpoint import Endpoint
 from crossfleet.client.events import EventCalls
 from crossfleet.client.fleet import FleetCalls
+from crossfleet.client.inspection import InspectionCalls
 from crossfleet.client.logs import LogCalls
 from crossfleet.client.runs import RunCalls
 
 
 class Client:
-    """Calls to one fleet, by subject: `runs`, `events`, `logs`, `artifacts`, `fleet`. Close it after use.
+    """Calls to one fleet, by subject: `runs`, `events`, `logs`, `inspection`, `artifacts`, `fleet`. Close it after use.
 
     Idempotent calls are tried again while the fleet is away, within a budget; every error is a CrossfleetError.
     """
@@ -25,6 +26,7 @@ class Client:
         self.runs = RunCalls(connection)
         self.events = EventCalls(connection)
         self.logs = LogCalls(connection)
+        self.inspection = InspectionCalls(connection)
         self.artifacts = ArtifactCalls(connection)
         self.fleet = FleetCalls(connection)
 

@@ -37,22 +37,25 @@ class EventCalls:
         self._monotonic = monotonic
 
     async def watch(
-        self, *, after: str = "", run_id: str = "", until_finished: bool = False
+        self, *, after: str = "", run_id: str = "", until_finished: bool = False, executing: bool = False
     ) -> AsyncIterator[wire.Event]:
         """Events after a cursor, live ones too. A broken stream is taken up again after the last event seen.
 
-        With `until_finished` it ends after the run's RunFinished, or when the fleet has nothing more to tell of it. Raises the fleet's error where resuming cannot
+        With `executing` also what workers are executing, which has no cursor. With `until_finished` it ends after the
+        run's RunFinished, or when the fleet has nothing more to tell of it. Raises the fleet's error where resuming cannot
         help (CursorExpired, RunNotFound), and Unavailable when the fleet stays away for longer than the outage.
         """
         cursor, pause, away_since = after, _FIRST_PAUSE_SECONDS, self._monotonic()
         quiet_ends = 0
         while quiet_ends < _QUIET_ENDS:
-            request = wire.WatchEventsRequest(after=cursor, run_id=run_id, until_finished=until_finished)
+            request = wire.WatchEventsRequest(
+                after=cursor, run_id=run_id, until_finished=until_finished, executing=executing
+            )
             try:
                 async for response in self._stub.WatchEvents(request):
                     pause, quiet_ends = _FIRST_PAUSE_SECONDS, 0
                     for event in response.events:
-                        cursor = event.cursor
+                        cursor = event.cursor or cursor
                         yield event
                         if until_finished and event.WhichOneof("kind") == "run_finished":
                             return

@@ -35,11 +35,13 @@ def list_files(root: Path) -> list[str]:
 
 
 def commit_of(root: Path) -> str:
-    """The commit that is checked out; empty without git and before the first commit."""
+    """The commit that is checked out, with `-dirty` where tracked files differ; empty without git and before the first."""
     if not (root / ".git").exists():
         return ""
     try:
-        return _git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode("ascii", "replace").strip()
+        # Without tags to name, the whole hash is left.
+        described = _git(root, "--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+        return described.decode("ascii", "replace").strip()
     except RequirementMissing:
         return ""
 

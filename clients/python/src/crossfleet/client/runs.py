@@ -84,6 +84,20 @@ class RunCalls:
         request = wire.GetCaseRequest(run_id=run_id, target=target, case_id=case_id)
         return (await self._connection.call(lambda limit: self._stub.GetCase(request, timeout=limit))).case
 
+    async def case_history(
+        self, request: wire.ListCaseHistoryRequest, most: int
+    ) -> tuple[Sequence[wire.CaseHistory], int]:
+        """At most so many histories of cases, and the number of runs that were looked at."""
+        found: Sequence[wire.CaseHistory] = ()
+        page = wire.ListCaseHistoryRequest()
+        page.CopyFrom(request)
+        while True:
+            answer = await self._connection.call(lambda limit: self._stub.ListCaseHistory(page, timeout=limit))
+            found = [*found, *answer.cases]
+            page.page_token = answer.next_page_token
+            if len(found) >= most or not page.page_token:
+                return found[:most], answer.runs
+
     def attempts(self, run_id: str) -> AsyncIterator[result_pb2.Attempt]:
         """Attempts of a run, by id."""
 

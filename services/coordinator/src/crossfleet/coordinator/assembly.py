@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +16,7 @@ from crossfleet.api.coordinator.v1 import (
     artifact_service_pb2_grpc,
     event_service_pb2_grpc,
     fleet_service_pb2_grpc,
+    inspection_service_pb2_grpc,
     log_service_pb2_grpc,
     run_service_pb2_grpc,
 )
@@ -23,6 +25,7 @@ from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.uploads import Uploads
 from crossfleet.coordinator.commits import committing, recording
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.convert import executing as executing_events
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.events.known import Known
@@ -38,6 +41,7 @@ from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
 from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity
+from crossfleet.coordinator.servicers.inspection import InspectionServicer
 from crossfleet.coordinator.servicers.logs import LogServicer
 from crossfleet.coordinator.servicers.runs import RunServicer
 from crossfleet.coordinator.servicers.submitting import Submitting
@@ -77,7 +81,7 @@ class Coordinator:
         state = self.writer.state
         try:
             self.sessions.committed(state, batch.events)
-            self.link.committed(state, batch.events)
+            self.link.committed(state)
             self.feed.committed(batch)
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
@@ -88,6 +92,7 @@ class Coordinator:
     async def running(self) -> AsyncIterator[None]:
         """Follows the ledger and the clock inside the block."""
         unsubscribe = self.writer.subscribe(self.committed)
+        self.writer.foresee(self.link.foreseen)
         self._start(self.link.run())
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
@@ -125,7 +130,8 @@ class Coordinator:
         embedded = self.settings.embedded
         submitting = Submitting(self.lookup, blobs, self.feed, self.ids, figures, self.draining, embedded=embedded)
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
-        events = EventServicer(self.feed, self.announcer, self.lookup, self.draining)
+        executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
+        events = EventServicer(self.feed, self.announcer, self.lookup, executing, self.draining)
         return [
             (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(self.lookup, submitting)),
             (
@@ -136,6 +142,10 @@ class Coordinator:
             (
                 artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
                 ArtifactServicer(blobs, uploads, self.lookup, self.draining),
+            ),
+            (
+                inspection_service_pb2_grpc.add_InspectionServiceServicer_to_server,
+                InspectionServicer(self.lookup, self.sessions.inquiries),
             ),
             (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(log_store, self.lookup, self.draining)),
             (
@@ -175,6 +185,8 @@ def assemble(
         ids=ids,
         state=writer.state,
     )
+    feed = EventFeed(announcer, writer.cursor, settings.watcher_events)
+    sessions.lasting.told = lambda *told: feed.show(executing_events.event(clock, *told))
     link = SchedulerLink(
         settings.scheduler,
         settings.scheduler_token_file,
@@ -193,7 +205,7 @@ def assemble(
         draining=draining,
         lookup=lookup,
         announcer=announcer,
-        feed=EventFeed(announcer, writer.cursor, settings.watcher_events),
+        feed=feed,
         sessions=sessions,
         link=link,
         ids=ids,

@@ -61,6 +61,7 @@ class PrometheusObserver:
         self._tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
         self._cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
         self._by_outcome = {outcome: self._cases.labels(outcome.name.lower()) for outcome in Outcome if outcome}
+        self._reruns = Counter("crossfleet_cases_rerun", "Failures after which a case was run again.")
         self._runs = Counter("crossfleet_runs_finished", "Finished runs.", ["verdict"])
         messages = Counter("crossfleet_session_messages", "Messages of the streams with workers.", ["direction"])
         size = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
@@ -94,6 +95,8 @@ class PrometheusObserver:
             elif type(event) is facts.CasesFinished:
                 for case in event.cases:
                     self._by_outcome[case.outcome].inc()
+            elif type(event) is facts.CasesRerun:
+                self._reruns.inc(len(event.cases))
             elif type(event) is facts.RunFinished:
                 self._runs.labels(event.verdict.name.lower()).inc()
 

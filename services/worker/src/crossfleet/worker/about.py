@@ -11,12 +11,16 @@ _FILE = "about.json"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Run and target of an allocation, its slots, and the collection's digest where the coordinator knew it before."""
+    """Run and target of an allocation, its slots, and the collection's digest where the coordinator knew it before.
+
+    `max_failures` is how many failures stop the run; zero: none do.
+    """
 
     run: str
     target: str
     slots: tuple[int, ...]
     known_digest: str = ""
+    max_failures: int = 0
 
     def write_to(self, place: Path) -> None:
         """Keep it in the allocation's folder."""
@@ -28,6 +32,7 @@ def about_from(place: Path) -> About | None:
     """What was kept in an allocation's folder; None where it cannot be read."""
     try:
         content = json.loads((place / _FILE).read_text())
-        return About(content["run"], content["target"], tuple(content["slots"]), content["known_digest"])
+        slots, most = tuple(content["slots"]), int(content["max_failures"])
+        return About(content["run"], content["target"], slots, content["known_digest"], most)
     except (OSError, ValueError, KeyError, TypeError):
         return None

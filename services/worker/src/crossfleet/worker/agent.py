@@ -14,6 +14,7 @@ from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.identity import Identity
 from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
@@ -48,6 +49,7 @@ class Agent:
         self._leaving = False
         self._paused = False
         self._replayed = 0
+        self._asked: dict[str, set[int]] = {}
         self._behind: set[asyncio.Task[None]] = set()
         self.taints = list(identity.taints)
         self.tidy: Callable[[list[str]], Coroutine[Any, Any, None]] = _nothing_to_tidy
@@ -64,11 +66,12 @@ class Agent:
         reports: Reports,
         logs: LogPusher,
         artifacts: Artifacts,
+        lasting: Lasting,
     ) -> None:
         """The parts that need the agent's own methods."""
         self.process, self.shim, self.session, self.connection = process, shim, session, connection
         self.orders, self.openings, self.reports = orders, openings, reports
-        self.logs, self.artifacts = logs, artifacts
+        self.logs, self.artifacts, self.lasting = logs, artifacts, lasting
 
     async def run(self) -> None:
         """Attach and dial at the same time, then serve. Raises CrossfleetError when there is no going on."""
@@ -77,6 +80,7 @@ class Agent:
             self._keep_attached(),
             self.connection.hold(self._hello, lambda: self._leaving),
             self.logs.run(),
+            self.lasting.run(),
         ]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
@@ -129,13 +133,22 @@ class Agent:
     def on_welcome(self, welcome: wire.Welcome) -> None:
         """A session begins."""
         self.connection.welcomed()
+        self.lasting.welcomed()
         self.orders.welcome(welcome)
+        self._ask_again()
         if self.orders.refusing:
             self._say(facts.draining(self.orders.refusing))
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
             self._beside(self._look())
+
+    def _ask_again(self) -> None:
+        """What slots have wanted since Hello was written could not be said before the Welcome."""
+        for holding in self.link.holdings.all():
+            new = holding.wanting - self._asked.get(holding.allocation, set())
+            if new:
+                self.link.say(facts.want(holding.allocation, sorted(new)), allocation=holding.allocation)
 
     def replayed(self) -> bool:
         """Whether everything that the shim's journal held when it was attached has been taken in."""
@@ -161,7 +174,9 @@ class Agent:
         if self.incarnation and boot != self.incarnation:
             self._start_over()
         self.incarnation = boot
-        self._replayed = int(line["next_sequence"]) - 1
+        first, following = int(line["first_sequence"]), int(line["next_sequence"])
+        # Of an empty journal nothing comes, whatever its number.
+        self._replayed = following - 1 if first < following else 0
         self._attached.set()
         self._beside(self.tidy([holding.allocation for holding in self.link.holdings.all()]))
 
@@ -191,6 +206,7 @@ class Agent:
         await until(lambda: self.replayed() or self.link.window.full, _REPLAY_SECONDS)
         worker = self.identity.worker(self.incarnation, self.inventory.devices)
         worker.taints[:] = self.taints
+        self._asked = {holding.allocation: set(holding.wanting) for holding in self.link.holdings.all()}
         return facts.hello(worker, self.link)
 
     async def _look(self) -> None:
@@ -206,7 +222,7 @@ class Agent:
 
     def _start_over(self) -> None:
         self.openings.drop()
-        self.reports.start_over()
+        self.lasting.start_over()
         self.link.reborn()
 
     def _running(self) -> list[int]:

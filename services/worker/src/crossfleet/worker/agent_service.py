@@ -21,7 +21,7 @@ class AgentServicer(AgentServiceServicer):
         """The agent as it is."""
         agent = self._agent
         busy = {}
-        for attempt, (case, _) in agent.reports.busy.items():
+        for attempt, (case, _) in agent.lasting.current.items():
             holding = agent.link.holdings.of(attempt)
             if holding is not None and attempt in holding.attempts:
                 busy[holding.attempts[attempt]] = f"allocation {holding.allocation}, attempt {attempt}, case {case}"

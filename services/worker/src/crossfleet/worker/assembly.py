@@ -24,6 +24,7 @@ from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
 from crossfleet.worker.identity import identity
 from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.memory import resident_bytes
 from crossfleet.worker.opening import Openings
@@ -63,12 +64,14 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         wake=session.wake,
     )
     orders = Orders(link, shim, openings, wake=session.wake, grace=settings.grace_seconds)
+    lasting = Lasting(link, session.wake_soon)
     reports = Reports(
         link,
         orders,
         openings,
         logs,
         artifacts,
+        lasting,
         on_attached=agent.on_attached,
         on_trouble=agent.on_trouble,
         wake=session.wake,
@@ -84,6 +87,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         reports=reports,
         logs=logs,
         artifacts=artifacts,
+        lasting=lasting,
     )
     return agent
 

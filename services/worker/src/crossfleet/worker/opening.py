@@ -52,7 +52,9 @@ class Openings:
         holding = self._link.holdings.open(allocation, order.slots)
         if holding is None:
             return
-        self.abouts[allocation] = About(order.run_id, order.target, tuple(order.slots), order.known_collection_digest)
+        self.abouts[allocation] = About(
+            order.run_id, order.target, tuple(order.slots), order.known_collection_digest, order.max_failures
+        )
         try:
             runner = self._runners.get(order.suite.runner)
             if isinstance(runner, AgentRunner):

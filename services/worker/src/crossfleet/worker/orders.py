@@ -34,6 +34,7 @@ class Orders:
             "cancel_attempts": lambda message: self.cancel(message.attempt_ids, message.grace_seconds),
             "close_allocation": lambda message: self.close(message.allocation_id),
             "acknowledge": lambda message: self._cut(self._link.acknowledged(message.sequence)),
+            "inspect": lambda message: self._shim.send(downward.inspect_line(message)),
             "drain": lambda message: get_logger().info("the fleet gives this worker nothing new", cause=message.reason),
         }
         self.refusing = ""

@@ -83,6 +83,7 @@ class Preparation:
             artifacts=str(artifacts),
             memory_bytes=order.memory_limit_bytes,
             case_seconds=order.case_timeout_seconds,
+            max_failures=order.max_failures,
             collect_seconds=self._limits.collect_seconds,
             grace_seconds=self._limits.grace_seconds,
             output_bytes=self._limits.output_bytes,

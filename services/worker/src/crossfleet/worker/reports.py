@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.core.holdings import Phase
 from crossfleet.worker.core.link import Link
+from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
 from crossfleet.worker.shimlink import Line
 from crossfleet.worker.translate import facts, upward
 
-_PROGRESS_SECONDS = 0.5
+_FAILED = frozenset(("failed", "error", "crashed", "timed_out"))
 _PHASES = {"opening": Phase.COLLECTING, "collecting": Phase.COLLECTING, "ready": Phase.READY}
 
 
@@ -30,6 +31,7 @@ class Reports:
         openings: Openings,
         logs: LogPusher,
         artifacts: Artifacts,
+        lasting: Lasting,
         *,
         on_attached: Callable[[Line], None],
         on_trouble: Callable[[str], None],
@@ -43,18 +45,18 @@ class Reports:
         self._openings = openings
         self._logs = logs
         self._artifacts = artifacts
+        self._lasting = lasting
         self._on_attached = on_attached
         self._on_trouble = on_trouble
         self._wake = wake
         self._wake_soon = wake_soon
-        self._current: dict[int, tuple[int, float]] = {}
-        self._progress_due = 0.0
         self._interrupted_for = ""
         self._kinds: dict[str, Callable[[Line], None]] = {
             "attached": self._attached,
             "collected": self._collected,
             "want": self._want,
             "started": self._started,
+            "inspected": self._inspected,
             "log": self._log,
             "result": self._result,
             "finished": self._finished,
@@ -75,15 +77,6 @@ class Reports:
         except (KeyError, ValueError, TypeError) as error:
             get_logger().error("the shim said something that cannot be understood", op=line.get("op"), exc_info=error)
 
-    @property
-    def busy(self) -> dict[int, tuple[int, float]]:
-        """By attempt, the case that is being executed and since when (seconds since 1970)."""
-        return dict(self._current)
-
-    def start_over(self) -> None:
-        """The shim is another one: what the former executed is over."""
-        self._current.clear()
-
     def interrupt(self, reason: str) -> None:
         """From now on cancelled attempts are this worker's doing, so that they are executed elsewhere."""
         self._interrupted_for = reason
@@ -95,6 +88,9 @@ class Reports:
             about = self._openings.abouts.get(name) or self._openings.recall(name)
             slots = [slot["slot"] for slot in allocation["slots"]]
             attempts = [(one["attempt"], slot["slot"]) for slot in allocation["slots"] for one in slot["attempts"]]
+            for one in (one for slot in allocation["slots"] for one in slot["attempts"]):
+                if one.get("current") is not None and one.get("since"):
+                    self._lasting.started(one["attempt"], one["current"], one["since"])
             wanting = [slot["slot"] for slot in allocation["slots"] if slot.get("wanting")]
             holding = self._link.holdings.adopt(name, about.slots if about else slots, attempts, wanting)
             if not known:
@@ -122,12 +118,11 @@ class Reports:
             self._wake()
 
     def _started(self, line: Line) -> None:
-        self._current[line["attempt"]] = (line["case"], line["at"])
-        now = time.monotonic()
-        if now >= self._progress_due:
-            self._progress_due = now + _PROGRESS_SECONDS
-            self._link.say(facts.progress(self._current))
-            self._wake_soon()
+        self._lasting.started(line["attempt"], line["case"], line["at"])
+
+    def _inspected(self, line: Line) -> None:
+        self._link.say(wire.WorkerMessage(inspected=upward.inspected(line)))
+        self._wake()
 
     def _log(self, line: Line) -> None:
         about = self._openings.abouts.get(line["allocation"])
@@ -143,14 +138,24 @@ class Reports:
 
     def _result(self, line: Line) -> None:
         self._on_trouble("")  # what is journalled has found room
+        self._lasting.ended(line["attempt"], line["case"])
         result = upward.case_result(line)
-        size = len(result.details) + sum(len(section.content) for section in result.sections) + 256
+        size = 256 + _long_texts(result) + sum(map(_long_texts, result.earlier))
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
-        self._wake_soon()
+        if line["outcome"] in _FAILED and self._stops_runs(line["attempt"]):
+            self._wake()
+        else:
+            self._wake_soon()
+
+    def _stops_runs(self, attempt: int) -> bool:
+        """Whether a failure in it may end its run, which then must not wait for other results."""
+        holding = self._link.holdings.of(attempt)
+        about = self._openings.abouts.get(holding.allocation) if holding else None
+        return about is not None and about.max_failures > 0
 
     def _finished(self, line: Line) -> None:
         attempt = line["attempt"]
-        self._current.pop(attempt, None)
+        self._lasting.finished(attempt)
         holding = self._link.holdings.of(attempt)
         if self._interrupted_for and line["cause"] == "cancelled":
             line = {**line, "cause": "host_lost", "message": self._interrupted_for}
@@ -177,3 +182,7 @@ class Reports:
 
         self._artifacts.end(name, self._openings.abouts.get(name), given_back)
         self._openings.forget(name)
+
+
+def _long_texts(shown: result_pb2.CaseResult | result_pb2.EarlierResult) -> int:
+    return len(shown.details) + sum(len(section.content) for section in shown.sections)

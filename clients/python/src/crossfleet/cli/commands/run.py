@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet import fleetfile, folders
 from crossfleet.cli.fleet.options import embedded_plan
 from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.cli.pytest_options.project import inherited_variable
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.command import Command, recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, which
@@ -19,10 +21,15 @@ parser = command_line.parser
 def main(arguments: list[str]) -> int:
     """Runs the words after `--` on a fleet; answers the exit status."""
     options = command_line.parse(arguments)
-    command = recognise(options.command)
-    targets = plan_targets(options)
+    if options.local:
+        from crossfleet.cli.running.local import run_here
+
+        return run_here(options)
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
     on_this_machine = not address or address.startswith("unix:")
+    command = recognise(options.command, inherited_variable(options.env, whole_environment=on_this_machine))
+    _check_terminal(command)
+    targets = plan_targets(options)
     python = _default_python(command, targets) if on_this_machine else ""
     data = folders.data_folder(options.data)
     if not address and fleetfile.read(data) is None and not any(word.startswith("PATH=") for word in options.env):
@@ -31,7 +38,8 @@ def main(arguments: list[str]) -> int:
         from crossfleet.cli.running.perform import perform
 
         return perform(options, command, targets, python)
-    fleet = HeldFleet(embedded_plan(data, options.workers, options.worker, options.slots))
+    slots = options.slots or _slots_of_pytest(command, options)
+    fleet = HeldFleet(embedded_plan(data, options.workers, options.worker, slots))
     try:
         # Imported while the services start: this takes longer than all that came before.
         from crossfleet.cli.running.perform import perform
@@ -39,6 +47,22 @@ def main(arguments: list[str]) -> int:
         return perform(options, command, targets, python, fleet)
     finally:
         fleet.close()
+
+
+def _check_terminal(command: Command) -> None:
+    """Raises UsageError for -s where a person sits and waits for the output."""
+    if command.pytest and command.pytest.output_wanted and sys.stdin.isatty() and sys.stdout.isatty():
+        raise UsageError(
+            "-s: output of a fleet's tests goes to `crossfleet logs`; to see it here, and to type into tests, run pytest "
+            "in this terminal: crossfleet run --local -- pytest -s ..."
+        )
+
+
+def _slots_of_pytest(command: Command, options: command_line.RunOptions) -> int:
+    """Slots of an embedded fleet whose size is said by pytest's -n alone."""
+    if options.workers or options.worker or command.pytest is None:
+        return 0
+    return command.pytest.slots or 0
 
 
 def _check_is_there(command: Command) -> None:

@@ -6,8 +6,10 @@ import argparse
 
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.paint import painter
-from crossfleet.cli.reporting.text import report
+from crossfleet.cli.reporting.earlier import earlier_lines
+from crossfleet.cli.reporting.failures import case_part
+from crossfleet.cli.reporting.options import add_loudness, add_report_files, add_style
+from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.client import Client
 
@@ -22,37 +24,33 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("run_id", metavar="RUN")
     made.add_argument("--case", default="", metavar="ID", help="only this case, with traceback and captured output")
     made.add_argument("--target", default="", metavar="NAME", help="the target of --case")
-    made.add_argument("--junit", default="", metavar="FILE", help="write a JUnit XML report as well")
-    made.add_argument("-q", "--quiet", action="count", default=0, help="less")
-    made.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    add_report_files(made)
+    add_style(made)
+    add_loudness(made)
     return made
 
 
 def main(arguments: list[str]) -> int:
     """Shows a run; answers the exit status."""
     options = parser().parse_args(arguments)
+    outputs = Outputs.of(options)
 
     async def gathered(client: Client) -> RunResults:
         run = await client.runs.get(options.run_id)
         if not options.case:
-            return await gather(client, run)
+            return await gather(client, run, outputs.details_of)
         case = await client.runs.case(run.run_id, options.case, target=options.target)
         return RunResults(run, (case,), {(case.target, case.case_index, case.case_id): case.result})
 
     results = ask(options.data, gathered, history=True)
-    if options.junit:
-        from pathlib import Path
-
-        from crossfleet.cli.reporting import junit
-
-        junit.write(results, Path(options.junit))
     if options.output == "json":
+        outputs.files.write(results)
         print(documents.write(_document(results, one_case=bool(options.case))))
     elif options.case:
-        _print_case(results)
+        outputs.files.write(results)
+        _print_case(results, outputs)
     else:
-        for part in report(results, painter(options.color), quiet=options.quiet):
-            print(part)
+        outputs.write(results)
     return 0
 
 
@@ -63,12 +61,12 @@ def _document(results: RunResults, *, one_case: bool) -> object:
     return documents.envelope("case", documents.case_document(case, results.detail(case)))
 
 
-def _print_case(results: RunResults) -> None:
+def _print_case(results: RunResults, outputs: Outputs) -> None:
     case = results.cases[0]
-    shown = documents.case_document(case, results.detail(case))
+    shown = documents.case_document(case)
     for key in ("id", "target", "outcome", "seconds", "worker", "slot", "message"):
         print(f"{key:<8} {shown[key]}")
-    print(shown.get("details", ""))
-    for section in shown.get("sections", ()):
-        print(f" {section['title']} ".center(79, "-"))
-        print(section["content"])
+    detail = results.detail(case)
+    if detail is not None and detail.details and case.earlier:
+        print(outputs.service.shielded("\n".join(earlier_lines(case, outputs.style.width))))
+    print(outputs.service.shielded(case_part(results, case, outputs.paint, outputs.style).text))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 
+from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.paint import painter
-from crossfleet.cli.reporting.text import verdict_line
+from crossfleet.cli.reporting.options import add_loudness, add_report_files, add_style
 from crossfleet.cli.running.conclusion import status_of
+from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.progress import Progress
-from crossfleet.cli.running.view import LineView
+from crossfleet.cli.running.results import RunResults, gather
+from crossfleet.cli.running.session import REFRESH_SECONDS
+from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, sessions_ended
+from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client
 
 
@@ -19,35 +24,62 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `watch`."""
     made = command_parser(
         "watch",
-        "Follows a run until it ends; the exit status is the run's. With --output json: one event a line.",
+        "Follows a run until it ends, and reports it as `run` does; the exit status is the run's. "
+        "With --output json: one event a line, and no report.",
         "  crossfleet watch run-01j...\n  crossfleet watch run-01j... --output json | jq -c .kind",
     )
     made.add_argument("run_id", metavar="RUN")
     made.add_argument(
         "--after", default="0", metavar="CURSOR", help="only events after this one; default: from the first"
     )
+    add_report_files(made)
+    add_style(made)
+    add_loudness(made)
     return made
 
 
 def main(arguments: list[str]) -> int:
     """Follows a run; answers its exit status. Ctrl-C ends only the watching."""
     options = parser().parse_args(arguments)
+    outputs = Outputs.of(options)
 
-    async def followed(client: Client) -> int:
+    async def followed(client: Client) -> RunResults:
         run = await client.runs.get(options.run_id)
-        progress = Progress(target.name for target in run.targets)
-        view = LineView()
-        async for event in client.events.watch(after=options.after, run_id=run.run_id, until_finished=True):
-            if options.output == "json":
-                document = documents.plain(event) | {"kind": event.WhichOneof("kind")}
-                print(json.dumps(document, ensure_ascii=False), flush=True)
-                continue
+        if options.output == "json":
+            await _print_events(client, run, options.after)
+            return RunResults(await client.runs.get(run.run_id), (), {})
+        await _show(client, run, options.after, outputs)
+        await sessions_ended(client, run.run_id, LAST_WORDS_SECONDS)
+        return await gather(client, await client.runs.get(run.run_id), outputs.details_of)
+
+    results = ask(options.data, followed, history=True)
+    if options.output == "text":
+        outputs.write(results)
+    return status_of(results.run, interrupted=False)
+
+
+async def _print_events(client: Client, run: run_pb2.Run, after: str) -> None:
+    async for event in client.events.watch(after=after, run_id=run.run_id, until_finished=True):
+        document = documents.plain(event) | {"kind": event.WhichOneof("kind")}
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
+async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) -> None:
+    """Also while no event comes: a case that hangs makes none."""
+    progress = Progress.of(run)
+    view = view_of(outputs)
+
+    async def followed() -> None:
+        events = client.events.watch(after=after, run_id=run.run_id, until_finished=True, executing=True)
+        async for event in events:
             for case in progress.take(event):
-                view.failed(case)
-            view.update(progress)
-        run = await client.runs.get(options.run_id)
-        if options.output == "text":
-            print(verdict_line(run, painter("auto")))
-        return status_of(run, interrupted=False)
+                view.finished(case, progress.mark(case))
 
-    return ask(options.data, followed, history=True)
+    following = asyncio.ensure_future(followed())
+    try:
+        while not following.done():
+            await asyncio.wait((following,), timeout=REFRESH_SECONDS)
+            view.update(progress)
+        following.result()
+    finally:
+        view.close()

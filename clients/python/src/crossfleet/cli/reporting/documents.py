@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.running.results import RunResults
@@ -31,13 +32,16 @@ def envelope(kind: str, content: Any) -> dict[str, Any]:
 def run_document(results: RunResults) -> dict[str, Any]:
     """The JSON report of a run: verdict, targets, every case, details of what failed."""
     return envelope("run", plain(results.run)) | {
-        "cases": [case_document(case, results.detail(case)) for case in results.cases],
+        "cases": [case_document(case, results.detail(case), results.run.spec.suite.root) for case in results.cases],
         "artifacts": [plain(artifact) for artifact in results.artifacts],
+        "warnings": results.warnings(),
     }
 
 
-def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None) -> dict[str, Any]:
-    """One case. Output that is not UTF-8 is shown with backslashes."""
+def case_document(
+    case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None, root: str = ""
+) -> dict[str, Any]:
+    """One case. Output that is not UTF-8 is shown with backslashes; the file counts from the workspace."""
     document: dict[str, Any] = {
         "target": case.target,
         "id": case.case_id,
@@ -47,14 +51,35 @@ def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | N
         "worker": case.worker_id,
         "slot": case.slot,
     }
+    if case.earlier:
+        document["earlier"] = [_earlier_document(one) for one in case.earlier]
     if detail is not None:
+        place = location_of(case, detail, root)
+        document |= {"file": place.file, "line": place.line}
         document["details"] = detail.details.decode("utf-8", "backslashreplace")
-        document["sections"] = [
-            {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}
-            for section in detail.sections
-        ]
+        document["sections"] = _sections(detail)
         document["properties"] = dict(detail.properties)
     return document
+
+
+def _earlier_document(one: result_pb2.EarlierResult) -> dict[str, Any]:
+    """A failure after which its case was run again. Without a worker: in the same slot, by a plugin of the suite."""
+    return {
+        "outcome": outcome_word(one.outcome),
+        "seconds": round(one.seconds, 6),
+        "message": one.message,
+        "worker": one.worker_id,
+        "slot": one.slot,
+        "details": one.details.decode("utf-8", "backslashreplace"),
+        "sections": _sections(one),
+    }
+
+
+def _sections(shown: result_pb2.CaseResult | result_pb2.EarlierResult) -> list[dict[str, str]]:
+    return [
+        {"title": section.title, "content": section.content.decode("utf-8", "backslashreplace")}
+        for section in shown.sections
+    ]
 
 
 def plain(message: Message) -> dict[str, Any]:

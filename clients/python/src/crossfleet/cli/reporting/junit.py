@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
+from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure
 
 from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.reporting.captured import written
+from crossfleet.cli.reporting.headlines import target_mark
+from crossfleet.cli.reporting.locations import Location, location_of
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.running.results import RunResults
 
-# XML 1.0 has no place for these, whatever the escaping.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 _SKIPPED = {
     result_pb2.OUTCOME_SKIPPED: "skipped",
     result_pb2.OUTCOME_XFAILED: "xfail",
@@ -27,16 +30,16 @@ _ERRORS = frozenset((result_pb2.OUTCOME_ERROR, result_pb2.OUTCOME_CRASHED, resul
 def write(results: RunResults, path: Path) -> None:
     """Writes the report in one step, its folder too. Raises OSError."""
     report = JUnitXml("crossfleet")
-    many = len(results.run.targets) > 1
-    for target in results.run.targets:
-        suite = TestSuite(
-            _clean(f"{results.run.spec.suite.name} [{target.name}]" if many else results.run.spec.suite.name)
-        )
-        suite.timestamp = utc(results.run.created_at) or ""
-        suite.add_property("target", target.name)
+    cases: dict[str, list[TestCase]] = {target.name: [] for target in results.run.targets}
+    for case in results.cases:
+        cases.setdefault(case.target, []).append(_case(results, case))
+    for target, its_cases in cases.items():
+        suite = TestSuite(written(f"{results.run.spec.suite.name}{target_mark(results, target)}"))
+        suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
+        suite.add_property("target", written(target))
         suite.add_property("run", results.run.run_id)
         # All at once: add_testcase counts the whole suite anew each time.
-        suite.add_testcases([_case(case, results.detail(case)) for case in results.cases if case.target == target.name])
+        suite.add_testcases(its_cases)
         report.add_testsuite(suite)
     report.update_statistics()  # type: ignore[no-untyped-call]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,42 +48,77 @@ def write(results: RunResults, path: Path) -> None:
     staged.replace(path)
 
 
-def _case(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> TestCase:
+def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
+    detail = results.detail(case)
     file, _, name = case.case_id.partition("::")
     classes, _, last = name.rpartition("::")
     module = file.removesuffix(".py").replace("/", ".")
-    written = TestCase(
-        _clean(last or file), _clean(".".join(filter(None, (module, classes.replace("::", "."))))), case.seconds
+    # The target is part of the name: of two cases of one name GitLab keeps the first alone.
+    made = TestCase(
+        written((last or file) + target_mark(results, case.target)),
+        written(".".join(filter(None, (module, classes.replace("::", "."))))),
+        round(case.seconds, 6),
     )
-    message = _clean(case.message)
+    if results.run.spec.suite.runner == "pytest":
+        _add_place(made, location_of(case, detail, results.run.spec.suite.root))
+    _add_properties(made, case, detail)
+    message = written(case.message)
     if case.outcome in _SKIPPED:
-        written.result = [Skipped(message or _SKIPPED[case.outcome], _SKIPPED[case.outcome])]
+        made.result = [Skipped(message or _SKIPPED[case.outcome], _SKIPPED[case.outcome])]
     elif case.outcome == result_pb2.OUTCOME_FAILED:
-        written.result = [Failure(message)]
+        exception = _EXCEPTION.match(message)
+        made.result = [Failure(message, exception[0] if exception else "failed")]
     elif case.outcome in _ERRORS:
         kind = result_pb2.Outcome.Name(case.outcome).removeprefix("OUTCOME_").lower()
-        written.result = [Error(message or kind, kind)]
-    if detail is not None and written.result:
-        written.result[0].text = _decoded(detail.details)
-    if detail is not None:
-        _add_output(written, detail)
-    return written
+        made.result = [Error(message or kind, kind)]
+    if detail is not None and made.result:
+        made.result[0].text = _decoded(detail.details)
+    for one in case.earlier:
+        made.append(_earlier(one, flaky=case.outcome == result_pb2.OUTCOME_FLAKY))  # type: ignore[no-untyped-call]
+    if detail is not None and case.outcome != result_pb2.OUTCOME_PASSED:
+        _add_output(made, detail)
+    return made
 
 
-def _add_output(written: TestCase, detail: result_pb2.CaseResult) -> None:
+def _add_place(made: TestCase, place: Location) -> None:
+    element = made._elem  # noqa: SLF001 - it has these two for whole suites alone
+    element.set("file", written(place.file))
+    if place.line:
+        element.set("line", str(place.line))
+
+
+def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> None:
+    # A third of the file would be of those that passed.
+    told = case.worker_id and case.outcome != result_pb2.OUTCOME_PASSED
+    found = {"worker": case.worker_id, "slot": str(case.slot)} if told else {}
+    found |= dict(detail.properties) if detail is not None else {}
+    if found:
+        properties = Properties()  # type: ignore[no-untyped-call]
+        for name, value in found.items():
+            properties.add_property(Property(written(name), written(value)))
+        made.append(properties)  # type: ignore[no-untyped-call]
+
+
+def _earlier(one: result_pb2.EarlierResult, *, flaky: bool) -> InterimResult:
+    """As the schema of Surefire reports has it: what failed before a success, or before a last failure."""
+    kinds = (FlakyError, FlakyFailure) if flaky else (RerunError, RerunFailure)
+    kind = result_pb2.Outcome.Name(one.outcome).removeprefix("OUTCOME_").lower()
+    made: InterimResult = kinds[one.outcome == result_pb2.OUTCOME_FAILED](written(one.message), kind)
+    made.stack_trace = _decoded(one.details)
+    _add_output(made, one)
+    return made
+
+
+def _add_output(made: TestCase | InterimResult, detail: result_pb2.CaseResult | result_pb2.EarlierResult) -> None:
     printed = {"stdout": "", "stderr": ""}
     for section in detail.sections:
         where = "stderr" if "stderr" in section.title else "stdout"
-        printed[where] += f"{'-' * 5} {section.title} {'-' * 5}\n{_decoded(section.content)}\n"
+        printed[where] += f"{'-' * 5} {written(section.title)} {'-' * 5}\n{_decoded(section.content)}\n"
     if printed["stdout"]:
-        written.system_out = printed["stdout"]
+        made.system_out = printed["stdout"]
     if printed["stderr"]:
-        written.system_err = printed["stderr"]
+        made.system_err = printed["stderr"]
 
 
 def _decoded(content: bytes) -> str:
-    return _clean(content.decode("utf-8", "backslashreplace"))
-
-
-def _clean(text: str) -> str:
-    return _UNWRITABLE.sub(lambda found: f"#x{ord(found[0]):02X}", text)
+    return written(content.decode("utf-8", "backslashreplace"))

@@ -22,6 +22,7 @@ _LETTERS = (
     (result_pb2.OUTCOME_SKIPPED, "skipped"),
     (result_pb2.OUTCOME_XFAILED, "xfailed"),
     (result_pb2.OUTCOME_XPASSED, "xpassed"),
+    (result_pb2.OUTCOME_FLAKY, "flaky"),
 )
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
-from crossfleet.cli.reporting.matrix import matrix, slowest
+from crossfleet.cli.reporting.durations import durations
+from crossfleet.cli.reporting.failures import failure_sections, output_sections
+from crossfleet.cli.reporting.headlines import several_targets
+from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import Paint
+from crossfleet.cli.reporting.part import Part, ruler
+from crossfleet.cli.reporting.short_summary import short_summary
+from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.table import table
 from crossfleet.cli.reporting.times import span
 from crossfleet.cli.running.conclusion import nothing_to_execute
 from crossfleet.cli.running.results import RunResults
-from crossfleet.cli.running.view import duration, failure_line
+from crossfleet.cli.running.view import duration
 
-MOST_TRACEBACKS = 50
 CAUSE_LINES = 30
 _STYLES = {
     run_pb2.RUN_VERDICT_PASSED: "green",
@@ -23,47 +28,46 @@ _STYLES = {
 }
 
 
-def report(results: RunResults, paint: Paint, *, quiet: int = 0) -> Iterator[str]:
-    """The parts of the report, each ending without a newline. `quiet` 1 leaves tracebacks out, 2 all but the verdict."""
-    if quiet < 2:
-        if quiet < 1:
-            yield from failures(results, paint)
-        targets = [target.name for target in results.run.targets] or sorted({case.target for case in results.cases})
-        heads, rows = matrix(results.cases, targets)
-        yield "\n" + table(heads, rows, right=frozenset(range(1, len(heads))), paint=paint)
-        if quiet < 1 and (slow := slowest(results.cases)):
-            lines = [f"  {case.seconds:8.2f} s  {case.case_id} [{case.target}]" for case in slow]
-            yield "\n".join(["", paint("slowest", "bold"), *lines])
-        bad = results.failures()
-        if bad:
-            yield "\n".join(["", paint("failures", "bold"), *(paint(failure_line(case), "red") for case in bad)])
+def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) -> Iterator[Part]:
+    """The parts of the report in pytest's order, then what only a fleet has; the verdict is the last."""
+    style = style or ReportStyle()
+    if style.verbosity > -2:
+        if style.show_summary:
+            yield from failure_sections(results, paint, style)
+            yield from _last_words(results, paint, style)
+            yield from output_sections(results, paint, style)
+        if style.verbosity >= 0:
+            targets = [target.name for target in results.run.targets] or sorted({case.target for case in results.cases})
+            heads, rows = matrix(results.cases, targets)
+            yield Part("\n" + table(heads, rows, right=frozenset(range(1, len(heads))), paint=paint))
+        if style.show_summary:
+            yield from durations(results, paint, style)
+            yield from short_summary(results, paint, style)
         yield from _troubles(results.run, paint)
-    yield verdict_line(results.run, paint)
+    yield Part(verdict_line(results.run, paint, results.warnings()))
 
 
-def failures(results: RunResults, paint: Paint) -> Iterator[str]:
-    """Tracebacks with captured output, as pytest shows them; the first MOST_TRACEBACKS of them."""
-    bad = results.failures()
-    for case in bad[:MOST_TRACEBACKS]:
-        detail = results.detail(case)
-        if detail is None:
-            continue
-        yield "\n" + paint(f" {case.case_id} [{case.target}] ".center(79, "_"), "red")
-        yield _indented(_text(detail.details)) or case.message
-        for section in detail.sections:
-            yield f" {section.title} ".center(79, "-")
-            yield _text(section.content)
-    if len(bad) > MOST_TRACEBACKS:
-        yield f"\n{len(bad) - MOST_TRACEBACKS} more failures: their tracebacks are in the JUnit and JSON reports"
+def _last_words(results: RunResults, paint: Paint, style: ReportStyle) -> Iterator[Part]:
+    """Warnings, and what plugins say at the end; what several sessions say alike is said once."""
+    told = set()
+    for session in results.last_words:
+        for title, body in session.sections:
+            if (session.target, title, body) in told:
+                continue
+            told.add((session.target, title, body))
+            mark = f" [{session.target}]" if several_targets(results) else ""
+            colour = "yellow" if title.startswith("warnings") else "bold"
+            yield Part("\n" + paint(ruler(title + mark, style.width), colour) + "\n" + body, fold=title + mark)
 
 
-def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
+def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
     """`PASSED in 12 s: 4981 cases, 4900 passed, 81 skipped (run-...)`."""
     counts = run.counts
     words = [
         f"{getattr(counts, field)} {word if getattr(counts, field) > 1 else word.removesuffix('s')}"
         for field, word in (
             ("passed", "passed"),
+            ("flaky", "flaky"),
             ("failed", "failed"),
             ("errors", "errors"),
             ("crashed", "crashed"),
@@ -77,6 +81,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
         )
         if getattr(counts, field)
     ]
+    words += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
     name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
     if nothing_to_execute(run) and run.verdict == run_pb2.RUN_VERDICT_PASSED:
         name = "NO TESTS"
@@ -88,22 +93,13 @@ def verdict_line(run: run_pb2.Run, paint: Paint) -> str:
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 
 
-def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[str]:
+def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
     for target in run.targets:
         if target.cause:
             details = target.cause_details.splitlines()[-CAUSE_LINES:]
-            yield "\n".join([paint(f"target {target.name}: {target.cause}", "red"), *details])
+            yield Part("\n".join([paint(f"target {target.name}: {target.cause}", "red"), *details]))
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
-            yield paint(f"target {target.name} waited: {target.waiting_reason}", "yellow")
-
-
-def _indented(text: str) -> str:
-    """Pytest strips the text of a failure as a whole, and with it the indentation of a first line of source."""
-    return "    " + text if text.startswith(("def ", "async def ", "class ", "@")) else text
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "backslashreplace").rstrip("\n")
+            yield Part(paint(f"target {target.name} waited: {target.waiting_reason}", "yellow"))
 
 
 def outcome_word(outcome: result_pb2.Outcome.ValueType) -> str:

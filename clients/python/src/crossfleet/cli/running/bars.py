@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from crossfleet.api.types.v1 import result_pb2
-from crossfleet.cli.running.progress import Progress, TargetProgress
-from crossfleet.cli.running.view import duration, failure_line
+from crossfleet.cli.reporting.case_lines import line_of
+from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
+from crossfleet.cli.running.view import duration, longest
 
 _MOST_FAILURES = 10
 
@@ -32,27 +33,30 @@ class BarView:
         table = Table.grid(padding=(0, 1))
         for target in progress.targets.values():
             table.add_row(*_row(target, now))
-        busy = [longest for target in progress.targets.values() if (longest := target.longest()) is not None]
         lines: list[Table | Text] = [table]
-        if busy:
-            oldest = min(busy, key=lambda each: each.since)
-            span = duration(now - oldest.since)
-            lines.append(Text(f"longest: {oldest.place}, for {span}", style="dim"))
+        if text := longest(progress, now):
+            lines.append(Text(text, style="dim", overflow="ellipsis", no_wrap=True))
         if progress.stopping:
             lines.append(Text(f"stopping: {progress.stopping}", style="yellow"))
         self._live.update(Group(*lines))
 
-    def failed(self, case: result_pb2.CaseRecord) -> None:
+    def finished(self, case: result_pb2.CaseRecord, mark: str) -> None:
         """The first failures, each in a line; the report has them all."""
+        if case.outcome not in BAD:
+            return
         self._failures += 1
         if self._failures <= _MOST_FAILURES:
-            self._console.print(Text(failure_line(case), style="red", overflow="ellipsis", no_wrap=True))
+            self._console.print(Text(line_of(case, mark), style="red", overflow="ellipsis", no_wrap=True))
         elif self._failures == _MOST_FAILURES + 1:
             self._console.print(Text("more failures are in the report", style="red"))
 
     def note(self, text: str) -> None:
         """A line above the bars."""
         self._console.print(Text(text, style="dim"))
+
+    def line(self, text: str) -> None:
+        """A line above the bars, with the colours that it has."""
+        self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def close(self) -> None:
         """Takes the bars away."""
@@ -63,7 +67,8 @@ def _row(target: TargetProgress, now: float) -> tuple[Text | ProgressBar, ...]:
     bar = ProgressBar(total=target.total or None, completed=target.done, width=30, pulse=not target.total)
     counts = Text(f"{target.done}/{target.total or '?'}", justify="right")
     failed = Text(f"{target.failed} failed", style="red") if target.failed else Text("")
-    return (Text(target.name, style="bold"), bar, counts, failed, Text(_state(target, now), style="dim"))
+    flaky = Text(f"{target.flaky} flaky", style="yellow") if target.flaky else Text("")
+    return (Text(target.name, style="bold"), bar, counts, failed, flaky, Text(_state(target, now), style="dim"))
 
 
 def _state(target: TargetProgress, now: float) -> str:

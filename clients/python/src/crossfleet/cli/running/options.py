@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
+from crossfleet.cli.reporting.options import add_loudness, add_report_files
+from crossfleet.cli.running.reruns import Reruns, of_options
+from crossfleet.cli.running.reruns import add_options as add_reruns
 
 DESCRIPTION = "Runs a test suite, or any command, on a fleet and gives one verdict."
 EXAMPLES = """
@@ -17,6 +20,7 @@ examples:
   crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
   crossfleet run --collect-junit 'reports/*.xml' -- make check
+  crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
 
 With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, or starts one that ends with it.
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
@@ -38,7 +42,11 @@ class RunOptions:
     slots: int
     junit: str
     json: str
+    html: str
+    summary: str
+    ci: str
     max_failures: int | None
+    reruns: Reruns
     python: str
     requirements: str
     isolated: bool
@@ -52,9 +60,11 @@ class RunOptions:
     project: str
     env: tuple[str, ...]
     data: str
+    local: bool
     wait: bool
     quiet: int
     verbose: int
+    follow: str
     color: str
 
 
@@ -73,8 +83,9 @@ def parse(arguments: list[str]) -> RunOptions:
         raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
+    reruns = of_options(found)
     lists = {key: tuple(value) for key, value in found.items() if isinstance(value, list)}
-    return RunOptions(command=tuple(command), **{**found, **lists})
+    return RunOptions(command=tuple(command), reruns=reruns, **{**found, **lists})
 
 
 def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
@@ -104,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     _matrix(made)
     _environment(made)
     _limits(made)
+    add_reruns(made)
     _reports(made)
     add_fleet_size(made)
     return made
@@ -149,6 +161,11 @@ def _environment(made: argparse.ArgumentParser) -> None:
     )
     add("--isolated", action="store_true", help="run in a copy of the workspace instead of in place")
     add(
+        "--local",
+        action="store_true",
+        help="no fleet: plain pytest in this terminal, for --pdb and -s; of the other options --python and --env count",
+    )
+    add(
         "--env",
         action="append",
         default=[],
@@ -184,8 +201,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
 def _reports(made: argparse.ArgumentParser) -> None:
     group = made.add_argument_group("reports")
     add = group.add_argument
-    add("--junit", default="", metavar="FILE", help="write a JUnit XML report")
-    add("--json", default="", metavar="FILE", help="write a JSON report (`-` for standard output)")
+    add_report_files(group)
     add(
         "--collect-junit",
         action="append",
@@ -196,9 +212,13 @@ def _reports(made: argparse.ArgumentParser) -> None:
     add("--title", default="", help="a line for people; default: the command")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label of the run; repeatable")
     add("--project", default="", help="the tenant; default `default`")
-    add("-q", "--quiet", action="count", default=0, help="less: -q no captured output, -qq only the verdict")
-    add("-v", "--verbose", action="count", default=0, help="more: what happens to workers and attempts")
-    add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto, when on a terminal")
+    add(
+        "--follow",
+        default="",
+        metavar="PATTERN",
+        help="show what the cases print whose id holds PATTERN (`*` and `?` match anything), while they run",
+    )
+    add_loudness(group)
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

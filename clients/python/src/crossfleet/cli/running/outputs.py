@@ -1,89 +1,120 @@
-"""Where the results of a run go: the terminal, a JUnit file, a JSON file."""
+"""Where the results of a run go: the terminal or a CI service's log, and files."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from crossfleet.cli.exits import UsageError
-from crossfleet.cli.reporting.paint import Paint
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.reporting.annotations import annotate_failures
+from crossfleet.cli.reporting.ci.folds import folded
+from crossfleet.cli.reporting.ci.recognition import service_of
+from crossfleet.cli.reporting.ci.service import Service
+from crossfleet.cli.reporting.paint import Paint, painter
+from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.text import report
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.options import RunOptions
+from crossfleet.cli.running.progress import BAD
+from crossfleet.cli.running.report_files import ReportFiles
 from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.running.style import colour_of_run, style_of, style_of_run
+
+MOST_ARTIFACTS = 10
+_OUTPUT_OF = {
+    "s": result_pb2.OUTCOME_SKIPPED,
+    "P": result_pb2.OUTCOME_PASSED,
+    "X": result_pb2.OUTCOME_XPASSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Paths of the reports; `json` may be `-` for standard output, where the text then goes to standard error."""
+    """What is reported, and how. The text goes to standard error where JSON goes to standard output."""
 
-    junit: Path | None
-    json: str
+    files: ReportFiles = field(default_factory=ReportFiles)
+    style: ReportStyle = field(default_factory=ReportStyle)
+    service: Service = field(default_factory=Service)
+    color: str = "auto"
     data: str = ""
 
     @staticmethod
-    def of(options: RunOptions, command: Command) -> Outputs:
-        """From the command line; pytest's own --junitxml counts where --junit is not given. Raises UsageError."""
+    def of_run(options: RunOptions, command: Command) -> Outputs:
+        """Of `crossfleet run`; pytest's own --junitxml counts where --junit is not given. Raises UsageError."""
+        service = service_of(options.ci, os.environ)
         junit = options.junit or (command.pytest.junit if command.pytest else "")
-        for option, path in (("--junit", junit), ("--json", options.json if options.json != "-" else "")):
-            _check(option, path)
-        return Outputs(Path(junit) if junit else None, options.json, options.data)
+        step_summary = service.summary_file(os.environ)
+        files = ReportFiles(junit, options.json, options.html, options.summary, step_summary)
+        files.check()
+        return Outputs(files, style_of_run(options, command), service, colour_of_run(options, command), options.data)
 
-    def write(self, results: RunResults, paint: Paint, quiet: int) -> None:
+    @staticmethod
+    def of(options: argparse.Namespace) -> Outputs:
+        """Of a command that shows a run which may be over: nothing is added to a CI step's summary."""
+        files = ReportFiles(options.junit, options.json, options.html, options.summary)
+        files.check()
+        return Outputs(files, style_of(options), service_of(options.ci, os.environ), options.color, options.data)
+
+    @property
+    def paint(self) -> Paint:
+        """Colours, as far as the stream of the text shows them."""
+        stream = sys.stderr if self.files.json == "-" else sys.stdout
+        return painter(self.color, stream, in_ci=self.service.shows_colours)
+
+    @property
+    def details_of(self) -> frozenset[result_pb2.Outcome.ValueType]:
+        """The outcomes whose full results are needed: for all cases in the HTML report and for --durations."""
+        if self.files.html or self.style.durations is not None:
+            return frozenset(result_pb2.Outcome.values())
+        asked = {outcome for letter, outcome in _OUTPUT_OF.items() if letter in self.style.show_reasons}
+        return BAD | asked
+
+    def write(self, results: RunResults) -> None:
         """Writes all of them, the text last. Raises OSError where a file cannot be written, after the text."""
         try:
-            self._write_files(results)
+            self.files.write(results)
         finally:
-            self._write_text(results, paint, quiet)
+            self._write_text(results)
 
-    def _write_files(self, results: RunResults) -> None:
-        if self.junit:
-            from crossfleet.cli.reporting import junit
-
-            junit.write(results, self.junit)
-        if self.json:
-            from crossfleet.cli.reporting import documents
-
-            text = documents.write(documents.run_document(results)) + "\n"
-            if self.json == "-":
-                sys.stdout.write(text)
-            else:
-                Path(self.json).write_text(text, encoding="utf-8")
-
-    def _write_text(self, results: RunResults, paint: Paint, quiet: int) -> None:
-        stream = sys.stderr if self.json == "-" else sys.stdout
-        *parts, verdict = report(results, paint, quiet=quiet)
-        for part in (*parts, *([] if quiet > 1 else self._places(results)), verdict):
-            print(part, file=stream)
+    def _write_text(self, results: RunResults) -> None:
+        stream = sys.stderr if self.files.json == "-" else sys.stdout
+        for line in self._lines(results):
+            print(line, file=stream)
         stream.flush()
 
-    def _places(self, results: RunResults) -> list[str]:
+    def _lines(self, results: RunResults) -> Iterator[str]:
+        *parts, verdict = report(results, self.paint, self.style)
+        yield from folded(parts, self.service)
+        yield from annotate_failures(results, self.service)
+        if self.files.summary and (attached := self.service.attached_summary(self.files.summary)):
+            yield attached
+        if self.style.verbosity >= 0:
+            yield from self._places(results)
+        yield self.service.shielded(verdict.text)
+
+    def _places(self, results: RunResults) -> Iterator[str]:
         """Where everything lies."""
-        run_id = results.run.run_id
         # A command that is copied from here must find the same fleet.
-        if self.data and not os.environ.get("CROSSFLEET_ADDRESS"):
-            run_id += f" --data {shlex.quote(self.data)}"
-        lines = [f"  JUnit      {self.junit}"] if self.junit else []
-        lines += [f"  JSON       {self.json}"] if self.json and self.json != "-" else []
-        lines.append(f"  logs       crossfleet logs {run_id}")
+        named = self.data and not os.environ.get("CROSSFLEET_ADDRESS")
+        data = f" --data {shlex.quote(self.data)}" if named else ""
+        run_id = results.run.run_id + data
+        yield ""
+        yield from self.files.places()
+        yield f"  logs       crossfleet logs {run_id}"
         if results.artifacts:
-            lines.append(f"  artifacts  crossfleet artifacts list {run_id}   ({len(results.artifacts)} files)")
-        lines.append(f"  again      crossfleet show {run_id}")
-        return ["", *lines, ""]
+            yield f"  artifacts  crossfleet artifacts get {run_id} --into DIR   ({_count(len(results.artifacts))})"
+            yield from (f"             {each.name} [{each.target}]" for each in results.artifacts[:MOST_ARTIFACTS])
+        yield f"  again      crossfleet show {run_id}"
+        if results.flaky():
+            yield f"  flaky      crossfleet cases --flaky{data}"
+        yield ""
 
 
-def _check(option: str, path: str) -> None:
-    """Raises UsageError before the run, where its report could not be written after it."""
-    if not path:
-        return
-    if Path(path).is_dir():
-        raise UsageError(f"{option} {path}: is a folder, name a file")
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: its folder cannot be made: {error.strerror}") from None
-    if not os.access(path if Path(path).exists() else Path(path).parent, os.W_OK):
-        raise UsageError(f"{option} {path}: cannot be written")
+def _count(files: int) -> str:
+    return f"{files} file{'s' * (files != 1)}" + (
+        f", the first {MOST_ARTIFACTS} of them" if files > MOST_ARTIFACTS else ""
+    )

@@ -15,7 +15,6 @@ from crossfleet.cli.coverage.sessions import MeasuredSessions, fetch_measured
 from crossfleet.cli.fleet.link import FleetFault
 from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
-from crossfleet.cli.reporting.paint import painter
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
 from crossfleet.cli.running.matrix import TargetPlan
@@ -23,9 +22,10 @@ from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
-from crossfleet.cli.running.settled import sessions_ended
+from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
-from crossfleet.cli.running.view import LineView, NullView, View
+from crossfleet.cli.running.view import View
+from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
@@ -35,8 +35,8 @@ def perform(
     options: RunOptions, command: Command, targets: Sequence[TargetPlan], python: str, fleet: HeldFleet | None = None
 ) -> int:
     """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
-    outputs = Outputs.of(options, command)
-    view = _view(options)  # what it needs is imported while the fleet comes up
+    outputs = Outputs.of_run(options, command)
+    view = view_of(outputs)  # what it needs is imported while the fleet comes up
     try:
         endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
         if endpoint is None:
@@ -44,7 +44,7 @@ def perform(
         for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
             view.note(note)
         found, measured, interrupted = asyncio.run(
-            _submit_and_follow(options, command, targets, python, endpoint, view, fleet)
+            _submit_and_follow(options, command, targets, python, endpoint, view, outputs, fleet)
         )
     except LeaveAtOnce:
         view.close()
@@ -60,7 +60,7 @@ def perform(
         local = options.python or python or _python_here(command)
         if not combine(measured, local, stream, failed=status != exits.PASSED):
             status = status or exits.FAILED
-    outputs.write(found, painter(options.color), options.quiet)
+    outputs.write(found)
     if failed := sessions_failed(found.run):
         why = f"crossfleet logs {found.run.run_id}"
         print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
@@ -74,6 +74,7 @@ async def _submit_and_follow(
     python: str,
     endpoint: Endpoint,
     view: View,
+    outputs: Outputs,
     fleet: HeldFleet | None,
 ) -> tuple[RunResults, MeasuredSessions | None, bool]:
     interrupts = Interrupts()
@@ -85,13 +86,22 @@ async def _submit_and_follow(
                 view.note(note)
             answer = await client.runs.submit(spec)
             following = asyncio.ensure_future(
-                follow(client, answer.run, answer.event_cursor, view, interrupts, verbose=options.verbose > 0)
+                follow(
+                    client,
+                    answer.run,
+                    answer.event_cursor,
+                    view,
+                    interrupts,
+                    verbose=outputs.style.verbosity > 0,
+                    pattern=options.follow,
+                )
             )
             run = await _unless_fleet_ends(following, fleet, view)
-            if command.runner == "pytest" and not interrupts.asked.is_set():
-                await sessions_ended(client, run.run_id)
+            if not interrupts.asked.is_set():
+                whole = own or spec.workspace.HasField("local_path") or _measures(command)
+                await sessions_ended(client, run.run_id, MOST_SECONDS if whole else LAST_WORDS_SECONDS)
                 run = await client.runs.get(run.run_id)
-            found = await gather(client, run)
+            found = await gather(client, run, outputs.details_of)
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
@@ -117,7 +127,8 @@ async def _spec(
         workspace = packed.as_message(isolated=options.isolated)
     variables = variables_of(options.env, whole_environment=here)
     suite = suite_of(command, options, folder, root, variables)
-    messages = [target_of(target, python if here else "") for target in targets]
+    slots = command.pytest.slots if command.pytest else None
+    messages = [target_of(target, python if here else "", slots) for target in targets]
     return spec_of(command, options, suite, workspace, messages)
 
 
@@ -129,15 +140,25 @@ def _python_here(command: Command) -> str:
         return sys.executable
 
 
+def _measures(command: Command) -> bool:
+    """Whether coverage of all sessions is wanted: then none may be missing."""
+    return command.runner == "pytest" and any(word.startswith("--cov") for word in command.arguments)
+
+
 def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
     if spec.workspace.HasField("local_path") or command.runner != "pytest":
         return []
+    notes = []
+    if command.pytest and command.pytest.cache:
+        notes.append(
+            f"{', '.join(command.pytest.cache)}: a copied workspace has no cache of earlier runs, so all cases run"
+        )
     bare = [target.name for target in spec.targets if target.environment.WhichOneof("source") is None]
-    if not bare:
-        return []
-    return [
-        f"{', '.join(bare)}: runs with the workers' own interpreter; --requirements FILE brings the suite's packages"
-    ]
+    if bare:
+        notes.append(
+            f"{', '.join(bare)}: runs with the workers' own interpreter; --requirements FILE brings the suite's packages"
+        )
+    return notes
 
 
 async def _unless_fleet_ends(
@@ -172,17 +193,6 @@ async def _unless_fleet_ends(
         loop.remove_reader(link.events)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-
-
-def _view(options: RunOptions) -> View:
-    if options.quiet > 1:
-        return NullView()
-    on_terminal = sys.stderr.isatty() and options.color != "never"
-    if not on_terminal:
-        return LineView()
-    from crossfleet.cli.running.bars import BarView
-
-    return BarView()
 
 
 def _joining_notes(options: RunOptions, fleet: HeldFleet | None) -> list[str]:

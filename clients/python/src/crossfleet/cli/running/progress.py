@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as wire
@@ -19,35 +19,32 @@ BAD = frozenset(
 """Outcomes of a case that make its run fail."""
 
 
-@dataclass(slots=True)
-class Running:
-    """An attempt under way: where, since when (seconds since 1970), how many cases."""
+@dataclass(frozen=True, slots=True)
+class Executing:
+    """A case that has been running for a while: where, and since when (seconds since 1970)."""
 
+    target: str
+    case_id: str
     worker_id: str
     slot: int
+    attempt_id: int
     since: float
-    cases: int
-
-    @property
-    def place(self) -> str:
-        """`3 cases on slot 0 of gpu-1`."""
-        return f"{self.cases} case{'s' * (self.cases != 1)} on slot {self.slot} of {self.worker_id}"
 
 
 @dataclass(slots=True)
 class TargetProgress:
-    """One target: cases known, with a verdict, failed; what runs; why it waits. `total` is zero until it is known."""
+    """One target: cases known, with a verdict, failed; why it waits. `total` is zero until it is known."""
 
     name: str
     total: int = 0
     done: int = 0
     failed: int = 0
+    flaky: int = 0
     waiting: str = ""
     finished: bool = False
     cause: str = ""
     first_at: float | None = None
     last_at: float = 0.0
-    running: dict[int, Running] = field(default_factory=dict)
     allocations: set[str] = field(default_factory=set)
 
     def rate(self, now: float) -> float:
@@ -61,15 +58,16 @@ class TargetProgress:
         rate = self.rate(now)
         return (self.total - self.done) / rate if rate and self.done * 50 >= self.total else None
 
-    def longest(self) -> Running | None:
-        """The attempt that has run longest."""
-        return min(self.running.values(), key=lambda each: each.since, default=None)
-
 
 class Progress:
-    """All targets of a run. `take` answers the failures that an event brought."""
+    """All targets of a run. `take` answers the cases to which an event brought a verdict.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    `case_limited`: a case that hangs will be ended by a time limit.
+    """
+
+    def __init__(self, names: Iterable[str], *, case_limited: bool = False) -> None:
+        self.case_limited = case_limited
+        self._executing: dict[str, list[Executing]] = {}
         self.targets = {name: TargetProgress(name) for name in names}
         self.run: run_pb2.Run | None = None
         self.stopping = ""
@@ -81,6 +79,26 @@ class Progress:
         at = event.at.ToNanoseconds() / 1e9
         handler = getattr(self, f"_on_{kind}", None) if kind else None
         return handler(getattr(event, str(kind)), at) or [] if handler else []
+
+    def mark(self, case: result_pb2.CaseRecord | Executing) -> str:
+        """` [gpu]` where the run has several targets, else nothing."""
+        return f" [{case.target}]" if len(self.targets) > 1 else ""
+
+    @classmethod
+    def of(cls, run: run_pb2.Run) -> Progress:
+        """The progress of a run of which no event was taken yet."""
+        limit = run.spec.policy.case_timeout
+        names = (target.name for target in run.targets or run.spec.targets)
+        return cls(names, case_limited=bool(limit.seconds or limit.nanos))
+
+    def longest(self) -> Executing | None:
+        """The case that has run longest, of those that have run for more than a second."""
+        every = (each for cases in self._executing.values() for each in cases)
+        return min(every, key=lambda each: each.since, default=None)
+
+    def _drop(self, over: Callable[[Executing], bool]) -> None:
+        for worker, cases in list(self._executing.items()):
+            self._executing[worker] = [each for each in cases if not over(each)]
 
     def _target(self, name: str) -> TargetProgress:
         return self.targets.setdefault(name, TargetProgress(name))
@@ -104,12 +122,10 @@ class Progress:
     def _on_tasks_assigned(self, fact: wire.TasksAssigned, at: float) -> None:
         target = self._target(fact.target)
         target.first_at = at if target.first_at is None else target.first_at
-        for attempt in fact.attempts:
-            target.running[attempt.attempt_id] = Running(attempt.worker_id, attempt.slot, at, attempt.cases)
 
     def _on_attempt_ended(self, fact: wire.AttemptEnded, at: float) -> None:
         attempt = fact.attempt
-        self._target(fact.target).running.pop(attempt.attempt_id, None)
+        self._drop(lambda each: each.attempt_id == attempt.attempt_id)
         if attempt.cause not in (result_pb2.CAUSE_DONE, result_pb2.CAUSE_CRASHED, result_pb2.CAUSE_CANCELLED):
             cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
             self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())
@@ -120,9 +136,12 @@ class Progress:
         target.done += len(fact.cases)
         target.total = max(target.total, target.done)
         target.last_at = at
-        bad = [case for case in fact.cases if case.outcome in BAD]
-        target.failed += len(bad)
-        return bad
+        if any(self._executing.values()):
+            over = {case.case_id for case in fact.cases}
+            self._drop(lambda each: each.target == fact.target and each.case_id in over)
+        target.failed += sum(case.outcome in BAD for case in fact.cases)
+        target.flaky += sum(case.outcome == result_pb2.OUTCOME_FLAKY for case in fact.cases)
+        return list(fact.cases)
 
     def _on_target_finished(self, fact: wire.TargetFinished, at: float) -> None:
         status = fact.target
@@ -130,8 +149,15 @@ class Progress:
         target.finished, target.cause, target.waiting = True, status.cause, ""
         target.total = target.done = status.counts.total
         target.failed = status.counts.failed + status.counts.errors + status.counts.crashed + status.counts.timed_out
+        target.flaky = status.counts.flaky
         target.last_at = at
-        target.running.clear()
+        self._drop(lambda each: each.target == status.name)
+
+    def _on_cases_executing(self, fact: wire.CasesExecuting, at: float) -> None:
+        self._executing[fact.worker_id] = [
+            Executing(case.target, case.case_id, fact.worker_id, case.slot, case.attempt_id, at - case.seconds)
+            for case in fact.cases
+        ]
 
     def _on_run_stopping(self, fact: wire.RunStopping, at: float) -> None:
         self.stopping = fact.cause

@@ -2,46 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.last_words import LastWords
+from crossfleet.cli.running.endings import read_last_words
 from crossfleet.cli.running.progress import BAD
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
+Details = dict[tuple[str, int, str], result_pb2.CaseResult]
 MOST_DETAILS = 1000
 """Failures whose tracebacks are fetched; the rest keep their one-line message."""
+MOST_OTHER_DETAILS = 50_000
+"""Cases that did not fail and whose output or durations are fetched."""
+_TOLD_WHOLE = BAD | {result_pb2.OUTCOME_FLAKY}
 
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """A run, its cases in the order of targets and collection, the full results of what failed, its artifacts."""
+    """A run, its cases in the order of targets and collection, the full results of what failed or was flaky, its artifacts."""
 
     run: run_pb2.Run
     cases: tuple[result_pb2.CaseRecord, ...]
-    details: dict[tuple[str, int, str], result_pb2.CaseResult]
+    details: Details
     artifacts: tuple[Artifact, ...] = ()
+    last_words: tuple[LastWords, ...] = ()
+
+    def warnings(self) -> int:
+        """Warnings that the sessions of the suite counted."""
+        return sum(session.warnings for session in self.last_words)
 
     def failures(self) -> list[result_pb2.CaseRecord]:
         """Cases that make the run fail."""
         return [case for case in self.cases if case.outcome in BAD]
+
+    def flaky(self) -> list[result_pb2.CaseRecord]:
+        """Cases that failed first and not later; with what failed, where it was fetched."""
+        return [case for case in self.cases if case.outcome == result_pb2.OUTCOME_FLAKY]
 
     def detail(self, case: result_pb2.CaseRecord) -> result_pb2.CaseResult | None:
         """The full result of a case, where it was fetched."""
         return self.details.get(_key(case))
 
 
-async def gather(client: Client, run: run_pb2.Run) -> RunResults:
-    """Fetches what the reports need. Raises the fleet's error."""
-    cases = tuple([case async for case in client.runs.cases(run.run_id)])
-    details: dict[tuple[str, int, str], result_pb2.CaseResult] = {}
-    if any(case.outcome in BAD for case in cases):
-        async for case in client.runs.cases(run.run_id, outcomes=sorted(BAD), full_results=True):
-            details[_key(case)] = case.result
-            if len(details) >= MOST_DETAILS:
+async def gather(
+    client: Client, run: run_pb2.Run, details_of: Collection[result_pb2.Outcome.ValueType] = BAD
+) -> RunResults:
+    """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error."""
+    cases = [case async for case in client.runs.cases(run.run_id)]
+    present = {case.outcome for case in cases}
+    whole = await _whole(client, run.run_id, _TOLD_WHOLE & present, MOST_DETAILS)
+    whole |= await _whole(client, run.run_id, (set(details_of) - _TOLD_WHOLE) & present, MOST_OTHER_DETAILS)
+    # Their earlier failures are whole there, too.
+    shown = tuple(whole.get(_key(case), case) for case in cases)
+    details = {key: case.result for key, case in whole.items() if case.HasField("result")}
+    return RunResults(run, shown, details, await _artifacts(client, run.run_id), await read_last_words(client, run))
+
+
+async def _whole(
+    client: Client, run_id: str, outcomes: Collection[result_pb2.Outcome.ValueType], most: int
+) -> dict[tuple[str, int, str], result_pb2.CaseRecord]:
+    found: dict[tuple[str, int, str], result_pb2.CaseRecord] = {}
+    if outcomes:
+        async for case in client.runs.cases(run_id, outcomes=sorted(outcomes), full_results=True):
+            found[_key(case)] = case
+            if len(found) >= most:
                 break
-    return RunResults(run, cases, details, await _artifacts(client, run.run_id))
+    return found
 
 
 async def _artifacts(client: Client, run_id: str) -> tuple[Artifact, ...]:

@@ -6,16 +6,20 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 
 from crossfleet.api.types.v1 import run_pb2
+from crossfleet.cli.reporting.stacks import inspected
+from crossfleet.cli.running.follower import Follower
 from crossfleet.cli.running.progress import Progress
-from crossfleet.cli.running.view import View
+from crossfleet.cli.running.view import View, longest
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
 REFRESH_SECONDS = 0.25
 CANCEL_SECONDS = 15.0
+STACKS_SECONDS = 3.0
 
 
 class LeaveAtOnce(Exception):
@@ -62,15 +66,23 @@ class Interrupts:
 
 
 async def follow(
-    client: Client, run: run_pb2.Run, cursor: str, view: View, interrupts: Interrupts, *, verbose: bool = False
+    client: Client,
+    run: run_pb2.Run,
+    cursor: str,
+    view: View,
+    interrupts: Interrupts,
+    *,
+    verbose: bool = False,
+    pattern: str = "",
 ) -> run_pb2.Run:
-    """Shows a run until it has ended and answers it. The first interrupt cancels it.
+    """Shows a run until it has ended and answers it, with the output of cases that match `pattern`. The first interrupt cancels it.
 
     Raises LeaveAtOnce at the second interrupt, or when the fleet does not end a cancelled run in time.
     """
-    progress = Progress(target.name for target in run.targets or run.spec.targets)
-    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view))
-    cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, view, interrupts))
+    progress = Progress.of(run)
+    follower = Follower(client, run.run_id, pattern, view)
+    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view, follower))
+    cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, progress, view, interrupts))
     leaving = asyncio.ensure_future(interrupts.leave.wait())
     shown = 0
     try:
@@ -96,16 +108,33 @@ def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
     return run is not None and run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE
 
 
-async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View) -> None:
-    async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True):
+async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View, follower: Follower) -> None:
+    async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True, executing=True):
         for case in progress.take(event):
-            view.failed(case)
+            view.finished(case, progress.mark(case))
+        follower.heed(event)
+    await follower.finish()
 
 
-async def _cancel_when_asked(client: Client, run_id: str, view: View, interrupts: Interrupts) -> None:
+async def _cancel_when_asked(
+    client: Client, run_id: str, progress: Progress, view: View, interrupts: Interrupts
+) -> None:
     """Ends only when a cancelled run has not ended in time."""
     await interrupts.asked.wait()
     view.note("stopping the run; interrupt again to leave at once")
+    await _show_longest(client, run_id, progress, view)
     with suppress(CrossfleetError):
         await client.runs.cancel(run_id, "interrupted")
     await asyncio.sleep(CANCEL_SECONDS)
+
+
+async def _show_longest(client: Client, run_id: str, progress: Progress, view: View) -> None:
+    """Says where the case that has run longest is, before it is cancelled: it may be why somebody interrupts."""
+    case = progress.longest()
+    if case is None or not longest(progress, time.time()):
+        return
+    with suppress(CrossfleetError, TimeoutError):
+        async with asyncio.timeout(STACKS_SECONDS):
+            found = await client.inspection.cases(run_id, target=case.target, case_id=case.case_id, stacks=True, most=1)
+        for text in map(inspected, found.cases):
+            view.note(text)

@@ -1,4 +1,4 @@
-"""The end of a run's sessions: a fleet of one's own is kept until they have written summaries and caches."""
+"""The end of a run's sessions, which write summaries and, where they run in place, the caches that a next run reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
 MOST_SECONDS = 60.0
+LAST_WORDS_SECONDS = 10.0
+"""On a fleet that stays: what sessions say and write at their end is as good as lost for who does not wait for it."""
 _EVERY = 0.02
 
 

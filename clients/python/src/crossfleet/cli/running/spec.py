@@ -15,8 +15,16 @@ from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions, pairs
+from crossfleet.cli.running.reruns import Reruns
 
 TITLE_BYTES = 500
+_GROUPINGS = {
+    "": suite_pb2.GROUPING_UNSPECIFIED,
+    "file": suite_pb2.GROUPING_FILE,
+    "scope": suite_pb2.GROUPING_SCOPE,
+    "mark": suite_pb2.GROUPING_MARK,
+    "suite": suite_pb2.GROUPING_SUITE,
+}
 
 
 def suite_of(
@@ -34,14 +42,17 @@ def suite_of(
     )
 
 
-def target_of(plan: TargetPlan, default_python: str) -> suite_pb2.Target:
-    """One target; `default_python` is used where the plan names no environment, and may be empty."""
+def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -> suite_pb2.Target:
+    """One target; `default_python` is used where the plan names no environment, and may be empty.
+
+    `slots` is the most that it takes where the plan does not say.
+    """
     environment = suite_pb2.Environment(python_version=plan.python_version, variables=plan.variables)
     if plan.requirements:
         environment.requirements = plan.requirements
     elif plan.python or default_python:
         environment.local_python = plan.python or default_python
-    request = dict(plan.request)
+    request = {**({"slots_max": slots} if slots else {}), **plan.request}
     devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
     return suite_pb2.Target(
         name=plan.name,
@@ -52,20 +63,33 @@ def target_of(plan: TargetPlan, default_python: str) -> suite_pb2.Target:
 
 
 def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
-    """How it is carried out. --maxfail and --keep-going win over pytest's own -x and --maxfail."""
+    """How it is carried out. --maxfail and --keep-going win over pytest's own -x and --maxfail, as --reruns does."""
     from_pytest = command.pytest.max_failures if command.pytest else None
     failures = options.max_failures if options.max_failures is not None else from_pytest or 0
     policy = suite_pb2.Policy(
         max_failures=failures,
         memory_limit_bytes=options.memory_limit,
         priority=options.priority,
+        grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
         unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
     )
+    _add_reruns(policy, options.reruns.over(command.reruns))
     if options.timeout:
         policy.run_timeout.CopyFrom(_duration(options.timeout))
     if options.case_timeout:
         policy.case_timeout.CopyFrom(_duration(options.case_timeout))
     return policy
+
+
+def _add_reruns(policy: suite_pb2.Policy, reruns: Reruns) -> None:
+    policy.max_reruns = reruns.count or 0
+    rule = suite_pb2.RerunRule(only=reruns.only, fail_on_flaky=reruns.fail_on_flaky)
+    if reruns.placement:
+        rule.placement = suite_pb2.RerunPlacement.Value(f"RERUN_PLACEMENT_{reruns.placement.upper()}")
+    if reruns.delay:
+        rule.delay.CopyFrom(_duration(reruns.delay))
+    if rule.ByteSize():
+        policy.rerun_rule.CopyFrom(rule)
 
 
 def spec_of(

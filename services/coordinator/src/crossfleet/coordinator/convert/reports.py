@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.convert.submission import MOST_RERUNS
 from crossfleet.coordinator.core.commands import (
     AllocationEnded,
     AttemptFinished,
@@ -25,6 +26,8 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome if outcome is not Out
 _CAUSES = {cause.value: cause for cause in Cause}
 _ENDINGS = {ending.value: ending for ending in Ending}
 _LONGEST_SECONDS = 365 * 86_400.0
+# Pytest lists no shorter phase among the slowest; below it a passed case's time is that of its call.
+_SLOW_PHASE = 0.005
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -46,7 +49,7 @@ def hello(message: worker_pb2.Hello, session_id: str) -> WorkerHello:
 
 
 def results(message: worker_pb2.Results) -> AttemptResults:
-    """Results of an attempt. The whole message of a case is kept only where it says more than that it passed."""
+    """Results of an attempt. The whole message of a case is kept only where it says more than that it passed quickly."""
     return AttemptResults(
         message.attempt_id,
         tuple(
@@ -55,11 +58,21 @@ def results(message: worker_pb2.Results) -> AttemptResults:
                 _OUTCOMES.get(one.outcome, Outcome.ERROR),
                 _seconds(one.setup_seconds + one.call_seconds + one.teardown_seconds),
                 one.message,
-                b"" if one.outcome == _PASSED and not one.sections and not one.properties else one.SerializeToString(),
+                b"" if _says_little(one) else one.SerializeToString(),
                 one.added_case_id,
+                bool(one.earlier),
             )
             for one in message.results
         ),
+    )
+
+
+def _says_little(one: result_pb2.CaseResult) -> bool:
+    return (
+        one.outcome == _PASSED
+        and not one.sections
+        and not one.properties
+        and one.setup_seconds + one.teardown_seconds < _SLOW_PHASE
     )
 
 
@@ -120,7 +133,19 @@ def wants(worker_id: str, messages: Iterable[worker_pb2.WorkerMessage]) -> list[
 
 def collected_cases(message: worker_pb2.Collected) -> list[CollectedCase]:
     """The cases of one piece of a collection."""
-    return [CollectedCase(case.case_id, tuple(case.groups), case.exclusive) for case in message.cases]
+    return [
+        CollectedCase(case.case_id, tuple(case.groups), case.named_group, case.first, case.exclusive)
+        for case in message.cases
+    ]
+
+
+def collected_reruns(message: worker_pb2.Collected, first: int) -> list[tuple[int, int]]:
+    """Indices of the cases of one piece, whose first has the index `first`, that may be run again, and how often."""
+    return [
+        (index, min(case.max_reruns, MOST_RERUNS))
+        for index, case in enumerate(message.cases, first)
+        if case.max_reruns > 0
+    ]
 
 
 def collection_errors(message: worker_pb2.Collected) -> list[CollectionError]:

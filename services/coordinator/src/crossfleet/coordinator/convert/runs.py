@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -11,7 +12,7 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.coordinator.core.events import RunSubmitted
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import Outcome
-from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, GroupRow, RunRow
+from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, EarlierRow, GroupRow, RunRow
 
 HIDDEN = "***"
 """Stands for the value of a variable that was given to a suite."""
@@ -28,6 +29,7 @@ _COUNT_FIELDS = (
     ("cancelled", (Outcome.CANCELLED, Outcome.PREEMPTED)),
     ("not_run", (Outcome.NOT_RUN,)),
     ("pending", (Outcome.PENDING,)),
+    ("flaky", (Outcome.FLAKY,)),
 )
 
 
@@ -40,7 +42,8 @@ def set_time(stamp: Timestamp, seconds: float) -> None:
 
 def counts(by_outcome: Sequence[int]) -> result_pb2.Counts:
     """Cases by outcome, from a list indexed by Outcome."""
-    fields = {name: sum(by_outcome[outcome] for outcome in outcomes) for name, outcomes in _COUNT_FIELDS}
+    known = len(by_outcome)
+    fields = {name: sum(by_outcome[one] for one in outcomes if one < known) for name, outcomes in _COUNT_FIELDS}
     return result_pb2.Counts(total=sum(by_outcome), **fields)
 
 
@@ -54,7 +57,8 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     set_time(message.started_at, row.started_at)
     set_time(message.finished_at, row.finished_at)
     message.targets.extend(target(one, state) for one in groups)
-    total = [sum(column) for column in zip(*(one.counts for one in groups), strict=True)]
+    # Lists of an older version may be shorter.
+    total = [sum(column) for column in zip_longest(*(one.counts for one in groups), fillvalue=0)]
     if total:
         message.counts.CopyFrom(counts(total))
     return message
@@ -159,9 +163,24 @@ def case(row: CaseRow) -> result_pb2.CaseRecord:
         attempt_id=row.attempt_id,
     )
     message.outcome = int(row.outcome)  # type: ignore[assignment]
+    for one in row.earlier:
+        _add_earlier(message, one)
     if row.payload:
         message.result.ParseFromString(row.payload)
+        message.earlier.extend(message.result.earlier)
     return message
+
+
+def _add_earlier(message: result_pb2.CaseRecord, row: EarlierRow) -> None:
+    """A failure after which the case was run again; with what it printed, where the row has that."""
+    shown = message.earlier.add(
+        seconds=row.seconds, message=row.message, worker_id=row.worker_id, slot=row.slot, attempt_id=row.attempt_id
+    )
+    shown.outcome = int(row.outcome)  # type: ignore[assignment]
+    if row.payload:
+        result = result_pb2.CaseResult.FromString(row.payload)
+        shown.details = result.details
+        shown.sections.extend(result.sections)
 
 
 def attempt(row: AttemptRow) -> result_pb2.Attempt:

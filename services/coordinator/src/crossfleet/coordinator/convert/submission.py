@@ -11,14 +11,22 @@ from google.protobuf.duration_pb2 import Duration
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.grouping import Grouping
+from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
+from crossfleet.matching.patterns import PatternError, check_pattern
 from crossfleet.matching.request import RequestError, validate
 from crossfleet.matching.selectors import Selectors
 
 MOST_CASES = 1_000_000
 MOST_TARGETS = 256
+MOST_RERUNS = 100
+_MOST_PATTERNS = 16
+_HOUR = 3600.0
 _DAY = 86_400.0
+_GROUPINGS = frozenset(map(int, Grouping))
+_PLACEMENTS = {placement.value: placement for placement in RerunPlacement}
 _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
 
 
@@ -33,6 +41,7 @@ def submission(
     _check_run(checks, spec)
     _check_suite(checks, spec.suite)
     _check_policy(checks, spec.policy)
+    _check_reruns(checks, spec.policy)
     targets = _targets(checks, spec, selectors)
     checks.finish("the run")
     return SubmitRun(
@@ -106,9 +115,24 @@ def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
         checks.require(getattr(policy, name) >= 0, f"spec.policy.{name}", "0 or more")
     checks.require(policy.max_attempts <= 100, "spec.policy.max_attempts", "at most 100")
     checks.require(-1000 <= policy.priority <= 1000, "spec.policy.priority", "from -1000 to 1000")
+    names = ", ".join(suite_pb2.Grouping.keys())
+    checks.require(policy.grouping in _GROUPINGS, "spec.policy.grouping", f"one of {names}")
     for name in ("case_timeout", "run_timeout", "unsatisfiable_wait"):
         seconds = _seconds(getattr(policy, name))
         checks.require(0 <= seconds <= 365 * _DAY, f"spec.policy.{name}", "0 to 365 days")
+
+
+def _check_reruns(checks: Checks, policy: suite_pb2.Policy) -> None:
+    rule, path = policy.rerun_rule, "spec.policy.rerun_rule"
+    checks.require(0 <= policy.max_reruns <= MOST_RERUNS, "spec.policy.max_reruns", f"0 to {MOST_RERUNS}")
+    checks.require(0 <= _seconds(rule.delay) <= _HOUR, f"{path}.delay", "0 to an hour")
+    checks.require(len(rule.only) <= _MOST_PATTERNS, f"{path}.only", f"at most {_MOST_PATTERNS}")
+    for index, pattern in enumerate(rule.only[:_MOST_PATTERNS]):
+        checks.size(pattern, f"{path}.only[{index}]", 500)
+        try:
+            check_pattern(pattern)
+        except PatternError as error:
+            checks.require(False, f"{path}.only[{index}]", f"an RE2 expression: {error}")
 
 
 def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tuple[TargetSpec, ...]:
@@ -150,6 +174,12 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         fail_unsatisfiable=policy.unsatisfiable != suite_pb2.UNSATISFIABLE_WAIT,
         unsatisfiable_wait=_seconds(policy.unsatisfiable_wait),
         memory_limit=policy.memory_limit_bytes,
+        grouping=Grouping(policy.grouping),
+        max_reruns=policy.max_reruns,
+        rerun_placement=_PLACEMENTS.get(policy.rerun_rule.placement, RerunPlacement.SLOT),
+        rerun_only=tuple(policy.rerun_rule.only),
+        rerun_delay=_seconds(policy.rerun_rule.delay),
+        fail_on_flaky=policy.rerun_rule.fail_on_flaky,
     )
 
 

@@ -36,6 +36,8 @@ def _first(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     cases = command.cases if runs else ()
     estimates = command.estimates if runs else ()
     emit(e.CasesCollected(group.run_id, group.group_id, command.digest, cases, estimates, command.deselected))
+    if command.reruns and cases:
+        emit(e.RerunsMarked(group.run_id, group.group_id, command.reruns))
     notes = (*command.skips, *command.errors)
     if notes:
         _record_notes(emit, group, allocation, notes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
+from crossfleet.coordinator.core.grouping import Grouping
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.matching.model import Request, WorkerView
 
 
@@ -29,6 +30,12 @@ class PolicySpec:
     fail_unsatisfiable: bool = True
     unsatisfiable_wait: float = 0.0
     memory_limit: int = 0
+    grouping: Grouping = Grouping.NONE
+    max_reruns: int = 0
+    rerun_placement: RerunPlacement = RerunPlacement.SLOT
+    rerun_only: tuple[str, ...] = ()
+    rerun_delay: float = 0.0
+    fail_on_flaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +184,14 @@ class ApplyPlan:
 class CollectedCase:
     """A case that a runner found; groups are setup groups, widest first (file, class).
 
-    An exclusive one measures: nothing else of its run executes on the worker meanwhile.
+    `named_group` is the group that the suite itself put it into, or empty; `first` says that it goes before others. An
+    `exclusive` one measures: nothing else of its run executes on the worker meanwhile.
     """
 
     case_id: str
     groups: tuple[str, ...] = ()
+    named_group: str = ""
+    first: bool = False
     exclusive: bool = False
 
 
@@ -209,6 +219,8 @@ class RecordCollection:
     go_on: bool = False
     """Whether the cases run in spite of errors, as the runner was told."""
     skips: tuple[CollectionError, ...] = ()
+    reruns: tuple[tuple[int, int], ...] = ()
+    """Indices of cases whose own mark says how often they may be run again, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +242,8 @@ class CaseOutcome:
     message: str = ""
     payload: bytes = b""
     added_case_id: str = ""
+    repeated: bool = False
+    """A plugin of the suite has run it again in its slot already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ def cut(
     Exclusive cases are left out, see `cut_exclusive`.
 
     `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
-    `allowed` limits the cases to those that the slot's worker has. The queue is not changed.
+    `allowed` limits the cases to those that the slot's worker has. A bound setup group is taken whole, however large.
+    The queue is not changed.
     """
     if not queue.shareable:
         return ()
@@ -83,6 +84,11 @@ def cut(
         skip.add(setup.number)
         if piece and not setup.splittable and got + setup.seconds > size * 1.25:
             break
+        if setup.bound:
+            if piece and len(piece) + len(setup.cases) > most:
+                break
+            got += _take(queue, setup, math.inf, len(piece) + len(setup.cases), allowed, piece)
+            continue
         limit = setup.seconds if not setup.splittable and setup.seconds <= whole else size - got
         got += _take(queue, setup, limit, most, allowed, piece)
     return tuple(piece)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.placement import Elsewhere, Place
 from crossfleet.coordinator.core.settling import open_allocations
 
 # One that runs and the one that follows, so that no slot waits for a message.
@@ -126,9 +127,24 @@ def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total:
         total,
         known=group.estimates_known,
         max_cases=emit.state.runs[group.run_id].policy.max_cases_per_task,
-        allowed=allocation.local_of,
+        allowed=_allowed(emit, group, allocation, slot),
         after=slot.last_case,
     )
+
+
+def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) -> Container[int] | None:
+    """The cases that a slot may have; None for all."""
+    if not group.earlier:
+        return allocation.local_of
+    places = [
+        (Place(one.worker_id, number), one.local_of)
+        for one in open_allocations(emit, group)
+        if one.ready
+        for number in one.slots
+    ]
+    placement = emit.state.runs[group.run_id].policy.rerun_placement
+    here = Place(allocation.worker_id, slot.number)
+    return Elsewhere(placement, group.earlier, places, here, allocation.local_of)
 
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:

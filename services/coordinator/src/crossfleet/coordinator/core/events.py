@@ -142,7 +142,10 @@ class SlotsReleased:
 
 @dataclass(frozen=True, slots=True)
 class FinishedCase:
-    """A verdict: the first committed result of a case."""
+    """A verdict: the first committed result of a case that is not followed by a rerun.
+
+    Without an attempt it is no execution's own: what follows from earlier ones, or from the end of the run.
+    """
 
     case_index: int
     outcome: Outcome
@@ -151,6 +154,35 @@ class FinishedCase:
     attempt_id: int
     worker_id: str
     slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class RerunsMarked:
+    """How often cases, by index, may be run again as their own marks say. Comes after CasesCollected."""
+
+    run_id: str
+    group_id: str
+    marks: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CasesRerun:
+    """Cases failed and are to be run again; as in CasesFinished, but no verdicts."""
+
+    run_id: str
+    group_id: str
+    cases: tuple[FinishedCase, ...]
+    payloads: tuple[tuple[int, bytes], ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CasesDue:
+    """Cases that rested before they are run again are pending."""
+
+    run_id: str
+    group_id: str
+    case_indices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +321,9 @@ Event = (
     RunSubmitted
     | CasesCollected
     | CasesAdded
+    | RerunsMarked
+    | CasesRerun
+    | CasesDue
     | AllocationOpened
     | AllocationReady
     | AllocationClosing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import dispatcher, durations
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.model import Group, Run, State
+from crossfleet.coordinator.core.grouping import setup_keys
+from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
 from crossfleet.coordinator.core.queue import CaseQueue
 
@@ -44,11 +45,12 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.outcomes = bytearray(total)
     group.seconds.extend([0.0] * total)
     group.counts[Outcome.PENDING] = total
-    keys = [case.groups[0] if case.groups else "" for case in event.cases]
-    estimates, group.estimates_known = durations.fill_unknown(event.estimates, keys)
+    files = [case.groups[0] if case.groups else "" for case in event.cases]
+    estimates, group.estimates_known = durations.fill_unknown(event.estimates, files)
+    shared = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
     exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}
     group.measures = bool(exclusive)
-    group.queue = CaseQueue(keys, estimates, exclusive)
+    group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING
 
@@ -68,7 +70,7 @@ def cases_finished(state: State, event: e.CasesFinished) -> None:
     """Cases have their verdict; what slots took for them tells their speed."""
     group = state.groups[event.group_id]
     run = state.runs[event.run_id]
-    outcomes, counts, estimates = group.outcomes, group.counts, group.queue.estimates
+    outcomes, counts = group.outcomes, group.counts
     unqueued = []
     for case in event.cases:
         index, outcome = case.case_index, case.outcome
@@ -77,6 +79,7 @@ def cases_finished(state: State, event: e.CasesFinished) -> None:
         counts[outcome] += 1
         if outcome in BAD:
             run.failures += 1
+        group.earlier.pop(index, None)
         attempt = state.attempts.get(case.attempt_id)
         if attempt is None:
             if not case.attempt_id and index < len(group.cases):
@@ -85,20 +88,58 @@ def cases_finished(state: State, event: e.CasesFinished) -> None:
         attempt.pending.discard(index)
         if outcome is Outcome.NOT_RUN:
             continue
-        attempt.settled += 1
-        group.failures = 0
         group.seconds[index] = case.seconds
-        if index < len(estimates):
-            slot = state.allocations[attempt.allocation_id].slots[attempt.slot]
-            slot.estimated, slot.actual = dispatcher.forget(
-                slot.estimated + estimates[index], slot.actual + case.seconds
-            )
+        _executed(state, group, attempt, case)
     if unqueued:
         _unqueue(group, unqueued)
 
 
+def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase) -> None:
+    """An attempt has shown something, and its slot how fast it is."""
+    attempt.settled += 1
+    group.failures = 0
+    estimates = group.queue.estimates
+    if case.case_index < len(estimates):
+        slot = state.allocations[attempt.allocation_id].slots[attempt.slot]
+        estimated = slot.estimated + estimates[case.case_index]
+        slot.estimated, slot.actual = dispatcher.forget(estimated, slot.actual + case.seconds)
+
+
+def reruns_marked(state: State, event: e.RerunsMarked) -> None:
+    """Cases have limits of their own."""
+    state.groups[event.group_id].marks.update(event.marks)
+
+
+def cases_rerun(state: State, event: e.CasesRerun) -> None:
+    """Cases failed and are pending again, at once or after their rest."""
+    group = state.groups[event.group_id]
+    delay = state.runs[event.run_id].policy.rerun_delay
+    pending = []
+    for case in event.cases:
+        index = case.case_index
+        attempt = state.attempts[case.attempt_id]
+        attempt.pending.discard(index)
+        _executed(state, group, attempt, case)
+        group.earlier.setdefault(index, []).append(case)
+        if delay:
+            group.resting[index] = event.at + delay
+        else:
+            pending.append(index)
+    group.queue.put(pending)
+
+
+def cases_due(state: State, event: e.CasesDue) -> None:
+    """They have rested."""
+    group = state.groups[event.group_id]
+    for index in event.case_indices:
+        del group.resting[index]
+    group.queue.put(event.case_indices)
+
+
 def _unqueue(group: Group, indices: list[int]) -> None:
     """Drop cases that got their verdict without an attempt; those of revoked attempts were not in the queue."""
+    for index in indices:
+        group.resting.pop(index, None)
     if not group.counts[Outcome.PENDING]:
         group.queue.clear()
         return

@@ -9,6 +9,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.matching.model import Request, WorkerView
@@ -80,9 +81,11 @@ class Attempt:
 
 @dataclass(slots=True)
 class Group:
-    """The tasks of one run with one target. Each case without a verdict is in the queue or in exactly one live attempt.
+    """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
-    `measures`: some of its cases are exclusive.
+    `tries` counts what infrastructure has cost a case. `marks` says how often a case may be run again, `earlier` has the
+    failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
+    cases are exclusive.
     """
 
     group_id: str
@@ -99,6 +102,9 @@ class Group:
     outcomes: bytearray = field(default_factory=bytearray)
     seconds: array[float] = field(default_factory=lambda: array("d"))
     tries: dict[int, int] = field(default_factory=dict)
+    marks: dict[int, int] = field(default_factory=dict)
+    earlier: dict[int, list[FinishedCase]] = field(default_factory=dict)
+    resting: dict[int, float] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False

@@ -20,6 +20,7 @@ class Outcome(IntEnum):
     CANCELLED = 9
     PREEMPTED = 10
     NOT_RUN = 11
+    FLAKY = 12
 
 
 class Cause(IntEnum):
@@ -48,6 +49,14 @@ class Ending(IntEnum):
     COLLECTION_ERRORS = 3
     RUNNER_ENDED = 4
     SESSION_FAILED = 5
+
+
+class RerunPlacement(IntEnum):
+    """Where a case is preferably run again; numbers equal crossfleet.api.types.v1.RerunPlacement."""
+
+    SAME = 1
+    SLOT = 2
+    HOST = 3
 
 
 class RunState(IntEnum):

@@ -8,12 +8,17 @@ from collections.abc import Container, Iterable, Sequence
 
 
 class SetupGroup:
-    """Pending cases that share expensive fixtures, in collection order, and their estimated seconds."""
+    """Pending cases that share expensive fixtures, in collection order, and their estimated seconds.
 
-    __slots__ = ("cases", "number", "seconds", "splittable", "version")
+    One that is not `splittable` is parted only for balance; one that is `bound`, never. `first` ones go before others.
+    """
 
-    def __init__(self, number: int, *, splittable: bool) -> None:
+    __slots__ = ("bound", "cases", "first", "number", "seconds", "splittable", "version")
+
+    def __init__(self, number: int, *, splittable: bool, bound: bool = False, first: bool = False) -> None:
         self.number = number
+        self.bound = bound
+        self.first = first
         self.cases: deque[int] = deque()
         self.seconds = 0.0
         self.splittable = splittable
@@ -30,11 +35,17 @@ class CaseQueue:
     __slots__ = ("_group_of", "_heap", "_loose", "_setups", "count", "estimates", "exclusive", "longest", "seconds")
 
     def __init__(
-        self, setup_keys: Sequence[str] = (), estimates: Sequence[float] = (), exclusive: Container[int] = ()
+        self,
+        setup_keys: Sequence[str] = (),
+        estimates: Sequence[float] = (),
+        bound: Container[str] = (),
+        first: Container[str] = (),
+        exclusive: Container[int] = (),
     ) -> None:
         """All cases pending. `setup_keys[i]` is empty where case i shares nothing; `estimates` are seconds > 0.
 
-        `exclusive` are the cases that are to run beside no others.
+        Setup groups whose key is in `bound` are never split, those whose key is in `first` go before others. `exclusive`
+        are the cases that are to run beside no others.
         """
         self.estimates = list(estimates)
         self.count = 0
@@ -44,7 +55,7 @@ class CaseQueue:
         self.exclusive = SetupGroup(-2, splittable=False)
         self._setups: list[SetupGroup] = []
         self._group_of: list[SetupGroup] = []
-        self._heap: list[tuple[float, int, int]] = []
+        self._heap: list[tuple[bool, float, int, int]] = []
         numbers: dict[str, SetupGroup] = {}
         for index, key in enumerate(setup_keys):
             if index in exclusive:
@@ -55,7 +66,9 @@ class CaseQueue:
                 continue
             setup = numbers.get(key)
             if setup is None:
-                setup = numbers[key] = SetupGroup(len(self._setups), splittable=False)
+                setup = numbers[key] = SetupGroup(
+                    len(self._setups), splittable=False, bound=key in bound, first=key in first
+                )
                 self._setups.append(setup)
             self._group_of.append(setup)
         self.put(range(len(self.estimates)))
@@ -119,7 +132,7 @@ class CaseQueue:
         return setup if setup is not None and setup.number >= 0 and setup.cases else None
 
     def largest(self, skip: set[int]) -> SetupGroup | None:
-        """The setup group with the most estimated seconds left whose number is not in `skip`.
+        """The setup group with the most estimated seconds left whose number is not in `skip`; `first` ones before others.
 
         Loose cases come after setup groups that are longer than their longest case.
         """
@@ -127,7 +140,7 @@ class CaseQueue:
         put_back = []
         found: SetupGroup | None = None
         while heap:
-            _, number, version = heap[0]
+            _, _, number, version = heap[0]
             setup = self._setups[number]
             if version != setup.version or not setup.cases:
                 heapq.heappop(heap)
@@ -139,6 +152,8 @@ class CaseQueue:
         for entry in put_back:
             heapq.heappush(heap, entry)
         loose = self._loose
+        if found is not None and found.first:
+            return found
         if loose.cases and -1 not in skip and (found is None or self.estimates[loose.cases[0]] > found.seconds):
             return loose
         return found
@@ -148,4 +163,4 @@ class CaseQueue:
         if not setup.cases:
             setup.seconds = 0.0
         elif setup.number >= 0:
-            heapq.heappush(self._heap, (-setup.seconds, setup.number, setup.version))
+            heapq.heappush(self._heap, (not setup.first, -setup.seconds, setup.number, setup.version))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.allocations import allocation_ended
 from crossfleet.coordinator.core.answers import ReportAnswer
@@ -15,6 +17,7 @@ from crossfleet.coordinator.core.commands import (
 from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Attempt, Group
+from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
@@ -63,11 +66,37 @@ def _live(emit: Emitter, worker_id: str, attempt_id: int) -> Attempt | None:
 
 
 def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -> None:
-    """The first committed result of a case counts; others, and cases that are not the attempt's, are ignored."""
-    group = emit.state.groups[attempt.group_id]
+    """The first committed result of a case counts, unless it failed and is run again; others are ignored."""
+    run, group = emit.state.runs[attempt.run_id], emit.state.groups[attempt.group_id]
+    verdicts: list[e.FinishedCase] = []
+    failures: list[e.FinishedCase] = []
+    payloads: dict[int, bytes] = {}
+    for index, result in _fresh(emit, attempt, group, results):
+        where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
+        outcome, message = shown(group.earlier.get(index, ()), result)
+        case = e.FinishedCase(index, outcome, result.seconds, message, *where)
+        (failures if runs_again(run, group, index, result) else verdicts).append(case)
+        if result.payload:
+            payloads[index] = result.payload
+    names = (attempt.run_id, attempt.group_id)
+    if failures:
+        emit(e.CasesRerun(*names, tuple(failures), _payloads_of(failures, payloads), emit.now))
+    if verdicts:
+        emit(e.CasesFinished(*names, tuple(verdicts), _payloads_of(verdicts, payloads), emit.now))
+        stop_at_failure_limit(emit, run)
+    if failures:
+        feed_group(emit, group)
+
+
+def _payloads_of(cases: list[e.FinishedCase], payloads: dict[int, bytes]) -> tuple[tuple[int, bytes], ...]:
+    return tuple((case.case_index, payloads[case.case_index]) for case in cases if case.case_index in payloads)
+
+
+def _fresh(
+    emit: Emitter, attempt: Attempt, group: Group, results: tuple[CaseOutcome, ...]
+) -> Iterator[tuple[int, CaseOutcome]]:
+    """Results of cases that have no verdict and are the attempt's, with their canonical indices, each case once."""
     mapping = emit.state.allocations[attempt.allocation_id].mapping
-    cases: list[e.FinishedCase] = []
-    payloads: list[tuple[int, bytes]] = []
     seen: set[int] = set()
     added = [result.added_case_id for result in results if result.added_case_id]
     if added:
@@ -84,13 +113,7 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
         if not fresh or index in seen:
             continue
         seen.add(index)
-        where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
-        cases.append(e.FinishedCase(index, result.outcome, result.seconds, result.message, *where))
-        if result.payload:
-            payloads.append((index, result.payload))
-    if cases:
-        emit(e.CasesFinished(attempt.run_id, attempt.group_id, tuple(cases), tuple(payloads), emit.now))
-        stop_at_failure_limit(emit, emit.state.runs[attempt.run_id])
+        yield index, result
 
 
 def _add(emit: Emitter, group: Group, case_ids: list[str]) -> None:

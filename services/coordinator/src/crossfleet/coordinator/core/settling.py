@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry, verdict
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
-from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunState
+from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
 
 MOST_CAUSE_BYTES = 500
 
@@ -58,11 +59,16 @@ def give_up(
 def finish_without_result(
     emit: Emitter, group: Group, indices: Iterable[int], outcome: Outcome, text: str, attempt: Attempt | None = None
 ) -> None:
-    """Cases get a verdict that no execution gave."""
+    """Cases get a verdict that no execution gave. One that was to be run again stays what it was: it did fail."""
     where = (attempt.attempt_id, attempt.worker_id, attempt.slot) if attempt else (0, "", 0)
-    cases = tuple(e.FinishedCase(index, outcome, 0.0, text, *where) for index in indices)
+    cases = []
+    for index in indices:
+        earlier = group.earlier.get(index)
+        cases.append(
+            replace(earlier[-1], attempt_id=0) if earlier else e.FinishedCase(index, outcome, 0.0, text, *where)
+        )
     if cases:
-        emit(e.CasesFinished(group.run_id, group.group_id, cases, (), emit.now))
+        emit(e.CasesFinished(group.run_id, group.group_id, tuple(cases), (), emit.now))
 
 
 def settle_group(emit: Emitter, group: Group) -> None:
@@ -77,9 +83,18 @@ def settle_group(emit: Emitter, group: Group) -> None:
     if not group.attempts and not group.open_cases:
         _finish_settled(emit, group)
         return
+    if _may_come_back(emit, group):
+        return
     for allocation in open_allocations(emit, group):
         if not allocation.live:
             close(emit, allocation, "nothing is left for it")
+
+
+def _may_come_back(emit: Emitter, group: Group) -> bool:
+    """Whether idle slots are kept: cases rest, or one that runs may fail and be wanted elsewhere."""
+    policy = emit.state.runs[group.run_id].policy
+    elsewhere = policy.rerun_placement is not RerunPlacement.SAME
+    return bool(group.resting) or (elsewhere and bool(group.attempts) and bool(policy.max_reruns or group.marks))
 
 
 def _finish_settled(emit: Emitter, group: Group) -> None:

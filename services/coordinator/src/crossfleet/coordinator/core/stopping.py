@@ -8,6 +8,7 @@ from crossfleet.coordinator.core.commands import PassTime, StopRun
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Run
 from crossfleet.coordinator.core.outcomes import Outcome, RunState, WorkerState
+from crossfleet.coordinator.core.reruns import bring_back
 from crossfleet.coordinator.core.settling import fail_group, finish_group, finish_without_result, revoke
 
 # Workers of a fleet that starts join one after the other.
@@ -50,12 +51,13 @@ def stop_at_failure_limit(emit: Emitter, run: Run) -> bool:
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Stop runs over their time limit; fail targets that nothing has satisfied for long enough."""
+    """Stop runs over their time limit; fail targets that nothing has satisfied for long enough; end the rest of cases."""
     for run in list(emit.state.runs.values()):
         limit = run.policy.run_timeout
         if limit and run.state < RunState.STOPPING and emit.now - run.created_at >= limit:
             halt(emit, run, f"the run's time limit of {limit:g} s was reached", cancelled=True)
     fail_unsatisfiable(emit)
+    bring_back(emit)
 
 
 def fail_unsatisfiable(emit: Emitter) -> None:

@@ -8,6 +8,10 @@ from crossfleet.coordinator.core.model import Group, Run
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunVerdict
 
 
+def _as_failures(flaky: int) -> str:
+    return "1 flaky case counts as a failure here" if flaky == 1 else f"{flaky} flaky cases count as failures here"
+
+
 def conclude(run: Run, groups: Iterable[Group]) -> tuple[RunVerdict, str]:
     """Verdict and cause of a run whose groups are all over.
 
@@ -21,6 +25,9 @@ def conclude(run: Run, groups: Iterable[Group]) -> tuple[RunVerdict, str]:
     bad = sum(group.counts[outcome] for group in groups for outcome in BAD)
     if bad or any(not group.infrastructure for group in failed):
         return RunVerdict.FAILED, cause
+    flaky = sum(group.counts[Outcome.FLAKY] for group in groups)
+    if flaky and run.policy.fail_on_flaky:
+        return RunVerdict.FAILED, cause or _as_failures(flaky)
     if failed:
         return RunVerdict.INFRASTRUCTURE, cause
     lost = sum(group.counts[outcome] for group in groups for outcome in (Outcome.NOT_RUN, Outcome.PREEMPTED))

@@ -29,12 +29,17 @@ _MAY_GATHER = frozenset((facts.CasesFinished, facts.TasksAssigned, facts.Attempt
 class Watcher:
     """One open watch: what was announced since it was opened, bounded."""
 
-    def __init__(self, run_id: str, since: Position, most: int) -> None:
-        """Takes the events of one run, or all for an empty id, behind `since`; holds at most `most`."""
+    def __init__(self, run_id: str, since: Position, most: int, *, executing: bool = False) -> None:
+        """Takes the events of one run, or all for an empty id, behind `since`; holds at most `most`.
+
+        `executing`: also what workers are executing.
+        """
         self.since = since
         self._run_id = run_id
         self._most = most
+        self._executing = executing
         self._waiting: deque[Announced] = deque()
+        self._newest: dict[tuple[str, str], event_pb2.Event] = {}
         self._wake = asyncio.Event()
         self._slow = False
 
@@ -51,18 +56,28 @@ class Watcher:
             self._waiting.extend(mine)
             self._wake.set()
 
+    def show(self, event: event_pb2.Event) -> None:
+        """Queues what a worker is executing, in the place of what it said of that run before."""
+        if self._executing and not self._slow and self._run_id in ("", event.run_id):
+            self._newest[event.run_id, event.cases_executing.worker_id] = event
+            self._wake.set()
+
     def let_go(self) -> None:
         """Something is missing from here on: the watcher has to come back for it."""
         self._slow = True
         self._waiting.clear()
+        self._newest.clear()
         self._wake.set()
 
     def taken(self, after: Position) -> list[event_pb2.Event]:
         """What waits and lies behind `after`. Raises SlowWatcher, with the cursor where to go on."""
         if self._slow:
             raise SlowWatcher("too slow: watch again after the cursor", cursor=text(after))
-        found = [event for position, event in self._waiting if position > after]
+        # What was being executed comes first: the end of such a case is among the facts that follow, never before.
+        found = list(self._newest.values())
+        found += [event for position, event in self._waiting if position > after]
         self._waiting.clear()
+        self._newest.clear()
         self._wake.clear()
         return found
 
@@ -132,11 +147,16 @@ class EventFeed:
             if (batch.seq, index) > after and (not run_id or getattr(fact, "run_id", "") == run_id)
         ]
 
-    def watch(self, run_id: str) -> Watcher:
-        """Opens a watch of what is committed from now on."""
-        watcher = Watcher(run_id, self._last, self._most)
+    def watch(self, run_id: str, *, executing: bool = False) -> Watcher:
+        """Opens a watch of what is committed from now on, and of what workers execute where that is wanted."""
+        watcher = Watcher(run_id, self._last, self._most, executing=executing)
         self._watchers.add(watcher)
         return watcher
+
+    def show(self, event: event_pb2.Event) -> None:
+        """Passes on what a worker is executing: no committed fact, so it has no cursor."""
+        for watcher in self._watchers:
+            watcher.show(event)
 
     def unwatch(self, watcher: Watcher) -> None:
         """Ends a watch."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.history import known_durations
 from crossfleet.coordinator.ledger.projection import duration_key
-from crossfleet.coordinator.ledger.rows import CaseRow
+from crossfleet.coordinator.ledger.rows import CaseRow, EarlierRow
 
 _verdicts = tables.verdicts.c
 
@@ -83,10 +84,10 @@ def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted
             one = CaseRow(*where, Outcome.PENDING)
         else:
             outcome = Outcome(row.outcome)
-            one = CaseRow(*where, outcome, row.seconds, row.message, row.worker_id, row.slot, row.attempt_id)
+            one = CaseRow(*where, outcome, row.seconds, row.message, row.worker_id, row.slot, row.attempt_id, row.batch)
         if not wanted or one.outcome in wanted:
             found.append(one)
-    return found
+    return list(_with_earlier(connection, group.group_id, found))
 
 
 def _case_ids(connection: Connection, group_id: str, digest: str) -> list[str]:
@@ -106,39 +107,40 @@ def _collected_ids(connection: Connection, digest: str) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _decoded(body: bytes) -> tuple[str, ...]:
     # Pages of one collection come one after the other; decoding 100,000 ids takes tens of milliseconds.
-    return tuple(case.case_id for case in codec.decode_cases(body))
+    return codec.decode_case_ids(body)
+
+
+def _with_earlier(connection: Connection, group_id: str, found: Sequence[CaseRow]) -> Iterator[CaseRow]:
+    """The same with the failures after which cases were run again, the first one first."""
+    table = tables.earlier_results.c
+    query = select(tables.earlier_results).where(table.group_id == group_id)
+    if found:
+        query = query.where(table.case_index.between(found[0].case_index, found[-1].case_index))
+    earlier: dict[int, list[EarlierRow]] = {}
+    for row in connection.execute(query.order_by(table.case_index, table.attempt_id)) if found else ():
+        shown = (Outcome(row.outcome), row.seconds, row.message, row.worker_id, row.slot, row.attempt_id, row.batch)
+        earlier.setdefault(row.case_index, []).append(EarlierRow(*shown))
+    for one in found:
+        yield replace(one, earlier=tuple(earlier[one.case_index])) if one.case_index in earlier else one
 
 
 def _with_payloads(connection: Connection, run_id: str, found: list[CaseRow]) -> list[CaseRow]:
     table = tables.results.c
     unpacked: dict[tuple[str, int], dict[int, bytes]] = {}
-    whole = []
-    for one in found:
-        group_id = f"{run_id}/{one.target}"
-        place = (_verdicts.group_id == group_id, _verdicts.case_index == one.case_index)
-        batch = connection.execute(select(_verdicts.batch).where(*place)).scalar_one_or_none()
+
+    def payload(group_id: str, batch: int, index: int) -> bytes:
         if not batch:
-            whole.append(one)
-            continue
+            return b""
         if (group_id, batch) not in unpacked:
             query = select(table.payloads).where(table.group_id == group_id, table.batch == batch)
             unpacked[group_id, batch] = codec.decode_payloads(connection.execute(query).scalar_one())
-        payload = unpacked[group_id, batch].get(one.case_index, b"")
-        whole.append(
-            CaseRow(
-                one.target,
-                one.position,
-                one.case_index,
-                one.case_id,
-                one.outcome,
-                one.seconds,
-                one.message,
-                one.worker_id,
-                one.slot,
-                one.attempt_id,
-                payload,
-            )
-        )
+        return unpacked[group_id, batch].get(index, b"")
+
+    whole = []
+    for one in found:
+        place = f"{run_id}/{one.target}"
+        earlier = [replace(each, payload=payload(place, each.batch, one.case_index)) for each in one.earlier]
+        whole.append(replace(one, payload=payload(place, one.batch, one.case_index), earlier=tuple(earlier)))
     return whole
 
 

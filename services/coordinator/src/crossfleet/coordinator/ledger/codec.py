@@ -38,6 +38,9 @@ _NUMBERS: dict[int, type] = {
     20: e.WorkerUpdated,
     21: e.WorkerStateChanged,
     22: e.SuiteEnded,
+    23: e.RerunsMarked,
+    24: e.CasesRerun,
+    25: e.CasesDue,
 }
 
 # (fact, field): what is read back instead.
@@ -45,6 +48,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.RunSubmitted, "spec"): b"",
     (e.CasesCollected, "cases"): (),
     (e.CasesFinished, "payloads"): (),
+    (e.CasesRerun, "payloads"): (),
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerUpdated, "view"): WorkerView(""),
@@ -88,14 +92,23 @@ _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.ms
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
 
 
+class _StoredId(msgspec.Struct, array_like=True):
+    """The first field of a collected case."""
+
+    case_id: str
+
+
 class _StoredCase(msgspec.Struct, array_like=True):
-    """As it is read; one that is not exclusive is written without that field."""
+    """A collected case; earlier versions stored fewer of its fields."""
 
     case_id: str
     groups: tuple[str, ...]
+    named_group: str = ""
+    first: bool = False
     exclusive: bool = False
 
 
+_ids: msgspec.msgpack.Decoder[list[_StoredId]] = msgspec.msgpack.Decoder(list[_StoredId])
 _cases: msgspec.msgpack.Decoder[list[_StoredCase]] = msgspec.msgpack.Decoder(list[_StoredCase])
 
 
@@ -131,13 +144,21 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    rows = [(case.case_id, case.groups, True) if case.exclusive else (case.case_id, case.groups) for case in cases]
+    rows = [(case.case_id, case.groups, case.named_group, case.first, case.exclusive) for case in cases]
     return _pack(_encoder.encode(rows))
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
-    return tuple(CollectedCase(case.case_id, case.groups, case.exclusive) for case in _cases.decode(_unpack(body)))
+    return tuple(
+        CollectedCase(case.case_id, case.groups, case.named_group, case.first, case.exclusive)
+        for case in _cases.decode(_unpack(body))
+    )
+
+
+def decode_case_ids(body: bytes) -> tuple[str, ...]:
+    """The ids of a collection, in order; several times as fast as its cases."""
+    return tuple(case.case_id for case in _ids.decode(_unpack(body)))
 
 
 def _pack(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 # Written between commits: no more at once than a commit may wait for.
 _OBSERVED_AT_ONCE = 500
 
-_MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED, Outcome.XPASSED, Outcome.ERROR})
+_MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED, Outcome.XPASSED, Outcome.ERROR, Outcome.FLAKY})
 
 
 def project(state: State, events: Sequence[e.Event], seq: int, at: float) -> list[Write]:
@@ -149,10 +149,16 @@ class _Projection:
             self._insert("added_cases", group_id=event.group_id, case_index=added[case_id], case_id=case_id)
 
     def _cases_finished(self, event: e.CasesFinished) -> None:
+        self._results(event, "verdicts")
+
+    def _cases_rerun(self, event: e.CasesRerun) -> None:
+        self._results(event, "earlier_results")
+
+    def _results(self, event: e.CasesFinished | e.CasesRerun, table: str) -> None:
         group_id = event.group_id
         self._groups[group_id] = None
         full = {index for index, _ in event.payloads}
-        rows = self._inserts.setdefault("verdicts", [])
+        rows = self._inserts.setdefault(table, [])
         for case in event.cases:
             rows.append(
                 {
@@ -263,6 +269,7 @@ _HANDLERS: dict[type, str] = {
     e.CasesCollected: "_cases_collected",
     e.CasesAdded: "_cases_added",
     e.CasesFinished: "_cases_finished",
+    e.CasesRerun: "_cases_rerun",
     e.GroupWaiting: "_touch_group",
     e.GroupFinished: "_touch_group",
     e.SuiteEnded: "_touch_group",

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from crossfleet.coordinator.ledger import case_queries, event_queries, run_queries
+from crossfleet.coordinator.ledger import case_queries, event_queries, history_queries, run_queries
 from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
+from crossfleet.coordinator.ledger.history_places import HistoryFilter
+from crossfleet.coordinator.ledger.history_queries import HistoryOrder, HistoryPage
 from crossfleet.coordinator.ledger.rows import (
     ArtifactRow,
     AttemptRow,
@@ -32,25 +34,26 @@ __all__ = ["CursorExpired", "Queries"]
 class Queries:
     """Every method sees one commit. Standbys use it too. Raises sqlalchemy.exc.SQLAlchemyError when SQL fails."""
 
-    def __init__(self, engine: Engine) -> None:
-        """The schema must exist."""
-        self._engine = engine
-        self._thread = ThreadPoolExecutor(1, "queries")
+    def __init__(self, engine: Engine, histories: Engine) -> None:
+        """The schema must exist. Histories take up to seconds: they have a connection and a thread of their own."""
+        self._main = (engine, ThreadPoolExecutor(1, "queries"))
+        self._histories = (histories, ThreadPoolExecutor(1, "histories"))
 
     @classmethod
     def sqlite(cls, path: str | Path) -> Queries:
         """Read the file of a SqlStore, without ever writing."""
-        return cls(sqlite_reader(str(path)))
+        return cls(sqlite_reader(str(path)), sqlite_reader(str(path)))
 
     @classmethod
     def postgres(cls, url: str) -> Queries:
         """Read a PostgreSQL database."""
-        return cls(postgres_engine(url, read_only=True))
+        return cls(postgres_engine(url, read_only=True), postgres_engine(url, read_only=True))
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._thread.shutdown(wait=True)
-        self._engine.dispose()
+        """Let go of the connections."""
+        for engine, thread in (self._main, self._histories):
+            thread.shutdown(wait=True)
+            engine.dispose()
 
     async def run(self, run_id: str) -> RunRow | None:
         """One run, None where there is none."""
@@ -113,14 +116,33 @@ class Queries:
         """Expected seconds of each case, 0.0 where nothing is known; empty when nothing is known of any."""
         return await self._ask(case_queries.estimates, project, suite, runner, device_class, case_ids)
 
+    async def case_history(
+        self,
+        wanted: HistoryFilter,
+        order: HistoryOrder,
+        *,
+        skip: int,
+        limit: int,
+        content: Callable[[bytes, str], str],
+    ) -> HistoryPage:
+        """Histories of cases, after the first `skip`. `content(spec, target)` names what a run has tested."""
+        arguments = (wanted, order, skip, limit, content)
+        return await _answered(self._histories, history_queries.case_history, arguments)
+
     async def events(self, after: tuple[int, int], run_id: str = "", limit: int = 1000) -> list[StoredEvent]:
         """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""
         return await self._ask(event_queries.events, after, run_id, limit)
 
     async def _ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, query, arguments)
+        return await _answered(self._main, query, arguments)
 
-    def _answer(self, query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
+
+async def _answered(by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
+    engine, thread = by
+
+    def answer() -> _T:
         connection: Connection
-        with self._engine.connect() as connection, connection.begin():
+        with engine.connect() as connection, connection.begin():
             return query(connection, *arguments)
+
+    return await asyncio.get_running_loop().run_in_executor(thread, answer)

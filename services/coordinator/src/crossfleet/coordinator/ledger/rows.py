@@ -49,8 +49,25 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierRow:
+    """A failure after which a case was run again. `payload` as in CaseRow."""
+
+    outcome: Outcome
+    seconds: float
+    message: str
+    worker_id: str
+    slot: int
+    attempt_id: int
+    batch: int = 0
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept."""
+    """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept.
+
+    `batch` is the commit that has it, 0 for none.
+    """
 
     target: str
     position: int
@@ -62,7 +79,9 @@ class CaseRow:
     worker_id: str = ""
     slot: int = 0
     attempt_id: int = 0
+    batch: int = 0
     payload: bytes = b""
+    earlier: tuple[EarlierRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -122,6 +122,22 @@ verdicts = Table(
     Column("seconds", Double, nullable=False),
     Column("message", Text, nullable=False),
     Column("attempt_id", BigInteger, nullable=False),
+    Column("worker_id", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Failures after which a case was run again; `batch` as in `verdicts`.
+earlier_results = Table(
+    "earlier_results",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("case_index", Integer, primary_key=True, autoincrement=False),
+    Column("attempt_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("message", Text, nullable=False),
     Column("worker_id", Text, nullable=False),
     Column("slot", Integer, nullable=False),
     Column("batch", BigInteger, nullable=False),

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.store import Deposed, Observed
@@ -20,6 +21,7 @@ _LARGEST_BATCH = 512
 
 _Waiter = tuple[Command, asyncio.Future[Answer]]
 Subscriber = Callable[[Committed], None]
+Foresight = Callable[[Sequence[Event]], None]
 
 __all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
 
@@ -43,6 +45,7 @@ class LedgerWriter:
         self._limit = limit
         self._queue: deque[_Waiter] = deque()
         self._subscribers: list[Subscriber] = []
+        self._foresights: list[Foresight] = []
         self._observed: deque[Observed] = deque(maxlen=1_000)
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
@@ -119,6 +122,14 @@ class LedgerWriter:
 
         return unsubscribe
 
+    def foresee(self, foresight: Foresight) -> None:
+        """Call `foresight` with the facts of each batch as soon as the state has followed them, before they are durable.
+
+        Only for whom it does no harm to hear of what may be taken back: the state is then another object. It must
+        return quickly and must not raise. What only a recovery committed is never foreseen.
+        """
+        self._foresights.append(foresight)
+
     async def wait_failed(self) -> str:
         """Wait until the ledger can no longer be written; says why."""
         await self._over.wait()
@@ -155,6 +166,8 @@ class LedgerWriter:
             return await loop.run_in_executor(self._thread, ledger.recover, commands, now)
         if prepared.batch is None:
             return ledger.accept(prepared)
+        for foresight in self._foresights:
+            foresight(prepared.events)
         taken_back = await loop.run_in_executor(self._thread, ledger.write, commands, prepared)
         return taken_back or ledger.accept(prepared)
 

@@ -37,7 +37,7 @@ class Changes:
                     self.groups.add(event.group_id)
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
-                case facts.CasesCollected() | facts.GroupFinished():
+                case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
                 case facts.RunSubmitted():
                     self.groups.update(f"{event.run_id}/{target.name}" for target in event.targets)

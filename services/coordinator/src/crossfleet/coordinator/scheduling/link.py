@@ -62,10 +62,16 @@ class SchedulerLink:
         self._seen: State | None = None
         self._log = get_logger()
 
-    def committed(self, state: State, events: Sequence[facts.Event]) -> None:
-        """Called right after each commit."""
-        self._changes.note(state, events)
+    def foreseen(self, events: Sequence[facts.Event]) -> None:
+        """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes."""
+        self._changes.note(self._state(), events)
         if self._changes.matter:
+            self._wake.set()
+
+    def committed(self, state: State) -> None:
+        """Called right after each commit. A state that was loaded again takes back what was foreseen."""
+        if self._seen is not None and state is not self._seen:
+            self._snapshot = True
             self._wake.set()
 
     async def run(self) -> None:

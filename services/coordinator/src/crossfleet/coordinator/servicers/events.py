@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import grpc
@@ -20,15 +20,21 @@ from crossfleet.foundation.errors import CursorExpired, FieldViolation, InvalidA
 
 _PAGE = 1000
 
+Executing = Callable[[str], Iterable[event_pb2.Event]]
+
 
 class EventServicer(event_grpc.EventServiceServicer):
     """Subscribes first, then reads what is stored, then drops what came twice."""
 
-    def __init__(self, feed: EventFeed, announcer: Announcer, lookup: Lookup, draining: Draining) -> None:
-        """`feed` has what is live, `lookup` what is stored; `announcer` makes events of both."""
+    def __init__(
+        self, feed: EventFeed, announcer: Announcer, lookup: Lookup, executing: Executing, draining: Draining
+    ) -> None:
+        """`feed` has what is live, `lookup` what is stored; `announcer` makes events of both. `executing` answers the
+        events of what a run's workers (of an empty id: of no run's) execute now."""
         self._feed = feed
         self._announcer = announcer
         self._lookup = lookup
+        self._executing = executing
         self._draining = draining
 
     async def WatchEvents(
@@ -40,7 +46,9 @@ class EventServicer(event_grpc.EventServiceServicer):
         if request.run_id:
             await self._lookup.check(request.run_id)
         after = cursors.parse(request.after, self._feed.last)
-        watcher = self._feed.watch(request.run_id)
+        watcher = self._feed.watch(request.run_id, executing=request.executing)
+        for event in self._executing(request.run_id) if request.executing else ():
+            watcher.show(event)
         try:
             async for events in self._events(watcher, after, request):
                 last = _end(events) if request.until_finished else None
@@ -78,7 +86,7 @@ class EventServicer(event_grpc.EventServiceServicer):
         while not self._draining.begun:
             live = watcher.taken(after)
             if live:
-                after = _position(live[-1])
+                after = next((_position(event) for event in reversed(live) if event.cursor), after)
                 yield live
             else:
                 await _either(watcher, self._draining)

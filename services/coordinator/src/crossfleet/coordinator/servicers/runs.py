@@ -9,6 +9,7 @@ from crossfleet.api.coordinator.v1 import run_service_pb2_grpc as run_grpc
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.servicers.case_history import list_case_history
 from crossfleet.coordinator.servicers.explaining import explain_run
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 from crossfleet.coordinator.servicers.submitting import Submitting
@@ -109,6 +110,12 @@ class RunServicer(run_grpc.RunServiceServicer):
         return run_service.ListAttemptsResponse(
             attempts=[runs.attempt(row) for row in rows[:size]], next_page_token=token
         )
+
+    async def ListCaseHistory(
+        self, request: run_service.ListCaseHistoryRequest, context: Context
+    ) -> run_service.ListCaseHistoryResponse:
+        """What became of cases over the last runs. Raises InvalidArgument, PageTokenInvalid."""
+        return await list_case_history(request, self._lookup.queries)
 
     async def ExplainRun(
         self, request: run_service.ExplainRunRequest, context: Context

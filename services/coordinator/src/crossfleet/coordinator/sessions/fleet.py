@@ -13,6 +13,8 @@ from crossfleet.coordinator.core import commands
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.executing.inquiries import Inquiries
+from crossfleet.coordinator.executing.lasting import Lasting
 from crossfleet.coordinator.sessions.admission import hello_of, refuse_twin
 from crossfleet.coordinator.sessions.leases import LeaseChange, Leases
 from crossfleet.coordinator.sessions.reconciliation import reconcile, welcome
@@ -37,6 +39,8 @@ class FleetSessions:
     clock: Clock
     ids: IdSource
     state: State
+    lasting: Lasting = field(init=False)
+    inquiries: Inquiries = field(init=False)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _specs: Specs = field(default_factory=Specs)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -44,6 +48,8 @@ class FleetSessions:
 
     def __post_init__(self) -> None:
         """Workers of before the take-over get one lease to come back."""
+        self.lasting = Lasting(lambda: self.state, self.clock)
+        self.inquiries = Inquiries(self._tell)
         for worker in self.state.workers.values():
             if worker.state is not WorkerState.LOST:
                 self.leases.begin(worker.worker_id, worker.session_id, self.clock.monotonic())
@@ -78,6 +84,14 @@ class FleetSessions:
             reader.cancel()
             if self._sessions.get(session.worker_id) is session:
                 del self._sessions[session.worker_id]
+                self.lasting.forget(session.worker_id)
+
+    def _tell(self, worker_id: str, message: orders.Message) -> bool:
+        session = self._sessions.get(worker_id)
+        if session is None or not session.welcomed:
+            return False
+        session.outbox.put([message])
+        return True
 
     def _admit(self, hello: worker_pb2.Hello) -> Session:
         if self._closed:
@@ -86,7 +100,7 @@ class FleetSessions:
         earlier = self._sessions.get(worker_id)
         known = self.state.workers.get(worker_id)
         refuse_twin(hello, known, earlier, leased=self.leases.living(worker_id), lease=self.leases.seconds)
-        session = Session(self.ids.new("session"), hello, self.commit, self.record)
+        session = Session(self.ids.new("session"), hello, self.commit, self.record, self.lasting, self.inquiries)
         if earlier is not None:
             earlier.outbox.close(
                 SessionReplaced("the worker opened another session", worker=worker_id, incarnation=earlier.incarnation)

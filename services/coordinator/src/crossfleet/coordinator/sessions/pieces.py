@@ -18,6 +18,7 @@ class _Partial:
     cases: list[CollectedCase] = field(default_factory=list)
     errors: list[CollectionError] = field(default_factory=list)
     skips: list[CollectionError] = field(default_factory=list)
+    reruns: list[tuple[int, int]] = field(default_factory=list)
     go_on: bool = False
 
 
@@ -32,6 +33,7 @@ class Pieces:
     def add(self, piece: Collected) -> RecordCollection | None:
         """Takes a piece; answers the whole collection with the last one. Raises MessageTooLarge past a million cases."""
         partial = self._partial.setdefault(piece.allocation_id, _Partial())
+        partial.reruns += reports.collected_reruns(piece, len(partial.cases))
         partial.cases += reports.collected_cases(piece)
         partial.errors += reports.collection_errors(piece)
         partial.skips += reports.collection_skips(piece)
@@ -54,4 +56,5 @@ class Pieces:
             deselected=piece.deselected,
             go_on=partial.go_on,
             skips=tuple(partial.skips),
+            reruns=tuple(partial.reruns),
         )

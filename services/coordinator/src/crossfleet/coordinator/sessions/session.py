@@ -13,6 +13,8 @@ from crossfleet.coordinator.convert import orders, reports
 from crossfleet.coordinator.core import commands
 from crossfleet.coordinator.core.answers import ReportAnswer
 from crossfleet.coordinator.core.commands import HeldAllocation
+from crossfleet.coordinator.executing.inquiries import Inquiries
+from crossfleet.coordinator.executing.lasting import Lasting
 from crossfleet.coordinator.sessions.outbox import Outbox
 from crossfleet.coordinator.sessions.pieces import Pieces
 from crossfleet.foundation.errors import CrossfleetError, InternalError
@@ -20,8 +22,8 @@ from crossfleet.foundation.logs import get_logger
 from crossfleet.matching.messages import worker_from
 
 _UNCOMMITTED_MESSAGES = 256
-# Kinds that need more than the one report command of their message.
-_PLAIN_KINDS = frozenset({"results", "attempt_finished", "allocation_ended", "want_tasks", "progress"})
+# Kinds that need no more than the one report command of their message.
+_PLAIN_KINDS = frozenset({"results", "attempt_finished", "allocation_ended", "want_tasks"})
 
 Commit = Callable[[commands.Command], Awaitable[Any]]
 Record = Callable[[commands.RecordCollection], Awaitable[Any]]
@@ -30,8 +32,17 @@ Record = Callable[[commands.RecordCollection], Awaitable[Any]]
 class Session:
     """From a Hello to the end of its stream. Orders wait in the outbox, reports for their commit, both bounded."""
 
-    def __init__(self, session_id: str, hello: worker_pb2.Hello, commit: Commit, record: Record) -> None:
-        """`commit` takes commands; `record` a collection, whose estimates are looked up first."""
+    def __init__(
+        self,
+        session_id: str,
+        hello: worker_pb2.Hello,
+        commit: Commit,
+        record: Record,
+        lasting: Lasting,
+        inquiries: Inquiries,
+    ) -> None:
+        """`commit` takes commands; `record` a collection, whose estimates are looked up first; the others are told what
+        is not committed."""
         self.session_id = session_id
         self.worker = hello.worker
         self.worker_id = hello.worker.worker_id
@@ -42,6 +53,8 @@ class Session:
         self.unsure: frozenset[int] = frozenset()
         self._commit = commit
         self._record = record
+        self._lasting = lasting
+        self._inquiries = inquiries
         self._pieces = Pieces(self.worker_id)
         self._room = asyncio.Semaphore(_UNCOMMITTED_MESSAGES)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,6 +110,10 @@ class Session:
             self.worker.taints.extend(message.devices_changed.taints)
             view, description = worker_from(self.worker), self.worker.SerializeToString()
             await self._submit(self._commit(commands.WorkerChanged(self.worker_id, self.session_id, view, description)))
+        elif kind == "progress":
+            self._lasting.said(self.worker_id, message.progress)
+        elif kind == "inspected":
+            self._inquiries.answered(self.worker_id, message.inspected)
         elif kind == "draining":
             await self._submit(self._commit(commands.DrainWorker(self.worker_id, True, message.draining.reason)))
 

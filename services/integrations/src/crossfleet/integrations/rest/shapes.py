@@ -25,6 +25,7 @@ class CountsBody(BaseModel):
     cancelled: int
     not_run: int
     pending: int
+    flaky: int
 
     @classmethod
     def of(cls, counts: result_pb2.Counts) -> CountsBody:

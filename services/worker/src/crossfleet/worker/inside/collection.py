@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import benchmarks
+from .reruns import allowed_reruns
 
 
 def identified(items: Sequence[Any]) -> List[str]:
@@ -20,13 +21,26 @@ def identified(items: Sequence[Any]) -> List[str]:
 
 
 def digest(cases: Sequence[Dict[str, Any]]) -> str:
-    """Return the sha256 (hex) of described cases in their order: their ids, and which are exclusive."""
-    names = (case["id"] + ("\0exclusive" if "exclusive" in case else "") for case in cases)
-    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()
+    """Return the sha256 (hex) of the ids in their order, and of what else may change while the ids stay."""
+    ids = [case["id"] for case in cases]
+    named = ["{}@{}".format(case["id"], case["named_group"]) for case in cases if "named_group" in case]
+    first = ["{}!".format(case["id"]) for case in cases if "first" in case]
+    alone = ["{}|".format(case["id"]) for case in cases if "exclusive" in case]
+    return hashlib.sha256("\0".join(ids + named + first + alone).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
-    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0, exclusive."""
+def described(
+    items: Sequence[Any],
+    ids: Sequence[str],
+    comes_first: Optional[Callable[[Any], bool]] = None,
+    own_reruns: bool = False,
+) -> List[Dict[str, Any]]:
+    """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
+
+    A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``, one that
+    measures ``exclusive``. With ``own_reruns`` also how often its mark lets it be run again: no plugin of the suite heeds
+    that.
+    """
     groups: Dict[Any, List[str]] = {}
     cases: List[Dict[str, Any]] = []
     for item, name in zip(items, ids):
@@ -40,10 +54,26 @@ def described(items: Sequence[Any], ids: Sequence[str]) -> List[Dict[str, Any]]:
             case["lineno"] = item.location[1] or 0
         except Exception:  # a third-party item may not know where it stands
             case["lineno"] = 0
+        name_of_group = named_group(item)
+        if name_of_group:
+            case["named_group"] = name_of_group
+        if comes_first is not None and comes_first(item):
+            case["first"] = True
         if benchmarks.measures(item):
             case["exclusive"] = True
+        reruns = allowed_reruns(item) if own_reruns else 0
+        if reruns:
+            case["reruns"] = reruns
         cases.append(case)
     return cases
+
+
+def named_group(item: Any) -> str:
+    """Return the group of an item by its marks ``xdist_group``, several joined as xdist joins them; empty: none."""
+    names = set()
+    for mark in item.iter_markers("xdist_group"):
+        names.add(str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")))
+    return "_".join(sorted(names))
 
 
 class CollectionReports:

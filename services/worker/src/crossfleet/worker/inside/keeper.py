@@ -11,7 +11,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, Iterator, Tuple
 
-from . import hostrun, slot
+from . import hostrun, parent
 from .hostrun import HostRun
 
 LOOK_SECONDS = 0.1
@@ -28,10 +28,10 @@ def fork(run: HostRun, name: str, make: Callable[[], Any], leave_slot: Callable[
         try:
             os.close(reader)
             os.setsid()
-            parent = os.getpid()
+            between = os.getpid()
             if os.fork():
                 os._exit(0)
-            slot.await_adoption(parent)
+            parent.await_adoption(between)
             os.write(writer, b"%d\n" % os.getpid())
             leave_slot()
             run.close()

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any, Callable, Optional
 
-from . import keeper, slot
+from . import keeper, parent
 from .channel import Channel
 from .hostrun import HostRun, pause, taken
 
@@ -87,7 +87,7 @@ class OncePerHost:
         manager = self._config.pluginmanager.getplugin("capturemanager") if self._config is not None else None
         if manager is not None:
             manager.stop_global_capturing()
-        slot.die_with_parent()
+        parent.die_with_it()
 
 
 def _read(path: str) -> Any:

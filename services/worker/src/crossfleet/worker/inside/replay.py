@@ -22,11 +22,16 @@ class Replay:
         self._items = items
         self._with_subtests: Set[str] = set()
         self.ran: Set[str] = set()
+        self._left: Dict[int, int] = {}
+        self._ended: Set[int] = set()
+        self._superseded = False
+        self.reruns = 0
         self._reporter = self._config.pluginmanager.getplugin("terminalreporter")
         self._stats: Dict[str, List[Any]] = getattr(self._reporter, "stats", {})
         last_failed = self._config.pluginmanager.getplugin("lfplugin")
         # Passed cases are heard of only where a failure before is to be forgotten.
-        self._hear_passed = bool(getattr(last_failed, "lastfailed", None))
+        stepwise = self._config.pluginmanager.getplugin("stepwiseplugin")
+        self._hear_passed = bool(getattr(last_failed, "lastfailed", None)) or stepwise is not None
         # The reporter's counts are kept, without a letter for each: what is printed comes after the run.
         hook = self._config.pluginmanager.subset_hook_caller
         self._heard = hook("pytest_runtest_logreport", [self._reporter] if self._reporter else [])
@@ -36,12 +41,14 @@ class Replay:
         kinds: Dict[bytes, Callable[[bytes], None]] = {
             b"P": self._passed,
             b"R": self._reported,
+            b"C": self._continued,
             b"W": self._warned,
             b"N": lambda line: nodes.take_leave(self._config, base64.b64decode(line)),
             b"B": lambda line: benchmarks.add(self._config, base64.b64decode(line)),
         }
         if not os.path.exists(path):
             return
+        self._count_executions(path)
         with open(path, "rb") as file:
             for line in file:
                 try:
@@ -55,12 +62,28 @@ class Replay:
 
         for index, message in deaths:
             item = self._items[index]
+            self._superseded = index in self._ended
             self._hear(TestReport(item.nodeid, item.location, {}, "failed", message, "call"))
+
+    def _count_executions(self, path: str) -> None:
+        """Of a case that was run again, only the last execution is told."""
+        with open(path, "rb") as file:
+            for line in file:
+                index = line[1:].split(b" ", 1)[0]
+                if line[:1] in (b"P", b"R") and index.isdigit():
+                    self._left[int(index)] = self._left.get(int(index), 0) + 1
+
+    def _begin(self, index: int) -> None:
+        self._left[index] -= 1
+        self._superseded = self._left[index] > 0
+        if not self._superseded:
+            self._ended.add(index)
 
     def _passed(self, line: bytes) -> None:
         from _pytest.reports import TestReport
 
         index, seconds = line.split()
+        self._begin(int(index))
         item = self._items[int(index)]
         self.ran.add(item.nodeid)
         report = TestReport(item.nodeid, item.location, {}, "passed", None, "call", duration=float(seconds))
@@ -69,6 +92,11 @@ class Replay:
             self._heard(report=report)
 
     def _reported(self, line: bytes) -> None:
+        index, _, rest = line.partition(b" ")
+        self._begin(int(index))
+        self._continued(rest)
+
+    def _continued(self, line: bytes) -> None:
         data = json.loads(line.decode("ascii"))
         if isinstance(data.get("location"), list):
             data["location"] = tuple(data["location"])
@@ -81,6 +109,12 @@ class Replay:
 
     def _hear(self, report: Any) -> None:
         self.ran.add(report.nodeid)
+        if self._superseded:
+            if report.outcome == "failed":
+                report.outcome = "rerun"
+                self.reruns += 1
+                self._stats.setdefault("rerun", []).append(report)
+            return
         if is_subtest(report) and report.outcome == "failed":
             self._count_subtest(report)
         self._heard(report=report)

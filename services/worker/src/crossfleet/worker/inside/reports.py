@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 MAXIMUM_DETAILS = 256 * 1024
 """Characters of a failure's text; a longer one loses its middle."""
+
+MAXIMUM_EARLIER = 16
+MAXIMUM_EARLIER_TEXT = 16 * 1024
+"""Failures that are told of a case which a plugin ran again, and characters of each of their texts."""
 
 MAXIMUM_PROPERTIES = 64
 MAXIMUM_PROPERTY = 1024
@@ -28,28 +32,44 @@ class CaseReports:
     """Collects the reports of one case as they are logged, and sums them up.
 
     A failed teardown after a call that passed is an error; after one that failed the case stays failed. A failed
-    subtest fails its case. Earlier tries (outcome "rerun", from plugins that repeat) count as a property only.
+    subtest fails its case. A case that a plugin ran again after failures, until it did not fail, is flaky.
     """
 
     def __init__(self) -> None:
         self.by_phase: Dict[str, Any] = {}
         self.subtests: List[Any] = []
-        self.reruns = 0
+        self._failures: List[Any] = []
+        self._repeated = False
 
     def add(self, report: Any) -> None:
         """Take in one report as it was logged."""
         if is_subtest(report):
             self.subtests.append(report)
         elif report.outcome == "rerun":
-            self.reruns += 1
-            self.by_phase.clear()
-            self.subtests = []
+            self.saw_failure(report)
+            self._begin_again()
         else:
             if report.when == "setup" and self.by_phase:
-                # The whole protocol starts again: only the last try speaks.
-                self.by_phase.clear()
+                # The whole protocol starts again: only the last one speaks.
+                self._begin_again()
             # Plugins that run a case in a process of its own report its death under a phase of their own making.
             self.by_phase[report.when if report.when in _PHASES else "call"] = report
+
+    def saw_failure(self, report: Any) -> None:
+        """Take in a report of a failure, which a plugin that repeats the case may keep to itself."""
+        known = any(report is each for each in self._failures)
+        if report.when in ("setup", "call") and not is_subtest(report) and not known:
+            self._failures.append(report)
+
+    def _begin_again(self) -> None:
+        self._repeated = True
+        self.by_phase.clear()
+        self.subtests = []
+
+    def _earlier(self) -> List[Any]:
+        """Failures after which the whole case was repeated: all but those of the last time."""
+        last = [id(report) for report in self.by_phase.values()]
+        return [report for report in self._failures if id(report) not in last] if self._repeated else []
 
     def failed(self) -> bool:
         """True when a report so far is a failure."""
@@ -71,8 +91,13 @@ class CaseReports:
         last: Any = phases.get("teardown") or phases.get("call") or phases.get("setup")
         if last.sections:
             fields["sections"] = [[name, shortened(text, section_limit)] for name, text in last.sections if text]
-        if self.reruns:
-            properties.append(["reruns", self.reruns])
+        earlier = self._earlier()
+        if earlier:
+            kept = earlier[: MAXIMUM_EARLIER - 1] + earlier[MAXIMUM_EARLIER - 1 :][-1:]
+            fields["earlier"] = [_earlier(report, min(section_limit, MAXIMUM_EARLIER_TEXT)) for report in kept]
+            if fields["outcome"] not in ("failed", "error"):
+                fields["outcome"] = "flaky"
+                fields.setdefault("message", fields["earlier"][-1]["message"])
         # More would not fit into a line to the shim, and nobody reads it.
         room = MAXIMUM_PROPERTIES - len(properties)
         properties.extend([_plain(str(key)), _plain(value)] for key, value in last.user_properties[:room])
@@ -104,9 +129,20 @@ class CaseReports:
         message = next((text for text in map(_message, shown) if text), "")
         if message:
             fields["message"] = message
-        details = "\n".join(text for text in map(_details, shown) if text)
+        details = "\n".join(_told(shown))
         if details:
             fields["details"] = shortened(details, MAXIMUM_DETAILS)
+
+
+def _earlier(report: Any, section_limit: int) -> Dict[str, Any]:
+    """What a failure showed after which the case was run again."""
+    return {
+        "outcome": "failed" if report.when == "call" else "error",
+        "seconds": round(report.duration, 6),
+        "message": _message(report, failed=True),
+        "details": shortened(str(report.longreprtext), MAXIMUM_EARLIER_TEXT),
+        "sections": [[name, shortened(text, section_limit)] for name, text in report.sections if text],
+    }
 
 
 def is_subtest(report: Any) -> bool:
@@ -123,11 +159,11 @@ def _outcome(report: Any) -> str:
     return "error" if report.when in ("setup", "teardown") else "failed"
 
 
-def _message(report: Any) -> str:
+def _message(report: Any, failed: bool = False) -> str:
     """One line: why it failed, was skipped, or was expected to fail."""
     text = ""
     longrepr = report.longrepr
-    if hasattr(report, "wasxfail"):
+    if hasattr(report, "wasxfail") and not failed:
         text = str(report.wasxfail)
     elif isinstance(longrepr, tuple) and len(longrepr) == 3:
         text = str(longrepr[2])
@@ -147,9 +183,24 @@ def _details(report: Any) -> str:
         return ""
     if isinstance(report.longrepr, tuple):
         return "{}:{}: {}".format(*report.longrepr)
-    if is_subtest(report):
-        return "{}\n{}".format(" {} ".format(_subtest_name(report)).center(80, "_"), report.longreprtext)
     return str(report.longreprtext)
+
+
+def _told(shown: List[Any]) -> Iterator[str]:
+    """The texts of several reports; those after the first, and subtests, below titles of their own, as pytest has it."""
+    for number, report in enumerate(shown):
+        text = _details(report)
+        if not text:
+            continue
+        title = str(getattr(report, "head_line", None) or report.nodeid)
+        if is_subtest(report):
+            name = _subtest_name(report)
+            if name not in title:  # pytest's own subtests have it there, the plugin's have not
+                title = "{} {}".format(title, name)
+            yield " {} ".format(title).center(80, "_")
+        elif number:
+            yield " ERROR at {} of {} ".format(report.when, title).center(80, "_")
+        yield text
 
 
 def _subtest_name(report: Any) -> str:

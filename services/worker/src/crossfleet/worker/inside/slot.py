@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
-from . import benchmarks, capture, measuring, nodes
+from . import benchmarks, capture, measuring, nodes, parent
 from .channel import Channel, Closed, Message
 from .reports import CaseReports
+from .reruns import begin_anew, tear_down_all
 from .spool import Spool
 
-_PR_SET_PDEATHSIG = 1
 # Taken before the suite is imported, as in channel.py.
 _dumps = json.dumps
 _time = time.time
@@ -44,6 +44,10 @@ class ResultPlugin:
         self.heard.append(report)
         self.case.add(report)
 
+    def pytest_exception_interact(self, report: Any) -> None:
+        """Keep a failure that a plugin which repeats the case may never log."""
+        self.case.saw_failure(report)
+
 
 class DeafReporter:
     """Stands for the terminal reporter in a slot: plugins write through it (pytest-timeout its stacks), it hears nothing."""
@@ -59,15 +63,25 @@ class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
     def __init__(
-        self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int, spool_path: str
+        self,
+        session: Any,
+        items: Sequence[Any],
+        channel: Channel,
+        section_limit: int,
+        spool_path: str,
+        holds: bool = False,
     ) -> None:
+        """``holds``: wait after each failure, and whenever told to, until the shim says to go on."""
         self._session = session
         self._items = items
         self._channel = channel
         self._section_limit = section_limit
         self._queue: Deque[Tuple[int, int]] = collections.deque()
         self._last = False
+        self._holds = holds
+        self._held = False
         self._announced: Optional[Tuple[int, int]] = None
+        self._ran: Set[int] = set()
         self._results = ResultPlugin()
         self._spool = Spool(spool_path, session.config)
         session.config.pluginmanager.register(self._results, "crossfleet-results")
@@ -87,7 +101,7 @@ class Slot:
                 if stop:
                     return "stopped", stop
         except KeyboardInterrupt:
-            self._tear_down()
+            tear_down_all(self._session)
             return "interrupted", "interrupted"
         except Closed:
             return "abandoned", "the shim is gone"
@@ -98,11 +112,20 @@ class Slot:
         if _asked:
             raise KeyboardInterrupt
         queue = self._queue
-        if len(queue) > 1 and queue[0][0] != queue[1][0]:
+        if self._holds or (len(queue) > 1 and queue[0][0] != queue[1][0]):
             self._poll()
-        while len(queue) < 2 and not self._last:
+        while True:
+            if self._held and (queue or not self._last):
+                self._withdraw()
+            elif len(queue) >= 2 or self._last:
+                return bool(queue)
             self._obey(self._channel.receive())
-        return bool(queue)
+
+    def _withdraw(self) -> None:
+        """Say that the case which was announced does not run yet: no time limit may hit it."""
+        if self._announced is not None:
+            self._announced = None
+            self._channel.send_line(b"H\n")
 
     def _poll(self) -> None:
         """Look for a withdrawal before the first case of another attempt becomes the next item."""
@@ -122,6 +145,8 @@ class Slot:
             self._last = bool(message.get("last"))
         elif op == "last":
             self._last = True
+        elif op in ("hold", "go"):
+            self._held = op == "hold"
         elif op == "drop":
             kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
             self._queue.clear()
@@ -132,6 +157,9 @@ class Slot:
         item = self._items[index]
         if self._announced != (attempt, index):
             self._channel.send_line(b"S%d %d\n" % (attempt, index))
+        if index in self._ran:
+            begin_anew(item)
+        self._ran.add(index)
         reports = self._results.begin()
         nextitem = self._items[following[1]] if following else None
         stop: Optional[str] = None
@@ -163,7 +191,7 @@ class Slot:
         self._spool.take(index, self._results.heard)
         self._send(attempt, index, fields, following)
         if stop:
-            self._tear_down()
+            tear_down_all(self._session)
         return stop
 
     def _send(self, attempt: int, index: int, fields: Dict[str, Any], following: Optional[Tuple[int, int]]) -> None:
@@ -171,7 +199,8 @@ class Slot:
         fields["attempt"] = attempt
         fields["case"] = index
         failed = fields["outcome"] in ("failed", "error")
-        if len(self._queue) < 2 and not self._last:
+        self._held = self._held or (failed and self._holds)
+        if self._held or (len(self._queue) < 2 and not self._last):
             following = None  # held back
         self._announced = following
         told = "-" if following is None else "%d %d" % following
@@ -187,17 +216,6 @@ class Slot:
             self._spool.hand_over(b"N", nodes.farewell(self._session))
         except BaseException as error:
             sys.stderr.write("crossfleet: the end of this slot's session: {}: {}\n".format(type(error).__name__, error))
-
-    def _tear_down(self) -> None:
-        """Tear down every fixture that is still set up; what goes wrong is printed, for there is no case to blame."""
-        state = self._session._setupstate
-        try:
-            try:
-                state.teardown_exact(None)
-            except TypeError:  # pytest 7.0 takes the item too
-                state.teardown_exact(None, None)
-        except BaseException as error:
-            sys.stderr.write("crossfleet: tearing down after a stop: {}: {}\n".format(type(error).__name__, error))
 
 
 _asked: List[int] = []
@@ -216,6 +234,7 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     if os.getpgrp() != _getpid():
         os.setpgid(0, 0)
     zygote_channel.close()
+    dump_faults_to(order["fault"])  # first: what follows may hang in a hook of the suite's
     config = session.config
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -234,13 +253,15 @@ def become(session: Any, zygote_channel: Channel, channel: Channel, order: Messa
     measuring.go_on(config)
     _own_temporary_folder(config, worker, forked)
     _reseed()
-    die_with_parent()
+    parent.die_with_it()
     descriptors = capture.take_own_output(config)
-    dump_faults_to(order["fault"])
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None:
-        config.pluginmanager.unregister(reporter)
-        config.pluginmanager.register(DeafReporter(reporter), "terminalreporter")
+    # What is printed, and what stops at a failure, is for the fleet.
+    for name in ("terminalreporter", "stepwiseplugin"):
+        plugin = config.pluginmanager.getplugin(name)
+        if plugin is not None:
+            config.pluginmanager.unregister(plugin)
+            if name == "terminalreporter":
+                config.pluginmanager.register(DeafReporter(plugin), name)
     channel.send({"op": "hello", "role": "slot", "token": order["token"], "pid": _getpid()}, descriptors)
     for reader in descriptors[:2]:
         os.close(reader)
@@ -266,26 +287,6 @@ def _own_temporary_folder(config: Any, worker: str, forked: bool) -> None:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     factory._basetemp = base
     factory._given_basetemp = base
-
-
-def await_adoption(parent: int) -> None:
-    """Wait until the short-lived ``parent`` has ended and the shim is our parent; it ends at once, so this is short."""
-    deadline = time.monotonic() + 5
-    while os.getppid() == parent and time.monotonic() < deadline:
-        time.sleep(0.0002)
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process when the shim dies: a case that never ends would outlive them all.
-
-    The shim has one thread, so that the signal cannot come early.
-    """
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    except (ImportError, OSError, AttributeError):
-        return  # an interpreter without ctypes: the end of the connection is noticed between cases
 
 
 def _reseed() -> None:

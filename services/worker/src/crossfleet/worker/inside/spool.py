@@ -1,8 +1,8 @@
 """Where slots leave what their reporters would have told: a file that all slots of a zygote append to.
 
-One line a passed case (its index and seconds), the whole report of everything else, each warning, and at the end of a
-slot what its plugins hand to the one session. Lines are written by single appending writes, so that a crash loses
-nothing and slots do not mix theirs.
+One line a passed case (its index and seconds), the whole report of everything else (the first of a case with its
+index), each warning, and at the end of a slot what its plugins hand to the one session. Lines are written by single
+appending writes, so that a crash loses nothing and slots do not mix theirs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Spool:
                     self._write(b"P%d %.6f\n" % (case, calls[-1]))
                 return
             kept = reports if self._whole else [r for r in reports if r.when == "call" or not plain(r)]
-            self._write(b"".join(b"R" + self._serialised(report) + b"\n" for report in kept))
+            lines = [self._serialised(report) + b"\n" for report in kept]
+            if lines:
+                self._write(b"R%d " % case + b"C".join(lines))
         except Exception:  # a plugin's report that cannot be carried; the result has gone out already
             pass
 

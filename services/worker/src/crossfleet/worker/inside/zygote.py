@@ -11,10 +11,28 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Any, Callable, Iterator, List, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence
 
-from . import capture, collection, fixtures, forksafety, measuring, nodes, once, replay, seeds, slot, snapshots
+from . import (
+    cache,
+    capture,
+    collection,
+    finish,
+    fixtures,
+    forksafety,
+    measuring,
+    nodes,
+    once,
+    parent,
+    replay,
+    reruns,
+    seeds,
+    slot,
+)
 from .channel import Channel, Closed, Message
+
+# Taken before the suite is imported, as in channel.py.
+_getpid = os.getpid
 
 
 class ZygotePlugin:
@@ -25,17 +43,25 @@ class ZygotePlugin:
         self._setup = setup
         self._started = time.monotonic()
         self._reports = collection.CollectionReports()
+        self._shared: Optional[cache.SharedCache] = None
         self._goes_on = False
-        self._complete = False
-        self._expected = -1
-        self._measuring: Any = None
         self._once = once.OncePerHost(setup["run"])
+        self._finish = finish.Finish(channel, self._once)
+        self._own_reruns = False
 
     def pytest_configure(self, config: Any) -> None:
-        """Listen to collection."""
+        """Listen to collection; know the marks that keep cases together or let them be run again, where no plugin does."""
+        self._own_reruns = not reruns.heeded_by_suite(config)
+        if self._own_reruns:
+            config.addinivalue_line("markers", reruns.MARKER)
         config.pluginmanager.register(self._reports, "crossfleet-collection")
         nodes.listen(config)
         fixtures.register(config, self._once)
+        if self._setup["role"] == "zygote":
+            self._shared = cache.SharedCache(config)
+            config.pluginmanager.register(self._shared, "crossfleet-cache")
+        if not config.pluginmanager.hasplugin("xdist"):
+            config.addinivalue_line("markers", "xdist_group(name): cases of one name run on one slot, in order.")
 
     def take_over(self, session: Any) -> bool:
         """The run loop of this process. Returns True: the loop is done, pytest goes on to sessionfinish."""
@@ -48,8 +74,7 @@ class ZygotePlugin:
         reason = forksafety.reason_against_fork()
         runnable = not stopped and not session.config.option.collectonly
         self._describe(items if runnable else [], ids if runnable else [], len(items), reason)
-        self._measuring = measuring.Measuring(session.config)
-        self._once.expect(items)
+        self._finish.expect(session.config, items)
         gc.collect()
         gc.freeze()
         order = self._serve_orders(session, items)
@@ -59,21 +84,16 @@ class ZygotePlugin:
         told = replay.Replay(session, items)
         told.read(self._setup["spool_path"])
         told.died(order.get("deaths", ()))
-        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0))
-        self._complete = all(item.nodeid in told.ran for item in items)
-        self._expected = 1 if session.testsfailed else 0
-        snapshots.settle(session.config, self._complete)
+        session.testsfailed = max(session.testsfailed, before + order.get("failed", 0) - told.reruns)
+        self._finish.prepare(session, items, told.ran)
         return True
 
-    def conclude(self, session: Any) -> None:
-        """The session's plugins have ended it: tell when it fails although none of its cases did."""
-        snapshots.tidy(session.config, self._complete)
-        self._once.conclude()
-        if self._measuring is not None:
-            self._measuring.keep()
-        status = int(session.exitstatus)
-        if self._expected == 0 and status not in (0, 5):
-            self._channel.send({"op": "session", "status": status})
+    def around_finish(self) -> Iterator[None]:
+        """What is done about the end of the session, which is at the yield."""
+        if self._shared is None:
+            yield
+        else:
+            yield from self._shared.around_finish()
 
     def _serve_orders(self, session: Any, items: List[Any]) -> Message:
         """Fork slots until told to close; returns that order."""
@@ -95,9 +115,10 @@ class ZygotePlugin:
             # Each slot will collect for itself and must arrange its cases in this order.
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
+        comes_first = self._shared.comes_first if self._shared else None
+        cases = collection.described(items, ids, comes_first, self._own_reruns)
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
-        cases = collection.described(items, ids)
         self._channel.send(
             {
                 "op": "collected",
@@ -130,7 +151,7 @@ class ZygotePlugin:
             return
         if between == 0:
             os.close(reader)
-            parent = os.getpid()
+            first = _getpid()
             try:
                 child = _fork_quietly()
             except OSError:
@@ -139,7 +160,7 @@ class ZygotePlugin:
                 os.write(writer, b"%d\n" % child)
                 os._exit(0)
             os.close(writer)
-            slot.await_adoption(parent)
+            parent.await_adoption(first)
             self._live_as_slot(session, items, order)
         os.close(writer)
         os.waitpid(between, 0)
@@ -160,7 +181,7 @@ class ZygotePlugin:
             atexit._clear()
             channel = Channel(self._setup["socket"])
             slot.become(session, self._channel, channel, order, forked=True)
-            self._serve(session, items, channel, order["output_bytes"])
+            self._serve(session, items, channel, order)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -168,9 +189,11 @@ class ZygotePlugin:
             capture.flush_standard_streams()
             os._exit(status)
 
-    def _serve(self, session: Any, items: Sequence[Any], channel: Channel, section_limit: int) -> None:
+    def _serve(self, session: Any, items: Sequence[Any], channel: Channel, order: Message) -> None:
         self._once.enter(session.config, channel)
-        runner = slot.Slot(session, items, channel, section_limit, self._setup["spool_path"])
+        runner = slot.Slot(
+            session, items, channel, order["output_bytes"], self._setup["spool_path"], bool(order.get("holds"))
+        )
         reason, message = runner.run()
         if reason != "abandoned":
             runner.hand_over()
@@ -195,7 +218,7 @@ class ZygotePlugin:
         try:
             channel = Channel(self._setup["socket"])
             slot.become(session, self._channel, channel, order, forked=False)
-            self._serve(session, items, channel, order["output_bytes"])
+            self._serve(session, items, channel, order)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -226,14 +249,14 @@ def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
             seeds.share(config.option)
             yield
 
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_sessionfinish(self, session: Any) -> Iterator[None]:
+            yield from self.around_finish()
+            self._finish.conclude(session)
+
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtestloop(self, session: Any) -> bool:
             return self.take_over(session)
-
-        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-        def pytest_sessionfinish(self, session: Any) -> Iterator[None]:
-            yield
-            self.conclude(session)
 
     return Plugin(channel, setup)
 
@@ -272,7 +295,9 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
         settle_path(bool(setup.get("as_module")))
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
-        faulthandler.register(slot.STACKS_SIGNAL, file=os.dup(2), all_threads=True, chain=False)
+        faults = os.dup(2)
+        faulthandler.enable(file=faults, all_threads=True)  # pytest's own plugin may be switched off
+        faulthandler.register(slot.STACKS_SIGNAL, file=faults, all_threads=True, chain=False)
         try:
             import pytest
         except ModuleNotFoundError as error:

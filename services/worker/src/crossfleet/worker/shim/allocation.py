@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from crossfleet.worker.shim import processes
+from crossfleet.worker.shim import inspection, processes
+from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
+from crossfleet.worker.shim.faults import STACKS_SECONDS, STACKS_SIGNAL
 from crossfleet.worker.shim.host import Host, Message, fresh_token
-from crossfleet.worker.shim.life import STACKS_SIGNAL, TOKEN, Life
+from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.output import OutputPipe
 from crossfleet.worker.shim.reaper import described
 from crossfleet.worker.shim.slots import Slot
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn_pytest
 
 _ZYGOTE_OUTPUT_BYTES = 16 * 1024 * 1024
+_BIRTH_SECONDS = 60.0
+"""What a slot's process has from the order to fork it to its hello."""
 _WRONG_USAGE = 4
 """Pytest's exit status for an unknown option, a file that is not there, a conftest.py that cannot be imported."""
 _COLLECTED = b'{"op": "collected"'
@@ -43,8 +47,9 @@ class PytestAllocation:
         self._spool = host.folder / "collections" / f"{self._mark}.reports"
         self._collection = host.folder / "collections" / f"{self._mark}.json"
         self._collection.parent.mkdir(exist_ok=True)
+        self.brake = Brake(host, int(self._limits.get("max_failures") or 0), self._all_slots)
         self.slots = {
-            int(spec["slot"]): Slot(host, self.name, spec, self._limits, self._start) for spec in order["slots"]
+            int(spec["slot"]): Slot(host, self.name, spec, order, self._start, self.brake) for spec in order["slots"]
         }
         self._connection: Connection | None = None
         self._pid = 0
@@ -53,6 +58,8 @@ class PytestAllocation:
         self._births: dict[str, Life] = {}
         self._trouble = ""
         self._failed_itself = 0
+        self._late = ""
+        self._seen = ""
         self._ending: Ending | None = None
 
     def open(self) -> None:
@@ -147,9 +154,11 @@ class PytestAllocation:
             "slot": slot.number,
             "env": {**slot.env, **self._slot_environment(slot, life)},
             "token": life.token,
-            "fault": str(life.fault_path),
+            "fault": str(life.faults.path),
             "output_bytes": int(self._limits.get("output_bytes") or 65536),
+            "holds": self.brake.limit > 0,
         }
+        self._watch_birth(life)
         if self._safe_to_fork:
             if self._connection is not None:
                 self._connection.send(json.dumps(order).encode("ascii") + b"\n")
@@ -166,6 +175,22 @@ class PytestAllocation:
             return
         life.adopt_output(spawned.outputs)
         life.born(spawned.pid)
+
+    def _watch_birth(self, life: Life) -> None:
+        """A process that has to collect for itself may take as long as the first one did, in addition."""
+        collecting = 0.0 if self._safe_to_fork else float(self._limits.get("collect_seconds") or 0)
+        if self._safe_to_fork or collecting:
+            limit = float(self._limits.get("birth_seconds") or _BIRTH_SECONDS) + collecting
+            self._host.loop.call_after(limit, lambda: self._check_birth(life, limit))
+
+    def _check_birth(self, life: Life, limit: float) -> None:
+        if life.ready or self._pid == 0 or not any(slot.has(life) for slot in self.slots.values()):
+            return
+        if life.pid:
+            life.time_out(self._grace, f"the slot's process did not come up within {limit:g} s")
+        elif self.state == "ready":
+            self._trouble = f"the process that has collected forked no slot within {limit:g} s"
+            Ending(self._host.loop, self._steps_to_end(0.0, self._trouble))
 
     def _greet_lone(self, connection: Connection, order: Message) -> None:
         """A slot that cannot be forked collects for itself and then shows the same cases."""
@@ -196,6 +221,9 @@ class PytestAllocation:
     def _slot_of(self, life: Life) -> Slot:
         return next(slot for slot in self.slots.values() if slot.has(life))
 
+    def _all_slots(self) -> Iterable[Slot]:
+        return self.slots.values()
+
     def _slot_idle(self) -> None:
         if self.state == "closing" and not any(slot.alive for slot in self.slots.values()) and self._ending is None:
             self._close_zygote()
@@ -212,26 +240,29 @@ class PytestAllocation:
             wait = 4 * self._grace
         else:
             wait = 0.0
-        self._ending = Ending(
-            self._host.loop,
-            [
-                (wait, lambda: processes.signal_group(self._pid, signal.SIGTERM)),
-                (self._grace, lambda: processes.signal_group(self._pid, signal.SIGKILL)),
-            ],
-        )
+        late = f"pytest did not end within {wait:g} s after its slots" if wait else ""
+        self._ending = Ending(self._host.loop, self._steps_to_end(wait, late))
 
     def _collected_too_slowly(self, limit: float) -> None:
         if self.state != "collecting":
             return
         self._trouble = f"collection took longer than its limit of {limit:g} s"
-        Ending(
-            self._host.loop,
-            [
-                (0, lambda: processes.send_signal(self._pid, STACKS_SIGNAL)),
-                (0.25, lambda: processes.signal_group(self._pid, signal.SIGTERM)),
-                (self._grace, lambda: processes.signal_group(self._pid, signal.SIGKILL)),
-            ],
-        )
+        Ending(self._host.loop, self._steps_to_end(0.0, self._trouble))
+
+    def _steps_to_end(self, wait: float, why: str) -> list[tuple[float, Callable[[], object]]]:
+        """After ``wait`` seconds: stacks (to its stderr), SIGTERM, SIGKILL. ``why`` is what has taken too long."""
+
+        def ask() -> None:
+            self._late = why
+            self._seen = inspection.describe(self._pid, processes.tree(self._pid))
+            if processes.catches(self._pid, STACKS_SIGNAL):
+                processes.send_signal(self._pid, STACKS_SIGNAL)
+
+        return [
+            (wait, ask),
+            (STACKS_SECONDS, lambda: processes.signal_group(self._pid, signal.SIGTERM)),
+            (self._grace, lambda: processes.signal_group(self._pid, signal.SIGKILL)),
+        ]
 
     def _ended(self, code: int) -> None:
         """The zygote is gone: as asked, or all of its slots go with it."""
@@ -239,10 +270,13 @@ class PytestAllocation:
             self._ending.cancel()
         for pipe in self._pipes:
             pipe.drain()
-        said = "\n".join(text for text in (pipe.tail().strip() for pipe in self._pipes) if text)
+        said = "\n".join(text for text in (*(pipe.tail().strip() for pipe in self._pipes), self._seen) if text)
         asked = self.state == "closing" and not self._trouble
         if asked and self._collection.exists():
-            self._closed("done", "" if code >= 0 else f"pytest {described(code)} at its end\n{said}", code)
+            wrong = self._late or (f"pytest {described(code)} at its end" if code < 0 else "")
+            if wrong:
+                self._log("stderr", f"[crossfleet: {wrong}]\n{self._seen}\n")
+            self._closed("done", f"{wrong}\n{said}" if wrong else "", code)
             return
         early = "could not begin (status 4)" if code == _WRONG_USAGE else f"{described(code)} too early"
         reason = self._trouble or f"pytest {early}"

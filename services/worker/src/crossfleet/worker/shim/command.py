@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from crossfleet.worker.shim import junit, processes
+from crossfleet.worker.shim import death, junit, processes
 from crossfleet.worker.shim.attempt import Attempt
+from crossfleet.worker.shim.cores import core_hint
 from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.loop import Timer
@@ -108,10 +109,25 @@ class CommandSlot:
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
         attempts = [
-            {"attempt": a.number, "pending": list(a.pending), "current": 0 if a.started else None}
+            {
+                "attempt": a.number,
+                "pending": list(a.pending),
+                "current": 0 if a.started else None,
+                "since": round(self._started, 6),
+            }
             for a in self._attempts
         ]
         return {"slot": self.number, "attempts": attempts, "wanting": False}
+
+    def inspect(self, order: Message, answer: Message) -> bool:
+        """As a slot of pytest's does; what a command prints is in the run's log at once."""
+        attempt = self._attempts[0] if self._attempts else None
+        if attempt is None or self._life is None or attempt.number != answer["attempt"]:
+            return False
+        answer["case"] = 0
+        answer["seconds"] = round(time.time() - self._started, 3)
+        self._life.tell_stacks(answer, wanted=bool(order.get("stacks")))
+        return True
 
     def run(self, message: Message) -> None:
         """Take an attempt; it starts when the one before it has ended."""
@@ -197,12 +213,16 @@ class CommandSlot:
         if attempt.cancelled:
             self._host.record(attempt.finished("cancelled", "", peak))
             return
-        if life.over_memory:
-            text = f"the command used {life.over_memory >> 20} MiB, more than {self._memory_bytes >> 20} MiB"
+        if life.starved(code):
+            text = f"the host had no memory left, and its kernel killed the command; {peak >> 20} MiB seen"
             self._host.record(attempt.finished("out_of_memory", text, peak))
             return
         details = self._add_junit(attempt)
         outcome, message = _verdict(code, self._timed_out)
+        if life.over_memory and not self._timed_out:
+            outcome, message = "crashed", death.out_of_memory(self._memory_bytes, max(life.over_memory, peak))
+        if outcome != "passed":
+            details = [*details, *self._traces(life)]
         result: Message = {"op": "result", "attempt": attempt.number, "case": 0, "outcome": outcome}
         result["start"] = self._started
         result["durations"] = [0.0, round(time.time() - self._started, 6), 0.0]
@@ -215,6 +235,13 @@ class CommandSlot:
         self._host.record(result)
         attempt.pending.clear()
         self._host.record(attempt.finished("done", "", peak))
+
+    def _traces(self, life: Life) -> list[str]:
+        """What tells why it ended so: the command for a core's backtrace, stacks that were taken."""
+        hint = ""
+        if self._host.reaper.dumped_core(life.pid):
+            hint = core_hint(life.pid, str(self._order["argv"][0]), str(self._order["cwd"]), self._started)
+        return [text for text in (f"backtrace of the core: {hint}" if hint else "", life.stacks()) if text]
 
     def _add_junit(self, attempt: Attempt) -> list[str]:
         """Record the cases of the reports that the command left; returns why some could not be read."""

@@ -10,7 +10,7 @@ from crossfleet.worker.shim.loop import Loop, Timer
 class Ending:
     """Runs ``steps`` of (seconds to wait before it, action); ``cancel`` stops what has not been done."""
 
-    def __init__(self, loop: Loop, steps: list[tuple[float, Callable[[], None]]]) -> None:
+    def __init__(self, loop: Loop, steps: list[tuple[float, Callable[[], object]]]) -> None:
         self._loop = loop
         self._steps = steps
         self._done = 0

@@ -10,7 +10,11 @@ from xml.parsers import expat
 MAXIMUM_BYTES = 64 * 1024 * 1024
 MAXIMUM_CASES = 100_000
 _TEXT = 256 * 1024
+_EARLIER_TEXT = 16 * 1024
 _OUTCOMES = {"failure": "failed", "error": "error", "skipped": "skipped"}
+# Of Surefire's schema: failures before a success, and before a last failure.
+_EARLIER = {"flakyFailure": "failed", "flakyError": "error", "rerunFailure": "failed", "rerunError": "error"}
+_MOST_EARLIER = 16
 _STREAMS = {"system-out": "Captured stdout", "system-err": "Captured stderr"}
 
 Case = dict[str, Any]
@@ -61,6 +65,7 @@ class _Reader:
         self._case: Case | None = None
         self._text: list[str] | None = None
         self._depth = 0
+        self._earlier: Case | None = None
         self._seen: dict[str, int] = {}
 
     def parse(self, data: bytes) -> None:
@@ -86,8 +91,17 @@ class _Reader:
                 self._case["outcome"] = _OUTCOMES[name]
                 self._case["message"] = attributes.get("message", "").split("\n", 1)[0][:1000]
             self._text = []
-        elif name in _STREAMS:
+        elif self._case is not None and name in _EARLIER:
+            self._begin_earlier(name, attributes)
+        elif name in _STREAMS or name == "stackTrace":
             self._text = []
+
+    def _begin_earlier(self, name: str, attributes: dict[str, str]) -> None:
+        message = attributes.get("message", "").split("\n", 1)[0][:1000]
+        self._earlier = {"outcome": _EARLIER[name], "message": message, "details": "", "sections": []}
+        if self._case is not None and name.startswith("flaky") and self._case["outcome"] == "passed":
+            self._case["outcome"], self._case["message"] = "flaky", message
+        self._text = []
 
     def _begun(self, attributes: dict[str, str]) -> Case:
         names = [attributes.get("classname", ""), attributes.get("name", "")]
@@ -107,7 +121,10 @@ class _Reader:
         self._depth -= 1
         case = self._case
         text = "".join(self._text or ())[:_TEXT]
-        if name == "testcase" and case is not None:
+        earlier = self._earlier
+        if case is not None and earlier is not None:
+            self._end_within(name, text, case, earlier)
+        elif name == "testcase" and case is not None:
             self.cases.append(case)
             self._case = None
         elif case is not None and name in _OUTCOMES and self._text is not None:
@@ -116,8 +133,19 @@ class _Reader:
                 case["message"] = text.strip().split("\n", 1)[0][:1000]
         elif case is not None and name in _STREAMS and text:
             case["sections"].append([_STREAMS[name], text])
-        if name in _OUTCOMES or name in _STREAMS:
+        if name in _OUTCOMES or name in _STREAMS or name in _EARLIER or name == "stackTrace":
             self._text = None
+
+    def _end_within(self, name: str, text: str, case: Case, earlier: Case) -> None:
+        """The end of something in an earlier failure, or of that itself."""
+        if name in _STREAMS and text:
+            earlier["sections"].append([_STREAMS[name], text[:_EARLIER_TEXT]])
+        elif name == "stackTrace" or (name in _EARLIER and not earlier["details"]):
+            earlier["details"] = text.strip()[:_EARLIER_TEXT]
+        if name in _EARLIER:
+            self._earlier = None
+            if len(case.setdefault("earlier", [])) < _MOST_EARLIER:
+                case["earlier"].append(earlier)
 
     def _characters(self, text: str) -> None:
         if self._text is not None:

@@ -7,20 +7,22 @@ import signal
 from collections.abc import Callable
 from functools import partial
 
-from crossfleet.worker.shim import processes
+from crossfleet.worker.shim import inspection, processes
+from crossfleet.worker.shim.capturefiles import CaptureFiles
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
+from crossfleet.worker.shim.faults import STACKS_SECONDS, STACKS_SIGNAL, FaultFile, ask_for_stacks
 from crossfleet.worker.shim.host import Host, Message
 from crossfleet.worker.shim.limits import Cgroup
-from crossfleet.worker.shim.memory import Watched
+from crossfleet.worker.shim.memory import Watched, kernel_kills
 from crossfleet.worker.shim.output import OutputPipe
 
-STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
 CANCEL_SIGNAL = STACKS_SIGNAL + 1
-_STACKS_SECONDS = 0.25
-"""How long a process has to write its stacks before it is ended."""
 LIVE_OUTPUT_BYTES = 16 * 1024 * 1024
-_FAULT_BYTES = 128 * 1024
+_TAIL_CHARACTERS = 4096
+LATE = "the slot's process did not end when nothing was left for it"
+_EXCEEDED_SECONDS = 0.1
+"""How long a process that uses too much memory has to write its stacks."""
 TOKEN = "CROSSFLEET_SLOT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -37,18 +39,26 @@ class Life:
         self.token = host.expect(self._greeted)
         folder = host.folder / "faults"
         folder.mkdir(exist_ok=True)
-        self.fault_path = folder / self.token
+        self.faults = FaultFile(folder / self.token)
         self.pid = 0
         self.connection: Connection | None = None
         self.watched: Watched | None = None
         self.ending: Ending | None = None
         self.over_memory = 0
+        self.overdue = ""
+        self.killed = False
+        self.results = 0
         self.on_ready: Callable[[], None] = _nothing
         self.on_line: Callable[[bytes], None] = _ignore
         self.on_end: Callable[[int], None] = _ignore_code
         self._pipes: list[OutputPipe] = []
-        self._captured: list[int] = []
+        self.captured = CaptureFiles([])
         self._group: Cgroup | None = None
+        self._stacks = ""
+        self._seen = ""
+        self._stacks_due = 0.0
+        self._answers: list[Message] = []
+        self._kernel_kills = kernel_kills()
 
     @property
     def ready(self) -> bool:
@@ -83,49 +93,66 @@ class Life:
         """Nothing is wanted of it any more: let it tear down, then as ``interrupt``."""
         self.send(b'{"op": "last"}\n')
         if self.ending is None:
-            steps = [(grace / 2, self._terminate), (grace / 2, self.kill)]
-            self.ending = Ending(self._host.loop, steps)
+            self.ending = Ending(
+                self._host.loop,
+                [
+                    (grace / 2, self._note_late),
+                    (STACKS_SECONDS, self._terminate),
+                    (grace / 2, self.kill),
+                ],
+            )
 
-    def time_out(self, grace: float) -> None:
-        """Let it write its stacks, then SIGTERM, then SIGKILL after ``grace`` seconds."""
+    def time_out(self, grace: float, overdue: str = "") -> None:
+        """Let it and its children write their stacks, then SIGTERM, then SIGKILL after ``grace`` seconds.
+
+        ``overdue``: what has taken too long, where that is no case.
+        """
         if self.ending is None:
-            steps = [(0.0, self._ask_for_stacks), (_STACKS_SECONDS, self._terminate), (grace, self.kill)]
-            self.ending = Ending(self._host.loop, steps)
+            self.overdue = overdue
+            wait = self._take_stacks()
+            self.ending = Ending(self._host.loop, [(wait, self._terminate), (grace, self.kill)])
 
     def forgive(self) -> bool:
         """Take back a time-out that has not gone further than asking for stacks. True when it was taken back."""
-        if self.ending is None or self.ending.done > 1:
+        if self.ending is None or self.ending.done:
             return False
         self.ending.cancel()
         self.ending = None
-        self.fault_path.write_bytes(b"")
         return True
+
+    def tell_stacks(self, answer: Message, *, wanted: bool) -> None:
+        """Tell the agent ``answer``, with the stacks of all processes here where they are ``wanted``."""
+        if wanted and self.pid:
+            self._answers.append(answer)
+            self._take_stacks()
+        else:
+            self._host.tell(answer)
 
     def kill(self) -> None:
         """SIGKILL the process and its group now."""
         if self.pid:
+            self.killed = True
             processes.signal_group(self.pid, signal.SIGKILL)
             processes.send_signal(self.pid, signal.SIGKILL)
 
-    def stacks(self) -> str:
-        """Return what faulthandler wrote: the traceback of a fatal signal, or the stacks at a time-out."""
-        try:
-            with self.fault_path.open("rb") as file:
-                return file.read(_FAULT_BYTES).decode("utf-8", "surrogateescape")
-        except OSError:
-            return ""
+    def starved(self, code: int) -> bool:
+        """True when the kernel killed the process because the host had no memory left; ``code``: how it ended."""
+        return code == -signal.SIGKILL and not self.killed and kernel_kills() > self._kernel_kills
 
-    def captured(self, limit: int) -> list[list[str]]:
-        """Return sections of what the process had printed into its capture files and pipes and nobody read."""
-        sections = []
-        for name, descriptor in zip(("stdout", "stderr"), self._captured, strict=False):
-            size = os.fstat(descriptor).st_size
-            text = os.pread(descriptor, limit, max(0, size - limit)).decode("utf-8", "surrogateescape")
-            if text:
-                cut = max(0, size - limit)
-                mark = f"[crossfleet: {cut} bytes cut here]\n" if cut else ""
-                sections.append([f"Captured {name} before the end", mark + text])
-        return sections
+    def stacks(self) -> str:
+        """Return the stacks that were taken before it was ended, else the traceback of the signal that killed it."""
+        self._keep_stacks()
+        taken = self._stacks if self.ending is not None or self.over_memory else ""
+        return "\n".join(text for text in (taken, self.faults.text()) if text)
+
+    def last_output(self, limit: int) -> list[list[str]]:
+        """Return sections of what the process had printed into its capture files and nobody read.
+
+        Where nothing captures at descriptors, they are the last lines of its pipes, whichever case wrote them.
+        """
+        if not self.captured:
+            return [[f"{name} at the end", text[-_TAIL_CHARACTERS:]] for name, text in self.tails() if text]
+        return self.captured.sections(limit)
 
     def tail(self) -> str:
         """Return the end of its uncaptured output."""
@@ -141,7 +168,7 @@ class Life:
             forward = partial(self._forward, stream)
             self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, LIVE_OUTPUT_BYTES))
         if descriptors[2:]:
-            self._captured = descriptors[2:]
+            self.captured = CaptureFiles(descriptors[2:])
 
     def dispose(self) -> None:
         """Kill what the process left behind and forget everything about it."""
@@ -157,10 +184,10 @@ class Life:
         self._remove_group()
         for pipe in self._pipes:
             pipe.close()
-        for descriptor in self._captured:
-            os.close(descriptor)
-        self._captured = []
-        self.fault_path.unlink(missing_ok=True)
+        self.captured.close()
+        self.faults.remove()
+        self.pid, self._stacks_due = 0, 0.0
+        self._answer()
 
     def _remove_group(self, left: int = 20) -> None:
         """A group can go only when its last process has: look again for a second."""
@@ -200,17 +227,51 @@ class Life:
         self.on_end(code)
 
     def _exceeded(self, used: int) -> None:
+        if not self.over_memory:
+            self._take_stacks()
+            self._host.loop.call_after(_EXCEEDED_SECONDS, self.kill)
         self.over_memory = used
-        self.kill()
 
     def _ask_to_cancel(self) -> None:
         if self.connection is not None:
             processes.send_signal(self.pid, CANCEL_SIGNAL)
         processes.signal_group(self.pid, signal.SIGINT)
 
-    def _ask_for_stacks(self) -> None:
-        if self.connection is not None:
-            processes.send_signal(self.pid, STACKS_SIGNAL)
+    def _take_stacks(self) -> float:
+        """Begin to take stacks, unless that goes on already. Returns in how many seconds they are there."""
+        if self._stacks_due or not self.pid:
+            return max(0.0, self._stacks_due - self._host.loop.now)
+        family = self._relatives()
+        self.faults.forget()
+        self._seen = inspection.describe(self.pid, family)
+        seconds = ask_for_stacks(self._host.loop, self.faults, self.pid, family)
+        self._stacks_due = self._host.loop.now + seconds
+        self._host.loop.call_after(seconds, self._keep_stacks)
+        return seconds
+
+    def _keep_stacks(self) -> None:
+        """Take the stacks in that have been written."""
+        if self._stacks_due:
+            self._stacks_due = 0.0
+            self._stacks = "\n\n".join(text for text in (self.faults.text().strip("\n"), self._seen) if text)
+            self.faults.forget()
+            self._answer()
+
+    def _answer(self) -> None:
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            self._host.tell({**answer, "stacks": self._stacks})
+
+    def _relatives(self) -> set[int]:
+        """Every process below this one, and those from below it that now are ours."""
+        family = self.watched.family if self.watched is not None else set()
+        spared = self._host.reaper.watched
+        adopted = [one.pid for one in processes.table().values() if one.parent == os.getpid() and one.pid in family]
+        return processes.tree(self.pid) | {pid for pid in adopted if pid not in spared}
+
+    def _note_late(self) -> None:
+        self.overdue = LATE
+        self._take_stacks()
 
     def _terminate(self) -> None:
         processes.signal_group(self.pid, signal.SIGTERM)

@@ -45,13 +45,13 @@ class Cgroup:
         self._path = path
 
     def ran_out(self) -> bool:
-        """True when the kernel has killed something here for want of memory."""
+        """True when the kernel has killed something here because of this group's limit, not of the host's."""
         try:
             lines = (self._path / "memory.events").read_text().splitlines()
         except OSError:
             return False
         counts = dict(line.split(" ", 1) for line in lines if " " in line)
-        return int(counts.get("oom_kill", "0")) > 0
+        return int(counts.get("oom_kill", "0")) > 0 and int(counts.get("oom", "0")) > 0
 
     def peak_bytes(self) -> int:
         """Return the most memory that the group has held; 0 where the kernel does not say."""

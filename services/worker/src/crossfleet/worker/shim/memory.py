@@ -10,6 +10,11 @@ from crossfleet.worker.shim.loop import Loop, Timer
 _INTERVAL = 1.0
 
 
+def kernel_kills() -> int:
+    """Return how many processes the kernel of this host has killed for want of memory; 0 where it does not count."""
+    return processes.counter("/proc/vmstat", b"oom_kill ")
+
+
 class Watched:
     """One process tree. ``peak`` is the most that was seen, in bytes; ``family`` all pids that were seen."""
 

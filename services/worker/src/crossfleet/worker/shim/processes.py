@@ -29,7 +29,7 @@ def table() -> dict[int, Process]:
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        data = _read(f"/proc/{name}/stat")
+        data = read(f"/proc/{name}/stat")
         # The name of the program, in parentheses, may hold anything.
         fields = data[data.rfind(b")") + 2 :].split()
         if len(fields) > 4 and fields[0] not in (b"Z", b"X"):
@@ -68,29 +68,35 @@ def tree(root: int) -> set[int]:
             continue
         found.add(pid)
         for thread in threads:
-            waiting.extend(map(int, _read(f"/proc/{pid}/task/{thread}/children").split()))
+            waiting.extend(map(int, read(f"/proc/{pid}/task/{thread}/children").split()))
     return found
 
 
 def carries(pid: int, mark: bytes) -> bool:
     """True when the environment with which ``pid`` was started holds ``mark`` (``NAME=value``)."""
-    return mark in _read(f"/proc/{pid}/environ").split(b"\0")
+    return mark in read(f"/proc/{pid}/environ").split(b"\0")
+
+
+def catches(pid: int, number: int) -> bool:
+    """True when ``pid`` has a handler of its own for a signal."""
+    fields = read(f"/proc/{pid}/status").partition(b"SigCgt:")[2].split(None, 1)
+    return bool(fields) and bool(int(fields[0], 16) >> (number - 1) & 1)
 
 
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process, pages that it shares with others counted in full. 0: it has ended."""
-    fields = _read(f"/proc/{pid}/statm").split()
+    fields = read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * _PAGE if len(fields) > 1 else 0
 
 
 def proportional_bytes(pid: int) -> int:
     """Return the resident memory of a process, each shared page divided by those who share it. Slow: milliseconds."""
-    return _kibibytes(f"/proc/{pid}/smaps_rollup", b"Pss:")
+    return counter(f"/proc/{pid}/smaps_rollup", b"Pss:") * 1024
 
 
 def peak_bytes(pid: int) -> int:
     """Return the largest resident memory since the process began or ``forget_peak``."""
-    return _kibibytes(f"/proc/{pid}/status", b"VmHWM:")
+    return counter(f"/proc/{pid}/status", b"VmHWM:") * 1024
 
 
 def forget_peak(pid: int) -> None:
@@ -138,15 +144,17 @@ def kill_marked(mark: bytes, spared: set[int]) -> int:
     return len(killed)
 
 
-def _kibibytes(path: str, field: bytes) -> int:
-    data = _read(path)
+def counter(path: str, field: bytes) -> int:
+    """Return the number behind ``field`` in a file of /proc; 0 where there is none."""
+    data = read(path)
     start = data.find(field)
     if start < 0:
         return 0
-    return int(data[start + len(field) :].split(None, 1)[0]) * 1024
+    return int(data[start + len(field) :].split(None, 1)[0])
 
 
-def _read(path: str) -> bytes:
+def read(path: str) -> bytes:
+    """Return what a file of /proc holds; nothing where it is gone or not ours to read."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()

@@ -8,11 +8,14 @@ import signal
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar
 
 from crossfleet.worker.shim.loop import READ, Loop
 
 _PR_SET_CHILD_SUBREAPER = 36
 _REMEMBERED = 256
+
+_T = TypeVar("_T")
 
 Ended = Callable[[int], None]
 """Called with the exit code: 0 and up as given by the program, -N for signal N."""
@@ -26,6 +29,7 @@ class Reaper:
         self._loop = loop
         self._interested: dict[int, Ended] = {}
         self._unclaimed: OrderedDict[int, int] = OrderedDict()
+        self._dumped: OrderedDict[int, None] = OrderedDict()
         self._wakeup, writer = socket.socketpair()
         self._wakeup.setblocking(False)
         writer.setblocking(False)
@@ -47,6 +51,10 @@ class Reaper:
         else:
             self._loop.call_after(0, lambda: ended(code))
 
+    def dumped_core(self, pid: int) -> bool:
+        """True when a process that has ended lately left a core, as the kernel says."""
+        return pid in self._dumped
+
     def reap(self) -> None:
         """Collect everything that has ended."""
         while True:
@@ -57,13 +65,13 @@ class Reaper:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
+            if os.WIFSIGNALED(status) and os.WCOREDUMP(status):
+                _remember(self._dumped, pid, None)
             ended = self._interested.pop(pid, None)
             if ended is not None:
                 ended(code)
                 continue
-            self._unclaimed[pid] = code
-            while len(self._unclaimed) > _REMEMBERED:
-                self._unclaimed.popitem(last=False)
+            _remember(self._unclaimed, pid, code)
 
     def _woken(self, events: int) -> None:
         try:
@@ -74,12 +82,18 @@ class Reaper:
         self.reap()
 
 
+def _remember(memory: OrderedDict[int, _T], pid: int, value: _T) -> None:
+    memory[pid] = value
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+
+
 def described(code: int) -> str:
-    """Say in words how a process ended."""
+    """Say in words how a process ended: its status, or the signal with its name and meaning."""
     if code >= 0:
         return f"exited with status {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
-        name = f"signal {-code}"
-    return f"was killed by {name}"
+        return f"was killed by signal {-code}"
+    return f"was killed by {name} ({(signal.strsignal(-code) or '').lower()})"

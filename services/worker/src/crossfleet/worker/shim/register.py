@@ -28,7 +28,8 @@ class Register:
             "cancel": self._cancel,
             "collection": lambda m: self._find(m).send_collection(),
             "close": self._close,
-            "ack": lambda m: host.journal.acknowledge(int(m["sequence"])),
+            "inspect": self._inspect,
+            "ack": self._acknowledge,
             "stop": lambda m: stop(),
             "attach": lambda m: None,
         }
@@ -92,6 +93,20 @@ class Register:
             for slot in slots:
                 for number in message["attempts"]:
                     slot.cancel(int(number), grace)
+
+    def _acknowledge(self, message: Message) -> None:
+        self._host.journal.acknowledge(int(message["sequence"]))
+        for allocation in self._allocations.values():
+            if isinstance(allocation, PytestAllocation):
+                allocation.brake.acknowledged(int(message["sequence"]))
+
+    def _inspect(self, message: Message) -> None:
+        """One answer an attempt, also for one that executes nothing."""
+        slots = [slot for one in self._allocations.values() for slot in one.slots.values()]
+        for number in message["attempts"]:
+            answer: Message = {"op": "inspected", "request": message["request"], "attempt": int(number)}
+            if not any(slot.inspect(message, answer) for slot in slots):
+                self._host.tell(answer)
 
     def _close(self, message: Message) -> None:
         allocation = self._allocations.get(str(message["allocation"]))

@@ -7,17 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from crossfleet.worker.shim import death
 from crossfleet.worker.shim.attempt import Attempt
+from crossfleet.worker.shim.brake import Brake
+from crossfleet.worker.shim.caseclock import CaseClock
+from crossfleet.worker.shim.cores import core_hint
 from crossfleet.worker.shim.host import Host, Message
-from crossfleet.worker.shim.life import Life
-from crossfleet.worker.shim.loop import Timer
+from crossfleet.worker.shim.life import LATE, Life
 from crossfleet.worker.shim.reaper import described
 
 _STILLBORN_LIMIT = 3
 _AHEAD_SECONDS = 0.02
 """What follows is wanted this long before the slot would run dry: the way to the coordinator and back."""
-_STARTED_SECONDS = 0.25
-"""A case that runs longer than this is told to the agent as started; shorter ones are not worth a message."""
 
 
 class Slot:
@@ -27,12 +28,20 @@ class Slot:
     """
 
     def __init__(
-        self, host: Host, allocation: str, spec: Message, limits: Message, start: Callable[[Life], None]
+        self,
+        host: Host,
+        allocation: str,
+        spec: Message,
+        order: Message,
+        start: Callable[[Life], None],
+        brake: Brake,
     ) -> None:
         self._host = host
         self._allocation = allocation
-        self._limits = limits
+        self._limits: Message = order.get("limits") or {}
+        self._program, self._folder = str(order.get("python") or ""), str(order["cwd"])
         self._start = start
+        self._brake = brake
         self.number = int(spec["slot"])
         self.run_number = int(spec.get("number", self.number))
         self.env: dict[str, str] = dict(spec.get("env") or {})
@@ -49,10 +58,8 @@ class Slot:
         self._stillborn = 0
         self._goodbye: Message = {}
         self._current: tuple[int, int] | None = None
-        self._since = 0.0
+        self._clock = CaseClock(host.loop, self._over_limit, self._tell_started, self._exit_overdue)
         self._told: tuple[int, int] | None = None
-        self._deadline = 0.0
-        self._timers: dict[str, Timer] = {}
         self._timed_out: tuple[int, int] | None = None
         self._dropped: set[int] = set()
 
@@ -74,21 +81,33 @@ class Slot:
 
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
-        current = self._current
         waiting = [(int(m["attempt"]), list(m.get("cases", ()))) for m in self._later if m["op"] == "run"]
         return {
             "slot": self.number,
-            "attempts": [
-                {
-                    "attempt": attempt.number,
-                    "pending": list(attempt.pending),
-                    "current": current[1] if current is not None and current[0] == attempt.number else None,
-                }
-                for attempt in self._attempts
-            ]
+            "attempts": [self._describe(attempt) for attempt in self._attempts]
             + [{"attempt": number, "pending": cases, "current": None} for number, cases in waiting],
             "wanting": self._asked and not self._last and bool(self._attempts),
         }
+
+    def _describe(self, attempt: Attempt) -> Message:
+        found: Message = {"attempt": attempt.number, "pending": list(attempt.pending), "current": None}
+        if self._current is not None and self._current[0] == attempt.number:
+            found["current"] = self._current[1]
+            found["since"] = round(time.time() - self._clock.seconds, 6)
+        return found
+
+    def inspect(self, order: Message, answer: Message) -> bool:
+        """Fill ``answer`` with what the attempt it names is executing, and send it. False: it executes nothing here."""
+        current, life = self._current, self._life
+        if current is None or life is None or current[0] != answer["attempt"]:
+            return False
+        answer["case"] = current[1]
+        answer["seconds"] = round(self._clock.seconds, 3)
+        places = order.get("places")
+        if places is not None:
+            answer["output"] = life.captured.printed(places)
+        life.tell_stacks(answer, wanted=bool(order.get("stacks")))
+        return True
 
     def run(self, message: Message) -> None:
         """Take an attempt. After "last" it waits for the next process of this slot."""
@@ -102,6 +121,7 @@ class Slot:
             return
         self._attempts.append(attempt)
         self._last = bool(message.get("last"))
+        self._clock.watch_exit(wanted=False)
         self._asked = False
         if self._life is None:
             self._begin_life()
@@ -117,6 +137,7 @@ class Slot:
             self._last = self._life is not None or bool(self._attempts)
             if self._life is not None and self._life.ready and all(attempt.sent for attempt in self._attempts):
                 self._life.send(b'{"op": "last"}\n')
+                self._clock.watch_exit(wanted=not self._attempts)
 
     def cancel(self, number: int, grace: float) -> None:
         """End an attempt without results for what it has not finished. Unknown attempts are ignored."""
@@ -181,8 +202,7 @@ class Slot:
 
     def _begin_life(self) -> None:
         self._goodbye = {}
-        self._current = None
-        self._timed_out = None
+        self._current = self._told = self._timed_out = None
         self._dropped.clear()
         for attempt in self._attempts:
             attempt.sent = False
@@ -193,7 +213,19 @@ class Slot:
         self._life = life
         self._start(life)
 
+    def hold(self) -> None:
+        """Let the process begin no further case."""
+        if self._life is not None and self._life.ready:
+            self._life.send(b'{"op": "hold"}\n')
+
+    def go_on(self) -> None:
+        """Let the process go on after a failure, or after ``hold``."""
+        if self._life is not None and self._life.ready:
+            self._life.send(b'{"op": "go"}\n')
+
     def _ready(self) -> None:
+        if self._brake.on:
+            self.hold()
         for attempt in list(self._attempts):
             self._push(attempt)
         if self._closing and self._life is not None:
@@ -245,6 +277,8 @@ class Slot:
         elif kind == b"S":
             number, _, case = line[1:].partition(b" ")
             self._move_to((int(number), int(case)))
+        elif kind == b"H":
+            self._move_to(None)
         elif kind == b"{":
             try:
                 message = json.loads(line)
@@ -262,12 +296,19 @@ class Slot:
         if self._timed_out is not None and self._life is not None and self._life.forgive():
             self._timed_out = None
         self._stillborn = 0
+        if self._life is not None:
+            self._life.results += 1
         if attempt is not None:
             self._host.record_raw(payload)
             self.failed += failed
+            if failed:
+                self._brake.failed(self)
             attempt.done(case)
             if not attempt.pending:
                 self._finish(attempt, "done", "")
+                self._clock.watch_exit(wanted=self._last and not self._attempts)
+        elif failed:
+            self.go_on()
         self._move_to(following)
         self._ask()
 
@@ -281,49 +322,41 @@ class Slot:
     def _move_to(self, current: tuple[int, int] | None) -> None:
         self._current = current
         if current is None:
-            self._deadline = 0.0
+            self._clock.pause()
             return
-        self._since = self._host.loop.now
         attempt = self._attempts[0] if self._attempts else None
         if attempt is None or attempt.number != current[0]:
             attempt = next((a for a in self._attempts if a.number == current[0]), None)
         if attempt is None:
+            self._clock.pause()
             if current[0] in self._dropped and self._life is not None:
                 self._life.interrupt(float(self._limits.get("grace_seconds") or 5))
             return
         if not attempt.started:
             attempt.started = True
-            attempt.began = self._since
-        limit = float(attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0)
-        self._deadline = self._since + limit if limit > 0 else 0.0
-        if limit > 0 and "limit" not in self._timers:
-            self._timers["limit"] = self._host.loop.call_after(limit, self._check_limit)
-        if "started" not in self._timers:
-            self._timers["started"] = self._host.loop.call_after(_STARTED_SECONDS, self._tell_started)
+            attempt.began = self._host.loop.now
+        self._clock.start(float(attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0))
 
-    def _check_limit(self) -> None:
-        """One timer serves all cases: it re-arms itself for the case that runs now."""
-        self._timers.pop("limit", None)
-        if self._life is None or not self._deadline or self._timed_out is not None:
-            return
-        left = self._deadline - self._host.loop.now
-        if left > 0.001:
-            self._timers["limit"] = self._host.loop.call_after(left, self._check_limit)
-        elif self._current is not None and self._life.ending is None:
+    def _over_limit(self) -> None:
+        if (
+            self._life is not None
+            and self._timed_out is None
+            and self._current is not None
+            and self._life.ending is None
+        ):
             self._timed_out = self._current
             self._life.time_out(float(self._limits.get("grace_seconds") or 5))
 
-    def _tell_started(self) -> None:
-        self._timers.pop("started", None)
+    def _exit_overdue(self) -> None:
+        if self._life is not None:
+            self._life.time_out(float(self._limits.get("grace_seconds") or 5), LATE)
+
+    def _tell_started(self, running: float) -> None:
         current = self._current
-        if current is None or self._life is None:
-            return
-        running = self._host.loop.now - self._since
-        if running >= _STARTED_SECONDS * 0.9 and current != self._told:
+        if current is not None and current != self._told:
             self._told = current
             at = time.time() - running
             self._host.tell({"op": "started", "attempt": current[0], "case": current[1], "at": round(at, 6)})
-        self._timers["started"] = self._host.loop.call_after(_STARTED_SECONDS, self._tell_started)
 
     def _ended(self, code: int) -> None:
         """Draw the consequences of the process's end; then start another when attempts are left."""
@@ -333,9 +366,7 @@ class Slot:
         try:
             self._judge(life, code)
         finally:
-            for timer in self._timers.values():
-                timer.cancel()
-            self._timers.clear()
+            self._clock.stop()
             life.dispose()
             self._life = None
             self._current = None
@@ -350,9 +381,10 @@ class Slot:
             self._judge_unstarted(life, code)
         elif attempt.cancelled:
             self._finish(attempt, "cancelled", "")
-        elif life.over_memory:
-            used, limit = life.over_memory >> 20, self._memory_bytes >> 20
-            message = f"the slot used {used} MiB of memory, more than its limit of {limit} MiB"
+        elif life.over_memory and self._timed_out is None:
+            self._judge_memory(life, attempt, current, code)
+        elif life.starved(code):
+            message = f"the host had no memory left, and its kernel killed the slot's process; {_peak(life)} MiB seen"
             self._finish(attempt, "out_of_memory", message, current=current[1] if current else None)
         elif self._goodbye.get("reason") == "stopped":
             stop = str(self._goodbye.get("message", ""))
@@ -361,6 +393,20 @@ class Slot:
             self._finish(attempt, "crashed", f"the slot's process {described(code)} between two cases")
         else:
             self._blame(life, attempt, current, code)
+
+    def _judge_memory(self, life: Life, attempt: Attempt, current: tuple[int, int] | None, code: int) -> None:
+        """The slot used more than the run allows: a case that had its process for itself is to blame.
+
+        After others it runs again, first in the next process: what they had left there may have been too much.
+        """
+        seen = max(life.over_memory, life.watched.measured() if life.watched is not None else 0)
+        message = death.out_of_memory(self._memory_bytes, seen)
+        if current is not None and not life.results:
+            self._conclude(life, attempt, current, "crashed", f"{message}, in a process of its own", code)
+            return
+        attempt.started = False
+        what = f"during case {current[1]}, which runs again in a process of its own" if current else "between two cases"
+        self._log("stderr", f"[crossfleet: slot {self.number}: {message}, {what}]\n{life.stacks()}\n")
 
     def _blame(self, life: Life, attempt: Attempt, current: tuple[int, int], code: int) -> None:
         """The case in flight took the process down, or was taken down at its time limit."""
@@ -372,35 +418,52 @@ class Slot:
                 self._finish(attempt, "crashed", f"{end} for a time limit that another case exceeded")
                 return
             outcome = "timed_out"
-            limit = self._deadline - self._since
-            end = f"exceeded the time limit of {limit:g} s"
-        result: Message = {"op": "result", "attempt": current[0], "case": current[1], "outcome": outcome}
-        result["start"] = round(time.time() - (self._host.loop.now - self._since), 6)
-        result["durations"] = [0.0, round(self._host.loop.now - self._since, 6), 0.0]
-        result["cpu"] = 0.0
-        result["message"] = end
-        result["details"] = "\n".join(part for part in (end, life.stacks()) if part)
-        sections = life.captured(int(self._limits.get("output_bytes") or 65536))
-        if sections:
-            result["sections"] = sections
-        if code < 0:
-            result["signal"] = -code
-        self._host.record(result)
+            end = f"exceeded the time limit of {self._clock.limit:g} s"
+        self._conclude(life, attempt, current, outcome, end, code)
+
+    def _conclude(
+        self, life: Life, attempt: Attempt, case: tuple[int, int], outcome: str, reason: str, code: int
+    ) -> None:
+        seconds = self._clock.seconds
+        hint = self._core_hint(life, time.time() - seconds)
+        output_bytes = int(self._limits.get("output_bytes") or 65536)
+        self._host.record(
+            death.result(life, case, outcome, reason, seconds, code=code, output_bytes=output_bytes, hint=hint)
+        )
         self.failed += 1
-        self.deaths.append((current[1], end))
-        attempt.done(current[1])
-        self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", end)
+        self._brake.failed(self)
+        self.deaths.append((case[1], reason))
+        attempt.done(case[1])
+        self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", reason)
+
+    def _core_hint(self, life: Life, since: float) -> str:
+        if not self._host.reaper.dumped_core(life.pid):
+            return ""
+        return core_hint(life.pid, self._program, self._folder, since)
 
     def _judge_unstarted(self, life: Life, code: int) -> None:
         """It ended before any case began: try again a few times, then blame the environment."""
         self._stillborn += 1
+        if not self._attempts:
+            self._tell_late_end(life, code)
         if not self._attempts or self._closing or self._stillborn < _STILLBORN_LIMIT:
             return
-        reason = self._goodbye.get("message") or f"the slot's process {described(code)} before its first case"
-        message = f"{reason}\n{life.tail()}".strip()
+        end = f"the slot's process {described(code)} before its first case"
+        if life.over_memory:
+            end = f"{death.out_of_memory(self._memory_bytes, life.over_memory)} before the first case"
+        reason = self._goodbye.get("message") or life.overdue or end
+        message = f"{reason}\n{life.tail()}\n{life.stacks()}".strip()
         self._stillborn = 0
         while self._attempts:
             self._finish(self._attempts[0], "environment", message)
+
+    def _tell_late_end(self, life: Life, code: int) -> None:
+        """Nothing was left to run, so no verdict tells of a bad exit: the log of the run does."""
+        reason = f"{life.overdue}, and was ended" if life.overdue else ""
+        if life.results and code < 0 and not life.killed and (life.ending is None or not life.ending.done):
+            reason = f"the slot's process {described(code)} after its last case"
+        if reason:
+            self._log("stderr", f"[crossfleet: slot {self.number}: {reason}]\n{life.stacks()}\n")
 
     def _succeed(self) -> None:
         """Begin the next life when there is work for it."""
@@ -419,6 +482,10 @@ class Slot:
             self._begin_life()
         # What the last life left may be so little that the next one would hold it back without an end.
         self._ask()
+
+
+def _peak(life: Life) -> int:
+    return (life.watched.peak if life.watched is not None else 0) >> 20
 
 
 def _nothing() -> None:

@@ -30,6 +30,7 @@ class Opening:
     artifacts: str
     memory_bytes: int = 0
     case_seconds: float = 0.0
+    max_failures: int = 0
     collect_seconds: float = 0.0
     grace_seconds: float = 5.0
     output_bytes: int = 64 * 1024
@@ -58,6 +59,7 @@ def open_line(opening: Opening) -> Line:
         "run_slots": opening.run_slots,
         "limits": {
             "case_seconds": opening.case_seconds,
+            "max_failures": opening.max_failures,
             "collect_seconds": opening.collect_seconds,
             "grace_seconds": opening.grace_seconds,
             "output_bytes": opening.output_bytes,
@@ -92,6 +94,18 @@ def last_line(allocation: str, slot: int) -> Line:
 def cancel_line(attempts: Iterable[int], grace: float) -> Line:
     """`cancel`; grace in seconds."""
     return {"op": "cancel", "attempts": list(attempts), "grace": grace}
+
+
+def inspect_line(message: wire.Inspect) -> Line:
+    """`inspect`; places are in bytes."""
+    places = list(message.output_places)
+    return {
+        "op": "inspect",
+        "request": message.request_id,
+        "attempts": list(message.attempt_ids),
+        "stacks": message.stacks,
+        "places": places if len(places) == 2 else None,
+    }
 
 
 def close_line(allocation: str) -> Line:

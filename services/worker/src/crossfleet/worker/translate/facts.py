@@ -43,10 +43,10 @@ def devices_changed(devices: Sequence[device_pb2.Device], taints: Sequence[str])
     return wire.WorkerMessage(devices_changed=wire.DevicesChanged(devices=devices, taints=taints))
 
 
-def progress(current: Mapping[int, tuple[int, float]]) -> wire.WorkerMessage:
-    """What is being executed: by attempt, the case and since when."""
+def progress(current: Mapping[int, tuple[int, float]], now: float = 0.0) -> wire.WorkerMessage:
+    """What is being executed: by attempt, the case and since when; `now` by the same clock."""
     slots = [
-        wire.SlotProgress(attempt_id=attempt, case_index=case, since_unix_seconds=since)
+        wire.SlotProgress(attempt_id=attempt, case_index=case, since_unix_seconds=since, seconds=max(0.0, now - since))
         for attempt, (case, since) in current.items()
     ]
     return wire.WorkerMessage(progress=wire.Progress(slots=slots))

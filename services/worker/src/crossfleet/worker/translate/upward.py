@@ -68,11 +68,26 @@ def case_result(line: Line) -> result_pb2.CaseResult:
         result.sections.add(title=as_text(title, MESSAGE_BYTES), content=as_bytes(content))
     for key, value in (line.get("properties") or ())[:_PROPERTIES]:
         result.properties[as_text(str(key), _PROPERTY_BYTES)] = as_text(str(value), _PROPERTY_BYTES)
+    for one in line.get("earlier") or ():
+        result.earlier.append(_earlier(one))
     if line.get("signal"):
         result.signal = int(line["signal"])
     if line.get("id"):
         result.added_case_id = as_text(line["id"])
     return result
+
+
+def _earlier(line: Line) -> result_pb2.EarlierResult:
+    """A failure after which a plugin of the suite ran the case again in its slot."""
+    earlier = result_pb2.EarlierResult(
+        outcome=outcome(line["outcome"]),
+        seconds=line.get("seconds") or 0.0,
+        message=as_text(line.get("message") or "", MESSAGE_BYTES),
+        details=cut_middle(as_bytes(line.get("details") or ""), DETAILS_BYTES),
+    )
+    for title, content in line.get("sections") or ():
+        earlier.sections.add(title=as_text(title, MESSAGE_BYTES), content=as_bytes(content))
+    return earlier
 
 
 def attempt_finished(line: Line) -> wire.AttemptFinished:
@@ -84,6 +99,19 @@ def attempt_finished(line: Line) -> wire.AttemptFinished:
         left_case_indices=line.get("left") or (),
         peak_memory_bytes=line.get("peak_memory_bytes") or 0,
     )
+
+
+def inspected(line: Line) -> wire.Inspected:
+    """An `inspected` line."""
+    found = wire.Inspected(request_id=line["request"], attempt_id=line["attempt"])
+    if "case" in line:
+        found.executing = True
+        found.case_index = line["case"]
+        found.seconds = line.get("seconds") or 0.0
+        found.stacks = cut_middle(as_bytes(line.get("stacks") or ""), DETAILS_BYTES)
+        for place, content in line.get("output") or ():
+            found.output.add(place=place, content=as_bytes(content))
+    return found
 
 
 def allocation_ended(line: Line) -> wire.AllocationEnded:
@@ -120,8 +148,14 @@ def collected(line: Line, known_digest: str = "") -> Iterator[wire.Collected]:
             seconds=line.get("seconds") or 0.0,
         )
         for case in cases[start : start + COLLECTED_PIECE]:
-            groups = [as_text(group) for group in case.get("group") or ()]
-            piece.cases.add(case_id=as_text(case["id"]), groups=groups, exclusive=bool(case.get("exclusive")))
+            piece.cases.add(
+                case_id=as_text(case["id"]),
+                groups=[as_text(group) for group in case.get("group") or ()],
+                named_group=as_text(case.get("named_group") or ""),
+                first=bool(case.get("first")),
+                exclusive=bool(case.get("exclusive")),
+                max_reruns=case.get("reruns") or 0,
+            )
         if start == 0:
             _add_refusals(piece, line)
         yield piece

@@ -1,0 +1,1 @@
+"""What is being executed right now: told by workers, or asked of them. Nothing here is committed."""
