@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,8 +21,9 @@ from crossfleet.api.coordinator.v1 import (
 )
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.durations import given_durations
 from crossfleet.coordinator.artifacts.uploads import Uploads
-from crossfleet.coordinator.commits import committing, recording
+from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
@@ -56,6 +58,7 @@ class Coordinator:
 
     settings: Settings
     folder: Path
+    blobs: BlobStore
     writer: LedgerWriter
     epoch: int
     version: str
@@ -119,7 +122,7 @@ class Coordinator:
 
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
-        blobs = BlobStore(self.folder / "blobs")
+        blobs = self.blobs
         uploads = Uploads(blobs, self.folder / "uploads", self.settings.blob_bytes)
         log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
         figures = self.link.figures
@@ -128,7 +131,10 @@ class Coordinator:
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
         events = EventServicer(self.feed, self.announcer, self.lookup, self.draining)
         return [
-            (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(self.lookup, submitting)),
+            (
+                run_service_pb2_grpc.add_RunServiceServicer_to_server,
+                RunServicer(self.lookup, submitting, learning(self.writer)),
+            ),
             (
                 fleet_service_pb2_grpc.add_FleetServiceServicer_to_server,
                 FleetServicer(self.lookup, identity, figures, lambda: self.writer.cursor[0], self.sessions.heard_at),
@@ -164,12 +170,13 @@ def assemble(
     """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
     ids = RandomIds(clock)
     commit = committing(writer)
+    blobs = BlobStore(folder / "blobs")
 
     lookup = Lookup(queries, lambda: writer.state, commit)
     announcer = Announcer(Known(queries, lambda: writer.state), lookup)
     sessions = FleetSessions(
         commit=commit,
-        record=recording(writer, queries, commit),
+        record=recording(writer, queries, commit, partial(given_durations, blobs)),
         epoch=epoch,
         leases=Leases(settings.lease_seconds),
         clock=clock,
@@ -187,6 +194,7 @@ def assemble(
     return Coordinator(
         settings=settings,
         folder=folder,
+        blobs=blobs,
         writer=writer,
         epoch=epoch,
         version=version,

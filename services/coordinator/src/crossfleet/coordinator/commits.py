@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.ledger.projection import device_class
 from crossfleet.coordinator.ledger.queries import Queries
+from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
 from crossfleet.foundation.errors.status import error_from_reason
@@ -39,10 +40,29 @@ def error_of(rejection: Rejection) -> CrossfleetError:
     return error
 
 
+def learning(writer: LedgerWriter) -> Callable[[str, Sequence[tuple[str, float]]], Awaitable[None]]:
+    """A function that takes durations into the model of a suite. It raises CrossfleetError where they are not stored."""
+
+    async def learn(suite_key: str, seconds: Sequence[tuple[str, float]]) -> None:
+        try:
+            await writer.learn(suite_key, seconds)
+        except (Deposed, StoreFailed, StoreFull) as error:
+            reason = {Deposed: "NOT_LEADER", StoreFull: "DISK_FULL"}.get(type(error), "INTERNAL")
+            raise error_from_reason(reason, f"the durations were not stored: {error}", {}) from error
+
+    return learn
+
+
 def recording(
-    writer: LedgerWriter, queries: Queries, commit: Callable[[Command], Awaitable[Any]]
+    writer: LedgerWriter,
+    queries: Queries,
+    commit: Callable[[Command], Awaitable[Any]],
+    given: Callable[[str], Awaitable[Mapping[str, float]]],
 ) -> Callable[[RecordCollection], Awaitable[Any]]:
-    """A function that commits a collection together with what is known of the durations of its cases."""
+    """A function that commits a collection together with what is known of the durations of its cases.
+
+    The fleet's own history wins over what the client knows. `given` answers the durations of a blob.
+    """
 
     async def record(collection: RecordCollection) -> Any:
         allocation = writer.state.allocations.get(collection.allocation_id)
@@ -52,7 +72,11 @@ def recording(
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
             known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
-            collection = replace(collection, estimates=known)
+            told = await given(run.policy.durations_digest) if run.policy.durations_digest else {}
+            if told:
+                own = known or (0.0,) * len(ids)
+                known = tuple(seconds or told.get(case_id, 0.0) for case_id, seconds in zip(ids, own, strict=True))
+            collection = replace(collection, estimates=known if any(known) else (), given=told)
         return await commit(collection)
 
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.grouping import Grouping
@@ -31,6 +32,11 @@ class PolicySpec:
     unsatisfiable_wait: float = 0.0
     memory_limit: int = 0
     grouping: Grouping = Grouping.NONE
+    shard_index: int = 1
+    shard_count: int = 1
+    """The run carries out part `shard_index` (from 1) of so many."""
+    durations_digest: str = ""
+    """The blob of the durations that the client knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +218,8 @@ class RecordCollection:
     go_on: bool = False
     """Whether the cases run in spite of errors, as the runner was told."""
     skips: tuple[CollectionError, ...] = ()
+    given: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by case id, as the client knows them: by these alone shards are cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from crossfleet.coordinator.ledger import case_queries, event_queries, run_queries
+from crossfleet.coordinator.ledger import case_queries, event_queries, history, run_queries
 from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
 from crossfleet.coordinator.ledger.rows import (
@@ -112,6 +112,10 @@ class Queries:
     ) -> tuple[float, ...]:
         """Expected seconds of each case, 0.0 where nothing is known; empty when nothing is known of any."""
         return await self._ask(case_queries.estimates, project, suite, runner, device_class, case_ids)
+
+    async def durations(self, suite_key: str, after: str, limit: int) -> list[tuple[str, float]]:
+        """Case ids after `after` with their expected seconds."""
+        return await self._ask(history.page_of_durations, suite_key, after, limit)
 
     async def events(self, after: tuple[int, int], run_id: str = "", limit: int = 1000) -> list[StoredEvent]:
         """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest, SubmitRunResponse
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.durations import check_durations
 from crossfleet.coordinator.artifacts.manifests import check_manifest
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
@@ -92,6 +93,8 @@ class Submitting:
             self._check_folder(spec.workspace.local_path, spec.suite.root)
         elif source == "manifest_digest":
             await check_manifest(self._blobs, spec.workspace.manifest_digest)
+        if spec.policy.shard.durations_digest:
+            await check_durations(self._blobs, spec.policy.shard.durations_digest)
         for index, target in enumerate(spec.targets):
             if target.environment.WhichOneof("source") == "local_python":
                 self._check_python(target.environment.local_python, f"spec.targets[{index}].environment.local_python")
