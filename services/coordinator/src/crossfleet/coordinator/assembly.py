@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,10 +20,10 @@ from crossfleet.api.coordinator.v1 import (
 )
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
-from crossfleet.coordinator.artifacts.durations import given_durations
 from crossfleet.coordinator.artifacts.uploads import Uploads
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.events.known import Known
@@ -59,6 +58,7 @@ class Coordinator:
     settings: Settings
     folder: Path
     blobs: BlobStore
+    estimates: Estimates
     writer: LedgerWriter
     epoch: int
     version: str
@@ -127,7 +127,9 @@ class Coordinator:
         log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
-        submitting = Submitting(self.lookup, blobs, self.feed, self.ids, figures, self.draining, embedded=embedded)
+        submitting = Submitting(
+            self.lookup, blobs, self.estimates, self.feed, self.ids, figures, self.draining, embedded=embedded
+        )
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
         events = EventServicer(self.feed, self.announcer, self.lookup, self.draining)
         return [
@@ -171,12 +173,13 @@ def assemble(
     ids = RandomIds(clock)
     commit = committing(writer)
     blobs = BlobStore(folder / "blobs")
+    estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
     announcer = Announcer(Known(queries, lambda: writer.state), lookup)
     sessions = FleetSessions(
         commit=commit,
-        record=recording(writer, queries, commit, partial(given_durations, blobs)),
+        record=recording(writer, estimates, commit),
         epoch=epoch,
         leases=Leases(settings.lease_seconds),
         clock=clock,
@@ -195,6 +198,7 @@ def assemble(
         settings=settings,
         folder=folder,
         blobs=blobs,
+        estimates=estimates,
         writer=writer,
         epoch=epoch,
         version=version,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.ledger.projection import device_class
-from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
@@ -54,15 +54,9 @@ def learning(writer: LedgerWriter) -> Callable[[str, Sequence[tuple[str, float]]
 
 
 def recording(
-    writer: LedgerWriter,
-    queries: Queries,
-    commit: Callable[[Command], Awaitable[Any]],
-    given: Callable[[str], Awaitable[Mapping[str, float]]],
+    writer: LedgerWriter, estimates: Estimates, commit: Callable[[Command], Awaitable[Any]]
 ) -> Callable[[RecordCollection], Awaitable[Any]]:
-    """A function that commits a collection together with what is known of the durations of its cases.
-
-    The fleet's own history wins over what the client knows. `given` answers the durations of a blob.
-    """
+    """A function that commits a collection together with what is known of the durations of its cases."""
 
     async def record(collection: RecordCollection) -> Any:
         allocation = writer.state.allocations.get(collection.allocation_id)
@@ -71,12 +65,9 @@ def recording(
         run, group = writer.state.runs[allocation.run_id], writer.state.groups[allocation.group_id]
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
-            known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
-            told = await given(run.policy.durations_digest) if run.policy.durations_digest else {}
-            if told:
-                own = known or (0.0,) * len(ids)
-                known = tuple(seconds or told.get(case_id, 0.0) for case_id, seconds in zip(ids, own, strict=True))
-            collection = replace(collection, estimates=known if any(known) else (), given=told)
+            history = (run.project, run.suite, run.runner, device_class(group))
+            given = await estimates.given(run.policy.durations_digest)
+            collection = replace(collection, estimates=await estimates.known(history, ids, given), given=given)
         return await commit(collection)
 
     return record

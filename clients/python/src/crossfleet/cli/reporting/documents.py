@@ -83,12 +83,13 @@ def _value(field: Any, value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.enum_type is not None and isinstance(value, int):
-        prefix = f"{_constant_case(field.enum_type.name)}_"
+        prefix = f"{constant_case(field.enum_type.name)}_"
         return field.enum_type.values_by_number[value].name.removeprefix(prefix).lower()
     return value
 
 
-def _constant_case(name: str) -> str:
+def constant_case(name: str) -> str:
+    """`RUN_VERDICT` of RunVerdict: what the names of an enum begin with."""
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).strip("_").upper()
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.text import report
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.options import RunOptions
+from crossfleet.cli.running.plans import shard_lines
 from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.running.sharding import Sharding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,17 @@ class Outputs:
     junit: Path | None
     json: str
     data: str = ""
+    sharding: Sharding = field(default_factory=Sharding)
 
     @staticmethod
-    def of(options: RunOptions, command: Command) -> Outputs:
+    def of(options: RunOptions, command: Command, sharding: Sharding) -> Outputs:
         """From the command line; pytest's own --junitxml counts where --junit is not given. Raises UsageError."""
         junit = options.junit or (command.pytest.junit if command.pytest else "")
-        for option, path in (("--junit", junit), ("--json", options.json if options.json != "-" else "")):
-            _check(option, path)
-        return Outputs(Path(junit) if junit else None, options.json, options.data)
+        json = options.json if options.json != "-" else ""
+        update = options.durations if options.update_durations else ""
+        for option, path in (("--junit", junit), ("--json", json), ("--durations", update)):
+            check_writable(option, path)
+        return Outputs(Path(junit) if junit else None, options.json, options.data, sharding)
 
     def write(self, results: RunResults, paint: Paint, quiet: int) -> None:
         """Writes all of them, the text last. Raises OSError where a file cannot be written, after the text."""
@@ -51,7 +57,8 @@ class Outputs:
             if self.json == "-":
                 sys.stdout.write(text)
             else:
-                Path(self.json).write_text(text, encoding="utf-8")
+                write_whole(Path(self.json), text)
+        self.sharding.learn(results)
 
     def _write_text(self, results: RunResults, paint: Paint, quiet: int) -> None:
         stream = sys.stderr if self.json == "-" else sys.stdout
@@ -68,6 +75,8 @@ class Outputs:
             run_id += f" --data {shlex.quote(self.data)}"
         lines = [f"  JUnit      {self.junit}"] if self.junit else []
         lines += [f"  JSON       {self.json}"] if self.json and self.json != "-" else []
+        lines += [f"  durations  {self.sharding.update}"] if self.sharding.update else []
+        lines += [f"  shard      {line}" for line in shard_lines(results.run)]
         lines.append(f"  logs       crossfleet logs {run_id}")
         if results.artifacts:
             lines.append(f"  artifacts  crossfleet artifacts list {run_id}   ({len(results.artifacts)} files)")
@@ -75,7 +84,7 @@ class Outputs:
         return ["", *lines, ""]
 
 
-def _check(option: str, path: str) -> None:
+def check_writable(option: str, path: str) -> None:
     """Raises UsageError before the run, where its report could not be written after it."""
     if not path:
         return

@@ -56,7 +56,7 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
     own = [index for index, case in enumerate(command.cases) if cut.shard_of[case.case_id] == mine]
     return replace(
         command,
-        digest=cut.digest,
+        digest=f"{cut.digest}-{policy.shard_index}",  # names the cases of this shard alone: they are stored by it
         cases=tuple(command.cases[index] for index in own),
         estimates=tuple(command.estimates[index] for index in own) if command.estimates else (),
         skips=tuple(skip for skip in command.skips if cut.shard_of[skip.case_id] == mine),

@@ -15,6 +15,7 @@ from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.lookup import Lookup
@@ -41,6 +42,7 @@ class Submitting:
         self,
         lookup: Lookup,
         blobs: BlobStore,
+        estimates: Estimates,
         feed: EventFeed,
         ids: IdSource,
         figures: SchedulerFigures,
@@ -51,6 +53,7 @@ class Submitting:
         """`embedded`: the fleet is this machine, so paths on it may be named."""
         self._lookup = lookup
         self._blobs = blobs
+        self._estimates = estimates
         self._feed = feed
         self._ids = ids
         self._figures = figures
@@ -126,7 +129,7 @@ class Submitting:
     async def _with_estimates(self, command: SubmitRun) -> SubmitRun:
         if len(command.cases) < 2:  # one case is not put in any order
             return command
-        found = await self._lookup.queries.estimates(
-            command.project, command.suite, command.runner, "cpu", command.cases
-        )
+        history = (command.project, command.suite, command.runner, "cpu")
+        given = await self._estimates.given(command.policy.durations_digest)
+        found = await self._estimates.known(history, command.cases, given)
         return replace(command, estimates=found)

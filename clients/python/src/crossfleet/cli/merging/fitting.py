@@ -1,0 +1,114 @@
+"""Whether parts belong together: one plan, each shard once, each case once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.merging.parts import Part, same_content
+from crossfleet.cli.running.plans import collection_of, plan_of, short
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Parts of one plan by their index, none twice; the indices that are missing; what people should know."""
+
+    parts: tuple[Part, ...]
+    missing: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many shards the plan has."""
+        return self.parts[0].shard.count
+
+
+def fit(parts: Sequence[Part]) -> Fitted:
+    """Sorts parts that are shards of one plan. Raises UsageError where they are not, and says how they differ."""
+    first = parts[0]
+    for other in parts[1:]:
+        _check_same_suite(first, other)
+    kept: dict[int, Part] = {}
+    notes = []
+    for part in parts:
+        index = part.shard.index
+        if index not in kept:
+            kept[index] = part
+        elif same_content(kept[index].path, part.path):
+            notes.append(f"{part.path}: shard {index} again, the same as {kept[index].path}; taken once")
+        else:
+            raise UsageError(
+                f"shard {index} is there twice, with different results: {kept[index].path} and {part.path}. "
+                "Keep the one that counts"
+            )
+    for target in (target.name for target in first.run.targets):
+        _check_same_plan(target, list(kept.values()))
+    missing = tuple(index for index in range(1, first.shard.count + 1) if index not in kept)
+    ordered = tuple(kept[index] for index in sorted(kept))
+    _check_each_case_once(ordered)
+    return Fitted(ordered, missing, tuple(notes))
+
+
+def _check_same_suite(one: Part, other: Part) -> None:
+    for what, mine, its in (
+        ("are shards of different numbers", f"of {one.shard.count}", f"of {other.shard.count}"),
+        ("have other targets", _targets(one), _targets(other)),
+        ("ran different commits", one.run.spec.workspace.commit, other.run.spec.workspace.commit),
+    ):
+        if mine != its and (mine and its):
+            raise UsageError(f"{one.path} and {other.path} {what}: {mine} and {its}")
+
+
+def _targets(part: Part) -> str:
+    return ", ".join(target.name for target in part.run.targets)
+
+
+def _check_same_plan(target: str, parts: Sequence[Part]) -> None:
+    """A target that never came to its collection has no plan: what its shard lacks shows in its verdict."""
+    plans = {part.path: _plan(part, target) for part in parts if _plan(part, target)}
+    if len(set(plans.values())) < 2:
+        return
+    by_plan: dict[str, list[Part]] = {}
+    for part in parts:
+        if part.path in plans:
+            by_plan.setdefault(plans[part.path], []).append(part)
+    (plan, some), (other_plan, others), *_ = by_plan.items()
+    if collection_of(plan) != collection_of(other_plan):
+        why = "they collected other cases. Look for parameters or skips that depend on the machine, or other arguments"
+    elif some[0].shard.durations_digest != others[0].shard.durations_digest:
+        why = "they were cut by different durations. Give each machine the same file, or none"
+    else:
+        why = "they were cut differently. Use one version of crossfleet"
+    raise UsageError(
+        f"target {target}: {_named(some)} and {_named(others)} have different plans ({short(plan)} and {short(other_plan)}), so that "
+        f"cases could be missing or there twice: {why}"
+    )
+
+
+def _plan(part: Part, target: str) -> str:
+    return next((plan_of(each) for each in part.run.targets if each.name == target), "")
+
+
+def _named(parts: Sequence[Part]) -> str:
+    return ("shard " if len(parts) == 1 else "shards ") + ", ".join(str(part.shard.index) for part in parts)
+
+
+def _check_each_case_once(parts: Sequence[Part]) -> None:
+    seen: dict[tuple[str, str], Part] = {}
+    for part in parts:
+        for case in part.results.cases:
+            key = (case.target, case.case_id)
+            before = seen.setdefault(key, part)
+            if before is not part and not (ended_early(before, case.target) and ended_early(part, case.target)):
+                raise UsageError(
+                    f"{case.case_id} [{case.target}] is in shard {before.shard.index} and in shard {part.shard.index}"
+                )
+
+
+def ended_early(part: Part, target: str) -> bool:
+    """Whether a target ended at its collection, with errors that every shard shows."""
+    return any(
+        each.name == target and each.ending == result_pb2.SUITE_ENDING_COLLECTION_ERRORS for each in part.run.targets
+    )

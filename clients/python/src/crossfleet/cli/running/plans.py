@@ -1,0 +1,35 @@
+"""The plan of a shard: what all shards of one suite must share for their results to be joined."""
+
+from __future__ import annotations
+
+from crossfleet.api.types.v1 import run_pb2
+
+_COLLECTION_DIGITS = 32
+_SHOWN = 8
+
+
+def plan_of(target: run_pb2.TargetStatus) -> str:
+    """64 digits that name the whole collection of a target and its cut; empty where it was not collected."""
+    return target.collection_digest.partition("-")[0]
+
+
+def collection_of(plan: str) -> str:
+    """The digits of a plan that name the collection alone."""
+    return plan[:_COLLECTION_DIGITS]
+
+
+def short(plan: str) -> str:
+    """A plan for people: the first digits of the collection and of the cut."""
+    return f"{plan[:_SHOWN]}-{plan[_COLLECTION_DIGITS:][:_SHOWN]}"
+
+
+def shard_lines(run: run_pb2.Run) -> list[str]:
+    """Which part a run was and the plan of each target; empty for a whole suite."""
+    shard = run.spec.policy.shard
+    if shard.count < 2:
+        return []
+    return [
+        f"{shard.index}/{shard.count}, plan {short(plan_of(target))} [{target.name}]"
+        for target in run.targets
+        if target.collection_digest
+    ]
