@@ -145,7 +145,7 @@ IDS = tuple(f"tests/test_{f}.py::test_{n}" for f in "abc" for n in range(5))
 SKIPS = tuple(c.CollectionError(f"tests/test_skip{n}.py", "no gpu", outcome=Outcome.SKIPPED) for n in range(4))
 
 
-@given(st.integers(1, 20), st.dictionaries(st.sampled_from(IDS), SECONDS), st.permutations(IDS))
+@given(st.integers(2, 20), st.dictionaries(st.sampled_from(IDS), SECONDS), st.permutations(IDS))
 def test_the_shards_of_all_machines_make_the_whole_suite(count, given_seconds, order):
     broken = (c.CollectionError("tests/broken.py", "SyntaxError"),)
     ran: list[str] = []

@@ -90,8 +90,11 @@ def write(path: Path, seconds: Mapping[str, float]) -> None:
 def render(seconds: Mapping[str, float]) -> str:
     """The text of a file: three digits of each duration."""
     lines = [
-        f"{json.dumps(case_id, ensure_ascii=False)}: {float(f'{seconds[case_id]:.3g}')!r}"
-        for case_id in sorted(seconds)
+        f"{json.dumps(case_id, ensure_ascii=False)}: {_rounded(seconds[case_id])!r}" for case_id in sorted(seconds)
     ]
     cases = ",\n".join(lines)
     return f'{{"version": {VERSION}, "cases": {{\n{cases}\n}}}}\n'
+
+
+def _rounded(seconds: float) -> float:
+    return min(float(f"{seconds:.3g}"), LONGEST_SECONDS)
