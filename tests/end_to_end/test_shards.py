@@ -155,7 +155,7 @@ def test_a_command_is_the_first_shards_and_the_others_say_that_they_have_none(fl
     )
 
     assert (first.status, second.status) == (1, 0), (first.text, second.text)
-    assert "shard 2/2 has none of the 1 cases" in second.out, second.text
+    assert "shard 2/2 is empty: the suite has 1 case" in second.out, second.text
 
 
 def test_what_a_fleet_has_learnt_goes_to_a_file_and_comes_back(fleet: Standing, suite: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.sharding import Sharding, shard_of
 
-IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 SECONDS = st.floats(0.001, LONGEST_SECONDS)
 
 
@@ -157,12 +157,17 @@ def test_a_file_that_is_not_there_yet_or_torn_is_noted_and_the_run_goes_on(tmp_p
     torn = tmp_path / "torn.json"
     torn.write_text('{"version": 1, "cases": {"a": 1')
 
-    missing = sharding("--shard", "1/2", "--durations", str(tmp_path / "none.json"))
-    broken = sharding("--shard", "1/2", "--durations", str(torn))
+    missing = sharding("--shard", "1/2", "--json", "-", "--durations", str(tmp_path / "none.json"))
+    broken = sharding("--shard", "1/2", "--json", "-", "--durations", str(torn))
 
     assert (missing.seconds, broken.seconds) == ({}, {})
     assert "not there yet" in missing.notes[0]
     assert "no JSON" in broken.notes[0]
+
+
+def test_a_shard_whose_report_nobody_keeps_is_noted() -> None:
+    assert "nothing for `crossfleet merge` to join" in sharding("--shard", "1/2").notes[0]
+    assert sharding("--shard", "1/1").notes == ()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ class Shard:
         run.spec.policy.case_timeout.FromSeconds(90)
         run.created_at.FromJsonString(f"2026-11-25T20:0{self.index}:00.250Z")
         run.finished_at.FromJsonString(f"2026-11-25T20:0{self.index}:{10 + self.index}.250Z")
-        cases, details = [], {}
+        cases: list[result_pb2.CaseRecord] = []
+        details: dict[tuple[str, int, str], result_pb2.CaseResult] = {}
         for target in self.targets:
             digest = f"{self.plan}-{self.index}" if self.plan else ""
             run.targets.add(name=target, collection_digest=digest, ending=self.ending, deselected=4)
@@ -172,7 +173,7 @@ def test_a_shard_that_never_came_to_its_cases_is_never_taken_for_passed(
 def test_an_error_of_collection_that_every_shard_shows_counts_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = {
+    broken: dict[str, Any] = {
         "cases": {"t/broken.py": ERROR},
         "ending": result_pb2.SUITE_ENDING_COLLECTION_ERRORS,
         "verdict": run_pb2.RUN_VERDICT_FAILED,
@@ -182,8 +183,21 @@ def test_an_error_of_collection_that_every_shard_shows_counts_once(
     assert "1 case, 1 error" in capsys.readouterr().out
 
 
+def test_a_shard_that_could_not_collect_does_not_hide_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = Shard(
+        2,
+        cases={"t/broken.py": ERROR},
+        plan="0" * 64,
+        ending=result_pb2.SUITE_ENDING_COLLECTION_ERRORS,
+        verdict=run_pb2.RUN_VERDICT_FAILED,
+    )
+
+    assert merge(Shard(1).write(tmp_path), broken.write(tmp_path)) == 1
+    assert "ERROR t/broken.py" in capsys.readouterr().out
+
+
 def test_a_suite_without_tests_ends_as_pytest_would(tmp_path: Path) -> None:
-    empty = {"cases": {}, "ending": result_pb2.SUITE_ENDING_NO_CASES}
+    empty: dict[str, Any] = {"cases": {}, "ending": result_pb2.SUITE_ENDING_NO_CASES}
 
     assert merge(*(Shard(index, **empty).write(tmp_path) for index in (1, 2))) == 5
 

@@ -187,7 +187,7 @@ def test_a_shard_without_cases_passes_and_says_so():
     group = fleet.state.groups["run/default"]
     assert finished.verdict is RunVerdict.PASSED
     assert group.ending is Ending.UNSPECIFIED
-    assert group.cause == "shard 2/2 has none of the 1 cases"
+    assert group.cause == "shard 2/2 is empty: the suite has 1 case"
 
 
 def test_a_suite_without_cases_ends_as_one_on_every_shard():

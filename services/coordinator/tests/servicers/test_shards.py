@@ -136,7 +136,8 @@ async def test_durations_that_are_taught_come_back_in_pages(tmp_path: Path) -> N
     async with running(tmp_path) as fleet:
         await fleet.runs.ImportDurations(run_service.ImportDurationsRequest(history=history, cases=cases))
     async with running(tmp_path) as fleet:
-        found, token = [], ""
+        found: list[tuple[str, float]] = []
+        token = ""
         while token or not found:
             request = run_service.ListDurationsRequest(history=history, page_size=500, page_token=token)
             page = await fleet.runs.ListDurations(request)

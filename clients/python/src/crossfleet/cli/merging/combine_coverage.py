@@ -1,7 +1,7 @@
 """Entry: run by path with the suite's own interpreter, ``python combine_coverage.py``, its order on standard input.
 
-The order is JSON: ``out``, the file to write; ``files``, what is combined and kept; ``roots``, the folders that the same
-checkout had elsewhere. Exit status 0; 1 with a message on standard error. Standard library and coverage only.
+The order is JSON: ``out``, the file to write; ``files``, what is combined and kept; ``roots``, the folders that the
+checkout ``here`` had elsewhere. Exit status 0; 1 with a message on standard error. Standard library and coverage only.
 """
 
 import json
@@ -22,10 +22,9 @@ def main() -> int:
     try:
         measured = coverage.Coverage(data_file=order["out"])
         paths = dict(measured.get_option("paths") or {})
-        here = os.getcwd()
-        elsewhere = [root for root in order["roots"] if root != here]
+        elsewhere = [root for root in order["roots"] if root != order["here"]]
         if elsewhere:
-            paths["crossfleet"] = [here, *elsewhere]
+            paths["crossfleet"] = [order["here"], *elsewhere]
             measured.set_option("paths", paths)
         measured.combine(order["files"], strict=True, keep=True)
         measured.save()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.interpreter import python_of, python_of_script
+from crossfleet.client.listing import git_root
 
 _SCRIPT = Path(__file__).with_name("combine_coverage.py")
 _SECONDS = 600
@@ -29,6 +30,7 @@ def combine(files: Sequence[Path], out: Path, roots: Iterable[str], python: str)
     order = {
         "out": str(out),
         "files": [str(file.resolve()) for file in files],
+        "here": str(git_root(Path.cwd()) or Path.cwd()),
         "roots": sorted({root for root in roots if root}),
     }
     command = [python_of(python) if python else python_of_script("pytest"), str(_SCRIPT)]

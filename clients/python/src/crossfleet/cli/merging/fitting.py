@@ -28,8 +28,9 @@ class Fitted:
 def fit(parts: Sequence[Part]) -> Fitted:
     """Sorts parts that are shards of one plan. Raises UsageError where they are not, and says how they differ."""
     first = parts[0]
-    for other in parts[1:]:
-        _check_same_suite(first, other)
+    _check_same("are shards of different numbers", [(part, f"of {part.shard.count}") for part in parts])
+    _check_same("have other targets", [(part, ", ".join(target.name for target in part.run.targets)) for part in parts])
+    _check_same("ran different commits", [(part, part.run.spec.workspace.commit) for part in parts])
     kept: dict[int, Part] = {}
     notes = []
     for part in parts:
@@ -51,22 +52,17 @@ def fit(parts: Sequence[Part]) -> Fitted:
     return Fitted(ordered, missing, tuple(notes))
 
 
-def _check_same_suite(one: Part, other: Part) -> None:
-    for what, mine, its in (
-        ("are shards of different numbers", f"of {one.shard.count}", f"of {other.shard.count}"),
-        ("have other targets", _targets(one), _targets(other)),
-        ("ran different commits", one.run.spec.workspace.commit, other.run.spec.workspace.commit),
-    ):
-        if mine != its and (mine and its):
-            raise UsageError(f"{one.path} and {other.path} {what}: {mine} and {its}")
-
-
-def _targets(part: Part) -> str:
-    return ", ".join(target.name for target in part.run.targets)
+def _check_same(what: str, found: Sequence[tuple[Part, str]]) -> None:
+    """Raises UsageError for the first two parts that say different things; one that says nothing fits all."""
+    told = [(part, value) for part, value in found if value]
+    for part, value in told[1:]:
+        before, other = told[0]
+        if value != other:
+            raise UsageError(f"{before.path} and {part.path} {what}: {other} and {value}")
 
 
 def _check_same_plan(target: str, parts: Sequence[Part]) -> None:
-    """A target that never came to its collection has no plan: what its shard lacks shows in its verdict."""
+    """A target that did not come to the end of its collection has no plan: its shard's verdict tells."""
     plans = {part.path: _plan(part, target) for part in parts if _plan(part, target)}
     if len(set(plans.values())) < 2:
         return
@@ -88,6 +84,8 @@ def _check_same_plan(target: str, parts: Sequence[Part]) -> None:
 
 
 def _plan(part: Part, target: str) -> str:
+    if ended_early(part, target):
+        return ""
     return next((plan_of(each) for each in part.run.targets if each.name == target), "")
 
 

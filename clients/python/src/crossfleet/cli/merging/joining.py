@@ -50,7 +50,9 @@ def join(fitted: Fitted, *, allow_missing: bool) -> RunResults:
     )
     run.counts.CopyFrom(_counts(cases))
     run.verdict = next(verdict for verdict in _WEIGHTS if any(one.verdict == verdict for one in runs))
-    run.cause = next((one.cause for one in runs if one.cause and one.verdict == run.verdict), "")
+    run.cause = ""
+    if run.verdict != run_pb2.RUN_VERDICT_PASSED:  # the cause of one that passed is that it had nothing to do
+        run.cause = next((one.cause for one in runs if one.cause and one.verdict == run.verdict), "")
     _set_times(run, runs)
     if fitted.missing and not allow_missing:
         run.verdict = run_pb2.RUN_VERDICT_INFRASTRUCTURE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfleet.api.types.v1 import run_pb2
+from crossfleet.api.types.v1 import result_pb2, run_pb2
 
 _COLLECTION_DIGITS = 32
 _SHOWN = 8
@@ -31,5 +31,5 @@ def shard_lines(run: run_pb2.Run) -> list[str]:
     return [
         f"{shard.index}/{shard.count}, plan {short(plan_of(target))} [{target.name}]"
         for target in run.targets
-        if target.collection_digest
+        if target.collection_digest and target.ending != result_pb2.SUITE_ENDING_COLLECTION_ERRORS
     ]

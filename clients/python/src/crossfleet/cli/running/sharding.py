@@ -52,10 +52,12 @@ class Sharding:
                 "--update-durations: every shard would write another file, and the next run would be cut differently on "
                 "each machine: let `crossfleet merge --durations FILE` write it"
             )
+        lonely = ("--shard without --json FILE: there will be nothing for `crossfleet merge` to join",)
+        notes = lonely if count > 1 and not options.json else ()
         if path is None:
-            return Sharding(index, count)
-        seconds, notes = _read(path, update=options.update_durations)
-        return Sharding(index, count, seconds, path if options.update_durations else None, notes)
+            return Sharding(index, count, notes=notes)
+        seconds, more = _read(path, update=options.update_durations)
+        return Sharding(index, count, seconds, path if options.update_durations else None, (*notes, *more))
 
     async def as_message(self, client: Client) -> suite_pb2.Shard | None:
         """What the fleet is told, the durations sent before; None where there is nothing to tell."""

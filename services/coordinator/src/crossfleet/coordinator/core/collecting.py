@@ -35,7 +35,8 @@ def record_collection(emit: Emitter, command: RecordCollection) -> None:
             return
         if command.cases and not own.cases:
             where = f"shard {policy.shard_index}/{policy.shard_count}"
-            finish_group(emit, group, f"{where} has none of the {len(command.cases)} cases")
+            count = len(command.cases)
+            finish_group(emit, group, f"{where} is empty: the suite has {count} case{'s' * (count > 1)}")
             return
     _make_ready(emit, group, allocation, command)
 
