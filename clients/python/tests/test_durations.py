@@ -71,7 +71,8 @@ def test_files_of_pytest_split_are_read(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", '{"version": 1, "cas', "[1, 2]", '"x"', '{"name": "web"}', '{"version": 9, "cases": {}}']
+    "content",
+    ["", '{"version": 1, "cas', "[1, 2]", '"x"', '{"name": "web", "version": 3}', '{"version": 9, "cases": {}}'],
 )
 def test_what_is_no_durations_file_is_told_from_one(content: str) -> None:
     with pytest.raises(NoDurations):
@@ -176,7 +177,7 @@ def test_a_shard_whose_report_nobody_keeps_is_noted() -> None:
         (("--update-durations",), "--durations FILE"),
         (("--durations", "d.json", "--update-durations", "--shard", "1/2"), "crossfleet merge"),
         (("--durations", "10"), "pytest's own"),
-        (("--durations", "{here}"), "directory"),
+        (("--durations", "{here}"), "is a folder"),
         (("--durations", "{notes}", "--update-durations"), "not written over"),
     ],
 )

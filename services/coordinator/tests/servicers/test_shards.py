@@ -86,6 +86,25 @@ async def test_shards_on_one_fleet_share_the_suite_out_and_are_told_apart_after_
     assert len({digest.partition("-")[0] for digest in targets}) == 1
 
 
+async def test_a_shard_that_is_under_way_keeps_its_cases_over_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel, slots=1)
+        await worker.welcomed()
+        await perform(fleet, worker, suite(1, 4), "r1")
+        run_id = (await fleet.submit(suite(3, 4), "r2")).run.run_id
+        opened = (await worker.next("open_allocation")).open_allocation
+        cases = [worker_pb2.CollectedCase(case_id=one, groups=[one.partition("::")[0]]) for one in IDS]
+        collected = worker_pb2.Collected(allocation_id=opened.allocation_id, digest="d", cases=cases)
+        await worker.send(worker_pb2.WorkerMessage(collected=collected))
+        await worker.next("assign")
+        before = fleet.coordinator.writer.state.groups[f"{run_id}/default"].cases
+    async with running(tmp_path) as fleet:
+        after = fleet.coordinator.writer.state.groups[f"{run_id}/default"].cases
+
+    assert len(before) == 5
+    assert after == before
+
+
 async def test_durations_that_a_client_uploads_balance_the_cut(tmp_path: Path) -> None:
     known = [("not/there.py::x", 99.0), *((one, 30.0 if one == IDS[0] else 1.0) for one in IDS)]
     twice = [("t/test_b.py::test_0", 50.0)]  # which of the two holds nobody knows: none

@@ -9,7 +9,7 @@ from pathlib import Path
 from crossfleet.cli import exits
 from crossfleet.cli.durations import file
 from crossfleet.cli.durations.measured import measured, steadied
-from crossfleet.cli.merging.coverage import combine
+from crossfleet.cli.merging.coverage_data import combine
 from crossfleet.cli.merging.fitting import Fitted, fit
 from crossfleet.cli.merging.joining import join, missing_text
 from crossfleet.cli.merging.parts import find_parts
@@ -68,16 +68,16 @@ def main(arguments: list[str]) -> int:
     reports, coverage = find_parts(options.parts)
     fitted = fit(reports)
     results = join(fitted, allow_missing=options.allow_missing)
+    _write_reports(options, results)
     if options.durations:
         _write_durations(Path(options.durations), results, fitted)
-    if options.coverage:
-        roots = (part.run.spec.workspace.local_path for part in fitted.parts)
-        combine(coverage, Path(options.coverage), roots, options.python)
-    _write_reports(options, results)
     stream = sys.stderr if options.json == "-" else sys.stdout
     notes = [*fitted.notes, *filter(None, [missing_text(fitted)])] if options.quiet < 2 else []
     for part in (*notes, *report(results, painter(options.color), quiet=options.quiet)):
         print(part, file=stream)
+    if options.coverage:
+        roots = (part.run.spec.workspace.local_path for part in fitted.parts)
+        combine(coverage, Path(options.coverage), roots, options.python)
     if fitted.missing and not options.allow_missing:
         return exits.FLEET
     return status_of(results.run, interrupted=False)
@@ -97,10 +97,5 @@ def _write_reports(options: argparse.Namespace, results: RunResults) -> None:
         junit.write(results, Path(options.junit))
     if options.json:
         from crossfleet.cli.reporting import documents
-        from crossfleet.cli.reporting.whole import write_whole
 
-        text = documents.write(documents.run_document(results)) + "\n"
-        if options.json == "-":
-            sys.stdout.write(text)
-        else:
-            write_whole(Path(options.json), text)
+        documents.write_report(results, options.json)

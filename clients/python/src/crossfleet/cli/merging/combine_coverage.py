@@ -12,7 +12,8 @@ import sys
 def main() -> int:
     """Combine and save."""
     # Not the folder of this script: what stands beside it must not be imported by the suite's interpreter.
-    sys.path[:] = [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]
+    own = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place or ".") != own]
     order = json.load(sys.stdin)
     try:
         import coverage

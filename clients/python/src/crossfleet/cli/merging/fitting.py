@@ -78,8 +78,8 @@ def _check_same_plan(target: str, parts: Sequence[Part]) -> None:
     else:
         why = "they were cut differently. Use one version of crossfleet"
     raise UsageError(
-        f"target {target}: {_named(some)} and {_named(others)} have different plans ({short(plan)} and {short(other_plan)}), so that "
-        f"cases could be missing or there twice: {why}"
+        f"target {target}: {_named(some)} and {_named(others)} have different plans ({short(plan)} and "
+        f"{short(other_plan)}), so that cases could be missing or there twice: {why}"
     )
 
 

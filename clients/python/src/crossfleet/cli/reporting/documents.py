@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
 
 SCHEMA = 1
@@ -34,6 +37,15 @@ def run_document(results: RunResults) -> dict[str, Any]:
         "cases": [case_document(case, results.detail(case)) for case in results.cases],
         "artifacts": [plain(artifact) for artifact in results.artifacts],
     }
+
+
+def write_report(results: RunResults, where: str) -> None:
+    """Writes the JSON report to a file, as a whole, or to standard output for `-`. Raises OSError."""
+    text = write(run_document(results)) + "\n"
+    if where == "-":
+        sys.stdout.write(text)
+    else:
+        write_whole(Path(where), text)
 
 
 def case_document(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None = None) -> dict[str, Any]:

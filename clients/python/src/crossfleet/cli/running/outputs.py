@@ -11,7 +11,6 @@ from pathlib import Path
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.text import report
-from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.plans import shard_lines
@@ -53,11 +52,7 @@ class Outputs:
         if self.json:
             from crossfleet.cli.reporting import documents
 
-            text = documents.write(documents.run_document(results)) + "\n"
-            if self.json == "-":
-                sys.stdout.write(text)
-            else:
-                write_whole(Path(self.json), text)
+            documents.write_report(results, self.json)
         self.sharding.learn(results)
 
     def _write_text(self, results: RunResults, paint: Paint, quiet: int) -> None:

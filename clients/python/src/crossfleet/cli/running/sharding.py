@@ -63,10 +63,12 @@ class Sharding:
         """What the fleet is told, the durations sent before; None where there is nothing to tell."""
         if self.count == 1 and not self.seconds:
             return None
-        blob = Blob.of_bytes(durations_message(self.seconds).SerializeToString(deterministic=True))
+        shard = suite_pb2.Shard(index=self.index, count=self.count)
         if self.seconds:
+            blob = Blob.of_bytes(durations_message(self.seconds).SerializeToString(deterministic=True))
             await client.artifacts.upload([blob])
-        return suite_pb2.Shard(index=self.index, count=self.count, durations_digest=blob.digest if self.seconds else "")
+            shard.durations_digest = blob.digest
+        return shard
 
     def learn(self, results: RunResults) -> None:
         """Writes the durations file where that was asked for. Raises OSError."""
