@@ -114,7 +114,7 @@ def test_three_machines_merged_say_what_one_run_says(folder: Path, suite: Path) 
     sizes = [len(report_of(folder / "parts" / f"s{index}" / "report.json")["cases"]) for index in (1, 2, 3)]
     assert max(sizes) - min(sizes) <= 6, sizes
     cases = json.loads((suite / "d.json").read_text())["cases"]
-    assert len(cases) == 5 * 19
+    assert len(cases) == 5 * 20
 
 
 def test_parameters_of_a_set_whose_ids_only_count_run_once_each(folder: Path, project: Path) -> None:

@@ -116,7 +116,7 @@ def test_only_cases_that_ran_to_their_end_are_measured_and_the_slowest_target_co
         ]
     )
 
-    assert found == {"a": 2.0}
+    assert found == {"a": 2.0, "skipped": 0.1}
 
 
 @pytest.mark.parametrize(("word", "expected"), [("1/1", (1, 1)), ("3/10", (3, 10)), ("10/10", (10, 10))])

@@ -52,7 +52,8 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
     shared = (*command.skips, *(command.errors if command.go_on else ()))
     pieces = [shards.Piece(case.case_id, case.groups) for case in command.cases]
     pieces += [shards.Piece(note.case_id, (note.case_id,)) for note in shared]
-    cut = shards.cut(pieces, command.given, policy.shard_count)
+    nothing_to_do = dict.fromkeys((note.case_id for note in shared), shards.LEAST_SECONDS)
+    cut = shards.cut(pieces, {**command.given, **nothing_to_do}, policy.shard_count)
     mine = policy.shard_index - 1
     own = [index for index, case in enumerate(command.cases) if cut.shard_of[case.case_id] == mine]
     return replace(

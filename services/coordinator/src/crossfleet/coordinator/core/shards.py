@@ -19,9 +19,11 @@ from crossfleet.coordinator.core.durations import LONGEST_SECONDS, UNKNOWN_SECON
 SEED = 1
 """The hash seed of every shard: ids that follow the order of a set must be the same on all machines."""
 
+LEAST_SECONDS = 1e-4
+"""What a case weighs at least: many that take no time cost something."""
+
 _UNKNOWN_MICROS = int(UNKNOWN_SECONDS * 1e6)
-# What a case costs beside its own seconds, so that many that take none still weigh something.
-_LEAST_MICROS = 100
+_LEAST_MICROS = int(LEAST_SECONDS * 1e6)
 # The part of a fair share by which a shard may be longer before a setup group is split.
 _SLACK = 50
 _DIGITS = 32
