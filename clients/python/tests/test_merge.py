@@ -23,7 +23,7 @@ class Shard:
     def __init__(self, index: int, count: int = 2, **more: Any) -> None:
         self.index, self.count = index, count
         self.cases: dict[str, Any] = more.get("cases", {f"t/test_{index}.py::test_{n}": PASSED for n in range(3)})
-        self.plan: str = more.get("plan", COLLECTION + CUT)
+        self.cut: str = more.get("cut", COLLECTION + CUT)
         self.durations: str = more.get("durations", "")
         self.targets: tuple[str, ...] = more.get("targets", ("default",))
         self.verdict = more.get("verdict", run_pb2.RUN_VERDICT_PASSED)
@@ -44,7 +44,7 @@ class Shard:
         cases: list[result_pb2.CaseRecord] = []
         details: dict[tuple[str, int, str], result_pb2.CaseResult] = {}
         for target in self.targets:
-            digest = f"{self.plan}-{self.index}" if self.plan else ""
+            digest = f"{self.cut}-{self.index}" if self.cut else ""
             run.targets.add(name=target, collection_digest=digest, ending=self.ending, deselected=4)
             for case_id, outcome in self.cases.items():
                 case = result_pb2.CaseRecord(
@@ -119,9 +119,9 @@ def test_a_folder_may_stand_for_its_parts_and_other_files_in_it_are_left_alone(t
         (Shard(1), Shard(2, 3), "different numbers: of 2 and of 3"),
         (Shard(1), Shard(2, targets=("gpu",)), "other targets: default and gpu"),
         (Shard(1), Shard(2, commit="abc"), "different commits: c0ffee and abc"),
-        (Shard(1), Shard(2, plan="d" * 32 + CUT), "they collected other cases"),
-        (Shard(1), Shard(2, plan=COLLECTION + "d" * 32, durations="e" * 64), "different durations"),
-        (Shard(1), Shard(2, plan=COLLECTION + "d" * 32), "one version of crossfleet"),
+        (Shard(1), Shard(2, cut="d" * 32 + CUT), "they collected other cases"),
+        (Shard(1), Shard(2, cut=COLLECTION + "d" * 32, durations="e" * 64), "the durations differ"),
+        (Shard(1), Shard(2, cut=COLLECTION + "d" * 32), "one version of crossfleet"),
         (Shard(1), Shard(2, cases={"t/test_1.py::test_0": PASSED}), "is in shard 1 and in shard 2"),
         (Shard(1), Shard(1, cases={"t/test_1.py::test_0": FAILED}), "shard 1 is there twice"),
     ],
@@ -165,7 +165,7 @@ def test_the_same_report_twice_counts_once(tmp_path: Path, capsys: pytest.Captur
 def test_a_shard_that_never_came_to_its_cases_is_never_taken_for_passed(
     tmp_path: Path, verdict: run_pb2.RunVerdict.ValueType, status: int
 ) -> None:
-    parts = [Shard(1).write(tmp_path), Shard(2, plan="", cases={}, verdict=verdict).write(tmp_path)]
+    parts = [Shard(1).write(tmp_path), Shard(2, cut="", cases={}, verdict=verdict).write(tmp_path)]
 
     assert merge(*parts) == status
 
@@ -187,7 +187,7 @@ def test_a_shard_that_could_not_collect_does_not_hide_why(tmp_path: Path, capsys
     broken = Shard(
         2,
         cases={"t/broken.py": ERROR},
-        plan="0" * 64,
+        cut="0" * 64,
         ending=result_pb2.SUITE_ENDING_COLLECTION_ERRORS,
         verdict=run_pb2.RUN_VERDICT_FAILED,
     )

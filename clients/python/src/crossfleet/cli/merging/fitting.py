@@ -1,4 +1,4 @@
-"""Whether parts belong together: one plan, each shard once, each case once."""
+"""Whether parts belong together: one cut, each shard once, each case once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.merging.parts import Part, same_content
-from crossfleet.cli.running.plans import collection_of, plan_of, short
+from crossfleet.cli.running.cuts import collection_of, cut_of, short
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Parts of one plan by their index, none twice; the indices that are missing; what people should know."""
+    """Parts of one cut by their index, none twice; the indices that are missing; what people should know."""
 
     parts: tuple[Part, ...]
     missing: tuple[int, ...]
@@ -21,12 +21,12 @@ class Fitted:
 
     @property
     def count(self) -> int:
-        """How many shards the plan has."""
+        """How many shards the cut has."""
         return self.parts[0].shard.count
 
 
 def fit(parts: Sequence[Part]) -> Fitted:
-    """Sorts parts that are shards of one plan. Raises UsageError where they are not, and says how they differ."""
+    """Sorts parts that are shards of one cut. Raises UsageError where they are not, and says how they differ."""
     first = parts[0]
     _check_same("are shards of different numbers", [(part, f"of {part.shard.count}") for part in parts])
     _check_same("have other targets", [(part, ", ".join(target.name for target in part.run.targets)) for part in parts])
@@ -45,7 +45,7 @@ def fit(parts: Sequence[Part]) -> Fitted:
                 "Keep the one that counts"
             )
     for target in (target.name for target in first.run.targets):
-        _check_same_plan(target, list(kept.values()))
+        _check_same_cut(target, list(kept.values()))
     missing = tuple(index for index in range(1, first.shard.count + 1) if index not in kept)
     ordered = tuple(kept[index] for index in sorted(kept))
     _check_each_case_once(ordered)
@@ -61,32 +61,32 @@ def _check_same(what: str, found: Sequence[tuple[Part, str]]) -> None:
             raise UsageError(f"{before.path} and {part.path} {what}: {other} and {value}")
 
 
-def _check_same_plan(target: str, parts: Sequence[Part]) -> None:
-    """A target that did not come to the end of its collection has no plan: its shard's verdict tells."""
-    plans = {part.path: _plan(part, target) for part in parts if _plan(part, target)}
-    if len(set(plans.values())) < 2:
+def _check_same_cut(target: str, parts: Sequence[Part]) -> None:
+    """A target that did not come to the end of its collection has no cut: its shard's verdict tells."""
+    cuts = {part.path: _cut(part, target) for part in parts if _cut(part, target)}
+    if len(set(cuts.values())) < 2:
         return
-    by_plan: dict[str, list[Part]] = {}
+    by_cut: dict[str, list[Part]] = {}
     for part in parts:
-        if part.path in plans:
-            by_plan.setdefault(plans[part.path], []).append(part)
-    (plan, some), (other_plan, others), *_ = by_plan.items()
-    if collection_of(plan) != collection_of(other_plan):
+        if part.path in cuts:
+            by_cut.setdefault(cuts[part.path], []).append(part)
+    (cut, some), (other_cut, others), *_ = by_cut.items()
+    if collection_of(cut) != collection_of(other_cut):
         why = "they collected other cases. Look for parameters or skips that depend on the machine, or other arguments"
     elif some[0].shard.durations_digest != others[0].shard.durations_digest:
-        why = "they were cut by different durations. Give each machine the same file, or none"
+        why = "the durations differ. Give each machine the same file, or none"
     else:
-        why = "they were cut differently. Use one version of crossfleet"
+        why = "cases and durations are the same, so use one version of crossfleet"
     raise UsageError(
-        f"target {target}: {_named(some)} and {_named(others)} have different plans ({short(plan)} and "
-        f"{short(other_plan)}), so that cases could be missing or there twice: {why}"
+        f"target {target}: {_named(some)} and {_named(others)} were cut differently ({short(cut)} and "
+        f"{short(other_cut)}), so that cases could be missing or there twice: {why}"
     )
 
 
-def _plan(part: Part, target: str) -> str:
+def _cut(part: Part, target: str) -> str:
     if ended_early(part, target):
         return ""
-    return next((plan_of(each) for each in part.run.targets if each.name == target), "")
+    return next((cut_of(each) for each in part.run.targets if each.name == target), "")
 
 
 def _named(parts: Sequence[Part]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.merging.fitting import Fitted
 from crossfleet.cli.reporting.times import span
-from crossfleet.cli.running.plans import plan_of
+from crossfleet.cli.running.cuts import cut_of
 from crossfleet.cli.running.results import RunResults
 
 _FIELDS = {
@@ -100,7 +100,7 @@ def _target(parts: Sequence[run_pb2.TargetStatus], cases: Iterable[result_pb2.Ca
     empty = all(part.ending == result_pb2.SUITE_ENDING_NO_CASES for part in parts)
     joined = run_pb2.TargetStatus()
     joined.CopyFrom((failed or parts)[0])
-    joined.collection_digest = next((plan for plan in map(plan_of, parts) if plan), "")
+    joined.collection_digest = next((cut for cut in map(cut_of, parts) if cut), "")
     joined.deselected = max(part.deselected for part in parts)
     joined.counts.CopyFrom(_counts(case for case in cases if case.target == joined.name))
     if not failed and not empty:
