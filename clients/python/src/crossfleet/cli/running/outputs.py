@@ -12,8 +12,8 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.text import report
 from crossfleet.cli.running.command import Command
-from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.cuts import shard_lines
+from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.sharding import Sharding
 
