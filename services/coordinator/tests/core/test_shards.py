@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.shards import Cut, Piece, cut, lower_bound
 from services.coordinator.tests.core.fleet import Fleet
@@ -130,6 +131,39 @@ def test_unknown_cases_weigh_what_their_file_does():
     found = cut(pieces, seconds, 3)
 
     assert found.shard_of["t/test_slow.py::a"] != found.shard_of["t/test_slow.py::b"]
+
+
+@given(PIECES, st.integers(2, 6), st.data())
+def test_cases_that_are_bound_together_are_on_one_shard(pieces, count, data):
+    names = st.sampled_from(("", "", "db", "port"))
+    pieces = [piece._replace(bound=data.draw(names)) for piece in pieces]
+    seconds = {piece.case_id: data.draw(SECONDS) for piece in pieces}
+
+    found = cut(pieces, seconds, count)
+
+    for name in ("db", "port"):
+        assert len({found.shard_of[piece.case_id] for piece in pieces if piece.bound == name}) <= 1
+
+
+@pytest.mark.parametrize(
+    ("grouping", "shards_of_a_file"), [(Grouping.NONE, 3), (Grouping.FILE, 1), (Grouping.MARK, 3), (Grouping.SUITE, 3)]
+)
+def test_a_shard_parts_no_group_that_a_run_keeps_together(grouping, shards_of_a_file):
+    ids = [f"a.py::test_{n}" for n in range(9)]
+    where = {}
+    for index in (1, 2, 3):
+        fleet = Fleet()
+        fleet.submit(policy=c.PolicySpec(shard_index=index, shard_count=3, grouping=grouping))
+        fleet.join()
+        (allocation,) = fleet.place()
+        cases = tuple(c.CollectedCase(one, ("a.py",), "db" if n % 4 == 0 else "") for n, one in enumerate(ids))
+        fleet.do(c.RecordCollection("w1", allocation, "d", cases))
+        where |= {case.case_id: index for case in fleet.state.groups["run/default"].cases}
+
+    assert sorted(where) == ids
+    assert len(set(where.values())) == shards_of_a_file
+    if grouping is Grouping.MARK:
+        assert len({where[one] for one in ids[::4]}) == 1
 
 
 def sharded(index: int, count: int, ids, *, errors=(), skips=(), go_on=False, given=None) -> Fleet:

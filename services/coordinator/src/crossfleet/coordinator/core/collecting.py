@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import shards
 from crossfleet.coordinator.core.commands import CollectionError, PolicySpec, RecordCollection
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.grouping import Grouping, setup_keys
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Ending
 from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
@@ -49,10 +50,16 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
     """
     if policy.shard_count < 2:
         return command
-    shared = (*command.skips, *(command.errors if command.go_on else ()))
-    pieces = [shards.Piece(case.case_id, case.groups) for case in command.cases]
-    pieces += [shards.Piece(note.case_id, (note.case_id,)) for note in shared]
-    nothing_to_do = dict.fromkeys((note.case_id for note in shared), shards.LEAST_SECONDS)
+    notes = (*command.skips, *(command.errors if command.go_on else ()))
+    # The whole suite on one slot is asked of each shard, not of one.
+    grouping = Grouping.NONE if policy.grouping is Grouping.SUITE else policy.grouping
+    shared = setup_keys(command.cases, grouping)
+    pieces = [
+        shards.Piece(case.case_id, case.groups, key if key in shared.bound else "")
+        for case, key in zip(command.cases, shared.keys, strict=True)
+    ]
+    pieces += [shards.Piece(note.case_id, (note.case_id,)) for note in notes]
+    nothing_to_do = dict.fromkeys((note.case_id for note in notes), shards.LEAST_SECONDS)
     cut = shards.cut(pieces, {**command.given, **nothing_to_do}, policy.shard_count)
     mine = policy.shard_index - 1
     own = [index for index, case in enumerate(command.cases) if cut.shard_of[case.case_id] == mine]

@@ -30,10 +30,11 @@ _DIGITS = 32
 
 
 class Piece(NamedTuple):
-    """What is cut: an id, and its setup groups, widest first."""
+    """What is cut: an id, and its setup groups, widest first. Pieces of one `bound` that is not empty are never parted."""
 
     case_id: str
     groups: tuple[str, ...] = ()
+    bound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ class Cut:
 
 
 class _Bundle(NamedTuple):
-    """Cases that are better kept together, by id; `depth` of their setup groups are the same."""
+    """Cases that are better kept together, by id; `depth` of their setup groups are the same. `whole`: never parted."""
 
     micros: int
     cases: list[tuple[Piece, int]]
     depth: int
+    whole: bool = False
 
 
 def cut(pieces: Iterable[Piece], seconds: Mapping[str, float], count: int) -> Cut:
@@ -57,12 +59,13 @@ def cut(pieces: Iterable[Piece], seconds: Mapping[str, float], count: int) -> Cu
     ordered = sorted(pieces, key=lambda piece: piece.case_id)
     weights = _weights(ordered, seconds)
     cases = list(zip(ordered, weights, strict=True))
-    bound = lower_bound(weights, count)
-    limit = bound + bound // _SLACK
-    shard_of, longest = _share(_by_file(cases), count, limit)
+    together, alone = _bound(cases)
+    least = lower_bound([bundle.micros for bundle in (*together, *_singles(alone))], count)
+    limit = least + least // _SLACK
+    shard_of, longest = _share([*together, *_by_file(alone)], count, limit)
     if longest > limit:
         # Few long cases: what would be saved in fixtures is lost in balance.
-        by_case, longest_by_case = _share(_singles(cases), count, limit)
+        by_case, longest_by_case = _share([*together, *_singles(alone)], count, limit)
         shard_of = by_case if longest_by_case < longest else shard_of
     ids = [piece.case_id for piece in ordered]
     digest = _digits(ids) + _digits([str(count), *(f"{shard_of[case_id]} {case_id}" for case_id in ids)])
@@ -113,6 +116,18 @@ def _singles(cases: Iterable[tuple[Piece, int]]) -> list[_Bundle]:
     return [_Bundle(case[1], [case], len(case[0].groups)) for case in cases]
 
 
+def _bound(cases: Iterable[tuple[Piece, int]]) -> tuple[list[_Bundle], list[tuple[Piece, int]]]:
+    """The bundles that are never parted, and the cases that belong to none."""
+    bundles: dict[str, list[tuple[Piece, int]]] = {}
+    alone = []
+    for case in cases:
+        if case[0].bound:
+            bundles.setdefault(case[0].bound, []).append(case)
+        else:
+            alone.append(case)
+    return [_bundle(held, 0)._replace(whole=True) for held in bundles.values()], alone
+
+
 def _by_file(cases: Iterable[tuple[Piece, int]]) -> list[_Bundle]:
     """One bundle a file; what belongs to none shares nothing."""
     files: dict[str, list[tuple[Piece, int]]] = {}
@@ -147,7 +162,7 @@ def _divided(bundle: _Bundle, room: int) -> list[_Bundle]:
 
 
 def _share(bundles: Iterable[_Bundle], count: int, limit: int) -> tuple[dict[str, int], int]:
-    """The shard of each case, and the microseconds of the longest. What is single is placed, whatever the limit."""
+    """The shard of each case, and the microseconds of the longest. What cannot be parted is placed, whatever the limit."""
     queue = [(-bundle.micros, bundle.cases[0][0].case_id, bundle) for bundle in bundles if bundle.cases]
     heapq.heapify(queue)
     loads = [(0, shard) for shard in range(count)]
@@ -155,7 +170,7 @@ def _share(bundles: Iterable[_Bundle], count: int, limit: int) -> tuple[dict[str
     while queue:
         _, _, bundle = heapq.heappop(queue)
         load, shard = loads[0]
-        if load + bundle.micros <= limit or len(bundle.cases) == 1:
+        if bundle.whole or load + bundle.micros <= limit or len(bundle.cases) == 1:
             shard_of.update((piece.case_id, shard) for piece, _ in bundle.cases)
             heapq.heapreplace(loads, (load + bundle.micros, shard))
             continue
