@@ -21,6 +21,7 @@ examples:
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
   crossfleet run --collect-junit 'reports/*.xml' -- make check
   crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
+  crossfleet run --shard 3/10 --durations durations.json --json shard-3.json -- pytest
 
 With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, or starts one that ends with it.
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
@@ -62,6 +63,9 @@ class RunOptions:
     data: str
     local: bool
     wait: bool
+    shard: str
+    durations: str
+    update_durations: bool
     quiet: int
     verbose: int
     follow: str
@@ -116,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     _environment(made)
     _limits(made)
     add_reruns(made)
+    _sharding(made)
     _reports(made)
     add_fleet_size(made)
     return made
@@ -196,6 +201,25 @@ def _limits(made: argparse.ArgumentParser) -> None:
         help="memory of one slot's processes, such as 512MB, 2GiB",
     )
     add("--priority", type=int, default=0, metavar="N", help="from -1000 to 1000; larger first")
+
+
+def _sharding(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("a part of the suite, and durations")
+    add = group.add_argument
+    add(
+        "--shard",
+        default="",
+        metavar="INDEX/COUNT",
+        help="run only this part of so many, such as 3/10, cut alike on every machine; auto: as the CI says. "
+        "`crossfleet merge` joins the reports",
+    )
+    add(
+        "--durations",
+        default="",
+        metavar="FILE",
+        help="seconds of cases: shards are balanced by them, the longest start first. Reads pytest-split's files too",
+    )
+    add("--update-durations", action="store_true", help="write what was measured to that file after the run")
 
 
 def _reports(made: argparse.ArgumentParser) -> None:
