@@ -76,20 +76,20 @@ class Life:
             self.ending.cancel()
         self.ending = Ending(
             self._host.loop,
-            [(0, self._ask_to_cancel), (grace / 2, self._terminate), (grace / 2, self.kill)],
+            [(0, self._ask_to_cancel), (grace / 2, self.terminate), (grace / 2, self.kill)],
         )
 
     def wind_up(self, grace: float) -> None:
         """Nothing is wanted of it any more: let it tear down, then as ``interrupt``."""
         self.send(b'{"op": "last"}\n')
         if self.ending is None:
-            steps = [(grace / 2, self._terminate), (grace / 2, self.kill)]
+            steps = [(grace / 2, self.terminate), (grace / 2, self.kill)]
             self.ending = Ending(self._host.loop, steps)
 
     def time_out(self, grace: float) -> None:
         """Let it write its stacks, then SIGTERM, then SIGKILL after ``grace`` seconds."""
         if self.ending is None:
-            steps = [(0.0, self._ask_for_stacks), (_STACKS_SECONDS, self._terminate), (grace, self.kill)]
+            steps = [(0.0, self._ask_for_stacks), (_STACKS_SECONDS, self.terminate), (grace, self.kill)]
             self.ending = Ending(self._host.loop, steps)
 
     def forgive(self) -> bool:
@@ -135,13 +135,21 @@ class Life:
         """Return the end of stdout and of stderr."""
         return list(zip(("stdout", "stderr"), (pipe.tail() for pipe in self._pipes), strict=False))
 
-    def adopt_output(self, descriptors: list[int]) -> None:
-        """Read stdout and stderr from the first two descriptors; the others are capture files."""
+    def adopt_output(self, descriptors: list[int], budget: int = LIVE_OUTPUT_BYTES) -> None:
+        """Read stdout and stderr from the first two descriptors; the others are capture files.
+
+        ``budget``: the bytes of each that are forwarded.
+        """
         for stream, descriptor in zip(("stdout", "stderr"), descriptors, strict=False):
             forward = partial(self._forward, stream)
-            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, LIVE_OUTPUT_BYTES))
+            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, budget))
         if descriptors[2:]:
             self._captured = descriptors[2:]
+
+    def pause(self, paused: bool) -> None:
+        """Let the process wait when it writes."""
+        for pipe in self._pipes:
+            pipe.pause(paused)
 
     def dispose(self) -> None:
         """Kill what the process left behind and forget everything about it."""
@@ -212,7 +220,8 @@ class Life:
         if self.connection is not None:
             processes.send_signal(self.pid, STACKS_SIGNAL)
 
-    def _terminate(self) -> None:
+    def terminate(self) -> None:
+        """SIGTERM the process and its group."""
         processes.signal_group(self.pid, signal.SIGTERM)
 
 
