@@ -59,7 +59,9 @@ def test_the_report_looks_as_pytests_arguments_ask_for(words: str, said: dict[st
     assert {name: getattr(found, name) for name in said} == said
 
 
-@pytest.mark.parametrize("words", [["--tb=short", "-v"], ["-r", "A", "-q"], ["--durations=3"], ["-v", "-s", "--color=yes"]])
+@pytest.mark.parametrize(
+    "words", [["--tb=short", "-v"], ["-r", "A", "-q"], ["--durations=3"], ["-v", "-s", "--color=yes"]]
+)
 def test_pytest_gets_what_concerns_it_too(words: list[str]) -> None:
     assert take_over(words).arguments == tuple(words)
 
