@@ -88,6 +88,7 @@ class Preparation:
             grace_seconds=self._limits.grace_seconds,
             output_bytes=self._limits.output_bytes,
             junit_globs=tuple(order.suite.junit_globs),
+            program=launch.program,
         )
 
     def place(self, allocation: str) -> Path:

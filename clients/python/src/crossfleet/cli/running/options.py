@@ -19,6 +19,8 @@ examples:
   crossfleet run -- python -m pytest -k slow          with the interpreter that is named
   crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
+  crossfleet run -- go test ./...                     also: python -m unittest, node --test, npx vitest, cargo test
+  crossfleet run --runner gtest -- build/my_test      the kind is named where the words do not tell it
   crossfleet run --collect-junit 'reports/*.xml' -- make check
   crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
   crossfleet run --shard 3/10 --durations durations.json --json shard-3.json -- pytest
@@ -48,6 +50,7 @@ class RunOptions:
     ci: str
     max_failures: int | None
     reruns: Reruns
+    runner: str
     python: str
     requirements: str
     isolated: bool
@@ -163,6 +166,12 @@ def _environment(made: argparse.ArgumentParser) -> None:
         default="",
         metavar="FILE",
         help="build an environment from this file with uv, cached by its hash",
+    )
+    add(
+        "--runner",
+        default="",
+        metavar="NAME",
+        help="the kind of suite, such as gtest, catch2, tap, command; default: told from the words after `--`",
     )
     add("--isolated", action="store_true", help="run in a copy of the workspace instead of in place")
     add(

@@ -129,7 +129,7 @@ async def _spec(
 
 
 def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
-    if spec.workspace.HasField("local_path") or command.runner != "pytest":
+    if spec.workspace.HasField("local_path") or not command.in_python:
         return []
     notes = []
     if command.pytest and command.pytest.cache:

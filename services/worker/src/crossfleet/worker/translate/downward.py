@@ -35,6 +35,7 @@ class Opening:
     grace_seconds: float = 5.0
     output_bytes: int = 64 * 1024
     junit_globs: Sequence[str] = field(default_factory=tuple)
+    program: str = ""
 
 
 def open_line(opening: Opening) -> Line:
@@ -43,6 +44,7 @@ def open_line(opening: Opening) -> Line:
         "op": "open",
         "allocation": opening.allocation,
         "runner": opening.runner,
+        "program": opening.program,
         "argv": list(opening.arguments),
         "python": opening.python or None,
         "as_module": opening.as_module,
