@@ -103,6 +103,24 @@ def test_shards_become_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "printed" in str(next(suite.iter("system-out")).text)
 
 
+def test_every_outcome_can_be_merged_and_what_failed_before_a_rerun_stays(tmp_path: Path) -> None:
+    every = {f"t/a.py::{name}": number for name, number in result_pb2.Outcome.items()}
+    results = Shard(1, cases=every).results()
+    flaky = next(case for case in results.cases if case.outcome == result_pb2.OUTCOME_FLAKY)
+    flaky.earlier.add(outcome=FAILED, seconds=0.5, message="first", worker_id="w", slot=1, details=b"Traceback")
+    (tmp_path / "one.json").write_text(documents.write(documents.run_document(results)))
+
+    merge(str(tmp_path / "one.json"), Shard(2).write(tmp_path), "--json", str(tmp_path / "all.json"))
+
+    report = json.loads((tmp_path / "all.json").read_text())
+    assert {case["outcome"] for case in report["cases"]} == {
+        name.removeprefix("OUTCOME_").lower() for name, _ in result_pb2.Outcome.items()
+    }
+    assert report["run"]["counts"]["flaky"] == 1
+    (again,) = [case for case in report["cases"] if case["outcome"] == "flaky"]
+    assert [(one["message"], one["details"]) for one in again["earlier"]] == [("first", "Traceback")]
+
+
 def test_a_folder_may_stand_for_its_parts_and_other_files_in_it_are_left_alone(tmp_path: Path) -> None:
     Shard(1).write(tmp_path, "one/report.json")
     Shard(2).write(tmp_path, "two/report.json")

@@ -214,6 +214,21 @@ def test_a_worker_that_collects_later_gets_only_cases_of_the_shard():
     assert not [event for event in fleet.of(e.AllocationReady) if event.message]
 
 
+def test_marks_of_reruns_go_with_their_cases():
+    marked = {"tests/test_a.py::test_1": 4, "tests/test_b.py::test_0": 2, "tests/test_c.py::test_4": 3}
+    found = {}
+    for index in (1, 2, 3):
+        fleet = Fleet()
+        fleet.submit(policy=c.PolicySpec(shard_index=index, shard_count=3))
+        fleet.join()
+        (allocation,) = fleet.place()
+        fleet.collect(allocation, IDS, reruns=tuple((IDS.index(one), most) for one, most in marked.items()))
+        group = fleet.state.groups["run/default"]
+        found |= {group.case_id(case): most for case, most in group.marks.items()}
+
+    assert found == marked
+
+
 def test_a_shard_without_cases_passes_and_says_so():
     fleet = sharded(2, 2, IDS[:1], skips=SKIPS[:1])
 

@@ -14,6 +14,7 @@ _MEASURED = frozenset(
         result_pb2.OUTCOME_ERROR,
         result_pb2.OUTCOME_XFAILED,
         result_pb2.OUTCOME_XPASSED,
+        result_pb2.OUTCOME_FLAKY,
         result_pb2.OUTCOME_SKIPPED,  # takes little, and most likely will the next time
     )
 )

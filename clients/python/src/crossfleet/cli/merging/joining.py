@@ -17,6 +17,7 @@ _FIELDS = {
     result_pb2.OUTCOME_SKIPPED: "skipped",
     result_pb2.OUTCOME_XFAILED: "xfailed",
     result_pb2.OUTCOME_XPASSED: "xpassed",
+    result_pb2.OUTCOME_FLAKY: "flaky",
     result_pb2.OUTCOME_CRASHED: "crashed",
     result_pb2.OUTCOME_TIMED_OUT: "timed_out",
     result_pb2.OUTCOME_CANCELLED: "cancelled",
@@ -57,7 +58,8 @@ def join(fitted: Fitted, *, allow_missing: bool) -> RunResults:
     if fitted.missing and not allow_missing:
         run.verdict = run_pb2.RUN_VERDICT_INFRASTRUCTURE
         run.cause = missing_text(fitted)
-    return RunResults(run, cases, details)
+    said = tuple(words for each in results for words in each.last_words)
+    return RunResults(run, cases, details, last_words=said)
 
 
 def missing_text(fitted: Fitted) -> str:

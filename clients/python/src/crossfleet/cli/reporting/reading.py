@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.documents import SCHEMA, constant_case
+from crossfleet.cli.reporting.last_words import LastWords
 from crossfleet.cli.running.results import RunResults
 
 _Message = TypeVar("_Message", bound=Message)
@@ -45,29 +46,53 @@ def _results(document: Mapping[str, Any]) -> RunResults:
             target=content["target"],
             case_index=index,
             case_id=content["id"],
-            outcome=result_pb2.Outcome.Value(f"OUTCOME_{content['outcome'].upper()}"),
+            outcome=_outcome(content),
             seconds=content["seconds"],
             message=content["message"],
             worker_id=content["worker"],
             slot=content["slot"],
+            earlier=[_earlier(one) for one in content.get("earlier", ())],
         )
         cases.append(case)
         if "details" in content:
             details[case.target, index, case.case_id] = _detail(content)
-    return RunResults(filled(run_pb2.Run(), document["run"]), tuple(cases), details)
+    # Of what the sessions said last a report keeps the number of warnings alone.
+    counted = document.get("warnings", 0)
+    said = (LastWords("", "", counted, ()),) if counted else ()
+    return RunResults(filled(run_pb2.Run(), document["run"]), tuple(cases), details, last_words=said)
 
 
 def _detail(content: Mapping[str, Any]) -> result_pb2.CaseResult:
     return result_pb2.CaseResult(
-        details=content["details"].encode("utf-8", "surrogatepass"),
-        sections=[
-            result_pb2.OutputSection(
-                title=section["title"], content=section["content"].encode("utf-8", "surrogatepass")
-            )
-            for section in content["sections"]
-        ],
-        properties=content["properties"],
+        details=_bytes(content["details"]), sections=_sections(content), properties=content["properties"]
     )
+
+
+def _earlier(content: Mapping[str, Any]) -> result_pb2.EarlierResult:
+    return result_pb2.EarlierResult(
+        outcome=_outcome(content),
+        seconds=content["seconds"],
+        message=content["message"],
+        worker_id=content["worker"],
+        slot=content["slot"],
+        details=_bytes(content["details"]),
+        sections=_sections(content),
+    )
+
+
+def _outcome(content: Mapping[str, Any]) -> result_pb2.Outcome.ValueType:
+    return result_pb2.Outcome.Value(f"OUTCOME_{content['outcome'].upper()}")
+
+
+def _sections(content: Mapping[str, Any]) -> list[result_pb2.OutputSection]:
+    return [
+        result_pb2.OutputSection(title=section["title"], content=_bytes(section["content"]))
+        for section in content["sections"]
+    ]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def filled(message: _Message, values: Mapping[str, Any]) -> _Message:

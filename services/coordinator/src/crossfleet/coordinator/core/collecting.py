@@ -63,6 +63,7 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
     cut = shards.cut(pieces, {**command.given, **nothing_to_do}, policy.shard_count)
     mine = policy.shard_index - 1
     own = [index for index, case in enumerate(command.cases) if cut.shard_of[case.case_id] == mine]
+    new_index = {index: position for position, index in enumerate(own)}
     return replace(
         command,
         digest=f"{cut.digest}-{policy.shard_index}",  # names the cases of this shard alone: they are stored by it
@@ -70,6 +71,7 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
         estimates=tuple(command.estimates[index] for index in own) if command.estimates else (),
         skips=tuple(skip for skip in command.skips if cut.shard_of[skip.case_id] == mine),
         errors=tuple(error for error in command.errors if cut.shard_of.get(error.case_id, mine) == mine),
+        reruns=tuple((new_index[index], most) for index, most in command.reruns if index in new_index),
     )
 
 
