@@ -26,7 +26,7 @@ BARE = frozenset(sys.stdlib_module_names)
 RULES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "services/matching/src/crossfleet/matching": (PURE | {"cel_expr_python"}, ("crossfleet.api.types",)),
     "services/worker/src/crossfleet/worker/shim": (BARE, ()),
-    "services/worker/src/crossfleet/worker/inside": (BARE | {"pytest", "_pytest", "numpy"}, ()),
+    "services/worker/src/crossfleet/worker/inside": (BARE | {"pytest", "_pytest", "numpy", "pytest_benchmark"}, ()),
 }
 """For each folder: the top-level packages that it may import, and modules of ours beside its own."""
 

@@ -72,7 +72,7 @@ async def test_a_running_case_shows_its_stack_and_its_output_and_is_named_as_the
             rest = await following.finished()
         done = await running.finished()
 
-    assert b"longest: test_a.py::test_lasts [default]" in line
+    assert b"longest: test_a.py::test_lasts " in line
     assert seen_live
     assert "test_a.py::test_lasts [default] | b\n" in done.err
     assert f"{suite}/test_a.py" in stacks.out

@@ -36,9 +36,65 @@ def test_anything_else_is_a_command() -> None:
     assert recognise(["python", "script.py", "-m"]).arguments == ("python", "script.py", "-m")
 
 
-def test_interpreter_options_before_pytest_are_refused_with_a_way_out() -> None:
+@pytest.mark.parametrize("module", ["pytest", "unittest"])
+def test_interpreter_options_before_a_module_are_refused_with_a_way_out(module: str) -> None:
     with pytest.raises(UsageError, match="environment variables"):
-        recognise(["python", "-X", "dev", "-m", "pytest"])
+        recognise(["python", "-X", "dev", "-m", module])
+
+
+def test_unittest_is_run_by_the_interpreter_that_is_named() -> None:
+    found = recognise(["python3", "-m", "unittest", "discover", "-s", "tests"])
+
+    assert (found.runner, found.arguments, found.program) == ("unittest", ("discover", "-s", "tests"), "python3")
+    assert found.default_python()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("go test ./...", "go"),
+        ("/usr/local/go/bin/go test -run X ./a", "go"),
+        ("go test -c ./a", "command"),
+        ("go test -coverprofile=c.out ./...", "command"),
+        ("go vet ./...", "command"),
+        ("node --test", "node"),
+        ("node --import tsx --test test/*.ts", "node"),
+        ("node --test --watch", "command"),
+        ("node server.js", "command"),
+        ("npx vitest run", "vitest"),
+        ("npx --yes vitest@3 run src/", "vitest"),
+        ("pnpm exec vitest", "vitest"),
+        ("node_modules/.bin/vitest -t name", "vitest"),
+        ("node node_modules/vitest/vitest.mjs run", "vitest"),
+        ("npx vitest bench", "command"),
+        ("npx vitest run --coverage", "command"),
+        ("npx eslint vitest", "command"),
+        ("npm test", "command"),
+        ("build/my_test --gtest_filter=A.*", "gtest"),
+        ("build/my_test", "command"),
+        ("cargo test --release", "libtest"),
+        ("cargo +nightly test", "libtest"),
+        ("cargo test --no-run", "command"),
+        ("cargo build", "command"),
+        ("bats tests", "tap"),
+        ("bats --formatter junit tests", "command"),
+        ("python -m coverage run -m unittest", "command"),
+        ("python tool.py -m unittest", "command"),
+    ],
+)
+def test_a_kind_is_told_from_the_words_as_people_type_them(line: str, kind: str) -> None:
+    found = recognise(line.split())
+
+    assert (found.runner, found.arguments) == (kind, tuple(line.split()))
+
+
+def test_a_kind_that_is_named_wins_over_the_words() -> None:
+    assert recognise(["build/my_test"], runner="catch2").runner == "catch2"
+    assert recognise(["go", "test", "./..."], runner="command").runner == "command"
+    assert recognise(["cargo", "test"], leaves_junit=True).runner == "command"
+    assert recognise(["python", "-m", "pytest", "-x"], runner="command").arguments == ("python", "-m", "pytest", "-x")
+    with pytest.raises(UsageError, match="python -m unittest"):
+        recognise(["make", "check"], runner="unittest")
 
 
 def script(path: Path, text: str) -> str:

@@ -179,6 +179,24 @@ def test_every_case_is_in_one_cell_of_the_matrix(found: list[tuple[list[str], st
     assert heads == ["", "x", "y"]
 
 
+@pytest.mark.parametrize(
+    ("ids", "rows"),
+    [
+        (["pkg.mod.A.test_x", "pkg.mod.A.test_y", "pkg.mod.B.test_x"], ["pkg.mod.A", "pkg.mod.B"]),
+        (["Suite.Case", "Some/Numbers.Small/0", "Some/Numbers.Small/1"], ["Some/Numbers", "Suite"]),
+        ([f"pkg.mod{n}.A.test" for n in range(100)], ["pkg"]),
+        ([f"a name of a case {n}" for n in range(100)], ["100 names"]),
+        (["example.com/m/a::TestX", "example.com/m/a", "make check"], ["example.com/m/a", "make check"]),
+        (["test/a.test.js", "test/a.test.js::group > one", "b.test.ts"], ["b.test.ts", "test/a.test.js"]),
+    ],
+    ids=["classes", "suites", "many-classes", "many-names", "packages", "files"],
+)
+def test_rows_are_what_cases_belong_to_and_few(ids: list[str], rows: list[str]) -> None:
+    cases = [result_pb2.CaseRecord(target="x", case_id=one, outcome=result_pb2.OUTCOME_PASSED) for one in ids]
+
+    assert [row[0] for row in matrix(cases, ["x"])[1]] == [*rows, "all"]
+
+
 def test_tables_align_and_long_words_are_cut_in_the_middle() -> None:
     assert table(("a", "n"), [("xx", "1"), ("y", "22")], right=frozenset((1,))) == "a    n\nxx   1\ny   22"
     assert shorten("abcdefghij", 7) == "ab...ij"

@@ -5,6 +5,7 @@ import pytest
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve import evolve
+from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RerunPlacement, RunVerdict, WorkerState
 from services.coordinator.tests.core.fleet import Fleet
@@ -224,3 +225,9 @@ def test_what_was_committed_tells_after_a_restart_how_often_a_case_may_still_be_
     (group,) = replayed.groups.values()
     assert [(one.worker_id, one.slot, one.message) for one in group.earlier[0]] == [(*place, "boom")]
     assert replayed.workers["w1"].state is WorkerState.READY
+
+
+def test_a_case_that_stays_together_with_others_is_run_again_on_their_slot():
+    fleet = begun(max_reruns=2, grouping=Grouping.FILE)
+
+    assert len({fail(fleet), fail(fleet), fail(fleet)}) == 1

@@ -115,10 +115,10 @@ async def test_collection_errors_are_told_with_their_text() -> None:
 async def test_a_runner_that_is_not_installed_is_named() -> None:
     async with staged() as stage:
         await stage.ready(stage.start())
-        stage.open(suite=suite_pb2.Suite(name="s", runner="gtest"))
+        stage.open(suite=suite_pb2.Suite(name="s", runner="nose"))
         end = await stage.allocation_ended()
         assert "RUNNER_NOT_FOUND" in end.message
-        assert "gtest" in end.message
+        assert "nose" in end.message
 
 
 async def test_a_wrong_argument_of_pytest_is_the_suites_own_fault() -> None:

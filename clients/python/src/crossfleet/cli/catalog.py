@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stacks": ("stacks", "show what the running cases are doing"),
     "logs": ("logs", "print what a run's processes wrote"),
     "artifacts": ("artifacts", "list or fetch the files that a run left"),
+    "merge": ("merge", "join the reports of shards into one matrix, verdict and exit status"),
+    "durations": ("durations", "write what the fleet has learnt of durations to a file, or teach it a file"),
     "cancel": ("cancel", "stop a run"),
     "explain": ("explain", "say why a run waits"),
     "workers": ("workers", "list workers and their devices"),

@@ -7,6 +7,7 @@ from typing import Self
 
 from crossfleet.client.artifacts import ArtifactCalls
 from crossfleet.client.connection import Connection
+from crossfleet.client.durations import DurationCalls
 from crossfleet.client.endpoint import Endpoint
 from crossfleet.client.events import EventCalls
 from crossfleet.client.fleet import FleetCalls
@@ -16,7 +17,7 @@ from crossfleet.client.runs import RunCalls
 
 
 class Client:
-    """Calls to one fleet, by subject: `runs`, `events`, `logs`, `inspection`, `artifacts`, `fleet`. Close it after use.
+    """Calls to one fleet, by subject: `runs`, `durations`, `events`, `logs`, `inspection`, `artifacts`, `fleet`. Close it after use.
 
     Idempotent calls are tried again while the fleet is away, within a budget; every error is a CrossfleetError.
     """
@@ -24,6 +25,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.runs = RunCalls(connection)
+        self.durations = DurationCalls(connection)
         self.events = EventCalls(connection)
         self.logs = LogCalls(connection)
         self.inspection = InspectionCalls(connection)

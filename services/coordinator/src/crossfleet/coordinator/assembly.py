@@ -23,9 +23,10 @@ from crossfleet.api.coordinator.v1 import (
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.uploads import Uploads
-from crossfleet.coordinator.commits import committing, recording
+from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.convert import executing as executing_events
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.events.known import Known
@@ -60,6 +61,8 @@ class Coordinator:
 
     settings: Settings
     folder: Path
+    blobs: BlobStore
+    estimates: Estimates
     writer: LedgerWriter
     epoch: int
     version: str
@@ -123,17 +126,22 @@ class Coordinator:
 
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
-        blobs = BlobStore(self.folder / "blobs")
+        blobs = self.blobs
         uploads = Uploads(blobs, self.folder / "uploads", self.settings.blob_bytes)
         log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
-        submitting = Submitting(self.lookup, blobs, self.feed, self.ids, figures, self.draining, embedded=embedded)
+        submitting = Submitting(
+            self.lookup, blobs, self.estimates, self.feed, self.ids, figures, self.draining, embedded=embedded
+        )
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
         events = EventServicer(self.feed, self.announcer, self.lookup, executing, self.draining)
         return [
-            (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(self.lookup, submitting)),
+            (
+                run_service_pb2_grpc.add_RunServiceServicer_to_server,
+                RunServicer(self.lookup, submitting, learning(self.writer)),
+            ),
             (
                 fleet_service_pb2_grpc.add_FleetServiceServicer_to_server,
                 FleetServicer(self.lookup, identity, figures, lambda: self.writer.cursor[0], self.sessions.heard_at),
@@ -173,12 +181,14 @@ def assemble(
     """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
     ids = RandomIds(clock)
     commit = committing(writer)
+    blobs = BlobStore(folder / "blobs")
+    estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
     announcer = Announcer(Known(queries, lambda: writer.state), lookup)
     sessions = FleetSessions(
         commit=commit,
-        record=recording(writer, queries, commit),
+        record=recording(writer, estimates, commit),
         epoch=epoch,
         leases=Leases(settings.lease_seconds),
         clock=clock,
@@ -198,6 +208,8 @@ def assemble(
     return Coordinator(
         settings=settings,
         folder=folder,
+        blobs=blobs,
+        estimates=estimates,
         writer=writer,
         epoch=epoch,
         version=version,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.ledger.projection import device_class
-from crossfleet.coordinator.ledger.queries import Queries
+from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
 from crossfleet.foundation.errors.status import error_from_reason
@@ -39,8 +40,21 @@ def error_of(rejection: Rejection) -> CrossfleetError:
     return error
 
 
+def learning(writer: LedgerWriter) -> Callable[[str, Sequence[tuple[str, float]]], Awaitable[None]]:
+    """A function that takes durations into the model of a suite. It raises CrossfleetError where they are not stored."""
+
+    async def learn(suite_key: str, seconds: Sequence[tuple[str, float]]) -> None:
+        try:
+            await writer.learn(suite_key, seconds)
+        except (Deposed, StoreFailed, StoreFull) as error:
+            reason = {Deposed: "NOT_LEADER", StoreFull: "DISK_FULL"}.get(type(error), "INTERNAL")
+            raise error_from_reason(reason, f"the durations were not stored: {error}", {}) from error
+
+    return learn
+
+
 def recording(
-    writer: LedgerWriter, queries: Queries, commit: Callable[[Command], Awaitable[Any]]
+    writer: LedgerWriter, estimates: Estimates, commit: Callable[[Command], Awaitable[Any]]
 ) -> Callable[[RecordCollection], Awaitable[Any]]:
     """A function that commits a collection together with what is known of the durations of its cases."""
 
@@ -51,8 +65,9 @@ def recording(
         run, group = writer.state.runs[allocation.run_id], writer.state.groups[allocation.group_id]
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
-            known = await queries.estimates(run.project, run.suite, run.runner, device_class(group), ids)
-            collection = replace(collection, estimates=known)
+            history = (run.project, run.suite, run.runner, device_class(group))
+            given = await estimates.given(run.policy.durations_digest)
+            collection = replace(collection, estimates=await estimates.known(history, ids, given), given=given)
         return await commit(collection)
 
     return record

@@ -91,6 +91,7 @@ class Preparation:
             run=order.run_id,
             first_number=order.first_number,
             run_slots=order.run_slots,
+            program=launch.program,
         )
 
     def place(self, allocation: str) -> Path:

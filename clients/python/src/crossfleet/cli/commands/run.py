@@ -13,6 +13,7 @@ from crossfleet.cli.pytest_options.project import inherited_variable
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.command import Command, recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, which
+from crossfleet.cli.running.kinds import OF_PROGRAMS, check_known
 from crossfleet.cli.running.matrix import TargetPlan, plan_targets
 
 parser = command_line.parser
@@ -26,8 +27,15 @@ def main(arguments: list[str]) -> int:
 
         return run_here(options)
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
+    if options.runner and not address:
+        check_known(options.runner)  # another fleet knows its own
     on_this_machine = not address or address.startswith("unix:")
-    command = recognise(options.command, inherited_variable(options.env, whole_environment=on_this_machine))
+    command = recognise(
+        options.command,
+        inherited_variable(options.env, whole_environment=on_this_machine),
+        runner=options.runner,
+        leaves_junit=bool(options.collect_junit),
+    )
     _check_terminal(command)
     targets = plan_targets(options)
     python = _default_python(command, targets) if on_this_machine else ""
@@ -67,7 +75,7 @@ def _slots_of_pytest(command: Command, options: command_line.RunOptions) -> int:
 
 def _check_is_there(command: Command) -> None:
     """Raises UsageError for a command that no shell would find here."""
-    if command.runner == "command" and not which(command.arguments[0]):
+    if command.runner in OF_PROGRAMS and not which(command.arguments[0]):
         from difflib import get_close_matches
 
         near = get_close_matches(command.arguments[0], ("pytest", "python", "python3", "make", "tox", "nox"), 1)
@@ -77,12 +85,14 @@ def _check_is_there(command: Command) -> None:
 
 def _default_python(command: Command, targets: tuple[TargetPlan, ...]) -> str:
     """The interpreter of targets that name none. Raises UsageError where an interpreter lacks pytest."""
-    if command.runner != "pytest":
+    if not command.in_python:
         return ""
-    for named in {target.python for target in targets if target.python}:
+    checks = command.runner == "pytest"
+    for named in {target.python for target in targets if target.python and checks}:
         check_has_pytest(named)
     if all(target.python or target.requirements for target in targets):
         return ""
     found = command.default_python()
-    check_has_pytest(found)
+    if checks:
+        check_has_pytest(found)
     return found

@@ -28,16 +28,26 @@ _XDIST = (
 )
 
 _RERUNFAILURES = (
-    passed("--reruns", "the plugin runs a failed case again, in its slot", _ONE),
-    passed("--reruns-delay", "", _ONE),
+    taken(
+        "--reruns",
+        "the fleet runs a failed case again, with or without the plugin; in addopts the plugin does",
+        "",
+        _ONE,
+        kept=False,
+    ),
+    taken("--reruns-delay", "with --reruns", "", _ONE, kept=False),
     passed("--reruns-delay-backoff-factor", "", _ONE),
     passed("--reruns-mode", "", _ONE),
-    passed("--only-rerun", "", _ONE),
-    passed("--rerun-except", "", _ONE),
+    taken("--only-rerun", "with --reruns; an RE2 expression for the one-line message", "", _ONE, kept=False),
+    refused(
+        "--rerun-except",
+        "the fleet knows --only-rerun alone; `crossfleet run --local -- pytest --rerun-except ...` is pytest itself",
+        _ONE,
+    ),
     passed("--rerun-exclude-path", "", _ONE),
     passed("--rerun-show-tracebacks"),
     passed("--force-reruns", "", _ONE),
-    passed("--fail-on-flaky"),
+    taken("--fail-on-flaky", "flaky cases make the run fail", "", kept=False),
     passed("--max-suite-reruns", "counted in each slot", _ONE),
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +15,7 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
 
 SCHEMA = 1
@@ -36,6 +39,15 @@ def run_document(results: RunResults) -> dict[str, Any]:
         "artifacts": [plain(artifact) for artifact in results.artifacts],
         "warnings": results.warnings(),
     }
+
+
+def write_report(results: RunResults, where: str) -> None:
+    """Writes the JSON report to a file, as a whole, or to standard output for `-`. Raises OSError."""
+    text = write(run_document(results)) + "\n"
+    if where == "-":
+        sys.stdout.write(text)
+    else:
+        write_whole(Path(where), text)
 
 
 def case_document(
@@ -108,12 +120,13 @@ def _value(field: Any, value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.enum_type is not None and isinstance(value, int):
-        prefix = f"{_constant_case(field.enum_type.name)}_"
+        prefix = f"{constant_case(field.enum_type.name)}_"
         return field.enum_type.values_by_number[value].name.removeprefix(prefix).lower()
     return value
 
 
-def _constant_case(name: str) -> str:
+def constant_case(name: str) -> str:
+    """`RUN_VERDICT` of RunVerdict: what the names of an enum begin with."""
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).strip("_").upper()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,9 @@ from crossfleet.cli.reporting.table import shorten
 
 MOST_ROWS = 25
 LEAST_SECONDS = 0.005
+_PATH = re.compile(r"^[^/]*\.[^/]*/|\.[cm]?[jt]sx?$")
+"""Of cases that are whole packages (example.com/a) or files (a.test.js)."""
+_DOTTED = re.compile(r"[^\s.]+(\.[^\s.]+)+")
 _LETTERS = (
     (result_pb2.OUTCOME_FAILED, "failed"),
     (result_pb2.OUTCOME_ERROR, "error"),
@@ -55,7 +59,11 @@ def slowest(cases: Iterable[result_pb2.CaseRecord], count: int = 10) -> list[res
 
 
 def _file(case_id: str) -> str:
-    return case_id.partition("::")[0]
+    """What a case belongs to: the file or package before `::`, else the class or suite before the last dot."""
+    file, separator, _ = case_id.partition("::")
+    if separator or not _DOTTED.fullmatch(case_id) or _PATH.search(case_id):
+        return file
+    return case_id.rpartition(".")[0]
 
 
 def _row_names(files: Sequence[str]) -> dict[str, str]:
@@ -63,9 +71,11 @@ def _row_names(files: Sequence[str]) -> dict[str, str]:
     distinct = sorted(set(files))
     if len(distinct) <= MOST_ROWS:
         return {file: file for file in distinct}
-    deepest = max(file.count("/") for file in distinct)
+    separators = {file: "/" if "/" in file else "." for file in distinct}
+    deepest = max(file.count(separators[file]) for file in distinct)
     for depth in range(deepest, 0, -1):
-        cut = {file: "/".join(file.split("/")[:-1][:depth]) or file for file in distinct}
+        cut = {file: sign.join(file.split(sign)[:-1][:depth]) or file for file, sign in separators.items()}
         if len(set(cut.values())) <= MOST_ROWS:
             return cut
-    return {file: file.split("/")[0] for file in distinct}
+    cut = {file: file.split(sign)[0] for file, sign in separators.items()}
+    return cut if len(set(cut.values())) <= MOST_ROWS else {file: f"{len(distinct)} names" for file in distinct}

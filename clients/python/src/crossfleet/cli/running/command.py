@@ -1,4 +1,4 @@
-"""What the words after `--` are: pytest as a script, pytest as a module, or any command."""
+"""What the words after `--` are: pytest, unittest, a program of a kind that is known, or any command."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.pytest_options.project import project_words
 from crossfleet.cli.running.interpreter import is_python, python_of, python_of_script
+from crossfleet.cli.running.kinds import kind_of
 from crossfleet.cli.running.pytest_arguments import PytestArguments, take_over
 from crossfleet.cli.running.reruns import Reruns, take_from_pytest
 
 _SCRIPTS = ("pytest", "py.test")
+_IN_PYTHON = ("pytest", "unittest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +30,49 @@ class Command:
     pytest: PytestArguments | None = None
     reruns: Reruns = field(default_factory=Reruns)
 
+    @property
+    def in_python(self) -> bool:
+        """Whether an interpreter of the target executes it."""
+        return self.runner in _IN_PYTHON
+
     def default_python(self) -> str:
-        """The interpreter that would run it here; empty for a command that is not pytest. Raises UsageError."""
-        if self.runner != "pytest":
+        """The interpreter that would run it here; empty where none is needed. Raises UsageError."""
+        if not self.in_python:
             return ""
         return python_of(self.program) if self.as_module else python_of_script(self.program)
 
 
-def recognise(words: Sequence[str], addopts: str = "") -> Command:
-    """Finds pytest in `pytest ...`, `/path/pytest ...` and `python -m pytest ...`; anything else is a command.
+def recognise(words: Sequence[str], addopts: str = "", *, runner: str = "", leaves_junit: bool = False) -> Command:
+    """Finds pytest, `python -m unittest`, `go test` and the like; anything else is a command.
 
-    `addopts` is the PYTEST_ADDOPTS that the suite will see.
+    `addopts` is the PYTEST_ADDOPTS that the suite will see. `runner` forces a kind; a program that leaves JUnit files
+    to be read is a command unless that says otherwise. Raises UsageError where the words cannot be of that kind.
     """
+    if runner and runner not in _IN_PYTHON:
+        return Command(runner, tuple(words))
+    found = _in_python(words, addopts)
+    if runner and (found is None or found.runner != runner):
+        raise UsageError(f"--runner {runner}: the words after `--` do not start {runner}: write python -m {runner} ...")
+    return found or Command("command" if leaves_junit else kind_of(words), tuple(words))
+
+
+def _in_python(words: Sequence[str], addopts: str) -> Command | None:
     first = words[0]
     if is_script(first):
         return _pytest(first, words[1:], addopts, as_module=False)
-    if is_python(first) and list(words[1:3]) == ["-m", "pytest"]:
+    if not is_python(first):
+        return None
+    if list(words[1:3]) == ["-m", "pytest"]:
         return _pytest(first, words[3:], addopts, as_module=True)
-    if is_python(first) and ("-m", "pytest") in pairwise(words):
+    if list(words[1:3]) == ["-m", "unittest"]:
+        return Command("unittest", tuple(words[3:]), as_module=True, program=first)
+    module = next((module for option, module in pairwise(words) if option == "-m"), "")
+    if module in _IN_PYTHON and words[1].startswith("-"):
         raise UsageError(
-            f"options between {first} and -m pytest are not handed on: set them by environment variables, "
+            f"options between {first} and -m {module} are not handed on: set them by environment variables, "
             "such as PYTHONWARNINGS or PYTHONDEVMODE"
         )
-    return Command("command", tuple(words))
+    return None
 
 
 def is_script(word: str) -> bool:

@@ -19,8 +19,11 @@ examples:
   crossfleet run -- python -m pytest -k slow          with the interpreter that is named
   crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
+  crossfleet run -- go test ./...                     also: python -m unittest, node --test, npx vitest, cargo test
+  crossfleet run --runner gtest -- build/my_test      the kind is named where the words do not tell it
   crossfleet run --collect-junit 'reports/*.xml' -- make check
   crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
+  crossfleet run --shard 3/10 --durations durations.json --json shard-3.json -- pytest
 
 With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, or starts one that ends with it.
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
@@ -47,6 +50,7 @@ class RunOptions:
     ci: str
     max_failures: int | None
     reruns: Reruns
+    runner: str
     python: str
     requirements: str
     isolated: bool
@@ -62,6 +66,9 @@ class RunOptions:
     data: str
     local: bool
     wait: bool
+    shard: str
+    durations: str
+    update_durations: bool
     quiet: int
     verbose: int
     follow: str
@@ -116,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
     _environment(made)
     _limits(made)
     add_reruns(made)
+    _sharding(made)
     _reports(made)
     add_fleet_size(made)
     return made
@@ -159,6 +167,12 @@ def _environment(made: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="build an environment from this file with uv, cached by its hash",
     )
+    add(
+        "--runner",
+        default="",
+        metavar="NAME",
+        help="the kind of suite, such as gtest, catch2, tap, command; default: told from the words after `--`",
+    )
     add("--isolated", action="store_true", help="run in a copy of the workspace instead of in place")
     add(
         "--local",
@@ -196,6 +210,25 @@ def _limits(made: argparse.ArgumentParser) -> None:
         help="memory of one slot's processes, such as 512MB, 2GiB",
     )
     add("--priority", type=int, default=0, metavar="N", help="from -1000 to 1000; larger first")
+
+
+def _sharding(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("a part of the suite, and durations")
+    add = group.add_argument
+    add(
+        "--shard",
+        default="",
+        metavar="INDEX/COUNT",
+        help="run only this part of so many, such as 3/10, cut alike on every machine; auto: as the CI says. "
+        "`crossfleet merge` joins the reports",
+    )
+    add(
+        "--durations",
+        default="",
+        metavar="FILE",
+        help="seconds of cases: shards are balanced by them, the longest start first. Reads pytest-split's files too",
+    )
+    add("--update-durations", action="store_true", help="write what was measured to that file after the run")
 
 
 def _reports(made: argparse.ArgumentParser) -> None:

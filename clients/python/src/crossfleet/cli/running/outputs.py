@@ -18,10 +18,12 @@ from crossfleet.cli.reporting.paint import Paint, painter
 from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.text import report
 from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.cuts import shard_lines
 from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.progress import BAD
-from crossfleet.cli.running.report_files import ReportFiles
+from crossfleet.cli.running.report_files import ReportFiles, check_writable
 from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.style import colour_of_run, style_of, style_of_run
 
 MOST_ARTIFACTS = 10
@@ -41,16 +43,21 @@ class Outputs:
     service: Service = field(default_factory=Service)
     color: str = "auto"
     data: str = ""
+    sharding: Sharding = field(default_factory=Sharding)
+    kept: bool = True
+    """A fleet keeps the run, and answers more of it."""
 
     @staticmethod
-    def of_run(options: RunOptions, command: Command) -> Outputs:
+    def of_run(options: RunOptions, command: Command, sharding: Sharding) -> Outputs:
         """Of `crossfleet run`; pytest's own --junitxml counts where --junit is not given. Raises UsageError."""
         service = service_of(options.ci, os.environ)
         junit = options.junit or (command.pytest.junit if command.pytest else "")
         step_summary = service.summary_file(os.environ)
         files = ReportFiles(junit, options.json, options.html, options.summary, step_summary)
         files.check()
-        return Outputs(files, style_of_run(options, command), service, colour_of_run(options, command), options.data)
+        check_writable("--durations", options.durations if options.update_durations else "")
+        style, color = style_of_run(options, command), colour_of_run(options, command)
+        return Outputs(files, style, service, color, options.data, sharding)
 
     @staticmethod
     def of(options: argparse.Namespace) -> Outputs:
@@ -77,6 +84,7 @@ class Outputs:
         """Writes all of them, the text last. Raises OSError where a file cannot be written, after the text."""
         try:
             self.files.write(results)
+            self.sharding.learn(results)
         finally:
             self._write_text(results)
 
@@ -104,6 +112,12 @@ class Outputs:
         run_id = results.run.run_id + data
         yield ""
         yield from self.files.places()
+        if self.sharding.update:
+            yield f"  durations  {self.sharding.update}"
+        yield from (f"  shard      {line}" for line in shard_lines(results.run))
+        if not self.kept:
+            yield ""
+            return
         yield f"  logs       crossfleet logs {run_id}"
         if results.artifacts:
             yield f"  artifacts  crossfleet artifacts get {run_id} --into DIR   ({_count(len(results.artifacts))})"

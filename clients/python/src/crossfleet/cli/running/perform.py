@@ -23,6 +23,7 @@ from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
+from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
@@ -35,16 +36,21 @@ def perform(
     options: RunOptions, command: Command, targets: Sequence[TargetPlan], python: str, fleet: HeldFleet | None = None
 ) -> int:
     """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
-    outputs = Outputs.of_run(options, command)
+    sharding = Sharding.of(options)
+    outputs = Outputs.of_run(options, command, sharding)
     view = view_of(outputs)  # what it needs is imported while the fleet comes up
     try:
         endpoint = Endpoint(fleet.wait()) if fleet else Endpoint.from_environment()
         if endpoint is None:
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
-        for note in (*(command.pytest.notes if command.pytest else ()), *_joining_notes(options, fleet)):
+        for note in (
+            *(command.pytest.notes if command.pytest else ()),
+            *_joining_notes(options, fleet),
+            *sharding.notes,
+        ):
             view.note(note)
         found, measured, interrupted = asyncio.run(
-            _submit_and_follow(options, command, targets, python, endpoint, view, outputs, fleet)
+            _submit_and_follow(options, command, targets, python, endpoint, view, outputs, fleet, sharding)
         )
     except LeaveAtOnce:
         view.close()
@@ -76,12 +82,13 @@ async def _submit_and_follow(
     view: View,
     outputs: Outputs,
     fleet: HeldFleet | None,
+    sharding: Sharding,
 ) -> tuple[RunResults, MeasuredSessions | None, bool]:
     interrupts = Interrupts()
     own = fleet is not None and not fleet.joined
     try:
         async with Client.open(endpoint) as client:
-            spec = await _spec(client, options, command, targets, python, endpoint, own=own)
+            spec = await _spec(client, options, command, targets, python, endpoint, sharding, own=own)
             for note in _packing_notes(spec, command):
                 view.note(note)
             answer = await client.runs.submit(spec)
@@ -114,6 +121,7 @@ async def _spec(
     targets: Sequence[TargetPlan],
     python: str,
     endpoint: Endpoint,
+    sharding: Sharding,
     *,
     own: bool,
 ) -> run_pb2.RunSpec:
@@ -129,7 +137,7 @@ async def _spec(
     suite = suite_of(command, options, folder, root, variables)
     slots = command.pytest.slots if command.pytest else None
     messages = [target_of(target, python if here else "", slots) for target in targets]
-    return spec_of(command, options, suite, workspace, messages)
+    return spec_of(command, options, suite, workspace, messages, await sharding.as_message(client))
 
 
 def _python_here(command: Command) -> str:
@@ -146,7 +154,7 @@ def _measures(command: Command) -> bool:
 
 
 def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
-    if spec.workspace.HasField("local_path") or command.runner != "pytest":
+    if spec.workspace.HasField("local_path") or not command.in_python:
         return []
     notes = []
     if command.pytest and command.pytest.cache:

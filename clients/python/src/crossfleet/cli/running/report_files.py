@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
 
 
@@ -24,10 +25,10 @@ class ReportFiles:
 
     def check(self) -> None:
         """Raises UsageError, before anything ran, where a report could not be written after it."""
-        _check("--junit", self.junit)
-        _check("--json", "" if self.json == "-" else self.json)
-        _check("--html", self.html)
-        _check("--summary", self.summary)
+        check_writable("--junit", self.junit)
+        check_writable("--json", "" if self.json == "-" else self.json)
+        check_writable("--html", self.html)
+        check_writable("--summary", self.summary)
 
     def write(self, results: RunResults) -> None:
         """Writes all of them, each in one step. Raises OSError."""
@@ -38,15 +39,11 @@ class ReportFiles:
         if self.json:
             from crossfleet.cli.reporting import documents
 
-            text = documents.write(documents.run_document(results)) + "\n"
-            if self.json == "-":
-                sys.stdout.write(text)
-            else:
-                _write(self.json, text)
+            documents.write_report(results, self.json)
         if self.html:
             from crossfleet.cli.reporting.html.page import page
 
-            _write(self.html, page(results))
+            write_whole(Path(self.html), page(results))
         self._write_summaries(results)
 
     def _write_summaries(self, results: RunResults) -> None:
@@ -55,7 +52,7 @@ class ReportFiles:
         from crossfleet.cli.reporting.markdown import LIMIT_BYTES, summary
 
         if self.summary:
-            _write(self.summary, summary(results))
+            write_whole(Path(self.summary), summary(results))
         if self.step_summary:
             try:
                 taken = Path(self.step_summary).stat().st_size if Path(self.step_summary).exists() else 0
@@ -70,18 +67,8 @@ class ReportFiles:
         return [f"  {name:<9}  {path}" for name, path in named if path and path != "-"]
 
 
-def _write(path: str, text: str) -> None:
-    place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staged = place.with_name(f".{place.name}.part")
-    try:
-        staged.write_text(text, encoding="utf-8", errors="replace")
-        staged.replace(place)
-    finally:
-        staged.unlink(missing_ok=True)
-
-
-def _check(option: str, path: str) -> None:
+def check_writable(option: str, path: str) -> None:
+    """Raises UsageError, before anything ran, where a file could not be written after it."""
     if not path:
         return
     if Path(path).is_dir():

@@ -74,7 +74,9 @@ def take_from_pytest(words: Sequence[str]) -> tuple[list[str], Reruns]:
         word = queue.pop(0)
         name, equals, value = word.partition("=")
         if name == "--rerun-except":
-            raise UsageError("--rerun-except: the fleet knows --only-rerun REGEX alone; give that to crossfleet run")
+            raise UsageError(
+                "--rerun-except: the fleet knows --only-rerun alone; `crossfleet run --local -- pytest ...` is pytest itself"
+            )
         if name == "--fail-on-flaky":
             found = replace(found, fail_on_flaky=True)
         elif name in _WITH_VALUE:

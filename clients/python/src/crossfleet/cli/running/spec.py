@@ -32,7 +32,7 @@ def suite_of(
 ) -> suite_pb2.Suite:
     """What runs: in `folder`, which lies in the workspace `root`."""
     return suite_pb2.Suite(
-        name=folder.name[:200] or "root",
+        name=suite_name(folder),
         runner=command.runner,
         arguments=command.arguments,
         root="" if folder == root else folder.relative_to(root).as_posix(),
@@ -40,6 +40,11 @@ def suite_of(
         junit_globs=options.collect_junit,
         as_module=command.as_module,
     )
+
+
+def suite_name(folder: Path) -> str:
+    """What a suite in `folder` is called."""
+    return folder.name[:200] or "root"
 
 
 def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -> suite_pb2.Target:
@@ -98,16 +103,20 @@ def spec_of(
     suite: suite_pb2.Suite,
     workspace: suite_pb2.Workspace,
     targets: Sequence[suite_pb2.Target],
+    shard: suite_pb2.Shard | None = None,
 ) -> run_pb2.RunSpec:
     """The whole request."""
     title = options.title or shlex.join(options.command)
+    policy = policy_of(command, options)
+    if shard is not None:
+        policy.shard.CopyFrom(shard)
     return run_pb2.RunSpec(
         project=options.project,
         title=title.encode("utf-8", "replace")[:TITLE_BYTES].decode("utf-8", "ignore"),
         suite=suite,
         workspace=workspace,
         targets=targets,
-        policy=policy_of(command, options),
+        policy=policy,
         labels=pairs(options.label, "--label"),
     )
 

@@ -9,10 +9,12 @@ import zlib
 from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.coordinator.artifacts.blobs import is_digest
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
+from crossfleet.coordinator.core.shards import SEED
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
 from crossfleet.matching.patterns import PatternError, check_pattern
@@ -24,6 +26,7 @@ MOST_TARGETS = 256
 MOST_RERUNS = 100
 _MOST_PATTERNS = 16
 _HOUR = 3600.0
+MOST_SHARDS = 10_000
 _DAY = 86_400.0
 _GROUPINGS = frozenset(map(int, Grouping))
 _PLACEMENTS = {placement.value: placement for placement in RerunPlacement}
@@ -42,6 +45,13 @@ def submission(
     _check_suite(checks, spec.suite)
     _check_policy(checks, spec.policy)
     _check_reruns(checks, spec.policy)
+    if spec.policy.HasField("shard"):
+        _check_shard(checks, spec.policy.shard)
+        checks.require(
+            spec.policy.shard.count == 1 or not spec.suite.cases,
+            "spec.policy.shard",
+            "a suite that enumerates its cases: where they are named, name only those of this part",
+        )
     targets = _targets(checks, spec, selectors)
     checks.finish("the run")
     return SubmitRun(
@@ -54,7 +64,8 @@ def submission(
         priority=spec.policy.priority,
         targets=targets,
         policy=_policy(spec.policy),
-        seed=zlib.crc32(run_id.encode()),  # any 32 bits will do, as long as all hosts of the run get the same
+        # Any 32 bits will do, as long as all hosts get the same: those of the run, and those of the other shards.
+        seed=SEED if spec.policy.shard.count > 1 else zlib.crc32(run_id.encode()),
         spec=spec.SerializeToString(),
         cases=tuple(spec.suite.cases),
         traceparent=traceparent,
@@ -80,7 +91,7 @@ def _check_run(checks: Checks, spec: run_pb2.RunSpec) -> None:
     if source == "manifest_digest":
         digest = spec.workspace.manifest_digest
         checks.require(
-            bool(re.fullmatch(r"[0-9a-f]{64}", digest)),
+            is_digest(digest),
             "spec.workspace.manifest_digest",
             "64 lower-case hexadecimal digits",
         )
@@ -135,6 +146,16 @@ def _check_reruns(checks: Checks, policy: suite_pb2.Policy) -> None:
             checks.require(False, f"{path}.only[{index}]", f"an RE2 expression: {error}")
 
 
+def _check_shard(checks: Checks, shard: suite_pb2.Shard) -> None:
+    path = "spec.policy.shard"
+    if checks.require(1 <= shard.count <= MOST_SHARDS, f"{path}.count", f"1 to {MOST_SHARDS:,}"):
+        checks.require(1 <= shard.index <= shard.count, f"{path}.index", f"1 to {shard.count:,}, the count")
+    digest = shard.durations_digest
+    checks.require(
+        not digest or is_digest(digest), f"{path}.durations_digest", "64 lower-case hexadecimal digits, or empty"
+    )
+
+
 def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tuple[TargetSpec, ...]:
     found = []
     names: set[str] = set()
@@ -180,6 +201,9 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         rerun_only=tuple(policy.rerun_rule.only),
         rerun_delay=_seconds(policy.rerun_rule.delay),
         fail_on_flaky=policy.rerun_rule.fail_on_flaky,
+        shard_index=policy.shard.index or 1,
+        shard_count=policy.shard.count or 1,
+        durations_digest=policy.shard.durations_digest,
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import CollectionError, RecordCollection
+from crossfleet.coordinator.core import shards
+from crossfleet.coordinator.core.commands import CollectionError, PolicySpec, RecordCollection
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.grouping import Grouping, setup_keys
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Ending
 from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
@@ -26,12 +30,53 @@ def record_collection(emit: Emitter, command: RecordCollection) -> None:
     if group.over:
         return
     if not group.collected:
-        _first(emit, group, allocation, command)
-    else:
-        _later(emit, group, allocation, command)
+        policy = emit.state.runs[group.run_id].policy
+        own = own_shard(command, policy)
+        if not _begin(emit, group, allocation, own):
+            return
+        if command.cases and not own.cases:
+            where = f"shard {policy.shard_index}/{policy.shard_count}"
+            count = len(command.cases)
+            finish_group(emit, group, f"{where} is empty: the suite has {count} case{'s' * (count > 1)}")
+            return
+    _make_ready(emit, group, allocation, command)
 
 
-def _first(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> None:
+def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection:
+    """What of a collection is the run's own, named by a digest of the whole and its cut; all of it, where it is not cut.
+
+    What skipped itself or could not be collected belongs to one shard as cases do; but errors that keep the cases from
+    being run end every shard, and each shows them.
+    """
+    if policy.shard_count < 2:
+        return command
+    notes = (*command.skips, *(command.errors if command.go_on else ()))
+    # The whole suite on one slot is asked of each shard, not of one.
+    grouping = Grouping.NONE if policy.grouping is Grouping.SUITE else policy.grouping
+    shared = setup_keys(command.cases, grouping)
+    pieces = [
+        shards.Piece(case.case_id, case.groups, key if key in shared.bound else "")
+        for case, key in zip(command.cases, shared.keys, strict=True)
+    ]
+    pieces += [shards.Piece(note.case_id, (note.case_id,)) for note in notes]
+    nothing_to_do = dict.fromkeys((note.case_id for note in notes), shards.LEAST_SECONDS)
+    cut = shards.cut(pieces, {**command.given, **nothing_to_do}, policy.shard_count)
+    mine = policy.shard_index - 1
+    own = [index for index, case in enumerate(command.cases) if cut.shard_of[case.case_id] == mine]
+    new_index = {index: position for position, index in enumerate(own)}
+    return replace(
+        command,
+        digest=f"{cut.digest}-{policy.shard_index}",  # names the cases of this shard alone: they are stored by it
+        cases=tuple(command.cases[index] for index in own),
+        estimates=tuple(command.estimates[index] for index in own) if command.estimates else (),
+        skips=tuple(skip for skip in command.skips if cut.shard_of[skip.case_id] == mine),
+        errors=tuple(error for error in command.errors if cut.shard_of.get(error.case_id, mine) == mine),
+        reruns=tuple((new_index[index], most) for index, most in command.reruns if index in new_index),
+    )
+
+
+def _begin(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> bool:
+    """The group has its cases. False: it has ended already."""
     runs = command.go_on or not command.errors
     cases = command.cases if runs else ()
     estimates = command.estimates if runs else ()
@@ -43,15 +88,13 @@ def _first(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
         _record_notes(emit, group, allocation, notes)
     if command.errors:
         if stop_at_failure_limit(emit, emit.state.runs[group.run_id]):
-            return
+            return False
         if not runs:
             count = len(command.errors)
             text = f"{count} error{'s' * (count > 1)} during collection"
             finish_group(emit, group, text, failed=True, ending=Ending.COLLECTION_ERRORS)
-            return
-    emit(e.AllocationReady(group.run_id, allocation.allocation_id))
-    feed_group(emit, group)
-    settle_group(emit, group)
+            return False
+    return True
 
 
 def _record_notes(emit: Emitter, group: Group, allocation: Allocation, notes: tuple[CollectionError, ...]) -> None:
@@ -66,7 +109,7 @@ def _record_notes(emit: Emitter, group: Group, allocation: Allocation, notes: tu
     emit(e.CasesFinished(group.run_id, group.group_id, cases, payloads, emit.now))
 
 
-def _later(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> None:
+def _make_ready(emit: Emitter, group: Group, allocation: Allocation, command: RecordCollection) -> None:
     if command.digest == group.digest:
         emit(e.AllocationReady(group.run_id, allocation.allocation_id))
         feed_group(emit, group)
@@ -78,6 +121,11 @@ def _later(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     unknown = len(mapping) - len(known)
     missing = len(index_of) - len(known)
     text = f"{allocation.worker_id} collected other cases: {missing} are missing there, {unknown} are known only there"
+    if emit.state.runs[group.run_id].policy.shard_count > 1:
+        # It always knows more: the cases of the other shards.
+        text = f"{allocation.worker_id} collected other cases: {missing} of this shard are missing there" * bool(
+            missing
+        )
     # An empty mapping would say that both number alike.
     emit(e.AllocationReady(group.run_id, allocation.allocation_id, mapping or (-1,), text))
     feed_group(emit, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.grouping import Grouping
@@ -36,6 +37,11 @@ class PolicySpec:
     rerun_only: tuple[str, ...] = ()
     rerun_delay: float = 0.0
     fail_on_flaky: bool = False
+    shard_index: int = 1
+    shard_count: int = 1
+    """The run carries out part `shard_index` (from 1) of so many."""
+    durations_digest: str = ""
+    """The blob of the durations that the client knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,8 @@ class RecordCollection:
     skips: tuple[CollectionError, ...] = ()
     reruns: tuple[tuple[int, int], ...] = ()
     """Indices of cases whose own mark says how often they may be run again, and how often."""
+    given: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by case id, as the client knows them: by these alone shards are cut."""
 
 
 @dataclass(frozen=True, slots=True)

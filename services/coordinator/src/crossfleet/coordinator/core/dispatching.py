@@ -144,7 +144,7 @@ def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) ->
     ]
     placement = emit.state.runs[group.run_id].policy.rerun_placement
     here = Place(allocation.worker_id, slot.number)
-    return Elsewhere(placement, group.earlier, places, here, allocation.local_of)
+    return Elsewhere(placement, group.earlier, places, here, allocation.local_of, group.queue.is_bound)
 
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 UNKNOWN_SECONDS = 0.01
 """What a case is taken to last when nothing at all is known."""
 
+LONGEST_SECONDS = 7 * 86_400.0
+"""More than this no case is taken to last, whoever says so: a week."""
+
 _SHORTEST = 1e-5
 # Each new observation keeps four fifths of the weight of what was before: about five runs are remembered.
 _KEPT = 0.8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from crossfleet.coordinator.core.events import FinishedCase
@@ -40,25 +40,29 @@ class Elsewhere:
         places: Open,
         here: Place,
         known: Container[int] | None,
+        bound: Callable[[int], bool],
     ) -> None:
-        """`earlier` has the failures of cases that are run again, `known` the cases that the slot's worker has."""
+        """`earlier` has the failures of cases that are run again, `known` the cases that the slot's worker has.
+
+        A case that is `bound` to others by a grouping goes to no other slot while the one where it failed is open.
+        """
         self._placement = placement
         self._earlier = earlier
         self._places = places
         self._here = here
         self._known = known
+        self._bound = bound
 
     def __contains__(self, index: object) -> bool:
         """Whether the slot may have a case."""
-        if self._known is not None and index not in self._known:
+        if not isinstance(index, int) or (self._known is not None and index not in self._known):
             return False
-        failures = self._earlier.get(index)  # type: ignore[call-overload]
+        failures = self._earlier.get(index)
         if not failures:
             return True
         failed_at = [Place(one.worker_id, one.slot) for one in failures]
-        own = dislike(self._placement, failed_at, self._here)
+        placement = RerunPlacement.SAME if self._bound(index) else self._placement
+        own = dislike(placement, failed_at, self._here)
         return not own or own <= min(
-            dislike(self._placement, failed_at, place)
-            for place, known in self._places
-            if known is None or index in known
+            dislike(placement, failed_at, place) for place, known in self._places if known is None or index in known
         )

@@ -113,6 +113,10 @@ class CaseQueue:
             # Sums of floats drift; nothing left is exactly nothing.
             self.seconds = 0.0
 
+    def is_bound(self, index: int) -> bool:
+        """Whether a case must stay on one slot with others."""
+        return self._group_of[index].bound
+
     def clear(self) -> None:
         """Nothing is pending any more."""
         for setup in (*self._setups, self._loose, self.exclusive):

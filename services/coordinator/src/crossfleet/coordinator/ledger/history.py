@@ -19,6 +19,13 @@ def known_durations(connection: Connection, suite_key: str) -> dict[str, Duratio
     return {row[0]: Duration(row[1], row[2], row[3]) for row in rows}
 
 
+def page_of_durations(connection: Connection, suite_key: str, after: str, limit: int) -> list[tuple[str, float]]:
+    """Medians of cases with larger ids than `after`, by id."""
+    query = _known.where(_table.c.suite_key == suite_key, _table.c.case_id > after)
+    rows = connection.execute(query.order_by(_table.c.case_id).limit(limit))
+    return [(row[0], Duration(row[1], row[2], row[3]).seconds) for row in rows]
+
+
 def observe_durations(connection: Connection, statements: Statements, observed: Observed) -> None:
     """Take new seconds into the model."""
     ids = [case_id for case_id, _ in observed.seconds]

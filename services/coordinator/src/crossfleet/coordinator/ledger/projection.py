@@ -34,12 +34,16 @@ def observations(state: State, events: Iterable[e.Event], at: float) -> list[Obs
                 for index, case in enumerate(group.cases)
                 if group.seconds[index] > 0 and group.outcomes[index] in _MEASURED
             ]
-            key = suite_key(state.runs[group.run_id], group)
-            found += [
-                Observed(key, seconds[start : start + _OBSERVED_AT_ONCE], at)
-                for start in range(0, len(seconds), _OBSERVED_AT_ONCE)
-            ]
+            found += in_parts(suite_key(state.runs[group.run_id], group), seconds, at)
     return found
+
+
+def in_parts(key: str, seconds: Sequence[tuple[str, float]], at: float) -> list[Observed]:
+    """Seconds by case id, in parts that can be written between commits."""
+    return [
+        Observed(key, seconds[start : start + _OBSERVED_AT_ONCE], at)
+        for start in range(0, len(seconds), _OBSERVED_AT_ONCE)
+    ]
 
 
 def suite_key(run: Run, group: Group) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from crossfleet.coordinator.ledger import case_queries, event_queries, history_queries, run_queries
+from crossfleet.coordinator.ledger import case_queries, event_queries, history, history_queries, run_queries
 from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
@@ -128,6 +128,10 @@ class Queries:
         """Histories of cases, after the first `skip`. `content(spec, target)` names what a run has tested."""
         arguments = (wanted, order, skip, limit, content)
         return await _answered(self._histories, history_queries.case_history, arguments)
+
+    async def durations(self, suite_key: str, after: str, limit: int) -> list[tuple[str, float]]:
+        """Case ids after `after` with their expected seconds."""
+        return await self._ask(history.page_of_durations, suite_key, after, limit)
 
     async def events(self, after: tuple[int, int], run_id: str = "", limit: int = 1000) -> list[StoredEvent]:
         """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
+from crossfleet.coordinator.ledger.projection import in_parts
 from crossfleet.coordinator.ledger.store import Deposed, Observed
 from crossfleet.foundation.logs import get_logger
 
@@ -108,6 +109,12 @@ class LedgerWriter:
         """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._ledger.store.prune, before_seq, self._ledger.epoch)
+
+    async def learn(self, suite_key: str, seconds: Sequence[tuple[str, float]]) -> None:
+        """Take durations into the model that were measured elsewhere. Raises StoreFull, StoreFailed, Deposed."""
+        loop = asyncio.get_running_loop()
+        for part in in_parts(suite_key, seconds, self._clock()):
+            await loop.run_in_executor(self._thread, self._ledger.store.observe, part, self._ledger.epoch)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with each commit, in order, before its commands are answered; returns how to end that.

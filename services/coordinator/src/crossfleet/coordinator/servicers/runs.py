@@ -10,6 +10,7 @@ from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.servicers.case_history import list_case_history
+from crossfleet.coordinator.servicers.durations import Learn, import_durations, list_durations
 from crossfleet.coordinator.servicers.explaining import explain_run
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 from crossfleet.coordinator.servicers.submitting import Submitting
@@ -21,9 +22,10 @@ Context = Any
 class RunServicer(run_grpc.RunServiceServicer):
     """Writes go through the one writer; reads answer what is committed."""
 
-    def __init__(self, lookup: Lookup, submitting: Submitting) -> None:
-        """`submitting` checks and commits new runs."""
+    def __init__(self, lookup: Lookup, submitting: Submitting, learn: Learn) -> None:
+        """`submitting` checks and commits new runs, `learn` takes durations into the model."""
         self._lookup = lookup
+        self._learn = learn
         self._submitting = submitting
 
     async def SubmitRun(self, request: run_service.SubmitRunRequest, context: Context) -> run_service.SubmitRunResponse:
@@ -122,3 +124,15 @@ class RunServicer(run_grpc.RunServiceServicer):
     ) -> run_service.ExplainRunResponse:
         """Why each target waits. Raises RunNotFound."""
         return explain_run(await self._lookup.run(request.run_id), self._lookup.state())
+
+    async def ListDurations(
+        self, request: run_service.ListDurationsRequest, context: Context
+    ) -> run_service.ListDurationsResponse:
+        """What is known of a suite. Raises InvalidArgument, PageTokenInvalid."""
+        return await list_durations(self._lookup.queries, request)
+
+    async def ImportDurations(
+        self, request: run_service.ImportDurationsRequest, context: Context
+    ) -> run_service.ImportDurationsResponse:
+        """Durable on return. Raises InvalidArgument."""
+        return await import_durations(self._learn, request)

@@ -9,11 +9,13 @@ from pathlib import Path
 from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest, SubmitRunResponse
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.durations import check_durations
 from crossfleet.coordinator.artifacts.manifests import check_manifest
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.lookup import Lookup
@@ -40,6 +42,7 @@ class Submitting:
         self,
         lookup: Lookup,
         blobs: BlobStore,
+        estimates: Estimates,
         feed: EventFeed,
         ids: IdSource,
         figures: SchedulerFigures,
@@ -50,6 +53,7 @@ class Submitting:
         """`embedded`: the fleet is this machine, so paths on it may be named."""
         self._lookup = lookup
         self._blobs = blobs
+        self._estimates = estimates
         self._feed = feed
         self._ids = ids
         self._figures = figures
@@ -92,6 +96,8 @@ class Submitting:
             self._check_folder(spec.workspace.local_path, spec.suite.root)
         elif source == "manifest_digest":
             await check_manifest(self._blobs, spec.workspace.manifest_digest)
+        if spec.policy.shard.durations_digest:
+            await check_durations(self._blobs, spec.policy.shard.durations_digest)
         for index, target in enumerate(spec.targets):
             if target.environment.WhichOneof("source") == "local_python":
                 self._check_python(target.environment.local_python, f"spec.targets[{index}].environment.local_python")
@@ -123,7 +129,7 @@ class Submitting:
     async def _with_estimates(self, command: SubmitRun) -> SubmitRun:
         if len(command.cases) < 2:  # one case is not put in any order
             return command
-        found = await self._lookup.queries.estimates(
-            command.project, command.suite, command.runner, "cpu", command.cases
-        )
+        history = (command.project, command.suite, command.runner, "cpu")
+        given = await self._estimates.given(command.policy.durations_digest)
+        found = await self._estimates.known(history, command.cases, given)
         return replace(command, estimates=found)

@@ -12,11 +12,15 @@ from crossfleet.api.types.v1.suite_pb2 import Suite
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How the shim executes a suite: `shim_runner` is `pytest` or `command`, `arguments` are its own."""
+    """How the shim executes a suite: `shim_runner` is `pytest`, `command` or `program`, `arguments` are its own.
+
+    `program` names the class of a program that lists its cases, as `package.module:Class`.
+    """
 
     shim_runner: str
     arguments: Sequence[str]
     needs_python: bool
+    program: str = ""
 
 
 @runtime_checkable

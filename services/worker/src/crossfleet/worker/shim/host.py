@@ -12,6 +12,7 @@ from crossfleet.worker.shim.limits import delegated
 
 if TYPE_CHECKING:
     from crossfleet.worker.shim.connection import Connection
+    from crossfleet.worker.shim.errand import Errand
     from crossfleet.worker.shim.journal import Journal
     from crossfleet.worker.shim.loop import Loop
     from crossfleet.worker.shim.memory import MemoryWatch
@@ -36,8 +37,9 @@ class Host:
         self.folder = folder
         self.cgroups = delegated()
         self.runner_socket = folder / "runner.sock"
-        self.connections: set[Connection] = set()
+        self.connections: set[Connection | Errand] = set()
         self.keepers: set[int] = set()
+        self.paused = False
         self._expected: dict[str, Callable[[Connection, Message], None]] = {}
         self._to_agent: Callable[[bytes, bool], None] = _to_nobody
 

@@ -86,7 +86,7 @@ class Life:
             self.ending.cancel()
         self.ending = Ending(
             self._host.loop,
-            [(0, self._ask_to_cancel), (grace / 2, self._terminate), (grace / 2, self.kill)],
+            [(0, self._ask_to_cancel), (grace / 2, self.terminate), (grace / 2, self.kill)],
         )
 
     def wind_up(self, grace: float) -> None:
@@ -97,7 +97,7 @@ class Life:
                 self._host.loop,
                 [
                     (grace / 2, self._note_late),
-                    (STACKS_SECONDS, self._terminate),
+                    (STACKS_SECONDS, self.terminate),
                     (grace / 2, self.kill),
                 ],
             )
@@ -110,7 +110,7 @@ class Life:
         if self.ending is None:
             self.overdue = overdue
             wait = self._take_stacks()
-            self.ending = Ending(self._host.loop, [(wait, self._terminate), (grace, self.kill)])
+            self.ending = Ending(self._host.loop, [(wait, self.terminate), (grace, self.kill)])
 
     def forgive(self) -> bool:
         """Take back a time-out that has not gone further than asking for stacks. True when it was taken back."""
@@ -162,13 +162,21 @@ class Life:
         """Return the end of stdout and of stderr."""
         return list(zip(("stdout", "stderr"), (pipe.tail() for pipe in self._pipes), strict=False))
 
-    def adopt_output(self, descriptors: list[int]) -> None:
-        """Read stdout and stderr from the first two descriptors; the others are capture files."""
+    def adopt_output(self, descriptors: list[int], budget: int = LIVE_OUTPUT_BYTES) -> None:
+        """Read stdout and stderr from the first two descriptors; the others are capture files.
+
+        ``budget``: the bytes of each that are forwarded.
+        """
         for stream, descriptor in zip(("stdout", "stderr"), descriptors, strict=False):
             forward = partial(self._forward, stream)
-            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, LIVE_OUTPUT_BYTES))
+            self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, budget))
         if descriptors[2:]:
             self.captured = CaptureFiles(descriptors[2:])
+
+    def pause(self, paused: bool) -> None:
+        """Let the process wait when it writes."""
+        for pipe in self._pipes:
+            pipe.pause(paused)
 
     def dispose(self) -> None:
         """Kill what the process left behind and forget everything about it."""
@@ -273,7 +281,8 @@ class Life:
         self.overdue = LATE
         self._take_stacks()
 
-    def _terminate(self) -> None:
+    def terminate(self) -> None:
+        """SIGTERM the process and its group."""
         processes.signal_group(self.pid, signal.SIGTERM)
 
 

@@ -57,7 +57,7 @@ class Shim:
         zygote.umask_of_children = os.umask(0o077)  # what a suite writes is no business of ours
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(folder)
-        for name in ("faults", "collections"):
+        for name in ("faults", "collections", "results"):
             _remove(folder / name)
         loop = Loop()
         journal = _recovered(folder / "journal", self.boot)
@@ -67,7 +67,6 @@ class Shim:
         loop.watch(self._runners.fileno(), READ, self._accept_runner)
         self._address = folder / "shim.sock"
         self._door = AgentDoor(self._host, listen(self._address), self._register.describe, self._register.obey)
-        self._paused = False
         self._window_from, self._window_at, self._quiet_until = 0, 0.0, 0.0
         self._disk_refuses = ""
         loop.at_turn_end(self._finish_turn)
@@ -122,7 +121,7 @@ class Shim:
                 connection.close()
 
         connection.on_line = first_line
-        connection.pause(self._paused)
+        connection.pause(host.paused)
 
     def _finish_turn(self) -> None:
         """Make what was recorded durable, tell the agent, and pause the runners while there is no room."""
@@ -134,8 +133,8 @@ class Shim:
             self._complain(error)
         self._door.pump()
         paused = journal.full or self._door.crowded or bool(self._disk_refuses) or self._breathing()
-        if paused != self._paused:
-            self._paused = paused
+        if paused != self._host.paused:
+            self._host.paused = paused
             for connection in list(self._host.connections):
                 connection.pause(paused)
 

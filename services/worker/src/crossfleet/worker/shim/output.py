@@ -27,7 +27,6 @@ class OutputPipe:
         self._left = budget
         self._tail = bytearray()
         self._total = 0
-        self._paused = False
         loop.watch(descriptor, READ, self._ready)
 
     def tail(self) -> str:
@@ -41,6 +40,13 @@ class OutputPipe:
         for _ in range(rounds):
             if not self._read():
                 return
+
+    def pause(self, paused: bool) -> None:
+        """Read nothing for a while, so that the writer waits."""
+        if self._descriptor >= 0 and paused:
+            self._loop.forget(self._descriptor)
+        elif self._descriptor >= 0:
+            self._loop.watch(self._descriptor, READ, self._ready)
 
     def close(self) -> None:
         """Stop reading; harmless a second time."""

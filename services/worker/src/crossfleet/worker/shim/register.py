@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.allocation import PytestAllocation
@@ -10,7 +11,12 @@ from crossfleet.worker.shim.command import CommandAllocation, CommandSlot
 from crossfleet.worker.shim.host import Host, Message
 from crossfleet.worker.shim.slots import Slot
 
-Allocation = PytestAllocation | CommandAllocation
+if TYPE_CHECKING:
+    from crossfleet.worker.shim.enumerated import ProgramAllocation
+    from crossfleet.worker.shim.programslots import ProgramSlot
+
+    Allocation = PytestAllocation | CommandAllocation | ProgramAllocation
+    AnySlot = Slot | CommandSlot | ProgramSlot
 
 
 class Register:
@@ -71,8 +77,12 @@ class Register:
             allocation: Allocation = PytestAllocation(self._host, message, self._forget)
         elif kind == "command":
             allocation = CommandAllocation(self._host, message, self._forget)
+        elif kind == "program":
+            from crossfleet.worker.shim.enumerated import ProgramAllocation  # an idle shim does without dataclasses
+
+            allocation = ProgramAllocation(self._host, message, self._forget)
         else:
-            raise ValueError(f"open: runner {kind!r} is neither 'pytest' nor 'command'")
+            raise ValueError(f"open: runner {kind!r} is none of 'pytest', 'command' and 'program'")
         self._allocations[name] = allocation
         allocation.open()
 
@@ -89,7 +99,7 @@ class Register:
     def _cancel(self, message: Message) -> None:
         grace = float(message.get("grace") or 5)
         for allocation in list(self._allocations.values()):
-            slots: list[Slot | CommandSlot] = list(allocation.slots.values())
+            slots: list[AnySlot] = list(allocation.slots.values())
             for slot in slots:
                 for number in message["attempts"]:
                     slot.cancel(int(number), grace)
@@ -122,7 +132,7 @@ class Register:
         except KeyError:
             raise KeyError(f"allocation {message['allocation']!r} is not open here") from None
 
-    def _slot(self, message: Message) -> Slot | CommandSlot:
+    def _slot(self, message: Message) -> AnySlot:
         allocation = self._find(message)
         try:
             return allocation.slots[int(message["slot"])]

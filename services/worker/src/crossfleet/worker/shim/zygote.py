@@ -16,24 +16,27 @@ umask_of_children = -1
 
 
 class Spawned:
-    """A process that was started: its pid and the read ends of its stdout and stderr."""
+    """A process that was started: its pid, the read ends of its stdout and stderr, the write end of its stdin or -1."""
 
-    __slots__ = ("outputs", "pid")
+    __slots__ = ("input", "outputs", "pid")
 
-    def __init__(self, pid: int, outputs: list[int]) -> None:
+    def __init__(self, pid: int, outputs: list[int], input: int = -1) -> None:
         self.pid = pid
         self.outputs = outputs
+        self.input = input
 
 
-def spawn(argv: list[str], cwd: str, env: dict[str, str]) -> Spawned:
+def spawn(argv: list[str], cwd: str, env: dict[str, str], *, merged: bool = False, fed: bool = False) -> Spawned:
     """Start a program in a session of its own, with nothing on stdin and a pipe on each output.
+
+    ``merged``: one pipe for both outputs; ``fed``: a pipe on stdin too, which never blocks us.
 
     Raises OSError or ValueError when it cannot be started (no such program or folder, not executable, a NUL).
     """
     outputs: list[int] = []
     writers: list[int] = []
     try:
-        for _ in range(2):
+        for _ in range(1 if merged else 2):
             reader, writer = os.pipe()
             outputs.append(reader)
             writers.append(writer)
@@ -41,9 +44,9 @@ def spawn(argv: list[str], cwd: str, env: dict[str, str]) -> Spawned:
             argv,
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=writers[0],
-            stderr=writers[1],
+            stderr=writers[-1],
             start_new_session=True,
             umask=umask_of_children,
         )
@@ -56,7 +59,12 @@ def spawn(argv: list[str], cwd: str, env: dict[str, str]) -> Spawned:
             os.close(descriptor)
     # The reaper, not this object, learns how it ends.
     process.returncode = 0
-    return Spawned(process.pid, outputs)
+    if process.stdin is None:
+        return Spawned(process.pid, outputs)
+    descriptor = os.dup(process.stdin.fileno())
+    process.stdin.close()
+    os.set_blocking(descriptor, False)
+    return Spawned(process.pid, outputs, descriptor)
 
 
 def spawn_pytest(order: Message, runner_socket: Path, token: str, env: dict[str, str]) -> Spawned:

@@ -38,6 +38,7 @@ class Opening:
     run: str = ""
     first_number: int = 0
     run_slots: int = 0
+    program: str = ""
 
 
 def open_line(opening: Opening) -> Line:
@@ -46,6 +47,7 @@ def open_line(opening: Opening) -> Line:
         "op": "open",
         "allocation": opening.allocation,
         "runner": opening.runner,
+        "program": opening.program,
         "argv": list(opening.arguments),
         "python": opening.python or None,
         "as_module": opening.as_module,

@@ -1,0 +1,1 @@
+"""The results of shards, joined into those of one run."""

@@ -1,0 +1,38 @@
+"""How long cases are expected to take: by the fleet's own history first, then by what the run's client knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.durations import given_durations
+from crossfleet.coordinator.ledger.queries import Queries
+
+
+class Estimates:
+    """Asks both."""
+
+    def __init__(self, queries: Queries, blobs: BlobStore) -> None:
+        self._queries = queries
+        self._blobs = blobs
+
+    async def given(self, digest: str) -> Mapping[str, float]:
+        """Seconds by case id that a client uploaded; nothing for an empty digest."""
+        return await given_durations(self._blobs, digest) if digest else {}
+
+    async def known(
+        self,
+        history: tuple[str, str, str, str],
+        case_ids: Sequence[str],
+        given: Mapping[str, float],
+    ) -> tuple[float, ...]:
+        """Seconds of each case, 0.0 where nothing is known; empty when nothing is known of any.
+
+        `history` is project, suite, runner and device class.
+        """
+        measured = await self._queries.estimates(*history, case_ids)
+        if not given:
+            return measured
+        own = measured or (0.0,) * len(case_ids)
+        filled = tuple(seconds or given.get(case_id, 0.0) for case_id, seconds in zip(case_ids, own, strict=True))
+        return filled if any(filled) else ()
