@@ -205,7 +205,7 @@ def test_slots_go_on_with_the_group_that_they_began(count, groups, size, known):
 def test_exclusive_cases_are_cut_by_themselves_and_none_is_lost(cases, chosen):
     durations = [one for one, _ in cases]
     exclusive = {index for index in chosen if index < len(cases)}
-    queue = CaseQueue([f"file{key}" for _, key in cases], durations, exclusive)
+    queue = CaseQueue([f"file{key}" for _, key in cases], durations, exclusive=exclusive)
     order: list[int] = []
     while queue.shareable:
         piece = dispatcher.cut(queue, 1.0, 2.0, known=True)
