@@ -231,3 +231,18 @@ def test_a_case_that_stays_together_with_others_is_run_again_on_their_slot():
     fleet = begun(max_reruns=2, grouping=Grouping.FILE)
 
     assert len({fail(fleet), fail(fleet), fail(fleet)}) == 1
+
+
+def test_another_host_that_was_asked_for_is_waited_for_while_it_gets_ready():
+    fleet = Fleet()
+    fleet.join("w1", 1)
+    fleet.join("w2", 1, session="s2")
+    fleet.submit(policy=c.PolicySpec(max_reruns=1, rerun_placement=RerunPlacement.HOST))
+    first, second = fleet.place()
+    fleet.collect(first, ["m::t0"])
+    fail(fleet)
+    assert not fleet.live()
+
+    fleet.collect(second, ["m::t0"])
+
+    assert [one.worker_id for one in fleet.live()] == ["w2"]

@@ -8,7 +8,7 @@ from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot
-from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
 from crossfleet.coordinator.core.placement import Elsewhere, Place
 from crossfleet.coordinator.core.settling import open_allocations
 
@@ -136,13 +136,14 @@ def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) ->
     """The cases that a slot may have; None for all."""
     if not group.earlier:
         return allocation.local_of
+    placement = emit.state.runs[group.run_id].policy.rerun_placement
+    # Another host that was asked for is worth waiting for while it gets ready; another slot is not.
     places = [
         (Place(one.worker_id, number), one.local_of)
         for one in open_allocations(emit, group)
-        if one.ready
+        if one.ready or placement is RerunPlacement.HOST
         for number in one.slots
     ]
-    placement = emit.state.runs[group.run_id].policy.rerun_placement
     here = Place(allocation.worker_id, slot.number)
     return Elsewhere(placement, group.earlier, places, here, allocation.local_of, group.queue.is_bound)
 
