@@ -216,7 +216,7 @@ def test_a_worker_that_collects_later_gets_only_cases_of_the_shard():
 
 def test_marks_of_reruns_go_with_their_cases():
     marked = {"tests/test_a.py::test_1": 4, "tests/test_b.py::test_0": 2, "tests/test_c.py::test_4": 3}
-    found = {}
+    found: dict[str, int] = {}
     for index in (1, 2, 3):
         fleet = Fleet()
         fleet.submit(policy=c.PolicySpec(shard_index=index, shard_count=3))
