@@ -58,7 +58,6 @@ def run(folder: Path, cwd: Path, name: str, *options: str, words: tuple[str, ...
             "2",
             "--json",
             report,
-            "-q",
             *options,
             "--",
             *words,
