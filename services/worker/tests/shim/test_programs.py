@@ -337,6 +337,19 @@ def test_a_hanging_unittest_shows_where_it_stands(shim: Shim, tmp_path: Path) ->
     assert "stuck" in results[0]["details"]
 
 
+def test_stacks_of_a_unittest_can_be_asked_for_while_it_runs(shim: Shim, tmp_path: Path) -> None:
+    text = "import time, unittest\nclass A(unittest.TestCase):\n    def test_waits(self): self.stuck()\n"
+    unittests(shim, tmp_path, text + "    def stuck(self): time.sleep(300)\n")
+    shim.run(0, 1, [0])
+    shim.op("started", attempt=1)
+
+    shim.send(op="inspect", request=7, attempts=[1], stacks=True)
+
+    answer = shim.op("inspected", request=7)
+    assert answer["case"] == 0
+    assert "in stuck" in answer["stacks"]
+
+
 def test_a_module_that_cannot_be_imported_is_an_error_and_the_others_run(shim: Shim, tmp_path: Path) -> None:
     (tmp_path / "test_broken.py").write_text("import nothing_like_it")
 

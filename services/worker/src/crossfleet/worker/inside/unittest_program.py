@@ -17,6 +17,8 @@ import unittest
 import warnings
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
+_STACKS_SIGNAL = int(signal.SIGRTMAX) - 2
+"""As in slot.py, which this script, run by path, cannot import."""
 _MAXIMUM_TEXT = 256 * 1024
 _MODULE_SKIPPED = "unittest.loader.ModuleSkipped."
 _FAILED = "unittest.loader._FailedTest."
@@ -268,7 +270,7 @@ def main(mode: str, path: str, ids: str, arguments: List[str]) -> int:
     if fault:
         file = os.open(fault, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         faulthandler.enable(file)
-        faulthandler.register(signal.SIGTERM, file, all_threads=True, chain=True)
+        faulthandler.register(_STACKS_SIGNAL, file, all_threads=True, chain=False)
     runner = Lister(pen) if mode == "list" else Runner(pen, json.loads(ids), streams)  # type: Any
     sys.argv[:] = ["python -m unittest"] + arguments
     unittest.main(module=None, argv=sys.argv, testRunner=runner, exit=False)

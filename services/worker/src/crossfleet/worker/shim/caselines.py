@@ -8,8 +8,8 @@ from crossfleet.worker.shim.host import Message
 from crossfleet.worker.shim.programs.program import Ended
 from crossfleet.worker.shim.reaper import described
 
-OUTCOMES = frozenset(("passed", "failed", "error", "skipped", "xfailed", "xpassed", "crashed", "timed_out"))
-GOOD = frozenset(("passed", "skipped", "xfailed"))
+OUTCOMES = frozenset(("passed", "failed", "error", "skipped", "xfailed", "xpassed", "flaky", "crashed", "timed_out"))
+GOOD = frozenset(("passed", "skipped", "xfailed", "flaky"))
 
 
 def result_line(attempt: int, index: int | None, ended: Ended, seconds: float, output_bytes: int) -> Message:
@@ -37,18 +37,20 @@ def result_line(attempt: int, index: int | None, ended: Ended, seconds: float, o
     return line
 
 
-def death(case: str, code: int, *, known: bool, limit: float, stacks: str, sections: list[tuple[str, str]]) -> Ended:
+def death(
+    case: str, code: int, *, known: bool, limit: float, notes: list[str], sections: list[tuple[str, str]]
+) -> Ended:
     """The verdict of a case whose process ended before it did.
 
-    `known`: it had said that it began. `limit`: the seconds that were exceeded, 0 for none. `stacks`: what was written
-    at the end, if anything.
+    `known`: it had said that it began. `limit`: the seconds that were exceeded, 0 for none. `notes`: what tells why,
+    such as stacks.
     """
     end, outcome = f"the process {described(code)}", "crashed"
     if limit:
         end, outcome = f"exceeded the time limit of {limit:g} s", "timed_out"
     elif code >= 0 and not known:
         end, outcome = f"no result for this case: {end}", "error"
-    details = "\n".join(text for text in (end, stacks) if text)
+    details = "\n".join(text for text in (end, *notes) if text)
     return Ended(case, outcome, None if known else limit, end, details, sections, signal=max(-code, 0))
 
 

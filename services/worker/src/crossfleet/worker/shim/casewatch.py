@@ -34,7 +34,7 @@ class CaseWatch:
 
     def running(self, case: str) -> float:
         """Seconds since the case began; 0 where it is not the current one."""
-        return self._loop.now - self._since if case == self.current else 0.0
+        return self._loop.now - self._since if case and case == self.current else 0.0
 
     def started(self, case: str, limit: float) -> None:
         """The case has begun; `limit` in seconds, 0 for none."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from crossfleet.worker.shim.attempt import Attempt
 from crossfleet.worker.shim.caselines import GOOD, bad_end, death, result_line
 from crossfleet.worker.shim.casewatch import CaseWatch
+from crossfleet.worker.shim.cores import core_hint
 from crossfleet.worker.shim.death import out_of_memory
 from crossfleet.worker.shim.errand import Errand
 from crossfleet.worker.shim.host import Host, Message
@@ -44,6 +46,7 @@ class ProgramSlot:
         self._alone = False
         self._failed = 0
         self._added = 0
+        self._born = 0.0
         self._unreadable = ""
         self._watch = CaseWatch(host.loop, self._late, self._tell_started)
 
@@ -61,9 +64,15 @@ class ProgramSlot:
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
         current = self._index.get(self._watch.current)
+        since = round(time.time() - self._watch.running(self._watch.current), 6)
         attempts = [
-            {"attempt": a.number, "pending": list(a.pending), "current": current if a.started else None}
-            for a in self._attempts
+            {
+                "attempt": attempt.number,
+                "pending": list(attempt.pending),
+                "current": current if attempt.started else None,
+                "since": since,
+            }
+            for attempt in self._attempts
         ]
         return {"slot": self.number, "attempts": attempts, "wanting": False}
 
@@ -132,6 +141,7 @@ class ProgramSlot:
         """Start a process for what is left of the attempt."""
         errand = Errand(self._host, self._memory_bytes, self._log, self._hear, self._ended)
         self._failed = self._added = 0
+        self._born = time.time()
         self._unreadable = ""
         self._watch.begin()
         try:
@@ -310,8 +320,15 @@ class ProgramSlot:
             (f"Captured {name} before the end", text) for name, text in life.tails()
         ]
         limit = timed_out[1] if timed_out is not None else 0.0
-        known, stacks = bool(culprit), life.stacks()
-        self._settle(death(culprit or left[0], code, known=known, limit=limit, stacks=stacks, sections=sections))
+        known, notes = bool(culprit), self._notes(life, batch)
+        self._settle(death(culprit or left[0], code, known=known, limit=limit, notes=notes, sections=sections))
+
+    def _notes(self, life: Life, batch: Batch) -> list[str]:
+        """What tells why a process died: the command for a core's backtrace, stacks that were taken."""
+        hint = ""
+        if self._host.reaper.dumped_core(life.pid):
+            hint = core_hint(life.pid, str(batch.command.argv[0]), str(self._order["cwd"]), self._born)
+        return [text for text in (f"backtrace of the core: {hint}" if hint else "", life.stacks()) if text]
 
 
 def _nothing() -> None:
