@@ -69,7 +69,9 @@ async def test_a_suite_runs_in_the_interpreter_of_its_target() -> None:
         own = stage.folder / "own-env"
         venv.create(own, with_pip=False, symlinks=True)
         packages = next(own.glob("lib/python*/site-packages"))
-        (packages / "here.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+        # Also the folders of members that are installed editable: pytest loads what they declare as plugins.
+        ours = [path for path in sys.path if path.endswith(("site-packages", "/src", "/gen"))]
+        (packages / "here.pth").write_text("\n".join(ours))
         await stage.ready(stage.start())
         stage.open(environment=suite_pb2.Environment(local_python=str(own / "bin" / "python")))
         await stage.collected()
