@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crossfleet.worker.shim.journal import Journal, leftover
@@ -92,6 +92,7 @@ def space() -> Iterator[Path]:
 
 @settings(max_examples=150, deadline=None)
 @given(steps=steps, cut=st.floats(0, 1), flip=st.booleans())
+@example(steps=[("append", 0), ("append", 0), ("append", 208), ("sync", 0)], cut=0.03125, flip=True)
 def test_after_a_crash_at_any_byte_a_prefix_comes_back(space: Path, steps: list[Step], cut: float, flip: bool) -> None:
     shutil.rmtree(space, ignore_errors=True)
     journal = Journal(space, segment_bytes=512)

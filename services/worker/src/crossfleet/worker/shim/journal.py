@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 _HEAD = struct.Struct(">IIQ")
+_SAID = struct.Struct(">IQ")
 _ACKNOWLEDGED = 0xFFFFFFFF
 """A head with this length says that all up to its sequence is acknowledged."""
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -67,7 +68,8 @@ class Journal:
         """Add a record and return its sequence. It is durable only after ``sync``."""
         sequence = self._next
         self._next = sequence + 1
-        self._pending.append(_HEAD.pack(len(payload), _checksum(payload, sequence), sequence))
+        checksum = _checksum(len(payload), sequence, payload)
+        self._pending.append(_HEAD.pack(len(payload), checksum, sequence))
         self._pending.append(payload)
         return sequence
 
@@ -103,7 +105,7 @@ class Journal:
             done = self._segments.popleft()
             self._bytes -= done.remove()
         if self._segments:
-            mark = _HEAD.pack(_ACKNOWLEDGED, _checksum(b"", sequence), sequence)
+            mark = _HEAD.pack(_ACKNOWLEDGED, _checksum(_ACKNOWLEDGED, sequence), sequence)
             try:
                 self._segments[-1].write(mark, durable=False)
             except OSError:
@@ -228,14 +230,15 @@ def _valid(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         payload = b"" if length == _ACKNOWLEDGED else data[offset : offset + length]
         if length != _ACKNOWLEDGED and len(payload) < length:
             return
-        if _checksum(payload, sequence) != checksum:
+        if _checksum(length, sequence, payload) != checksum:
             return
         yield length, sequence, payload
         offset += len(payload)
 
 
-def _checksum(payload: bytes, sequence: int) -> int:
-    return zlib.crc32(payload, sequence & 0xFFFFFFFF)
+def _checksum(length: int, sequence: int, payload: bytes = b"") -> int:
+    """Of all that a record says: a flipped bit of its length or sequence is noticed as well."""
+    return zlib.crc32(payload, zlib.crc32(_SAID.pack(length, sequence)))
 
 
 def _sync_folder(folder: Path) -> None:
