@@ -1,8 +1,12 @@
+from typing import Any
+
+import msgspec
 import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVerdict
+from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.projection import duration_key
 from crossfleet.coordinator.ledger.queries import CursorExpired, Queries
@@ -10,6 +14,18 @@ from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Observed
 from crossfleet.matching.model import Request
 from services.coordinator.tests.ledger.scenario import finish, start, submit, work_off
+
+ONE: dict[str, Any] = {
+    "case_index": 0,
+    "outcome": 1,
+    "seconds": 0.5,
+    "message": "",
+    "attempt_id": 1,
+    "worker_id": "w1",
+    "slot": 0,
+    "process": 1,
+    "position": 7,
+}
 
 
 @pytest.fixture
@@ -168,3 +184,12 @@ async def test_workers_and_head_can_be_read(ledger, queries):
 
     assert [(one.worker_id, one.runners) for one in await queries.workers()] == [("w1", ("noop",))]
     assert (await queries.head()).seq == ledger.seq
+
+
+def test_facts_from_before_processes_were_counted_are_still_read():
+    old = {name: value for name, value in ONE.items() if name not in ("process", "position")}
+    body = b"\x00" + msgspec.msgpack.encode([(0, 11, ("run", "run/default", [old], 1.0))])
+
+    ((_, fact),) = codec.decode_events(body)
+    assert fact == e.CasesFinished("run", "run/default", (e.FinishedCase(**old),), (), 1.0)
+    assert codec.decode_events(codec.encode_events([(0, fact)])) == [(0, fact)]

@@ -12,9 +12,9 @@ from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.ledger.queries import Queries
-from crossfleet.coordinator.ledger.rows import RunRow
+from crossfleet.coordinator.ledger.rows import CaseRow, RunRow
 from crossfleet.coordinator.sessions.session import Commit
-from crossfleet.foundation.errors import RunNotFound, TargetNotFound
+from crossfleet.foundation.errors import CaseNotFound, FieldViolation, InvalidArgument, RunNotFound, TargetNotFound
 
 
 class Lookup:
@@ -51,6 +51,23 @@ class Lookup:
             if row.target == name:
                 return runs.target(row, self.state())
         raise TargetNotFound(f"run {run_id!r} has no target {name!r}", run=run_id, target=name)
+
+    async def case(self, run_id: str, target: str, case_id: str) -> CaseRow:
+        """A case with its full result; the target may be empty where there is only one.
+
+        Raises RunNotFound, TargetNotFound, CaseNotFound, InvalidArgument.
+        """
+        await self.row(run_id)
+        names = [group.target for group in await self.queries.groups(run_id)]
+        if not target and len(names) != 1:
+            raise InvalidArgument(
+                "the run has several targets", fields=[FieldViolation("target", f"one of {', '.join(names)}")]
+            )
+        await self.target(run_id, target or names[0])
+        row = await self.queries.case(run_id, target or names[0], case_id)
+        if row is None:
+            raise CaseNotFound(f"run {run_id} has no case {case_id!r}", run=run_id, case=case_id)
+        return row
 
     async def final_run(self, run_id: str) -> run_pb2.Run:
         """A run that is known to be finished, as fast as it can be had. Raises RunNotFound."""

@@ -61,6 +61,8 @@ def results(message: worker_pb2.Results) -> AttemptResults:
                 b"" if _says_little(one) else one.SerializeToString(),
                 one.added_case_id,
                 bool(one.earlier),
+                one.process,
+                one.position,
             )
             for one in message.results
         ),

@@ -8,11 +8,21 @@ from itertools import zip_longest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.run_service_pb2 import SlotProcess
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.coordinator.core.events import RunSubmitted
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import Outcome
-from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, CaseRow, EarlierRow, GroupRow, RunRow
+from crossfleet.coordinator.ledger.rows import (
+    ArtifactRow,
+    AttemptRow,
+    CaseRow,
+    EarlierRow,
+    GroupRow,
+    ProcessRow,
+    RunRow,
+)
 
 HIDDEN = "***"
 """Stands for the value of a variable that was given to a suite."""
@@ -161,6 +171,8 @@ def case(row: CaseRow) -> result_pb2.CaseRecord:
         worker_id=row.worker_id,
         slot=row.slot,
         attempt_id=row.attempt_id,
+        process=row.process,
+        position=row.place,
     )
     message.outcome = int(row.outcome)  # type: ignore[assignment]
     for one in row.earlier:
@@ -181,6 +193,23 @@ def _add_earlier(message: result_pb2.CaseRecord, row: EarlierRow) -> None:
         result = result_pb2.CaseResult.FromString(row.payload)
         shown.details = result.details
         shown.sections.extend(result.sections)
+
+
+def slot_process(row: ProcessRow) -> SlotProcess:
+    """One process of a slot, with what its worker last said of itself."""
+    worker = Worker.FromString(row.worker)
+    message = SlotProcess(
+        allocation_id=row.allocation_id,
+        worker_id=row.worker_id,
+        host=worker.host,
+        worker_version=worker.version,
+        slot=row.slot,
+        slots=row.slots,
+        number=row.number,
+    )
+    if row.runner:
+        message.runner.ParseFromString(row.runner)
+    return message
 
 
 def attempt(row: AttemptRow) -> result_pb2.Attempt:

@@ -29,6 +29,8 @@ def record_collection(emit: Emitter, command: RecordCollection) -> None:
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
     if group.over:
         return
+    if command.runner:
+        emit(e.RunnerDescribed(group.run_id, allocation.allocation_id, command.runner))
     if not group.collected:
         policy = emit.state.runs[group.run_id].policy
         own = own_shard(command, policy)

@@ -229,6 +229,8 @@ class RecordCollection:
     """Indices of cases whose own mark says how often they may be run again, and how often."""
     given: Mapping[str, float] = field(default_factory=dict)
     """Seconds by case id, as the client knows them: by these alone shards are cut."""
+    runner: bytes = b""
+    """The RunnerFacts message; opaque to the core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,9 @@ class CaseOutcome:
     added_case_id: str = ""
     repeated: bool = False
     """A plugin of the suite has run it again in its slot already."""
+    process: int = 0
+    """Which process of the slot executed it, and as which of its cases, both from 1; 0: none did."""
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

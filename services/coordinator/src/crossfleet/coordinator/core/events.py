@@ -78,6 +78,15 @@ class AllocationReady:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerDescribed:
+    """What executes the cases of an allocation: the RunnerFacts message, opaque."""
+
+    run_id: str
+    allocation_id: str
+    facts: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationClosing:
     """The allocation gets nothing new and is to be given back; its slots stay held until AllocationClosed."""
 
@@ -144,7 +153,8 @@ class SlotsReleased:
 class FinishedCase:
     """A verdict: the first committed result of a case that is not followed by a rerun.
 
-    Without an attempt it is no execution's own: what follows from earlier ones, or from the end of the run.
+    Without an attempt it is no execution's own: what follows from earlier ones, or from the end of the run. `process` and
+    `position` as in CaseOutcome.
     """
 
     case_index: int
@@ -154,6 +164,8 @@ class FinishedCase:
     attempt_id: int
     worker_id: str
     slot: int
+    process: int = 0
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +338,7 @@ Event = (
     | CasesDue
     | AllocationOpened
     | AllocationReady
+    | RunnerDescribed
     | AllocationClosing
     | AllocationClosed
     | TasksAssigned

@@ -27,6 +27,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.ArtifactsAttached: runs.artifacts_attached,
     e.AllocationOpened: work.allocation_opened,
     e.AllocationReady: work.allocation_ready,
+    e.RunnerDescribed: work.runner_described,
     e.AllocationClosing: work.allocation_closing,
     e.AllocationClosed: work.allocation_closed,
     e.TasksAssigned: work.tasks_assigned,

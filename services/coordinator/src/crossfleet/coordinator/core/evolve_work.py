@@ -63,6 +63,10 @@ def allocation_ready(state: State, event: e.AllocationReady) -> None:
         allocation.local_of = {index: local for local, index in enumerate(event.mapping) if index >= 0}
 
 
+def runner_described(state: State, event: e.RunnerDescribed) -> None:
+    """Nothing is decided on it."""
+
+
 def allocation_closing(state: State, event: e.AllocationClosing) -> None:
     """It gets nothing new."""
     allocation = state.allocations[event.allocation_id]

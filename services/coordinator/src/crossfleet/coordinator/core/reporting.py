@@ -72,7 +72,7 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
     failures: list[e.FinishedCase] = []
     payloads: dict[int, bytes] = {}
     for index, result in _fresh(emit, attempt, group, results):
-        where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
+        where = (attempt.attempt_id, attempt.worker_id, attempt.slot, result.process, result.position)
         outcome, message = shown(group.earlier.get(index, ()), result)
         case = e.FinishedCase(index, outcome, result.seconds, message, *where)
         (failures if runs_again(run, group, index, result) else verdicts).append(case)

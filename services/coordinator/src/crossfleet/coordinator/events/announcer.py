@@ -99,6 +99,8 @@ class Announcer:
                 worker_id=case.worker_id,
                 slot=case.slot,
                 attempt_id=case.attempt_id,
+                process=case.process,
+                position=case.position,
             )
 
     async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded) -> None:

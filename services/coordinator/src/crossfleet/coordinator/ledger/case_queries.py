@@ -53,7 +53,7 @@ def case(connection: Connection, run_id: str, target: str, case_id: str) -> Case
     group = connection.execute(query.order_by(table.position)).first()
     if group is None:
         return None
-    ids = _case_ids(connection, group.group_id, group.digest)
+    ids = case_ids(connection, group.group_id, group.digest)
     if case_id not in ids:
         return None
     index = ids.index(case_id)
@@ -62,7 +62,7 @@ def case(connection: Connection, run_id: str, target: str, case_id: str) -> Case
 
 
 def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted: set[Outcome]) -> list[CaseRow]:
-    ids = _case_ids(connection, group.group_id, group.digest)
+    ids = case_ids(connection, group.group_id, group.digest)
     query = select(tables.verdicts).where(_verdicts.group_id == group.group_id, _verdicts.case_index >= first)
     if wanted and Outcome.PENDING not in wanted:
         query = query.where(_verdicts.outcome.in_([int(outcome) for outcome in wanted])).limit(limit)
@@ -83,14 +83,30 @@ def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted
         if row is None:
             one = CaseRow(*where, Outcome.PENDING)
         else:
-            outcome = Outcome(row.outcome)
-            one = CaseRow(*where, outcome, row.seconds, row.message, row.worker_id, row.slot, row.attempt_id, row.batch)
+            one = verdict_row(where, row)
         if not wanted or one.outcome in wanted:
             found.append(one)
     return list(_with_earlier(connection, group.group_id, found))
 
 
-def _case_ids(connection: Connection, group_id: str, digest: str) -> list[str]:
+def verdict_row(where: tuple[str, int, int, str], row: Any) -> CaseRow:
+    """A case with its verdict, from target, its position, index and id, and a row of the table."""
+    return CaseRow(
+        *where,
+        Outcome(row.outcome),
+        row.seconds,
+        row.message,
+        row.worker_id,
+        row.slot,
+        row.attempt_id,
+        row.batch,
+        process=row.process,
+        place=row.position,
+    )
+
+
+def case_ids(connection: Connection, group_id: str, digest: str) -> list[str]:
+    """All case ids of a group, by index."""
     added = tables.added_cases.c
     more = select(added.case_id).where(added.group_id == group_id).order_by(added.case_index)
     return [*_collected_ids(connection, digest), *connection.execute(more).scalars()]

@@ -41,6 +41,7 @@ _NUMBERS: dict[int, type] = {
     23: e.RerunsMarked,
     24: e.CasesRerun,
     25: e.CasesDue,
+    26: e.RunnerDescribed,
 }
 
 # (fact, field): what is read back instead.

@@ -74,6 +74,7 @@ class _Projection:
         self._ignores: dict[str, list[Row]] = {}
         self._ended: dict[int, Row] = {}
         self._closed: dict[str, Row] = {}
+        self._described: list[Row] = []
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
         self._runs: dict[str, None] = {}
         self._groups: dict[str, None] = {}
@@ -92,6 +93,7 @@ class _Projection:
         writes += [Write(table, Mode.UPSERT, rows) for table, rows in self._upserts.items()]
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
+        writes.append(Write("allocations", Mode.UPDATE, self._described))
         return writes
 
     def _insert(self, table: str, **row: Any) -> None:
@@ -175,6 +177,8 @@ class _Projection:
                     "worker_id": case.worker_id,
                     "slot": case.slot,
                     "batch": self._seq if case.case_index in full else 0,
+                    "process": case.process,
+                    "position": case.position,
                 }
             )
         if full:
@@ -197,6 +201,9 @@ class _Projection:
             cause=0,
             message="",
         )
+
+    def _runner_described(self, event: e.RunnerDescribed) -> None:
+        self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
 
     def _allocation_closed(self, event: e.AllocationClosed) -> None:
         self._groups[event.group_id] = None
@@ -278,6 +285,7 @@ _HANDLERS: dict[type, str] = {
     e.GroupFinished: "_touch_group",
     e.SuiteEnded: "_touch_group",
     e.AllocationOpened: "_allocation_opened",
+    e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
     e.TasksAssigned: "_tasks_assigned",
     e.AttemptEnded: "_attempt_ended",

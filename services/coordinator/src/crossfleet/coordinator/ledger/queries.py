@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from crossfleet.coordinator.ledger import case_queries, event_queries, history, history_queries, run_queries
+from crossfleet.coordinator.ledger import (
+    case_queries,
+    event_queries,
+    execution_queries,
+    history,
+    history_queries,
+    run_queries,
+)
 from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
@@ -20,6 +27,7 @@ from crossfleet.coordinator.ledger.rows import (
     AttemptRow,
     CaseRow,
     GroupRow,
+    ProcessRow,
     RunRow,
     StoredEvent,
     WorkerRow,
@@ -109,6 +117,14 @@ class Queries:
     async def case(self, run_id: str, target: str, case_id: str) -> CaseRow | None:
         """One case with its full result; an empty target stands for the first."""
         return await self._ask(case_queries.case, run_id, target, case_id)
+
+    async def process_of(self, case: CaseRow) -> ProcessRow | None:
+        """The process of a slot that executed a case; None where none did."""
+        return await self._ask(execution_queries.process_of, case)
+
+    async def executions(self, process: ProcessRow, until: int, after: int = 0, limit: int = 1000) -> list[CaseRow]:
+        """What a process executed, by place: behind `after`, up to and with `until`."""
+        return await self._ask(execution_queries.executions, process, until, after, limit)
 
     async def estimates(
         self, project: str, suite: str, runner: str, device_class: str, case_ids: Sequence[str]

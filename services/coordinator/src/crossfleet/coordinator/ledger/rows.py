@@ -66,7 +66,8 @@ class EarlierRow:
 class CaseRow:
     """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept.
 
-    `batch` is the commit that has it, 0 for none.
+    `position` is the target's in the matrix, `place` the case's among those of its process; `batch` is the commit that has
+    the full result, 0 for none.
     """
 
     target: str
@@ -82,6 +83,22 @@ class CaseRow:
     batch: int = 0
     payload: bytes = b""
     earlier: tuple[EarlierRow, ...] = ()
+    process: int = 0
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One process of a slot, `slots` of which its allocation had; `runner` and `worker` are RunnerFacts and Worker messages."""
+
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slot: int
+    slots: int
+    number: int
+    runner: bytes
+    worker: bytes
 
 
 @dataclass(frozen=True, slots=True)

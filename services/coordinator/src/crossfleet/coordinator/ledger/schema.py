@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import SchemaUnsupported, StoreFailed
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision that this version knows, the oldest first."""
 
 

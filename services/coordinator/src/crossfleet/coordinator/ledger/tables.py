@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -112,7 +112,7 @@ added_cases = Table(
     Column("case_id", Text, nullable=False),
 )
 
-# `batch` is the commit that holds the full result in `results`, 0 for none.
+# `batch` is the commit that holds the full result in `results`, 0 for none. `process` of the attempt's slot executed it as its case number `position`.
 verdicts = Table(
     "verdicts",
     metadata,
@@ -125,10 +125,12 @@ verdicts = Table(
     Column("worker_id", Text, nullable=False),
     Column("slot", Integer, nullable=False),
     Column("batch", BigInteger, nullable=False),
+    Column("process", Integer, nullable=False, server_default=text("0")),
+    Column("position", Integer, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 
-# Failures after which a case was run again; `batch` as in `verdicts`.
+# Failures after which a case was run again; `batch`, `process` and `position` as in `verdicts`.
 earlier_results = Table(
     "earlier_results",
     metadata,
@@ -141,6 +143,8 @@ earlier_results = Table(
     Column("worker_id", Text, nullable=False),
     Column("slot", Integer, nullable=False),
     Column("batch", BigInteger, nullable=False),
+    Column("process", Integer, nullable=False, server_default=text("0")),
+    Column("position", Integer, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 
@@ -183,6 +187,7 @@ allocations = Table(
     Column("closed_at", Double, nullable=False),
     Column("cause", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
+    Column("runner", LargeBinary, nullable=False, server_default=text("''")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -14,7 +14,7 @@ from crossfleet.coordinator.servicers.durations import Learn, import_durations, 
 from crossfleet.coordinator.servicers.explaining import explain_run
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 from crossfleet.coordinator.servicers.submitting import Submitting
-from crossfleet.foundation.errors import CaseNotFound, FieldViolation, InvalidArgument
+from crossfleet.foundation.errors import FieldViolation, InvalidArgument
 
 Context = Any
 
@@ -83,21 +83,7 @@ class RunServicer(run_grpc.RunServiceServicer):
 
     async def GetCase(self, request: run_service.GetCaseRequest, context: Context) -> run_service.GetCaseResponse:
         """One case with its full result. Raises RunNotFound, TargetNotFound, CaseNotFound, InvalidArgument."""
-        target = request.target
-        groups = (await self._lookup.run(request.run_id)).targets
-        if not target:
-            if len(groups) != 1:
-                names = ", ".join(group.name for group in groups)
-                raise InvalidArgument(
-                    "the run has several targets", fields=[FieldViolation("target", f"one of {names}")]
-                )
-            target = groups[0].name
-        await self._lookup.target(request.run_id, target)
-        row = await self._lookup.queries.case(request.run_id, target, request.case_id)
-        if row is None:
-            raise CaseNotFound(
-                f"run {request.run_id} has no case {request.case_id!r}", run=request.run_id, case=request.case_id
-            )
+        row = await self._lookup.case(request.run_id, request.target, request.case_id)
         return run_service.GetCaseResponse(case=runs.case(row))
 
     async def ListAttempts(
@@ -118,6 +104,25 @@ class RunServicer(run_grpc.RunServiceServicer):
     ) -> run_service.ListCaseHistoryResponse:
         """What became of cases over the last runs. Raises InvalidArgument, PageTokenInvalid."""
         return await list_case_history(request, self._lookup.queries)
+
+    async def ListExecutions(
+        self, request: run_service.ListExecutionsRequest, context: Context
+    ) -> run_service.ListExecutionsResponse:
+        """What a case's process executed up to it. Raises as GetCase, and PageTokenInvalid."""
+        size = page_size(request.page_size, 1000, 10_000)
+        key = ("executions", request.run_id, request.target, request.case_id)
+        (after,) = decode(request.page_token, (int,), *key) or (0,)
+        case = await self._lookup.case(request.run_id, request.target, request.case_id)
+        process = await self._lookup.queries.process_of(case)
+        if process is None:
+            return run_service.ListExecutionsResponse()
+        rows = await self._lookup.queries.executions(process, case.place, after, size + 1)
+        found = [runs.case(row) for row in rows[:size]]
+        count = fitting(found)
+        token = encode([rows[count - 1].place], *key) if len(rows) > count else ""
+        return run_service.ListExecutionsResponse(
+            executions=found[:count], next_page_token=token, process=runs.slot_process(process)
+        )
 
     async def ExplainRun(
         self, request: run_service.ExplainRunRequest, context: Context

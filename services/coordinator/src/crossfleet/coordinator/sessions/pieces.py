@@ -20,6 +20,7 @@ class _Partial:
     skips: list[CollectionError] = field(default_factory=list)
     reruns: list[tuple[int, int]] = field(default_factory=list)
     go_on: bool = False
+    runner: bytes = b""
 
 
 class Pieces:
@@ -38,6 +39,8 @@ class Pieces:
         partial.errors += reports.collection_errors(piece)
         partial.skips += reports.collection_skips(piece)
         partial.go_on |= piece.go_on
+        if piece.HasField("runner"):
+            partial.runner = piece.runner.SerializeToString()
         held = sum(len(one.cases) for one in self._partial.values())
         if held > MOST_CASES or len(partial.errors) + len(partial.skips) > MOST_ERRORS:
             self._partial.clear()
@@ -57,4 +60,5 @@ class Pieces:
             go_on=partial.go_on,
             skips=tuple(partial.skips),
             reruns=tuple(partial.reruns),
+            runner=partial.runner,
         )

@@ -62,23 +62,17 @@ class DeafReporter:
 class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
-    def __init__(
-        self,
-        session: Any,
-        items: Sequence[Any],
-        channel: Channel,
-        section_limit: int,
-        spool_path: str,
-        holds: bool = False,
-    ) -> None:
-        """``holds``: wait after each failure, and whenever told to, until the shim says to go on."""
+    def __init__(self, session: Any, items: Sequence[Any], channel: Channel, order: Message, spool_path: str) -> None:
+        """``order`` says which process it is. Where it ``holds``, it waits after each failure until the shim says to go on."""
         self._session = session
         self._items = items
         self._channel = channel
-        self._section_limit = section_limit
+        self._section_limit = int(order["output_bytes"])
+        self._process = order["process"]
+        self._position = 0
         self._queue: Deque[Tuple[int, int]] = collections.deque()
         self._last = False
-        self._holds = holds
+        self._holds = bool(order.get("holds"))
         self._held = False
         self._announced: Optional[Tuple[int, int]] = None
         self._ran: Set[int] = set()
@@ -198,6 +192,9 @@ class Slot:
         fields["op"] = "result"
         fields["attempt"] = attempt
         fields["case"] = index
+        self._position += 1
+        fields["process"] = self._process
+        fields["position"] = self._position
         failed = fields["outcome"] in ("failed", "error")
         self._held = self._held or (failed and self._holds)
         if self._held or (len(self._queue) < 2 and not self._last):

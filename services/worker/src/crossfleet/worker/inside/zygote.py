@@ -17,6 +17,7 @@ from . import (
     cache,
     capture,
     collection,
+    facts,
     finish,
     fixtures,
     forksafety,
@@ -49,6 +50,15 @@ class ZygotePlugin:
         self._finish = finish.Finish(channel, self._once)
         self._own_reruns = False
 
+    def pytest_addoption(self, parser: Any) -> None:
+        """Know ``--fleet``, which may stand in addopts: this process is what it leads to."""
+        try:
+            group = parser.getgroup("crossfleet")
+            group.addoption("--fleet", action="store_true", help="ignored on a fleet")
+            group.addoption("--fleet-slots", help="ignored on a fleet")
+        except ValueError:  # the suite's interpreter has crossfleet itself
+            pass
+
     def pytest_configure(self, config: Any) -> None:
         """Listen to collection; know the marks that keep cases together or let them be run again, where no plugin does."""
         self._own_reruns = not reruns.heeded_by_suite(config)
@@ -73,7 +83,8 @@ class ZygotePlugin:
             return self._run_alone(session, items)
         reason = forksafety.reason_against_fork()
         runnable = not stopped and not session.config.option.collectonly
-        self._describe(items if runnable else [], ids if runnable else [], len(items), reason)
+        runner = facts.runner_facts(session.config)
+        self._describe(items if runnable else [], ids if runnable else [], len(items), reason, runner)
         self._finish.expect(session.config, items)
         gc.collect()
         gc.freeze()
@@ -109,7 +120,7 @@ class ZygotePlugin:
             elif order["op"] == "close":
                 return order
 
-    def _describe(self, items: List[Any], ids: List[str], found: int, reason: str) -> None:
+    def _describe(self, items: List[Any], ids: List[str], found: int, reason: str, runner: Message) -> None:
         seconds = time.monotonic() - self._started
         if reason:
             # Each slot will collect for itself and must arrange its cases in this order.
@@ -133,6 +144,7 @@ class ZygotePlugin:
                 "withheld": found - len(items),
                 "safe_to_fork": not reason,
                 "reason": reason,
+                "runner": runner,
             }
         )
 
@@ -191,9 +203,7 @@ class ZygotePlugin:
 
     def _serve(self, session: Any, items: Sequence[Any], channel: Channel, order: Message) -> None:
         self._once.enter(session.config, channel)
-        runner = slot.Slot(
-            session, items, channel, order["output_bytes"], self._setup["spool_path"], bool(order.get("holds"))
-        )
+        runner = slot.Slot(session, items, channel, order, self._setup["spool_path"])
         reason, message = runner.run()
         if reason != "abandoned":
             runner.hand_over()

@@ -152,6 +152,7 @@ class PytestAllocation:
         order: Message = {
             "op": "fork",
             "slot": slot.number,
+            "process": slot.process,
             "env": {**slot.env, **self._slot_environment(slot, life)},
             "token": life.token,
             "fault": str(life.faults.path),

@@ -27,6 +27,8 @@ def result(
     made["start"] = round(time.time() - seconds, 6)
     made["durations"] = [0.0, round(seconds, 6), 0.0]
     made["cpu"] = 0.0
+    made["process"] = life.number
+    made["position"] = life.results + 1
     made["message"] = reason
     backtrace = f"backtrace of the core: {hint}" if hint else ""
     made["details"] = "\n".join(part for part in (reason, backtrace, life.stacks()) if part)

@@ -47,6 +47,7 @@ class Life:
         self.over_memory = 0
         self.overdue = ""
         self.killed = False
+        self.number = 0
         self.results = 0
         self.on_ready: Callable[[], None] = _nothing
         self.on_line: Callable[[bytes], None] = _ignore

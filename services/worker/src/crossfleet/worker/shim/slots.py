@@ -47,6 +47,7 @@ class Slot:
         self.env: dict[str, str] = dict(spec.get("env") or {})
         self.failed = 0
         self.deaths: list[tuple[int, str]] = []
+        self.process = 0
         self.on_idle: Callable[[], None] = _nothing
         self._memory_bytes = int(spec.get("memory_bytes") or 0)
         self._attempts: deque[Attempt] = deque()
@@ -204,9 +205,11 @@ class Slot:
         self._goodbye = {}
         self._current = self._told = self._timed_out = None
         self._dropped.clear()
+        self.process += 1
         for attempt in self._attempts:
             attempt.sent = False
         life = Life(self._host, self._memory_bytes, self._log)
+        life.number = self.process
         life.on_ready = self._ready
         life.on_line = self._line
         life.on_end = self._ended

@@ -24,6 +24,7 @@ Line = Mapping[str, Any]
 COLLECTED_PIECE = 10_000
 _PROPERTIES = 64
 _PROPERTY_BYTES = 1024
+_RUNNER_TEXTS = ("executable", "python", "pytest", "environment_digest")
 _ERROR = re.compile(r"E {3}\S")
 # pytest's exit statuses that speak of the suite, not of the machine: interrupted by collection errors, internal
 # error, wrong usage, no tests.
@@ -59,6 +60,8 @@ def case_result(line: Line) -> result_pb2.CaseResult:
         call_seconds=call,
         teardown_seconds=teardown,
         cpu_seconds=line.get("cpu") or 0.0,
+        process=line.get("process") or 0,
+        position=line.get("position") or 0,
     )
     if line.get("message"):
         result.message = as_text(line["message"], MESSAGE_BYTES)
@@ -173,8 +176,19 @@ def _add_refusals(piece: wire.Collected, line: Line) -> None:
         reason = first_line(skip.get("message") or "").removeprefix("Skipped: ")
         piece.skips.add(case_id=as_text(skip["id"]), message=as_text(reason, MESSAGE_BYTES))
     piece.go_on = bool(line.get("go_on"))
+    if runner := line.get("runner"):
+        piece.runner.CopyFrom(runner_facts(runner))
     if line.get("safe_to_fork") is False:
         piece.fork_refusal = as_text(line.get("reason") or "not safe to fork", MESSAGE_BYTES)
+
+
+def runner_facts(told: Line) -> result_pb2.RunnerFacts:
+    """What a runner says of itself."""
+    texts = {name: as_text(str(told.get(name) or ""), MESSAGE_BYTES) for name in _RUNNER_TEXTS}
+    seeds = {
+        as_text(str(name), _PROPERTY_BYTES): as_text(str(seed), _PROPERTY_BYTES) for name, seed in told["seeds"].items()
+    }
+    return result_pb2.RunnerFacts(**texts, seeds=seeds)
 
 
 def said_first(text: str) -> str:
