@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "artifacts": ("artifacts", "list or fetch the files that a run left"),
     "merge": ("merge", "join the reports of shards into one matrix, verdict and exit status"),
     "durations": ("durations", "write what the fleet has learnt of durations to a file, or teach it a file"),
+    "reproduce": ("reproduce", "replay the order in which a case failed, here, and shrink it"),
     "cancel": ("cancel", "stop a run"),
     "explain": ("explain", "say why a run waits"),
     "workers": ("workers", "list workers and their devices"),

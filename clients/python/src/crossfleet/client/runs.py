@@ -98,6 +98,27 @@ class RunCalls:
             if len(found) >= most or not page.page_token:
                 return found[:most], answer.runs
 
+    async def executions(
+        self, run_id: str, case_id: str, *, target: str = ""
+    ) -> tuple[wire.SlotProcess | None, Sequence[result_pb2.CaseRecord]]:
+        """The process that executed a case, and what it executed up to and with it, in order. None where none did."""
+        found: list[result_pb2.CaseRecord] = []
+        process: wire.SlotProcess | None = None
+        token = ""
+        while True:
+            request = wire.ListExecutionsRequest(
+                run_id=run_id, target=target, case_id=case_id, page_size=5000, page_token=token
+            )
+            answer = await self._list_executions(request)
+            found += answer.executions
+            process = answer.process if answer.HasField("process") else process
+            token = answer.next_page_token
+            if not token:
+                return process, found
+
+    async def _list_executions(self, request: wire.ListExecutionsRequest) -> wire.ListExecutionsResponse:
+        return await self._connection.call(lambda limit: self._stub.ListExecutions(request, timeout=limit))
+
     def attempts(self, run_id: str) -> AsyncIterator[result_pb2.Attempt]:
         """Attempts of a run, by id."""
 

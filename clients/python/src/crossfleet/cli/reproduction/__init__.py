@@ -1,0 +1,1 @@
+"""What `crossfleet reproduce` does: the order in which a case failed, replayed here and shrunk."""
