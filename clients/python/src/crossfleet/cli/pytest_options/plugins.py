@@ -27,6 +27,11 @@ _XDIST = (
     refused("-f --looponfail", "it never ends: run crossfleet again instead"),
 )
 
+_CROSSFLEET = (
+    left_out("--fleet", "what runs is on a fleet already"),
+    left_out("--fleet-slots", "the fleet has its slots already (--slots N)", _ONE),
+)
+
 _RERUNFAILURES = (
     taken(
         "--reruns",
@@ -113,6 +118,7 @@ def _of(plugin: str, options: tuple[Option, ...]) -> tuple[Option, ...]:
 
 
 PLUGINS: tuple[Option, ...] = (
+    *_of("crossfleet", _CROSSFLEET),
     *_of("pytest-xdist", _XDIST),
     *_of("pytest-rerunfailures", _RERUNFAILURES),
     *_of("pytest-cov", _COV),

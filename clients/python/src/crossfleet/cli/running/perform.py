@@ -88,7 +88,7 @@ async def _submit_and_follow(
     own = fleet is not None and not fleet.joined
     try:
         async with Client.open(endpoint) as client:
-            spec = await _spec(client, options, command, targets, python, endpoint, sharding, own=own)
+            spec = await make_spec(client, options, command, targets, python, endpoint, sharding, own=own)
             for note in _packing_notes(spec, command):
                 view.note(note)
             answer = await client.runs.submit(spec)
@@ -103,7 +103,7 @@ async def _submit_and_follow(
                     pattern=options.follow,
                 )
             )
-            run = await _unless_fleet_ends(following, fleet, view)
+            run = await unless_fleet_ends(following, fleet, view)
             if not interrupts.asked.is_set():
                 whole = own or spec.workspace.HasField("local_path") or _measures(command)
                 await sessions_ended(client, run.run_id, MOST_SECONDS if whole else LAST_WORDS_SECONDS)
@@ -114,7 +114,7 @@ async def _submit_and_follow(
         interrupts.close()
 
 
-async def _spec(
+async def make_spec(
     client: Client,
     options: RunOptions,
     command: Command,
@@ -125,6 +125,7 @@ async def _spec(
     *,
     own: bool,
 ) -> run_pb2.RunSpec:
+    """What is asked of a fleet; packs and uploads the workspace where the fleet cannot use it in place."""
     folder = Path.cwd()
     root = git_root(folder) or folder
     here = own or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
@@ -169,9 +170,7 @@ def _packing_notes(spec: run_pb2.RunSpec, command: Command) -> list[str]:
     return notes
 
 
-async def _unless_fleet_ends(
-    following: asyncio.Future[run_pb2.Run], fleet: HeldFleet | None, view: View
-) -> run_pb2.Run:
+async def unless_fleet_ends(following: asyncio.Future[run_pb2.Run], fleet: HeldFleet | None, view: View) -> run_pb2.Run:
     """What `following` answers. Raises FleetFault as soon as the fleet itself ends."""
     if fleet is None:
         return await following
