@@ -19,7 +19,9 @@ PASSED, CRASHED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_CRASHED
 NAMES = tuple("abcdef")
 # Case -> (process, position, outcome), as they are reported: `c` kills the first process.
 EXECUTED = {"b": (1, 1), "a": (1, 2), "c": (1, 4), "f": (2, 1), "d": (2, 2)}
-FACTS = result_pb2.RunnerFacts(executable="/env/bin/python", python="CPython 3.12.1", seeds={"PYTHONHASHSEED": "5"})
+FACTS = result_pb2.RunnerFacts(
+    executable="/env/bin/python", python="CPython 3.12.1", seeds={"PYTHONHASHSEED": "5"}, first_number=4, run_slots=6
+)
 
 
 async def crashed_run(fleet: Running) -> str:
@@ -89,7 +91,7 @@ async def test_the_process_is_known_with_its_host_its_versions_and_its_seeds(tmp
         process = (await executions(fleet, await crashed_run(fleet), "d")).process
 
     assert (process.worker_id, process.host, process.worker_version) == ("w1", "h", "1.2.3")
-    assert (process.slot, process.slots, process.number) == (0, 1, 2)
+    assert (process.slot, process.run_number, process.number) == (0, 4, 2)
     assert process.runner == FACTS
 
 

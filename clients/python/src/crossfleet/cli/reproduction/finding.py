@@ -146,7 +146,8 @@ def order_of(
         worker=process.worker_id,
         host=process.host,
         slot=process.slot,
-        slots=process.slots,
+        run_number=process.run_number,
+        run_slots=runner.run_slots,
         process=process.number,
         versions={"python": runner.python, "pytest": runner.pytest, "crossfleet": process.worker_version},
     )

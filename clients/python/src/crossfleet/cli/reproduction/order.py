@@ -20,7 +20,7 @@ class Order:
     """The cases of one slot's process up to the one that failed, which comes last.
 
     `missing` counts cases that it executed and whose ids are not known. `narrow`: only the files of `cases` are
-    collected. `shortest`: nothing can be left out. `worker`, `host` and `versions` are for people.
+    collected. `shortest`: nothing can be left out. `run_number` is the slot's among the `run_slots` of the run. `worker`, `host` and `versions` are for people.
     """
 
     run: str
@@ -46,7 +46,8 @@ class Order:
     worker: str = ""
     host: str = ""
     slot: int = 0
-    slots: int = 1
+    run_number: int = 0
+    run_slots: int = 1
     process: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
     narrow: bool = False

@@ -73,20 +73,21 @@ def replay(order: Order, *, place: Place, seconds: float, loud: bool = False) ->
 def _plan(order: Order, folder: str) -> dict[str, Any]:
     artifacts = os.path.join(folder, "artifacts")
     os.mkdir(artifacts)
+    worker = f"gw{order.run_number}"
     return {
         "cases": order.cases,
         "arguments": order.arguments,
         "as_module": order.as_module,
         "narrow": order.narrow,
         "seeds": dict(order.seeds),
-        "slot": order.slot,
-        "slots": order.slots,
+        "worker": worker,
+        "slots": order.run_slots,
         "case_seconds": order.case_seconds,
         "variables": {
             "CROSSFLEET_SLOT": str(order.slot),
             "CROSSFLEET_ARTIFACTS": artifacts,
-            "PYTEST_XDIST_WORKER": f"gw{order.slot}",
-            "PYTEST_XDIST_WORKER_COUNT": str(order.slots),
+            "PYTEST_XDIST_WORKER": worker,
+            "PYTEST_XDIST_WORKER_COUNT": str(order.run_slots),
             "PYTEST_XDIST_TESTRUNUID": order.run,
         },
     }

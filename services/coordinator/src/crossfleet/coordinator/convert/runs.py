@@ -204,11 +204,11 @@ def slot_process(row: ProcessRow) -> SlotProcess:
         host=worker.host,
         worker_version=worker.version,
         slot=row.slot,
-        slots=row.slots,
         number=row.number,
     )
     if row.runner:
         message.runner.ParseFromString(row.runner)
+    message.run_number = message.runner.first_number + row.place
     return message
 
 

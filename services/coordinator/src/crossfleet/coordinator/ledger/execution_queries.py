@@ -44,7 +44,7 @@ def process_of(connection: Connection, case: CaseRow) -> ProcessRow | None:
         attempt.allocation_id,
         case.worker_id,
         case.slot,
-        len(json.loads(attempt.slots)),
+        json.loads(attempt.slots).index(case.slot),
         case.process,
         attempt.runner,
         worker or b"",

@@ -89,13 +89,13 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
-    """One process of a slot, `slots` of which its allocation had; `runner` and `worker` are RunnerFacts and Worker messages."""
+    """One process of a slot, the `place`-th of its allocation from 0; `runner` and `worker` are RunnerFacts and Worker messages."""
 
     group_id: str
     allocation_id: str
     worker_id: str
     slot: int
-    slots: int
+    place: int
     number: int
     runner: bytes
     worker: bytes

@@ -13,8 +13,8 @@ _METADATA = (".dist-info", ".egg-info")
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
 
 
-def runner_facts(config: Any) -> Dict[str, Any]:
-    """Return what is known of this process, whose ``config`` is pytest's."""
+def runner_facts(config: Any, setup: Dict[str, Any]) -> Dict[str, Any]:
+    """Return what is known of this process, whose ``config`` is pytest's and ``setup`` the shim's."""
     import pytest
 
     return {
@@ -23,6 +23,8 @@ def runner_facts(config: Any) -> Dict[str, Any]:
         "pytest": pytest.__version__,
         "environment_digest": environment_digest(),
         "seeds": _seeds(config),
+        "first_number": setup["first_number"],
+        "run_slots": setup["run_slots"],
     }
 
 

@@ -83,7 +83,7 @@ class ZygotePlugin:
             return self._run_alone(session, items)
         reason = forksafety.reason_against_fork()
         runnable = not stopped and not session.config.option.collectonly
-        runner = facts.runner_facts(session.config)
+        runner = facts.runner_facts(session.config, self._setup)
         self._describe(items if runnable else [], ids if runnable else [], len(items), reason, runner)
         self._finish.expect(session.config, items)
         gc.collect()

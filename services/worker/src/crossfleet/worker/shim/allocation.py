@@ -112,6 +112,8 @@ class PytestAllocation:
             "role": "zygote",
             "allocation": self.name,
             "run": self._run,
+            "first_number": min(slot.run_number for slot in self.slots.values()),
+            "run_slots": self._run_slots,
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
@@ -215,9 +217,13 @@ class PytestAllocation:
         return {
             TOKEN: life.token,
             "PYTEST_XDIST_WORKER": f"gw{slot.run_number}",
-            "PYTEST_XDIST_WORKER_COUNT": str(self._order.get("run_slots") or len(self.slots)),
+            "PYTEST_XDIST_WORKER_COUNT": str(self._run_slots),
             "PYTEST_XDIST_TESTRUNUID": self._run,
         }
+
+    @property
+    def _run_slots(self) -> int:
+        return int(self._order.get("run_slots") or len(self.slots))
 
     def _slot_of(self, life: Life) -> Slot:
         return next(slot for slot in self.slots.values() if slot.has(life))

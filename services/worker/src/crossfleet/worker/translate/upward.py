@@ -188,7 +188,9 @@ def runner_facts(told: Line) -> result_pb2.RunnerFacts:
     seeds = {
         as_text(str(name), _PROPERTY_BYTES): as_text(str(seed), _PROPERTY_BYTES) for name, seed in told["seeds"].items()
     }
-    return result_pb2.RunnerFacts(**texts, seeds=seeds)
+    return result_pb2.RunnerFacts(
+        **texts, seeds=seeds, first_number=int(told["first_number"]), run_slots=int(told["run_slots"])
+    )
 
 
 def said_first(text: str) -> str:

@@ -33,7 +33,7 @@ _QUIET = {
 class Replay:
     """Plugin: of what was collected, runs the cases of ``plan["cases"]`` in that order and tells about the last one.
 
-    ``plan`` has also: ``narrow`` (collect only the files of these cases), ``seeds``, ``slot`` and ``slots``,
+    ``plan`` has also: ``narrow`` (collect only the files of these cases), ``seeds``, ``worker`` and ``slots`` (as xdist tells them),
     ``case_seconds`` (limit of the last case, 0 for none), ``variables`` (set when cases begin, as in a slot).
     """
 
@@ -78,7 +78,7 @@ class Replay:
         self._last = found[-1] if found else None
         os.environ.update(self._plan["variables"])
         session.config.workerinput = {
-            "workerid": "gw{}".format(self._plan["slot"]),
+            "workerid": self._plan["worker"],
             "workercount": self._plan["slots"],
             "testrunuid": os.environ.get("PYTEST_XDIST_TESTRUNUID", ""),
             "mainargv": list(sys.argv),
