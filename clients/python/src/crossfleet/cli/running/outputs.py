@@ -123,6 +123,9 @@ class Outputs:
             yield f"  artifacts  crossfleet artifacts get {run_id} --into DIR   ({_count(len(results.artifacts))})"
             yield from (f"             {each.name} [{each.target}]" for each in results.artifacts[:MOST_ARTIFACTS])
         yield f"  again      crossfleet show {run_id}"
+        bad = results.failures()
+        if bad and results.run.spec.suite.runner == "pytest":
+            yield f"  reproduce  crossfleet reproduce {shlex.quote(bad[0].case_id)} --run {run_id}"
         if results.flaky():
             yield f"  flaky      crossfleet cases --flaky{data}"
         yield ""
