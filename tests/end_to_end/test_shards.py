@@ -168,6 +168,8 @@ def test_a_command_is_the_first_shards_and_the_others_say_that_they_have_none(fl
 
 
 def test_what_a_fleet_has_learnt_goes_to_a_file_and_comes_back(fleet: Standing, suite: Path, tmp_path: Path) -> None:
+    # A suite is known by its folder's name, and other tests use this fleet.
+    suite = suite.rename(suite.with_name("learns"))
     fleet.run(*PYTEST, cwd=suite)
 
     exported = fleet.ask("durations", "export", "learnt.json", cwd=suite)
