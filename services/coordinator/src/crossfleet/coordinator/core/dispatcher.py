@@ -60,7 +60,8 @@ def cut(
     `allowed` limits the cases to those that the slot's worker has. A bound setup group is taken whole, however large.
     The queue is not changed.
     """
-    if not queue.shareable:
+    shareable = queue.shareable
+    if not shareable:
         return ()
     divisor = _DIVISOR_KNOWN if known else _DIVISOR_GUESSED
     share = min(slot_speed / total_speed, 1.0)
@@ -72,7 +73,7 @@ def cut(
     most = min(max_cases or _MAX_CASES, _MAX_CASES)
     if not known:
         # Nor are guessed seconds trusted at the end: slots that were fast on small cases would take the few long ones whole.
-        most = min(most, math.ceil(queue.shareable * share / _DIVISOR_COUNTED))
+        most = min(most, math.ceil(shareable * share / _DIVISOR_COUNTED))
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0

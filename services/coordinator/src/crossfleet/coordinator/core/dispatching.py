@@ -39,7 +39,7 @@ def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking:
 
 def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
     """An attempt of the run has ended: where something measures, others may have waited for that."""
-    if _measures(emit, run_id):
+    if emit.state.runs[run_id].measures:
         for group_id in emit.state.runs[run_id].groups:
             feed_group(emit, emit.state.groups[group_id])
 
@@ -89,7 +89,7 @@ def total_speed(emit: Emitter, group: Group) -> float:
 
 def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
     """What a slot gets next. Exclusive cases come last, when nothing else of the run is on their worker; nor comes then."""
-    if not _measures(emit, group.run_id):
+    if not emit.state.runs[group.run_id].measures:
         return _cut(emit, group, allocation, slot, total)
     beside = [
         other
@@ -103,11 +103,6 @@ def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, tota
     if group.attempts or beside:
         return ()
     return dispatcher.cut_exclusive(group.queue, allocation.local_of)
-
-
-def _measures(emit: Emitter, run_id: str) -> bool:
-    """Whether a run has exclusive cases at all."""
-    return any(emit.state.groups[group_id].measures for group_id in emit.state.runs[run_id].groups)
 
 
 def _measuring(emit: Emitter, allocation: Allocation) -> bool:

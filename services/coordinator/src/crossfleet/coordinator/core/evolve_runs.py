@@ -50,6 +50,7 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     shared = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
     exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}
     group.measures = bool(exclusive)
+    state.runs[event.run_id].measures |= group.measures
     group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING

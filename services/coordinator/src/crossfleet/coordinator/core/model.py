@@ -142,7 +142,7 @@ class Group:
 
 @dataclass(slots=True)
 class Run:
-    """A run that is not over, or whose allocations are still being given back."""
+    """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it."""
 
     run_id: str
     request_id: str
@@ -164,6 +164,7 @@ class Run:
     started_at: float = 0.0
     finished_at: float = 0.0
     failures: int = 0
+    measures: bool = False
     allocations: set[str] = field(default_factory=set)
 
     @property

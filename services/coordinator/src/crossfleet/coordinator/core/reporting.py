@@ -17,6 +17,7 @@ from crossfleet.coordinator.core.commands import (
 from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Attempt, Group
+from crossfleet.coordinator.core.outcomes import BAD
 from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
@@ -68,28 +69,25 @@ def _live(emit: Emitter, worker_id: str, attempt_id: int) -> Attempt | None:
 def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -> None:
     """The first committed result of a case counts, unless it failed and is run again; others are ignored."""
     run, group = emit.state.runs[attempt.run_id], emit.state.groups[attempt.group_id]
-    verdicts: list[e.FinishedCase] = []
-    failures: list[e.FinishedCase] = []
-    payloads: dict[int, bytes] = {}
+    settled: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
+    failed: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
+    where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
     for index, result in _fresh(emit, attempt, group, results):
-        where = (attempt.attempt_id, attempt.worker_id, attempt.slot, result.process, result.position)
-        outcome, message = shown(group.earlier.get(index, ()), result)
-        case = e.FinishedCase(index, outcome, result.seconds, message, *where)
-        (failures if runs_again(run, group, index, result) else verdicts).append(case)
+        outcome, message = result.outcome, result.message
+        if index in group.earlier:
+            outcome, message = shown(group.earlier[index], result)
+        cases, payloads = failed if outcome in BAD and runs_again(run, group, index, result) else settled
+        cases.append(e.FinishedCase(index, outcome, result.seconds, message, *where, result.process, result.position))
         if result.payload:
-            payloads[index] = result.payload
+            payloads.append((index, result.payload))
     names = (attempt.run_id, attempt.group_id)
-    if failures:
-        emit(e.CasesRerun(*names, tuple(failures), _payloads_of(failures, payloads), emit.now))
-    if verdicts:
-        emit(e.CasesFinished(*names, tuple(verdicts), _payloads_of(verdicts, payloads), emit.now))
+    if failed[0]:
+        emit(e.CasesRerun(*names, tuple(failed[0]), tuple(failed[1]), emit.now))
+    if settled[0]:
+        emit(e.CasesFinished(*names, tuple(settled[0]), tuple(settled[1]), emit.now))
         stop_at_failure_limit(emit, run)
-    if failures:
+    if failed[0]:
         feed_group(emit, group)
-
-
-def _payloads_of(cases: list[e.FinishedCase], payloads: dict[int, bytes]) -> tuple[tuple[int, bytes], ...]:
-    return tuple((case.case_index, payloads[case.case_index]) for case in cases if case.case_index in payloads)
 
 
 def _fresh(
