@@ -104,3 +104,26 @@ def test_a_session_that_fails_by_itself_is_told_with_its_target_after_the_verdic
 
     assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.PASSED
     assert (group.ending, group.cause_details) == (Ending.SESSION_FAILED, "status 1")
+
+
+def test_a_worker_measures_although_what_else_is_left_exists_only_elsewhere():
+    fleet = Fleet()
+    fleet.submit(request=Request(slots_max=2))
+    fleet.join("w1", session="s1")
+    fleet.join("w2", session="s2")
+    (first,) = fleet.place()
+    fleet.do(c.RecordCollection("w1", first, "d1", CASES))
+    fleet.do(c.WorkerLost("w1", "lost"))
+    fleet.join("w1", incarnation="i2", session="s3")
+    fleet.do(c.DrainWorker("w1", True, "later"))
+    (second,) = fleet.place()
+    fleet.do(c.RecordCollection("w2", second, "d2", CASES[8:]))  # none of those that measure nothing
+    assert [one.cases for one in fleet.live()] == [(8, 9, 10, 11)]
+    fleet.finish(fleet.live()[0])
+    fleet.close_what_is_closing()
+    fleet.do(c.DrainWorker("w1", False, ""))
+    (third,) = fleet.place()
+    fleet.do(c.RecordCollection("w1", third, "d1", CASES))
+    fleet.work()
+
+    assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.PASSED

@@ -98,10 +98,10 @@ def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, tota
     ]
     if any(_measuring(emit, other) for other in beside):
         return ()
-    if group.queue.shareable:
-        return _cut(emit, group, allocation, slot, total)
-    if group.attempts or beside:
-        return ()
+    piece = _cut(emit, group, allocation, slot, total)
+    if piece or group.attempts or beside:
+        return piece
+    # What else is left does not exist on this worker: nobody would wait for anything here.
     return dispatcher.cut_exclusive(group.queue, allocation.local_of)
 
 
@@ -145,7 +145,8 @@ def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) ->
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:
     state = emit.state
-    last = len(piece) == (group.queue.shareable or group.queue.count)
+    exclusive = group.measures and group.cases[piece[0]].exclusive
+    last = len(piece) == (group.queue.count if exclusive else group.queue.shareable)
     task = e.AssignedTask(state.next_attempt, state.next_task, slot.number, piece, last)
     emit(
         e.TasksAssigned(group.run_id, group.group_id, allocation.allocation_id, allocation.worker_id, (task,), emit.now)
