@@ -144,6 +144,19 @@ async def test_a_run_can_be_looked_into_on_its_workers(tmp_path: Path) -> None:
     assert (answer.left_out, list(answer.silent_worker_ids)) == (len(tasks) - 1, [])
 
 
+async def test_of_more_than_one_message_can_carry_the_rest_is_counted(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        run = Executing(fleet)
+        tasks = [await run.begin(), *run.assign.tasks[1:]]
+        now = [(task.attempt_id, task.case_indices[0], float(task.slot)) for task in tasks]
+        asking = asyncio.ensure_future(run.inspect(stacks=True))
+        await run.answer(*now)
+        await run.answer(*now, stacks=b"x" * (9 << 20))
+        answer = await asking
+
+    assert (len(tasks) > 1, len(answer.cases), answer.left_out) == (True, 1, len(tasks) - 1)
+
+
 async def test_a_worker_without_a_session_is_named_at_once(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
         run = Executing(fleet)

@@ -10,6 +10,7 @@ from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifacts
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.artifacts import durations
 from crossfleet.foundation.errors import BlobsMissing, CrossfleetError, InvalidArgument, PageTokenInvalid
 from crossfleet.foundation.errors.status import error_from_rpc
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
@@ -188,8 +189,22 @@ async def test_durations_that_cannot_be_are_refused_and_none_is_taken(
         request = run_service.ImportDurationsRequest(history=history, cases=cases)
         error = await refused(fleet.runs.ImportDurations(request))
         nameless = await refused(fleet.runs.ImportDurations(run_service.ImportDurationsRequest(cases=cases[:1])))
+        odd = run_service.ListDurationsRequest(history=run_service.History(suite="web", device_class="x" * 5000))
+        endless = await refused(fleet.runs.ListDurations(odd))
         known = await fleet.runs.ListDurations(run_service.ListDurationsRequest(history=history))
 
     assert [field.path for field in error.fields] == ["cases[1]"]
     assert [field.path for field in nameless.fields] == ["history.suite"]
+    assert [field.path for field in endless.fields] == ["history.device_class"]
     assert not known.cases
+
+
+async def test_durations_that_no_memory_should_hold_are_refused_when_the_run_is_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durations, "MOST_BYTES", 100)
+    content = suite_pb2.Durations(cases=[suite_pb2.CaseDuration(case_id="x" * 100, seconds=1)]).SerializeToString()
+    async with running(tmp_path) as fleet:
+        error = await refused(fleet.submit(suite(1, 2, await upload(fleet, content))))
+
+    assert [field.path for field in error.fields] == ["spec.policy.shard.durations_digest"]

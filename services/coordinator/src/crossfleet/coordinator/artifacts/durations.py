@@ -13,11 +13,20 @@ from crossfleet.coordinator.core.durations import LONGEST_SECONDS
 from crossfleet.foundation.errors import BlobsMissing, CrossfleetError, FieldViolation, InvalidArgument
 from crossfleet.foundation.logs import get_logger
 
+MOST_BYTES = 128 << 20
+"""Of one blob: a million cases with long ids."""
+
 
 async def check_durations(blobs: BlobStore, digest: str) -> None:
-    """Raises BlobsMissing when the blob was not uploaded, InvalidArgument when it holds no Durations."""
+    """Raises BlobsMissing when the blob was not uploaded, InvalidArgument when it holds no Durations or too many."""
     if await blobs.missing([digest]):
         raise BlobsMissing("the durations were not uploaded", digests=digest, count=1)
+    if await blobs.size(digest) > MOST_BYTES:
+        allowed = f"a blob of at most {MOST_BYTES:,} bytes"
+        raise InvalidArgument(
+            f"the durations of blob {digest} are too many",
+            fields=[FieldViolation("spec.policy.shard.durations_digest", allowed)],
+        )
     await _read(blobs, digest)
 
 
@@ -34,13 +43,12 @@ async def given_durations(blobs: BlobStore, digest: str) -> dict[str, float]:
 async def _read(blobs: BlobStore, digest: str) -> dict[str, float]:
     content = await blobs.get(digest)
     try:
-        message = await asyncio.to_thread(Durations.FromString, content)
+        return await asyncio.to_thread(lambda: credible(Durations.FromString(content).cases))
     except DecodeError:
         raise InvalidArgument(
             f"blob {digest} holds no durations",
             fields=[FieldViolation("spec.policy.shard.durations_digest", "the blob of a Durations message")],
         ) from None
-    return credible(message.cases)
 
 
 def credible(cases: Iterable[CaseDuration]) -> dict[str, float]:

@@ -56,5 +56,6 @@ def _key(history: run_service.History) -> str:
     checks.size(history.suite, "history.suite", 200)
     checks.require(bool(history.suite), "history.suite", "the suite's name, by default that of its folder")
     checks.name(runner, "history.runner")
+    checks.name(device, "history.device_class")
     checks.finish("the history")
     return duration_key(project, history.suite, runner, device)

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.executing.inquiries import Inquiries
 from crossfleet.coordinator.executing.lasting import canonical
 from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.servicers.pages import fitting
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument
 
 _DEFAULT_CASES = 16
@@ -47,7 +48,9 @@ class InspectionServicer(inspection_grpc.InspectionServiceServicer):
         if chosen and (request.stacks or request.HasField("output")):
             chosen, silent = await self._closer(chosen, request)
             response.silent_worker_ids[:] = sorted({*response.silent_worker_ids, *silent})
-        response.cases.extend(chosen)
+        count = fitting(chosen)
+        response.cases.extend(chosen[:count])
+        response.left_out += len(chosen) - count
         return response
 
     async def _closer(
