@@ -7,14 +7,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from crossfleet.worker.shim import death
 from crossfleet.worker.shim.attempt import Attempt
 from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.caseclock import CaseClock
-from crossfleet.worker.shim.cores import core_hint
 from crossfleet.worker.shim.host import Host, Message
+from crossfleet.worker.shim.judgement import End, Judge, Judgement, late
 from crossfleet.worker.shim.life import LATE, Life
-from crossfleet.worker.shim.reaper import described
 
 _STILLBORN_LIMIT = 3
 _AHEAD_SECONDS = 0.02
@@ -39,7 +37,6 @@ class Slot:
         self._host = host
         self._allocation = allocation
         self._limits: Message = order.get("limits") or {}
-        self._program, self._folder = str(order.get("python") or ""), str(order["cwd"])
         self._start = start
         self._brake = brake
         self.number = int(spec["slot"])
@@ -50,6 +47,7 @@ class Slot:
         self.process = 0
         self.on_idle: Callable[[], None] = _nothing
         self._memory_bytes = int(spec.get("memory_bytes") or 0)
+        self._judging = Judge(host, order, self._memory_bytes)
         self._attempts: deque[Attempt] = deque()
         self._later: list[Message] = []
         self._last = False
@@ -377,96 +375,49 @@ class Slot:
 
     def _judge(self, life: Life, code: int) -> None:
         current = self._current
+        end = End(life, code, current, self._clock.seconds, self._timed_out, self._clock.limit, self._goodbye)
         attempt = next((a for a in self._attempts if current is not None and a.number == current[0]), None)
         if attempt is None and self._attempts and self._attempts[0].started:
             attempt = self._attempts[0]
         if attempt is None:
-            self._judge_unstarted(life, code)
-        elif attempt.cancelled:
-            self._finish(attempt, "cancelled", "")
-        elif life.over_memory and self._timed_out is None:
-            self._judge_memory(life, attempt, current, code)
-        elif life.starved(code):
-            message = f"the host had no memory left, and its kernel killed the slot's process; {_peak(life)} MiB seen"
-            self._finish(attempt, "out_of_memory", message, current=current[1] if current else None)
-        elif self._goodbye.get("reason") == "stopped":
-            stop = str(self._goodbye.get("message", ""))
-            self._finish(attempt, "crashed", f"the suite asked to stop: {stop}", stop=stop)
-        elif current is None:
-            self._finish(attempt, "crashed", f"the slot's process {described(code)} between two cases")
-        else:
-            self._blame(life, attempt, current, code)
-
-    def _judge_memory(self, life: Life, attempt: Attempt, current: tuple[int, int] | None, code: int) -> None:
-        """The slot used more than the run allows: a case that had its process for itself is to blame.
-
-        After others it runs again, first in the next process: what they had left there may have been too much.
-        """
-        seen = max(life.over_memory, life.watched.measured() if life.watched is not None else 0)
-        message = death.out_of_memory(self._memory_bytes, seen)
-        if current is not None and not life.results:
-            self._conclude(life, attempt, current, "crashed", f"{message}, in a process of its own", code)
+            self._judge_unstarted(end)
             return
-        attempt.started = False
-        what = f"during case {current[1]}, which runs again in a process of its own" if current else "between two cases"
-        self._log("stderr", f"[crossfleet: slot {self.number}: {message}, {what}]\n{life.stacks()}\n")
+        judgement = self._judging.begun(end, cancelled=attempt.cancelled)
+        if judgement.note:
+            self._note(life, judgement.note)
+        if judgement.outcome and current is not None:
+            self._conclude(end, attempt, current, judgement)
+        elif judgement.cause:
+            self._finish(attempt, judgement.cause, judgement.message, **judgement.extra)
+        else:
+            attempt.started = False
 
-    def _blame(self, life: Life, attempt: Attempt, current: tuple[int, int], code: int) -> None:
-        """The case in flight took the process down, or was taken down at its time limit."""
-        end = f"the process {described(code)}"
-        outcome = "crashed"
-        if self._timed_out is not None:
-            if self._timed_out != current:
-                # The slow case did end, but too late to stop the signal, which has hit an innocent one.
-                self._finish(attempt, "crashed", f"{end} for a time limit that another case exceeded")
-                return
-            outcome = "timed_out"
-            end = f"exceeded the time limit of {self._clock.limit:g} s"
-        self._conclude(life, attempt, current, outcome, end, code)
-
-    def _conclude(
-        self, life: Life, attempt: Attempt, case: tuple[int, int], outcome: str, reason: str, code: int
-    ) -> None:
-        seconds = self._clock.seconds
-        hint = self._core_hint(life, time.time() - seconds)
-        output_bytes = int(self._limits.get("output_bytes") or 65536)
-        self._host.record(
-            death.result(life, case, outcome, reason, seconds, code=code, output_bytes=output_bytes, hint=hint)
-        )
+    def _conclude(self, end: End, attempt: Attempt, case: tuple[int, int], judgement: Judgement) -> None:
+        self._host.record(self._judging.result(end, case, judgement))
         self.failed += 1
         self._brake.failed(self)
-        self.deaths.append((case[1], reason))
+        self.deaths.append((case[1], judgement.message))
         attempt.done(case[1])
-        self._finish(attempt, "crashed" if attempt.pending or outcome == "crashed" else "done", reason)
+        crashed = attempt.pending or judgement.outcome == "crashed"
+        self._finish(attempt, "crashed" if crashed else "done", judgement.message)
 
-    def _core_hint(self, life: Life, since: float) -> str:
-        if not self._host.reaper.dumped_core(life.pid):
-            return ""
-        return core_hint(life.pid, self._program, self._folder, since)
-
-    def _judge_unstarted(self, life: Life, code: int) -> None:
+    def _judge_unstarted(self, end: End) -> None:
         """It ended before any case began: try again a few times, then blame the environment."""
         self._stillborn += 1
         if not self._attempts:
-            self._tell_late_end(life, code)
+            # No verdict tells of a bad exit: the log of the run does.
+            reason = late(end.life, end.code)
+            if reason:
+                self._note(end.life, reason)
         if not self._attempts or self._closing or self._stillborn < _STILLBORN_LIMIT:
             return
-        end = f"the slot's process {described(code)} before its first case"
-        if life.over_memory:
-            end = f"{death.out_of_memory(self._memory_bytes, life.over_memory)} before the first case"
-        reason = self._goodbye.get("message") or life.overdue or end
-        message = f"{reason}\n{life.tail()}\n{life.stacks()}".strip()
+        message = self._judging.unstarted(end)
         self._stillborn = 0
         while self._attempts:
             self._finish(self._attempts[0], "environment", message)
 
-    def _tell_late_end(self, life: Life, code: int) -> None:
-        """Nothing was left to run, so no verdict tells of a bad exit: the log of the run does."""
-        reason = f"{life.overdue}, and was ended" if life.overdue else ""
-        if life.results and code < 0 and not life.killed and (life.ending is None or not life.ending.done):
-            reason = f"the slot's process {described(code)} after its last case"
-        if reason:
-            self._log("stderr", f"[crossfleet: slot {self.number}: {reason}]\n{life.stacks()}\n")
+    def _note(self, life: Life, text: str) -> None:
+        self._log("stderr", f"[crossfleet: slot {self.number}: {text}]\n{life.stacks()}\n")
 
     def _succeed(self) -> None:
         """Begin the next life when there is work for it."""
@@ -485,10 +436,6 @@ class Slot:
             self._begin_life()
         # What the last life left may be so little that the next one would hold it back without an end.
         self._ask()
-
-
-def _peak(life: Life) -> int:
-    return (life.watched.peak if life.watched is not None else 0) >> 20
 
 
 def _nothing() -> None:
