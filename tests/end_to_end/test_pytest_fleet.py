@@ -170,6 +170,17 @@ def test_other_reporters_hear_every_case(project: Path, folder: Path) -> None:
     assert "HEARD 27 9 0" in done.out, done.text
 
 
+def test_what_is_deselected_is_counted_beside_plugins_that_look_at_all_reports(project: Path, folder: Path) -> None:
+    (project / "test_a.py").write_text(SUITE)
+    (project / "conftest.py").write_text(
+        "def pytest_terminal_summary(terminalreporter):\n"
+        "    for each in terminalreporter.stats.values():\n"
+        "        assert all(isinstance(vars(one), dict) for one in each)\n"
+    )
+    done = call(sys.executable, "--fleet", "-k", "passes", cwd=project, data=folder)
+    assert (done.status, "1 passed, 8 deselected" in done.out) == (0, True), done.text
+
+
 def test_what_only_tells_something_is_answered_here(project: Path, folder: Path) -> None:
     (project / "test_a.py").write_text(SUITE)
     done = call(sys.executable, "--fleet", "--collect-only", "-q", cwd=project, data=folder / "d")

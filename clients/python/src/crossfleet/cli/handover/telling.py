@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from crossfleet.api.types.v1 import result_pb2
@@ -41,8 +42,9 @@ class Telling:
         """So many cases are known, and so many left out."""
         self._session.testscollected = total
         if self._reporter is not None and deselected:
-            # The hook for it wants the items themselves; the reporter counts them, no more.
-            self._reporter.stats.setdefault("deselected", []).extend(range(deselected))
+            # The hook for it wants the items themselves; the reporter counts them, plugins look for attributes in them.
+            stand_ins = (SimpleNamespace(nodeid="") for _ in range(deselected))
+            self._reporter.stats.setdefault("deselected", []).extend(stand_ins)
         found = f"collected {total + deselected} item{'s' * (total + deselected != 1)}"
         left_out = f" / {deselected} deselected / {total} selected" if deselected else ""
         self.line(f"{found}{left_out} / on a fleet: {run_id}\n")
