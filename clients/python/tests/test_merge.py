@@ -103,7 +103,9 @@ def test_shards_become_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "printed" in str(next(suite.iter("system-out")).text)
 
 
-def test_every_outcome_can_be_merged_and_what_failed_before_a_rerun_stays(tmp_path: Path) -> None:
+def test_every_outcome_can_be_merged_and_what_failed_before_a_rerun_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     every = {f"t/a.py::{name}": number for name, number in result_pb2.Outcome.items()}
     results = Shard(1, cases=every).results()
     flaky = next(case for case in results.cases if case.outcome == result_pb2.OUTCOME_FLAKY)
@@ -119,6 +121,7 @@ def test_every_outcome_can_be_merged_and_what_failed_before_a_rerun_stays(tmp_pa
     assert report["run"]["counts"]["flaky"] == 1
     (again,) = [case for case in report["cases"] if case["outcome"] == "flaky"]
     assert [(one["message"], one["details"]) for one in again["earlier"]] == [("first", "Traceback")]
+    assert "(run 2 times: slot 1 of w" in capsys.readouterr().out
 
 
 def test_a_folder_may_stand_for_its_parts_and_other_files_in_it_are_left_alone(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ def again(case: result_pb2.CaseRecord) -> str:
     if not case.earlier:
         return ""
     places = [(one.worker_id or case.worker_id, one.slot if one.worker_id else case.slot) for one in case.earlier]
-    if case.attempt_id:  # else the last failure is the verdict: it could not be run again
+    last_is_verdict = case.earlier[-1].attempt_id and not case.attempt_id  # it could not be run again
+    if not last_is_verdict:
         places.append((case.worker_id, case.slot))
     shown = ", ".join(f"slot {slot} of {worker}" for worker, slot in dict.fromkeys(places))
     times = "once" if len(places) == 1 else f"{len(places)} times"

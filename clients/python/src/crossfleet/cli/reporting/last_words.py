@@ -13,6 +13,8 @@ _COUNTS = re.compile(r"\b(?P<warnings>[0-9]+) warnings?\b.* in [0-9.]+s|\bin [0-
 _REPORTED_HERE = re.compile(
     r"test session starts|ERRORS|FAILURES|PASSES|XPASSES|XFAILURES|short test summary info|slowest .*durations|.* in [0-9.]+s.*"
 )
+# With -q pytest writes its counts below the last section, without a ruler.
+_BARE_COUNTS = re.compile(r"(?:no tests ran|[0-9]+ [a-z ]+(?:, [0-9]+ [a-z ]+)*) in [0-9.]+s(?: \(.*\))?")
 MOST_LINES = 400
 
 
@@ -45,7 +47,7 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
             yield title, "\n".join(lines).strip("\n")
         title, lines = found["title"], []
     if title:
-        yield title, "\n".join(lines).strip("\n")
+        yield title, "\n".join(line for line in lines if not _BARE_COUNTS.fullmatch(line)).strip("\n")
 
 
 def _cut(body: str) -> str:
