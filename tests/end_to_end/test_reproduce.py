@@ -108,6 +108,19 @@ def test_a_failure_that_is_not_of_the_order_is_said_to_be_flaky(failed: tuple[Pa
     assert told["conclusion"].startswith("did not fail in 2 tries: flaky by something else than order")
 
 
+def test_the_failure_of_a_flaky_case_is_that_before_its_rerun(folder: Path, project: Path) -> None:
+    write(project, test_a_state=STATE, test_f="import test_a_state\ndef test_flaky(): assert not test_a_state.seen")
+    data = ("--data", str(folder))
+    words = ("--slots", "2", "--reruns", "1", "--", *PYTEST, "--dist", "loadfile", "-n", "1")
+    done = crossfleet("run", *data, *words[2:], cwd=project)
+    assert (done.status, "1 flaky" in done.out) == (0, True), done.text
+    done = crossfleet("reproduce", *data, "test_flaky", cwd=project)
+    assert (done.status, "test_f.py::test_flaky fails after test_a_state.py::test_pollutes only" in done.out) == (
+        0,
+        True,
+    ), done.text
+
+
 def test_only_the_replay_is_made_when_nothing_is_to_be_shrunk(failed: tuple[Path, Path]) -> None:
     done, told = reproduced(failed, "test_needs_order", "--no-shrink")
     assert (done.status, told["tries"], told["order"]["shortest"]) == (0, 0, False), done.text

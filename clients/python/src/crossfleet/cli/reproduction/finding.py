@@ -16,6 +16,7 @@ from crossfleet.client import Client
 
 MOST_RUNS = 20
 """Failed runs that are searched for a case."""
+_FAILED_ONCE = BAD | {result_pb2.OUTCOME_FLAKY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ async def _named(client: Client, wanted: Wanted) -> tuple[run_pb2.Run, result_pb
     cases = [case async for case in client.runs.cases(run.run_id)]
     chosen = _choose(run, cases, wanted)
     if chosen is None:
-        raise UsageError(_unknown(run, cases, wanted))
-    if chosen.outcome not in BAD:
+        failed = [case.case_id for case in cases if case.outcome in _FAILED_ONCE]
+        raise UsageError(_unknown(f"{run.run_id} has", failed, cases, wanted))
+    if chosen.outcome not in _FAILED_ONCE:
         raise UsageError(f"{chosen.case_id} {outcome_word(chosen.outcome)} in {run.run_id}: there is no failure of it")
     return run, chosen
 
@@ -56,14 +58,16 @@ async def _named(client: Client, wanted: Wanted) -> tuple[run_pb2.Run, result_pb
 async def _latest(client: Client, wanted: Wanted) -> tuple[run_pb2.Run, result_pb2.CaseRecord]:
     """The latest failed run in which the case failed."""
     newest: run_pb2.Run | None = None
+    ever: dict[str, None] = {}
     looked = 0
     async for run in client.runs.list(states=[run_pb2.RUN_STATE_FINISHED]):
-        if run.verdict not in (run_pb2.RUN_VERDICT_FAILED, run_pb2.RUN_VERDICT_CANCELLED):
+        if run.verdict not in (run_pb2.RUN_VERDICT_FAILED, run_pb2.RUN_VERDICT_CANCELLED) and not run.counts.flaky:
             continue
         newest = newest or run
-        failed = [case async for case in client.runs.cases(run.run_id, outcomes=sorted(BAD))]
+        failed = [case async for case in client.runs.cases(run.run_id, outcomes=sorted(_FAILED_ONCE))]
         if (chosen := _choose(run, failed, wanted)) is not None:
             return run, chosen
+        ever.update(dict.fromkeys(case.case_id for case in failed))
         looked += 1
         if looked == MOST_RUNS:
             break
@@ -76,7 +80,8 @@ async def _latest(client: Client, wanted: Wanted) -> tuple[run_pb2.Run, result_p
         raise UsageError(
             f"{passed.case_id} failed in none of the last {looked} failed runs; in {newest.run_id} it {word}"
         )
-    raise UsageError(_unknown(newest, cases, wanted))
+    where = "the last failed run has" if looked == 1 else f"the last {looked} failed runs have"
+    raise UsageError(_unknown(where, list(ever), cases, wanted))
 
 
 def _choose(run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord], wanted: Wanted) -> result_pb2.CaseRecord | None:
@@ -88,7 +93,7 @@ def _choose(run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord], wanted: Wa
         raise UsageError(f"--target {wanted.target}: {run.run_id} has no such target, but {names}")
     by_name = {(case.target, case.case_id): case for case in cases}
     found = meant(wanted.case, list(by_name), wanted.target)
-    found = [each for each in found if by_name[each].outcome in BAD] or found
+    found = [each for each in found if by_name[each].outcome in _FAILED_ONCE] or found
     if not found:
         return None
     ids = list(dict.fromkeys(case_id for _, case_id in found))
@@ -102,13 +107,13 @@ def _choose(run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord], wanted: Wa
     return by_name[found[0]]
 
 
-def _unknown(run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord], wanted: Wanted) -> str:
-    failed = [case.case_id for case in cases if case.outcome in BAD]
+def _unknown(where: str, failed: Sequence[str], cases: Sequence[result_pb2.CaseRecord], wanted: Wanted) -> str:
     similar = near(wanted.case, failed) or near(wanted.case, [case.case_id for case in cases])
     if similar:
-        return f"{run.run_id} has no case {wanted.case!r}. Did you mean\n  " + "\n  ".join(similar)
+        return f"{where} no case {wanted.case!r}. Did you mean\n  " + "\n  ".join(similar)
     shown = "\n  ".join(failed[:5])
-    return f"{run.run_id} has no case {wanted.case!r}" + (f". It failed in\n  {shown}" if shown else "")
+    more = f"\n  and {len(failed) - 5} more" if len(failed) > 5 else ""
+    return f"{where} no case {wanted.case!r}" + (f". What failed:\n  {shown}{more}" if shown else "")
 
 
 def order_of(
@@ -121,16 +126,17 @@ def order_of(
     suite, workspace = run.spec.suite, run.spec.workspace
     asked = next((target for target in run.spec.targets if target.name == case.target), suite_pb2.Target())
     environment, runner = asked.environment, process.runner
+    failure = _failure_of(case)
     return Order(
         run=run.run_id,
         target=case.target,
         # Of a case that was run again in its process the last execution counts.
         cases=tuple(reversed(dict.fromkeys(each.case_id for each in reversed(executed)))),
-        outcome=outcome_word(case.outcome),
-        message=case.message,
-        details=case.result.details.decode("utf-8", "replace")[-65536:],
+        outcome=outcome_word(failure.outcome),
+        message=failure.message,
+        details=failure.details.decode("utf-8", "replace")[-65536:],
         signal=case.result.signal,
-        missing=case.position - len(executed),
+        missing=executed[-1].position - len(executed),
         arguments=tuple(suite.arguments),
         as_module=suite.as_module,
         folder=workspace.local_path,
@@ -151,3 +157,11 @@ def order_of(
         process=process.number,
         versions={"python": runner.python, "pytest": runner.pytest, "crossfleet": process.worker_version},
     )
+
+
+def _failure_of(case: result_pb2.CaseRecord) -> result_pb2.CaseResult | result_pb2.EarlierResult:
+    """What failed: of a flaky case its last failure on a slot of the fleet, else the last that its own slot ran again."""
+    if case.outcome != result_pb2.OUTCOME_FLAKY or not case.earlier:
+        return result_pb2.CaseResult(outcome=case.outcome, message=case.message, details=case.result.details)
+    by_fleet = [one for one in case.earlier if one.attempt_id]
+    return (by_fleet or case.earlier)[-1]

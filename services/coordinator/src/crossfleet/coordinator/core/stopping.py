@@ -46,7 +46,7 @@ def stop_at_failure_limit(emit: Emitter, run: Run) -> bool:
     limit = run.policy.max_failures
     if not limit or run.failures < limit or run.state >= RunState.STOPPING:
         return False
-    halt(emit, run, f"stopped after {run.failures} failures", cancelled=False)
+    halt(emit, run, f"stopped after {run.failures} failure{'s' * (run.failures != 1)}", cancelled=False)
     return True
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select, union_all
 
+from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.case_queries import case_ids, verdict_row
 from crossfleet.coordinator.ledger.rows import CaseRow, ProcessRow
@@ -24,6 +25,19 @@ _RESULT = (
     "process",
     "position",
 )
+
+
+def failure_of(connection: Connection, case: CaseRow) -> CaseRow:
+    """The execution of a case that says how it failed: of a flaky one, and of one whose rerun never came, the last failure."""
+    attempts = [one.attempt_id for one in case.earlier if one.attempt_id]
+    if not attempts or (case.outcome is not Outcome.FLAKY and case.attempt_id):
+        return case
+    columns = tables.earlier_results.c
+    query = select(*(columns[name] for name in _RESULT)).where(
+        columns.attempt_id == attempts[-1], columns.case_index == case.case_index
+    )
+    row = connection.execute(query).first()
+    return case if row is None else verdict_row((case.target, case.position, case.case_index, case.case_id), row)
 
 
 def process_of(connection: Connection, case: CaseRow) -> ProcessRow | None:

@@ -118,6 +118,10 @@ class Queries:
         """One case with its full result; an empty target stands for the first."""
         return await self._ask(case_queries.case, run_id, target, case_id)
 
+    async def failure_of(self, case: CaseRow) -> CaseRow:
+        """The execution of a case that says how it failed; the one that counts, where none failed before it."""
+        return await self._ask(execution_queries.failure_of, case)
+
     async def process_of(self, case: CaseRow) -> ProcessRow | None:
         """The process of a slot that executed a case; None where none did."""
         return await self._ask(execution_queries.process_of, case)

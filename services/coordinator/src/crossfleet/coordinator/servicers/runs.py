@@ -112,7 +112,8 @@ class RunServicer(run_grpc.RunServiceServicer):
         size = page_size(request.page_size, 1000, 10_000)
         key = ("executions", request.run_id, request.target, request.case_id)
         (after,) = decode(request.page_token, (int,), *key) or (0,)
-        case = await self._lookup.case(request.run_id, request.target, request.case_id)
+        verdict = await self._lookup.case(request.run_id, request.target, request.case_id)
+        case = await self._lookup.queries.failure_of(verdict)
         process = await self._lookup.queries.process_of(case)
         if process is None:
             return run_service.ListExecutionsResponse()
