@@ -285,6 +285,8 @@ def test_this_process_may_use_some_core() -> None:
         (["pytest", "-k", "a b"], "-- pytest -k 'a b'"),
         (["--targt", "a=", "--", "pytest"], "there is no option --targt. Did you mean --target?"),
         (["tests", "--", "pytest"], "tests: not an option of `crossfleet run`; what is to run goes after `--`"),
+        (["--lf", "--", "pytest"], "--lf is an option of pytest: write it behind, crossfleet run -- pytest --lf"),
+        (["-k", "a b", "--", "pytest"], "crossfleet run -- pytest -k 'a b'"),
     ],
 )
 def test_a_slip_before_the_dashes_is_answered_with_what_was_meant(words: list[str], said: str) -> None:
@@ -297,6 +299,16 @@ def test_no_workers_and_no_slots_are_refused(option: str, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         parse([option, "0", "--", "pytest"])
     assert "give a whole number from 1" in capsys.readouterr().err
+
+
+def test_cases_that_a_cache_selects_are_not_sharded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--shard", "1/3", "--", sys.executable, "-m", "pytest", "--lf"]) == 2
+    assert "--lf: selects by this machine's cache" in capsys.readouterr().err
+
+
+def test_a_tool_in_place_of_a_command_is_led_to_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pytest", "-x"]) == 2
+    assert "Did you mean `crossfleet run -- pytest ...`?" in capsys.readouterr().err
 
 
 def test_a_command_that_is_not_there_is_told_before_a_fleet_starts(

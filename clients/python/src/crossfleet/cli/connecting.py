@@ -43,7 +43,9 @@ def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool
         return _once(endpoint, work)
     folder = folders.data_folder(data)
     if not history and fleetfile.read(folder) is None:
-        raise UsageError(f"no fleet serves {folder}: start one with `crossfleet up`, or set CROSSFLEET_ADDRESS")
+        raise UsageError(
+            f"no fleet serves {folder}, so nothing runs there: start one with `crossfleet up`, or set CROSSFLEET_ADDRESS"
+        )
     if not os.path.isdir(folder):
         raise UsageError(f"there is no data folder {folder}: nothing was run there yet (--data DIR names another)")
     fleet = HeldFleet(FleetPlan(folder, ()))

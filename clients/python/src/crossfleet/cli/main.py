@@ -90,6 +90,8 @@ def _unknown(name: str) -> int:
 
     near = get_close_matches(name, COMMANDS, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
+    if name in ("pytest", "python", "go", "node", "npx", "cargo", "--"):
+        hint = f" Did you mean `crossfleet run -- {'' if name == '--' else name + ' '}...`?"
     print(f"crossfleet: there is no command {name!r}.{hint} `crossfleet --help` lists them.", file=sys.stderr)
     return exits.USAGE
 

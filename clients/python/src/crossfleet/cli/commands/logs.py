@@ -11,8 +11,10 @@ from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.text import outcome_word
+from crossfleet.cli.reproduction.naming import meant, near
 from crossfleet.cli.running.tail import CaseTail
 from crossfleet.client import Client
+from crossfleet.foundation.errors import CaseNotFound, InvalidArgument
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("run_id", metavar="RUN")
     made.add_argument("--target", default="", metavar="NAME", help="only this target")
     made.add_argument("--worker", default="", metavar="NAME", help="only this worker")
-    made.add_argument("--case", default="", metavar="ID", help="what was captured of this case instead")
+    made.add_argument(
+        "--case", default="", metavar="ID", help="what was captured of this case instead; the end of its id will do"
+    )
     made.add_argument("-f", "--follow", action="store_true", help="go on until the run, or the case, ends")
     return made
 
@@ -56,7 +60,8 @@ def _print_case(options: argparse.Namespace) -> int:
         )
 
     async def printed(client: Client) -> result_pb2.CaseRecord:
-        return await CaseTail(client, options.run_id, options.case, options.target, _write).print(follow=options.follow)
+        named = await _named(client, options)
+        return await CaseTail(client, options.run_id, named, options.target, _write).print(follow=options.follow)
 
     case = ask(options.data, printed, history=True)
     if not case.outcome:
@@ -64,6 +69,26 @@ def _print_case(options: argparse.Namespace) -> int:
     else:
         print(f"{options.case}: {outcome_word(case.outcome)}", file=sys.stderr)
     return 0
+
+
+async def _named(client: Client, options: argparse.Namespace) -> str:
+    """The id that is meant. Raises UsageError where it may be several, and the fleet's error where it is none."""
+    try:
+        await client.runs.case(options.run_id, options.case, target=options.target)
+    except CaseNotFound:
+        known = [(case.target, case.case_id) async for case in client.runs.cases(options.run_id)]
+        found = list(dict.fromkeys(case_id for _, case_id in meant(options.case, known, options.target)))
+        if len(found) == 1:
+            return found[0]
+        similar = found[:10] or near(options.case, (case_id for _, case_id in known))
+        if not similar:
+            raise
+        raise UsageError(
+            f"{options.run_id} has no case {options.case!r}. Did you mean\n  " + "\n  ".join(similar)
+        ) from None
+    except InvalidArgument:  # on several targets: the one where it runs is found below
+        pass
+    return str(options.case)
 
 
 def _write(stream: str, content: bytes) -> None:

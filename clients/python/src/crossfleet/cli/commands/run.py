@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
         leaves_junit=bool(options.collect_junit),
     )
     _check_terminal(command)
+    _check_shard(command, options)
     targets = plan_targets(options)
     python = _default_python(command, targets) if on_this_machine else ""
     data = folders.data_folder(options.data)
@@ -63,6 +64,16 @@ def _check_terminal(command: Command) -> None:
         raise UsageError(
             "-s: output of a fleet's tests goes to `crossfleet logs`; to see it here, and to type into tests, run pytest "
             "in this terminal: crossfleet run --local -- pytest -s ..."
+        )
+
+
+def _check_shard(command: Command, options: command_line.RunOptions) -> None:
+    """Raises UsageError for a part of what each machine's own cache selects: the machines would cut other suites."""
+    selecting = [name for name in (command.pytest.cache if command.pytest else ()) if name in ("--lf", "--sw")]
+    if options.shard and selecting:
+        raise UsageError(
+            f"{selecting[0]}: selects by this machine's cache, and all shards must be cut from the same cases: "
+            "leave it out, or leave --shard out"
         )
 
 

@@ -99,7 +99,11 @@ def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
     """What to say of words that are no options: the nearest option, or that `--` is missing."""
     from difflib import get_close_matches
 
+    from crossfleet.cli.pytest_options.table import BY_NAME
+
     first = unknown[0].partition("=")[0]
+    if first in BY_NAME:
+        return f"{first} is an option of pytest: write it behind, crossfleet run -- pytest {shlex.join(unknown)}"
     options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no public list
     near = get_close_matches(first, options, 1) if first.startswith("-") else []
     if near:
