@@ -195,7 +195,10 @@ def test_the_end_of_a_session_gives_its_warnings_and_the_sections_of_plugins(col
     assert found.sections[1][1].endswith("a.py      10      0   100%")
 
 
-@pytest.mark.parametrize("counts", ["1 failed, 1 warning in 0.02s", "3 subtests passed in 61.02s (0:01:01)"])
+@pytest.mark.parametrize(
+    "counts",
+    ["1 failed, 1 warning in 0.02s", "!!!! Interrupted: 1 error !!!!", "3 subtests passed in 61.02s (0:01:01)"],
+)
 def test_the_counts_of_a_quiet_session_are_no_part_of_its_last_section(counts: str) -> None:
     text = f"==== warnings summary ====\nold\n\n-- Docs: here\n{counts}\n"
     assert last_words("t", "w", text).sections == (("warnings summary", "old\n\n-- Docs: here"),)

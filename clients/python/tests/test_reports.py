@@ -187,9 +187,10 @@ def test_every_case_is_in_one_cell_of_the_matrix(found: list[tuple[list[str], st
         ([f"pkg.mod{n}.A.test" for n in range(100)], ["pkg"]),
         ([f"a name of a case {n}" for n in range(100)], ["100 names"]),
         (["example.com/m/a::TestX", "example.com/m/a", "make check"], ["example.com/m/a", "make check"]),
+        (["tests/test_x.py", "tests/test_y.py::test_a"], ["tests/test_x.py", "tests/test_y.py"]),
         (["test/a.test.js", "test/a.test.js::group > one", "b.test.ts"], ["b.test.ts", "test/a.test.js"]),
     ],
-    ids=["classes", "suites", "many-classes", "many-names", "packages", "files"],
+    ids=["classes", "suites", "many-classes", "many-names", "packages", "errors-of-files", "files"],
 )
 def test_rows_are_what_cases_belong_to_and_few(ids: list[str], rows: list[str]) -> None:
     cases = [result_pb2.CaseRecord(target="x", case_id=one, outcome=result_pb2.OUTCOME_PASSED) for one in ids]

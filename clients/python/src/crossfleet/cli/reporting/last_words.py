@@ -13,8 +13,10 @@ _COUNTS = re.compile(r"\b(?P<warnings>[0-9]+) warnings?\b.* in [0-9.]+s|\bin [0-
 _REPORTED_HERE = re.compile(
     r"test session starts|ERRORS|FAILURES|PASSES|XPASSES|XFAILURES|short test summary info|slowest .*durations|.* in [0-9.]+s.*"
 )
-# With -q pytest writes its counts below the last section, without a ruler.
-_BARE_COUNTS = re.compile(r"(?:no tests ran|[0-9]+ [a-z ]+(?:, [0-9]+ [a-z ]+)*) in [0-9.]+s(?: \(.*\))?")
+# With -q pytest writes why it stopped and its counts below the last section, without a ruler.
+_BARE_COUNTS = re.compile(
+    r"!{3,} .+ !{3,}|(?:no tests ran|[0-9]+ [a-z ]+(?:, [0-9]+ [a-z ]+)*) in [0-9.]+s(?: \(.*\))?"
+)
 MOST_LINES = 400
 
 

@@ -11,8 +11,8 @@ from crossfleet.cli.reporting.table import shorten
 
 MOST_ROWS = 25
 LEAST_SECONDS = 0.005
-_PATH = re.compile(r"^[^/]*\.[^/]*/|\.[cm]?[jt]sx?$")
-"""Of cases that are whole packages (example.com/a) or files (a.test.js)."""
+_PATH = re.compile(r"^[^/]*\.[^/]*/|\.([cm]?[jt]sx?|py)$")
+"""Of cases that are whole packages (example.com/a) or files (a.test.js; test_a.py, which could not be collected)."""
 _DOTTED = re.compile(r"[^\s.]+(\.[^\s.]+)+")
 _LETTERS = (
     (result_pb2.OUTCOME_FAILED, "failed"),

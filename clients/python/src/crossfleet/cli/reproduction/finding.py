@@ -36,7 +36,7 @@ async def find(client: Client, wanted: Wanted) -> Order:
     process, executed = await client.runs.executions(run.run_id, case.case_id, target=case.target)
     if process is None:
         raise UsageError(
-            f"{case.case_id} has no order: it {outcome_word(case.outcome)} before anything was executed "
+            f"{case.case_id} has no order: it ended as {outcome_word(case.outcome)} before anything was executed "
             f"({case.message or 'no message'}). Run `pytest {case.case_id.partition('::')[0]}`"
         )
     full = await client.runs.case(run.run_id, case.case_id, target=case.target)

@@ -312,7 +312,8 @@ def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"{option} {word!r}: write NAME=VALUE")
+            any_worker = f"; `{word}=` takes any worker" if option == "--target" and name else ""
+            raise UsageError(f"{option} {word!r}: write NAME=VALUE{any_worker}")
         if name in found:
             raise UsageError(f"{option}: {name!r} is given twice")
         found[name] = value
