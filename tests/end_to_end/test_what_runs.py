@@ -64,7 +64,8 @@ async def test_a_running_case_shows_its_stack_and_its_output_and_is_named_as_the
         run = run_of(fleet)
         stacks = await seen(fleet, run, "test_a.py::test_lasts")
         other = fleet.ask("stacks", run, "test_a.py::test_quick")
-        so_far = fleet.ask("logs", run, "--case", "test_a.py::test_lasts")
+        so_far = fleet.ask("logs", run, "--case", "test_lasts")
+        slip = fleet.ask("logs", run, "--case", "test_last")
         follow = ("logs", "--data", str(fleet.data), run, "--case", "test_a.py::test_lasts", "--follow")
         async with started(*follow, cwd=suite, env=environment()) as following:
             await following.line("first words")
@@ -78,6 +79,7 @@ async def test_a_running_case_shows_its_stack_and_its_output_and_is_named_as_the
     assert f"{suite}/test_a.py" in stacks.out
     assert (other.status, "does not run now" in other.err) == (2, True), other.text
     assert (so_far.out, "no verdict yet" in so_far.err) == ("first words\n", True), so_far.text
+    assert (slip.status, "Did you mean\n  test_a.py::test_lasts" in slip.err) == (2, True), slip.text
     assert rest.out == "last words\na\nb\n"
     assert rest.err.splitlines()[-2:] == ["and on stderr", "test_a.py::test_lasts: passed"]
     assert done.status == 0, done.text

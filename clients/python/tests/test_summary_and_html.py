@@ -21,6 +21,7 @@ from markdown_it import MarkdownIt
 
 from clients.python.tests.sample_run import case, finished
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.html.page import embedded, page
 from crossfleet.cli.reporting.markdown import LIMIT_BYTES, escaped, summary
 from crossfleet.cli.running.results import RunResults
@@ -176,6 +177,19 @@ def test_the_page_holds_every_case_with_what_is_known_of_it() -> None:
     assert data["details"]["0"]["sections"] == [["said", "said"]]
     assert [target["name"] for target in data["targets"]] == ["default", "gpu"]
     assert data["artifacts"] == [["gpu", "said", 3, ""]]
+
+
+def test_the_page_shows_what_failed_before_a_rerun() -> None:
+    flaky = case("t.py::b", "flaky")
+    record = flaky[0]
+    one = record.earlier.add(
+        outcome=result_pb2.OUTCOME_FAILED, worker_id="w", slot=1, details=b"Traceback of the first"
+    )
+    one.sections.add(title="Captured stdout call", content=b"printed first")
+    (detail,) = data_of(page(finished(flaky)))["details"].values()
+    title, shown = detail["sections"][0]
+    assert title == "FAILED at execution 1 on slot 1 of w"
+    assert ("Traceback of the first" in shown, "printed first" in shown) == (True, True)
 
 
 def test_the_page_needs_no_network_and_runs_only_its_own_script_and_style() -> None:

@@ -65,9 +65,9 @@ def _print_case(options: argparse.Namespace) -> int:
 
     case = ask(options.data, printed, history=True)
     if not case.outcome:
-        print(f"{options.case} has no verdict yet; --follow goes on until it has", file=sys.stderr)
+        print(f"{case.case_id} has no verdict yet; --follow goes on until it has", file=sys.stderr)
     else:
-        print(f"{options.case}: {outcome_word(case.outcome)}", file=sys.stderr)
+        print(f"{case.case_id}: {outcome_word(case.outcome)}", file=sys.stderr)
     return 0
 
 

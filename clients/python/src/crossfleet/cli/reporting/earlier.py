@@ -27,11 +27,22 @@ def earlier_lines(case: result_pb2.CaseRecord, width: int) -> Iterator[str]:
     """Each failure after which a case was run again; those that look like the one before only in a line."""
     before = b""
     for number, one in enumerate(case.earlier, 1):
-        place = f" on slot {one.slot} of {one.worker_id}" if one.worker_id else ""
-        yield f"{word_of(one.outcome)} at execution {number}{place}"
+        yield _title(number, one)
         if number == 1 or one.details != before:
             yield decoded(one.details) or one.message
             for section in one.sections:
                 yield ruler(section.title, width, "-")
                 yield decoded(section.content)
         before = one.details
+
+
+def earlier_texts(case: result_pb2.CaseRecord) -> Iterator[tuple[str, str]]:
+    """The title of each failure after which a case was run again, and what it showed, output included."""
+    for number, one in enumerate(case.earlier, 1):
+        printed = (f"\n----- {section.title} -----\n{decoded(section.content)}" for section in one.sections)
+        yield _title(number, one), (decoded(one.details) or one.message) + "".join(printed)
+
+
+def _title(number: int, one: result_pb2.EarlierResult) -> str:
+    place = f" on slot {one.slot} of {one.worker_id}" if one.worker_id else ""
+    return f"{word_of(one.outcome)} at execution {number}{place}"

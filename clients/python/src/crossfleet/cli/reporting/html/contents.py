@@ -8,6 +8,7 @@ from typing import Any
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.captured import decoded, middle_cut, written
 from crossfleet.cli.reporting.documents import verdict_word
+from crossfleet.cli.reporting.earlier import earlier_texts
 from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import span, utc
@@ -79,10 +80,10 @@ def _columns(cases: Sequence[result_pb2.CaseRecord], targets: dict[str, int]) ->
 def _details(results: RunResults) -> dict[int, Any]:
     found: dict[int, Any] = {}
     left = MOST_CHARACTERS
-    order = sorted(range(len(results.cases)), key=lambda index: results.cases[index].outcome not in BAD)
+    order = sorted(range(len(results.cases)), key=lambda index: _urgency(results.cases[index]))
     for index in order:
         case = results.cases[index]
-        detail = results.detail(case)
+        detail = results.detail(case) or (result_pb2.CaseResult() if case.earlier else None)
         if detail is None:
             continue
         made = _detail(case, detail, results.run.spec.suite.root)
@@ -93,11 +94,18 @@ def _details(results: RunResults) -> dict[int, Any]:
     return found
 
 
+def _urgency(case: result_pb2.CaseRecord) -> int:
+    return 0 if case.outcome in BAD else 1 if case.earlier else 2
+
+
 def _detail(case: result_pb2.CaseRecord, detail: result_pb2.CaseResult, root: str) -> dict[str, Any]:
     place = location_of(case, detail, root)
     return {
         "text": _text(detail.details),
-        "sections": [[written(section.title), _text(section.content)] for section in detail.sections],
+        "sections": [
+            *([written(title), written(middle_cut(text, _MOST_OF_CASE))] for title, text in earlier_texts(case)),
+            *([written(section.title), _text(section.content)] for section in detail.sections),
+        ],
         "phases": [
             round(1000 * each, 1) for each in (detail.setup_seconds, detail.call_seconds, detail.teardown_seconds)
         ],
