@@ -87,7 +87,7 @@ def test_a_case_that_passes_on_another_host_is_flaky_in_every_report(fleet: Stan
 
     cases = json.loads(fleet.ask("cases", "--flaky", "--suite", flaky.name, "--output", "json").out)["cases"]
     assert {each["case_id"].partition("::")[2] for each in cases} >= {"test_fails_once", "test_marked"}
-    shown = fleet.ask("show", report["run"]["run_id"], "--case", "test_flaky.py::test_fails_once")
+    shown = fleet.ask("show", report["run"]["run_id"], "--case", "test_fails_once")
     assert "the first time" in shown.out, shown.text
 
 

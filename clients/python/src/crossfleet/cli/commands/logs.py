@@ -11,10 +11,9 @@ from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting.text import outcome_word
-from crossfleet.cli.reproduction.naming import meant, near
+from crossfleet.cli.reproduction.finding import id_of
 from crossfleet.cli.running.tail import CaseTail
 from crossfleet.client import Client
-from crossfleet.foundation.errors import CaseNotFound, InvalidArgument
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,7 +59,7 @@ def _print_case(options: argparse.Namespace) -> int:
         )
 
     async def printed(client: Client) -> result_pb2.CaseRecord:
-        named = await _named(client, options)
+        named = await id_of(client, options.run_id, options.case, options.target)
         return await CaseTail(client, options.run_id, named, options.target, _write).print(follow=options.follow)
 
     case = ask(options.data, printed, history=True)
@@ -69,26 +68,6 @@ def _print_case(options: argparse.Namespace) -> int:
     else:
         print(f"{case.case_id}: {outcome_word(case.outcome)}", file=sys.stderr)
     return 0
-
-
-async def _named(client: Client, options: argparse.Namespace) -> str:
-    """The id that is meant. Raises UsageError where it may be several, and the fleet's error where it is none."""
-    try:
-        await client.runs.case(options.run_id, options.case, target=options.target)
-    except CaseNotFound:
-        known = [(case.target, case.case_id) async for case in client.runs.cases(options.run_id)]
-        found = list(dict.fromkeys(case_id for _, case_id in meant(options.case, known, options.target)))
-        if len(found) == 1:
-            return found[0]
-        similar = found[:10] or near(options.case, (case_id for _, case_id in known))
-        if not similar:
-            raise
-        raise UsageError(
-            f"{options.run_id} has no case {options.case!r}. Did you mean\n  " + "\n  ".join(similar)
-        ) from None
-    except InvalidArgument:  # on several targets: the one where it runs is found below
-        pass
-    return str(options.case)
 
 
 def _write(stream: str, content: bytes) -> None:

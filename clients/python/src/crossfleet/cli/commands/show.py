@@ -9,6 +9,7 @@ from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.earlier import earlier_lines
 from crossfleet.cli.reporting.failures import case_part
 from crossfleet.cli.reporting.options import add_loudness, add_report_files, add_style
+from crossfleet.cli.reproduction.finding import id_of
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.client import Client
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> int:
         run = await client.runs.get(options.run_id)
         if not options.case:
             return await gather(client, run, outputs.details_of)
-        case = await client.runs.case(run.run_id, options.case, target=options.target)
+        case_id = await id_of(client, run.run_id, options.case, options.target)
+        case = await client.runs.case(run.run_id, case_id, target=options.target)
         return RunResults(run, (case,), {(case.target, case.case_index, case.case_id): case.result})
 
     results = ask(options.data, gathered, history=True)

@@ -13,6 +13,7 @@ from crossfleet.cli.reproduction.naming import meant, near
 from crossfleet.cli.reproduction.order import Order
 from crossfleet.cli.running.progress import BAD
 from crossfleet.client import Client
+from crossfleet.foundation.errors import CaseNotFound, InvalidArgument
 
 MOST_RUNS = 20
 """Failed runs that are searched for a case."""
@@ -41,6 +42,24 @@ async def find(client: Client, wanted: Wanted) -> Order:
         )
     full = await client.runs.case(run.run_id, case.case_id, target=case.target)
     return order_of(run, full, process, executed)
+
+
+async def id_of(client: Client, run_id: str, typed: str, target: str = "") -> str:
+    """The id of the case of a run that is meant. Raises UsageError where that is not clear, and the fleet's error."""
+    try:
+        await client.runs.case(run_id, typed, target=target)
+    except CaseNotFound:
+        known = [(case.target, case.case_id) async for case in client.runs.cases(run_id)]
+        found = list(dict.fromkeys(case_id for _, case_id in meant(typed, known, target)))
+        if len(found) == 1:
+            return found[0]
+        similar = found[:10] or near(typed, (case_id for _, case_id in known))
+        if not similar:
+            raise
+        raise UsageError(f"{run_id} has no case {typed!r}. Did you mean\n  " + "\n  ".join(similar)) from None
+    except InvalidArgument:  # on several targets: who asks for the case says so, or finds the one where it runs
+        pass
+    return typed
 
 
 async def _named(client: Client, wanted: Wanted) -> tuple[run_pb2.Run, result_pb2.CaseRecord]:
