@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crossfleet.api.types.v1 import result_pb2
-from crossfleet.cli.reporting.captured import decoded
+from crossfleet.cli.reporting.captured import decoded, indented
 from crossfleet.cli.reporting.case_lines import word_of
 from crossfleet.cli.reporting.part import ruler
 
@@ -29,7 +29,7 @@ def earlier_lines(case: result_pb2.CaseRecord, width: int) -> Iterator[str]:
     for number, one in enumerate(case.earlier, 1):
         yield _title(number, one)
         if number == 1 or one.details != before:
-            yield decoded(one.details) or one.message
+            yield indented(decoded(one.details)) or one.message
             for section in one.sections:
                 yield ruler(section.title, width, "-")
                 yield decoded(section.content)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from crossfleet.api.types.v1 import result_pb2
-from crossfleet.cli.reporting.captured import decoded
+from crossfleet.cli.reporting.captured import decoded, indented
 from crossfleet.cli.reporting.case_lines import line_of
 from crossfleet.cli.reporting.earlier import earlier_lines
 from crossfleet.cli.reporting.headlines import headline, target_mark
@@ -19,7 +18,6 @@ from crossfleet.cli.running.results import MOST_DETAILS, RunResults
 
 MOST_TRACEBACKS = 100
 MOST_FLAKY = 10
-_STRIPPED_SOURCE = re.compile(r"(\A|_\n)(?=def |async def |class |@)")
 
 
 def failure_sections(results: RunResults, paint: Paint, style: ReportStyle) -> Iterator[Part]:
@@ -90,7 +88,7 @@ def case_part(results: RunResults, case: result_pb2.CaseRecord, paint: Paint, st
         return Part("\n".join(lines), fold=line_of(case, target_mark(results, case.target)))
     if "\n" in traceback:
         lines.append("")
-    lines += _painted(_indented(traceback).splitlines() or [case.message], paint)
+    lines += _painted(indented(traceback).splitlines() or [case.message], paint)
     lines += captured_lines(detail, style)
     lines += _artifact_lines(results, case)
     return Part("\n".join(lines), fold=line_of(case, target_mark(results, case.target)))
@@ -114,11 +112,6 @@ def _heading(title: str, style: ReportStyle) -> str:
 def _is_shown(title: str, wanted: str) -> bool:
     """Sections of plugins show with `all` alone, as with pytest."""
     return wanted == "all" or (wanted != "no" and wanted in title)
-
-
-def _indented(text: str) -> str:
-    """Pytest strips each text of a failure as a whole, and with it the indentation of a first line of source."""
-    return _STRIPPED_SOURCE.sub("\\1    ", text)
 
 
 def _painted(lines: Sequence[str], paint: Paint) -> list[str]:

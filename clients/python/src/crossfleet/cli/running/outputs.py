@@ -105,19 +105,21 @@ class Outputs:
         yield self.service.shielded(verdict.text)
 
     def _places(self, results: RunResults) -> Iterator[str]:
-        """Where everything lies."""
+        """Where everything lies, between two empty lines."""
+        places = [*self.files.places()]
+        places += [f"  durations  {self.sharding.update}"] if self.sharding.update else []
+        places += [f"  shard      {line}" for line in shard_lines(results.run)]
+        places += self._commands(results) if self.kept else []
+        if places:
+            yield from ("", *places)
+        yield ""
+
+    def _commands(self, results: RunResults) -> Iterator[str]:
+        """What the fleet that keeps the run can be asked."""
         # A command that is copied from here must find the same fleet.
         named = self.data and not os.environ.get("CROSSFLEET_ADDRESS")
         data = f" --data {shlex.quote(self.data)}" if named else ""
         run_id = results.run.run_id + data
-        yield ""
-        yield from self.files.places()
-        if self.sharding.update:
-            yield f"  durations  {self.sharding.update}"
-        yield from (f"  shard      {line}" for line in shard_lines(results.run))
-        if not self.kept:
-            yield ""
-            return
         yield f"  logs       crossfleet logs {run_id}"
         if results.artifacts:
             yield f"  artifacts  crossfleet artifacts get {run_id} --into DIR   ({_count(len(results.artifacts))})"
@@ -128,7 +130,6 @@ class Outputs:
             yield f"  reproduce  crossfleet reproduce {shlex.quote(bad[0].case_id)} --run {run_id}"
         if results.flaky():
             yield f"  flaky      crossfleet cases --flaky{data}"
-        yield ""
 
 
 def _count(files: int) -> str:
