@@ -30,13 +30,13 @@ class Recorder:
     def pytest_runtest_logreport(self, report):
         self._kept.append(report)  # so that no other object gets its address
         count = self._started.get(report.nodeid, 1)
-        name = self._names[id(report)] = report.nodeid if count == 1 else "{}#{}".format(report.nodeid, count)
+        name = self._names[id(report)] = report.nodeid if count == 1 else f"{report.nodeid}#{count}"
         if type(report).__name__.lower() != "subtestreport":
             self._sections[name] = [list(section) for section in report.sections if section[1]]
 
     def pytest_sessionfinish(self, session):
         stats = self._config.pluginmanager.getplugin("terminalreporter").stats
-        found = {}
+        found: dict = {}
         for kind in KINDS:  # an error in the teardown of a case that passed makes it an error: the later kind holds
             for report in stats.get(kind, ()):
                 name = self._names.get(id(report), report.nodeid)

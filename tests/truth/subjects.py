@@ -20,8 +20,8 @@ CACHE = cache()
 class Subject:
     """A source distribution that brings its tests, and what they need; all pinned.
 
-    `styles` are what it stands for among the suites of the world, `differing` the ids, with reasons, that plain pytest
-    itself does not answer alike in another order or process.
+    `styles` are what it stands for among the suites of the world, `differing` the ids, with reasons, of cases that print
+    something else when plain pytest itself runs them in another order or process; their outcomes are the same.
     """
 
     name: str

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.standing import Standing, environment, up
-from tests.truth.subjects import lay_out
-from tests.truth.suites import JINJA, REST_FRAMEWORK, Subject
+from tests.truth.subjects import Subject, lay_out
+from tests.truth.suites import JINJA, REST_FRAMEWORK
 
 HERE = Path(__file__).resolve().parent
 SCOPES = ("session", "package", "module", "class")

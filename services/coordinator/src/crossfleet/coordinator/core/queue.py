@@ -40,7 +40,18 @@ class CaseQueue:
     `exclusive` holds the pending cases that are to run beside no others: they belong to no setup group.
     """
 
-    __slots__ = ("_folders", "_group_of", "_heap", "_loose", "_setups", "count", "estimates", "exclusive", "longest", "seconds")
+    __slots__ = (
+        "_folders",
+        "_group_of",
+        "_heap",
+        "_loose",
+        "_setups",
+        "count",
+        "estimates",
+        "exclusive",
+        "longest",
+        "seconds",
+    )
 
     def __init__(
         self,
