@@ -21,6 +21,7 @@ VARYING = (
     (re.compile(r"\b0x[0-9a-fA-F]{4,}"), "ADDRESS"),
     (re.compile(r"/tmp/pytest-of-\w+/pytest-\d+(?:/popen-gw\d+)?(/[\w-]*?)\d+\b"), r"TMP\1"),
     (re.compile(r"\b\d{10}\.\d+\b"), "TIME"),
+    (re.compile(r"\b(oldfd|targetfd_save|name)=\d+"), r"\1=DESCRIPTOR"),
     (re.compile(r"\b127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:s|ms|seconds)\b"), "DURATION"),
     (re.compile(r"\\x[89a-f][0-9a-f]"), "\ufffd"),  # bytes that are not UTF-8 are kept, pytest replaces them

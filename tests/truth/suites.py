@@ -70,7 +70,7 @@ IDNA = Subject(
     "idna",
     "3.20",
     "a7db850025b95ded1eae8a46181a1a6c56c92c96f0e2b005d9ff8dc0210cab44",
-    (*PYTEST, "idna==3.20", "pytest-randomly==5.1.0"),
+    (*PYTEST, "idna==3.20", "pytest-randomly==5.1.0", "hypothesis==6.170.17", "sortedcontainers==2.4.0"),
     ("tests", "-p", "randomly", "-p", "no:cacheprovider", "--randomly-seed=20"),
     least=6_000,
     styles=("random order", "subtests"),
@@ -184,9 +184,17 @@ PYTESTS_OWN = Subject(
     "pytest",
     "9.2.0",
     "97c4f3b1f3c7414aa36465e09b8220f1d03627993bd51b1282e193753c80557b",
-    (*PYTEST, "attrs==26.1.0", "hypothesis==6.170.17", "mock==5.2.0", "xmlschema==4.3.2", "argcomplete==3.7.2"),
+    (
+        *PYTEST,
+        "attrs==26.1.0",
+        "hypothesis==6.170.17",
+        "mock==5.2.0",
+        "xmlschema==4.3.2",
+        "argcomplete==3.7.2",
+        "setuptools==84.2.1",
+    ),
     ("testing/acceptance_test.py", "testing/test_conftest.py", "testing/test_pytester.py", "testing/test_runner.py"),
-    least=300,
+    least=280,
     styles=("subprocesses", "plugins of its own"),
 )
 
