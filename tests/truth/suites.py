@@ -198,9 +198,21 @@ PYTESTS_OWN = Subject(
     styles=("subprocesses", "plugins of its own"),
 )
 
-IN_CI = (CLICK, TOOLZ, MORE_ITERTOOLS)
+IN_CI = (CLICK, TOOLZ, JSONSCHEMA)
 """Those that a run of all tests takes too."""
-SUITES = (*IN_CI, DATEUTIL, JINJA, NETWORKX, PACKAGING, JSONSCHEMA, IDNA, BABEL, PYGMENTS, ATTRS, REST_FRAMEWORK) + (
+SUITES = (
+    *IN_CI,
+    DATEUTIL,
+    JINJA,
+    NETWORKX,
+    PACKAGING,
+    MORE_ITERTOOLS,
+    IDNA,
+    BABEL,
+    PYGMENTS,
+    ATTRS,
+    REST_FRAMEWORK,
+) + (
     STARLETTE,
     FLASK,
     PYTESTS_OWN,
