@@ -8,6 +8,7 @@ MEMBERS := protos services/foundation services/matching services/coordinator ser
 PROTOS := $(shell find protos/crossfleet -name '*.proto' 2> /dev/null)
 PY := .venv/bin/python
 ARGS ?=
+ROUNDS ?= 1
 
 .venv/.synced: requirements.lock pyproject.toml tools/set_up $(MEMBERS:%=%/pyproject.toml)
 	@tools/set_up
@@ -58,8 +59,9 @@ bench: setup  ## run every benchmark and print its table
 	@tools/bench $(ARGS)
 
 .PHONY: truth
-truth: setup  ## compare outcomes and coverage with those of plain pytest on whole suites
+truth: setup  ## compare whole suites with plain pytest, then print how long each takes, with pytest-xdist too (ROUNDS=3: medians)
 	$(PY) -m pytest tests/truth tests/plugins -m "truth or not truth" $(ARGS)
+	$(PY) -m benchmarks.truth_table --rounds $(ROUNDS)
 
 .PHONY: faults
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long

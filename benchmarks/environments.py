@@ -1,4 +1,4 @@
-"""Environments and suites that benchmarks need, built once from pinned packages into a cache folder.
+"""Environments and suites that benchmarks and whole-suite tests need, built once from pinned packages into a cache folder.
 
 The folder is `crossfleet-bench` under XDG_CACHE_HOME (or ~/.cache); CROSSFLEET_BENCH_CACHE names another one. It lies
 outside of this repository on purpose: pytest looks for settings above the tests, and would find ours.
@@ -37,12 +37,13 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in dropped}
 
 
-def interpreter(name: str, requirements: Sequence[str]) -> Path:
+def interpreter(name: str, requirements: Sequence[str], base: str = sys.executable) -> Path:
     """The interpreter of an environment with exactly these packages and what they need, bytecode compiled.
 
-    Raises NotAvailable where it cannot be built.
+    `base` is the interpreter that it is made of. Raises NotAvailable where it cannot be built.
     """
-    key = hashlib.sha256("\n".join([sys.version, *requirements]).encode()).hexdigest()[:12]
+    version = sys.version if base == sys.executable else base
+    key = hashlib.sha256("\n".join([version, *requirements]).encode()).hexdigest()[:12]
     folder = cache() / f"{name}-{key}"
     python = folder / "bin" / "python"
     if (folder / ".complete").exists():
@@ -50,7 +51,7 @@ def interpreter(name: str, requirements: Sequence[str]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"building the environment {name}: {' '.join(requirements)}", file=sys.stderr)
     uv = str(Path(sys.executable).with_name("uv"))
-    _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], name)
+    _run([uv, "venv", "--quiet", "--python", base, str(folder)], name)
     _run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *requirements], name)
     (folder / ".complete").touch()
     return python
@@ -59,18 +60,21 @@ def interpreter(name: str, requirements: Sequence[str]) -> Path:
 def source(name: str, version: str, digest: str) -> Path:
     """The unpacked source distribution of a package; `digest` is the SHA-256 of the archive. Raises NotAvailable."""
     folder = cache() / f"{name}-{version}-source"
-    inner = folder / f"{name}-{version}"
-    if (folder / ".complete").exists():
+    inner = folder / "inside"
+    if (folder / ".complete").exists() and inner.is_dir():
         return inner
     shutil.rmtree(folder, ignore_errors=True)
-    arguments = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(folder)]
+    # Only the package itself as source: what its build needs, to say its name, may come as wheels.
+    arguments = ["download", "--quiet", "--no-deps", "--no-binary", name, "--dest", str(folder)]
     _run([sys.executable, "-m", "pip", *arguments, f"{name}=={version}"], name)
-    archive = folder / f"{name}-{version}.tar.gz"
+    (archive,) = folder.glob("*.tar.gz")
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != digest:
         raise NotAvailable(f"{archive.name} has the SHA-256 {found}, not {digest}")
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
+    (unpacked,) = (each for each in folder.iterdir() if each.is_dir())
+    unpacked.rename(inner)
     (folder / ".complete").touch()
     return inner
 

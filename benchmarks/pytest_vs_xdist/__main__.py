@@ -71,14 +71,14 @@ def compare(
             f"  {f'round {number + 1}' if number >= 0 else 'warming'}: crossfleet {one.wall:.2f} s, {', '.join(line)}"
         )
         sys.stdout.flush()
-    differing = _differing([*ours, *(one for each in theirs.values() for one in each)])
+    differing = differing_cases([*ours, *(one for each in theirs.values() for one in each)])
     if differing:
         print(f"MISS {suite.name}: the runs do not agree on {len(differing)} cases, such as {differing[0]}: no ratio")
         return False
     return _report(suite, ours, theirs)
 
 
-def _differing(measured: Sequence[Measured]) -> list[str]:
+def differing_cases(measured: Sequence[Measured]) -> list[str]:
     """What the first run and another one say differently, a line a case."""
     first = measured[0].outcomes
     found: list[str] = []

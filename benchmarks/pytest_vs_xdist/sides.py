@@ -34,12 +34,17 @@ class Measured:
 
 def with_xdist(suite: BenchmarkSuite, mode: str, scratch: Path) -> Measured:
     """`pytest -n 2 --dist MODE`. Raises Unfit."""
+    return with_pytest(suite, scratch, "-n", str(SLOTS), "--dist", mode)
+
+
+def with_pytest(suite: BenchmarkSuite, scratch: Path, *options: str) -> Measured:
+    """`pytest OPTIONS`. Raises Unfit."""
     found = scratch / "outcomes.json"
     here = str(Path(__file__).parent)
     variables = environment() | {"OUTCOME_FILE": str(found), "PYTHONPATH": here}
-    command = [str(suite.python), "-m", "pytest", "-q", "-n", str(SLOTS), "--dist", mode, "-p", "outcome_recorder"]
+    command = [str(suite.python), "-m", "pytest", "-q", *options, "-p", "outcome_recorder"]
     done = timed([*command, *suite.arguments], suite.folder, variables)
-    _check(f"pytest -n {SLOTS} --dist {mode}", done)
+    _check(" ".join(["pytest", *options]), done)
     return Measured(done.wall, done.cpu, json.loads(found.read_text()))
 
 

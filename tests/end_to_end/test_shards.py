@@ -15,7 +15,8 @@ import pytest
 
 from tests.commands import Finished
 from tests.end_to_end.standing import PYTEST, Standing, crossfleet, environment
-from tests.truth.subjects import DATEUTIL, lay_out
+from tests.truth.subjects import lay_out
+from tests.truth.suites import DATEUTIL
 
 FILE = """
 import time

@@ -11,7 +11,8 @@ import pytest
 
 from tests.end_to_end.standing import Standing, environment, up
 from tests.plugins.both import QUIET, fleet, plain, write
-from tests.truth.subjects import CLICK, DATEUTIL, Subject, lay_out
+from tests.truth.subjects import Subject, lay_out
+from tests.truth.suites import CLICK, DATEUTIL
 
 pytestmark = [pytest.mark.needs_uv, pytest.mark.timeout(300)]
 

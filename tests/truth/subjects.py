@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import subprocess
-import sys
-import tarfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-CACHE = Path(__file__).resolve().parents[2] / ".crossfleet" / "suites"
+from benchmarks.environments import NotAvailable, cache, interpreter, source
+
+CACHE = cache()
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A source distribution that brings its tests, and what they need; all pinned."""
+    """A source distribution that brings its tests, and what they need; all pinned.
+
+    `styles` are what it stands for among the suites of the world, `differing` the ids, with reasons, of cases that print
+    something else when plain pytest itself runs them in another order or process; their outcomes are the same.
+    """
 
     name: str
     version: str
@@ -26,32 +30,13 @@ class Subject:
     requirements: tuple[str, ...]
     arguments: tuple[str, ...] = ("tests",)
     least: int = 500
+    styles: tuple[str, ...] = ()
+    differing: dict[str, str] = field(default_factory=dict)
 
     @property
     def distribution(self) -> str:
         """As pip names it."""
         return f"{self.name}=={self.version}"
-
-
-CLICK = Subject(
-    "click",
-    "8.1.8",
-    "ed53c9d8990d83c2a27deae68e4ee337473f6330c040a31d4225c9574d16096a",
-    ("pytest==8.4.2", "click==8.1.8"),
-)
-DATEUTIL = Subject(
-    "python-dateutil",
-    "2.9.0.post0",
-    "37dd54208da7e1cd875388217d5e00ebd4179249f90fb72437e91a35459a0ad3",
-    ("pytest==8.4.2", "pytest-cov==7.0.0", "python-dateutil==2.9.0.post0", "six==1.17.0", "freezegun==1.5.5")
-    + ("hypothesis==6.140.2", "attrs==25.3.0"),
-)
-JINJA = Subject(
-    "jinja2",
-    "3.1.6",
-    "0137fb05990d35f1275a587e9aee6d56da821fc83491a0fb838183be43f66d6d",
-    ("pytest==8.4.2", "jinja2==3.1.6", "markupsafe==3.0.3", "trio==0.31.0"),
-)
 
 
 @dataclass(frozen=True)
@@ -66,69 +51,53 @@ class LaidOut:
 def lay_out(subject: Subject, *beside: str) -> LaidOut:
     """Fetch what the cache lacks. Skips the test, by name, where nothing can be fetched.
 
-    `beside` are pinned requirements over and above the subject's own.
+    `beside` are pinned requirements over and above the subject's own, or in place of its own for the same packages.
     """
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{subject.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        archive = _archive(subject)
-        root = CACHE / f"{subject.name}-{subject.version}"
-        if not root.is_dir():
-            staged = CACHE / f".{root.name}.part"
-            with tarfile.open(archive) as content:
-                content.extractall(staged, filter="data")
-            (inside,) = staged.iterdir()
-            inside.rename(root)
-            staged.rmdir()
-        return LaidOut(root, environment_of(subject, *beside), subject.arguments)
+    with _skipping(subject.name):
+        return made_ready(subject, *beside)
 
 
-def environment(name: str, *requirements: str) -> Path:
-    """The interpreter of an environment of pinned packages. Skips the test, by name, where it cannot be built."""
-    CACHE.mkdir(parents=True, exist_ok=True)
+def made_ready(subject: Subject, *beside: str) -> LaidOut:
+    """The same outside of tests: raises NotAvailable."""
+    with locked(subject.name):
+        root = source(subject.name, subject.version, subject.sha256) if subject.sha256 else _empty(subject.name)
+        return LaidOut(root, interpreter(subject.name, _requirements(subject, beside)), subject.arguments)
+
+
+def environment(name: str, *requirements: str, base: str = "") -> Path:
+    """The interpreter of an environment of pinned packages. Skips the test, by name, where it cannot be built.
+
+    `base` is the interpreter that it is made of; empty: the one that runs.
+    """
+    with _skipping(name), locked(name):
+        return interpreter(name, requirements, base) if base else interpreter(name, requirements)
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Alone with what the cache holds under this name."""
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return environment_of(Subject(name, "0", "", requirements))
+        yield
 
 
-def _archive(subject: Subject) -> Path:
-    downloads = CACHE / "downloads" / subject.name
-    if not (found := list(downloads.glob("*.tar.gz"))):
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        _fetch([*command, "--dest", str(downloads), subject.distribution], subject.distribution)
-        found = list(downloads.glob("*.tar.gz"))
-    (archive,) = found
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    assert digest == subject.sha256, f"{archive} is not what was pinned: {digest}"
-    return archive
-
-
-def environment_of(subject: Subject, *beside: str) -> Path:
-    """The interpreter of an environment with its requirements, and those `beside` in place of its own for the same packages.
-
-    Skips the test where the cache lacks it and none can be had.
-    """
+def _requirements(subject: Subject, beside: tuple[str, ...]) -> list[str]:
     named = {one.partition("==")[0] for one in beside}
-    requirements = (*(one for one in subject.requirements if one.partition("==")[0] not in named), *beside)
-    key = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:12]
-    place = CACHE / f"{subject.name}-env-{key}"
-    if not (place / ".complete").exists():
-        _fetch(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], subject.name)
-        command = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(place / "bin" / "python")]
-        _fetch([*command, *requirements], subject.name)
-        (place / ".complete").touch()
-    return place / "bin" / "python"
+    return [*(one for one in subject.requirements if one.partition("==")[0] not in named), *beside]
 
 
-def _fetch(command: list[str], what: str) -> None:
-    environment = dict(os.environ)
-    index = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    if index:
-        environment.setdefault("UV_DEFAULT_INDEX", index)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    if done.returncode:
+def _empty(name: str) -> Path:
+    """A folder to run in for a suite that comes with the installed package."""
+    folder = CACHE / f"{name}-folder"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _skipping(what: str) -> Iterator[None]:
+    try:
+        yield
+    except NotAvailable as missing:
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{what} cannot be fetched: {done.stderr[-2000:]}", pytrace=False)
-        pytest.skip(f"{what} cannot be fetched: {done.stderr[-300:]}")
+            pytest.fail(f"{what} cannot be fetched: {missing}", pytrace=False)
+        pytest.skip(f"{what} cannot be fetched: {missing}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crossfleet.cli.pytest_options.table import BY_NAME
-from tests.truth.subjects import CACHE, Subject, environment_of
+from tests.truth.subjects import environment
 
 SCRIPT = Path(__file__).parents[2] / "clients" / "python" / "tests" / "options_of_pytest.py"
 OLD = ("pytest-xdist==3.0.2", "pytest-rerunfailures==11.1", "pytest-cov==4.0.0", "pytest-timeout==2.1.0") + (
@@ -30,8 +30,7 @@ NEW = ("pytest-xdist==3.8.0", "pytest-rerunfailures==16.1", "pytest-cov==7.0.0",
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("version", "plugins"), [("7.0.1", OLD), ("7.4.4", OLD), ("8.4.2", NEW), ("9.0.1", NEW)])
 def test_every_option_of_a_version_and_its_plugins_is_in_the_table(version: str, plugins: tuple[str, ...]) -> None:
-    CACHE.mkdir(parents=True, exist_ok=True)
-    python = environment_of(Subject(f"options-{version}", version, "", (f"pytest=={version}", *plugins)))
+    python = environment(f"options-{version}", f"pytest=={version}", *plugins)
     done = subprocess.run([python, SCRIPT], capture_output=True, text=True, timeout=60, check=True)
     found = json.loads(done.stdout)
 

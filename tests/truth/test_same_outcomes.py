@@ -1,107 +1,50 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.truth.comparing import differences, fleet, plain
-from tests.truth.subjects import CLICK, DATEUTIL, JINJA, Subject, lay_out
+from tests.truth.comparing import differences, fleet, outcomes, plain
+from tests.truth.kinds import CRASHES, write_every_kind
+from tests.truth.subjects import Subject, lay_out
+from tests.truth.suites import IN_CI, SUITES
 
-CRASHES = ("test_exits", "test_segfault")
+STYLES = ("small parametrised", "asyncio", "hypothesis", "subprocesses", "Django", "session fixtures", "doctests") + (
+    "unittest",
+    "warnings as errors",
+    "heavy conftests",
+    "random order",
+    "plugins of its own",
+)
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="cf-truth-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+def test_the_suites_are_many_and_of_every_style() -> None:
+    named = " ".join(style for subject in SUITES for style in subject.styles)
+
+    assert len(SUITES) >= 12
+    assert sum(subject.least for subject in SUITES) >= 30_000
+    assert [style for style in STYLES if style not in named] == []
 
 
 @pytest.mark.needs_uv
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "subject",
-    [CLICK, pytest.param(DATEUTIL, marks=pytest.mark.truth), pytest.param(JINJA, marks=pytest.mark.truth)],
+    [pytest.param(subject, marks=() if subject in IN_CI else pytest.mark.truth) for subject in SUITES],
     ids=lambda subject: subject.name,
 )
-def test_a_suite_has_the_outcomes_that_plain_pytest_gives(subject: Subject, folder: Path) -> None:
+def test_a_suite_shows_what_plain_pytest_shows(subject: Subject, folder: Path) -> None:
     suite = lay_out(subject)
 
     expected = plain(suite.python, suite.arguments, suite.root, folder)
     found = fleet(suite.python, suite.arguments, suite.root, folder)
 
     assert len(expected) >= subject.least
-    assert differences(expected, found) == {}
-
-
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    "package",
-    ["networkx.classes", pytest.param("networkx", marks=pytest.mark.truth)],
-)
-def test_networkx_has_the_outcomes_that_plain_pytest_gives(package: str, folder: Path) -> None:
-    arguments = ("--pyargs", package)
-
-    expected = plain(Path(sys.executable), arguments, folder, folder)
-    found = fleet(Path(sys.executable), arguments, folder, folder)
-
-    assert len(expected) >= 500
-    assert differences(expected, found) == {}
-
-
-def write_every_kind(root: Path) -> None:
-    """Modules with everything that bends an outcome, and two cases that end their process."""
-    root.mkdir()
-    (root / "conftest.py").write_text(
-        "import pytest\n"
-        "@pytest.fixture(scope='session')\n"
-        "def number(): yield 41\n"
-        "@pytest.fixture(scope='module', params=['a', 'b'])\n"
-        "def letter(request): return request.param\n"
-        "@pytest.fixture\n"
-        "def broken_after():\n"
-        "    yield\n"
-        "    raise RuntimeError('teardown')\n"
-    )
-    for name in ("one", "two", "three", "four"):
-        (root / f"test_{name}.py").write_text(
-            "import ctypes, os, unittest\n"
-            "import pytest\n"
-            "@pytest.mark.parametrize('value', range(60))\n"
-            "def test_values(value, number): assert (value + number) % 7\n"
-            "@pytest.mark.parametrize('text', ['ü', 'a b', 'x/y', 'p::q', '[z]', ''])\n"
-            "def test_ids(text, letter): assert text != 'a b'\n"
-            "def test_setup_fails(no_such_fixture): pass\n"
-            "def test_teardown_fails(broken_after): pass\n"
-            "@pytest.mark.skip\n"
-            "def test_skipped(): pass\n"
-            "def test_skips_itself(): pytest.skip('now')\n"
-            "@pytest.mark.xfail(strict=True)\n"
-            "def test_strict(): pass\n"
-            "@pytest.mark.xfail(raises=ValueError)\n"
-            "def test_wrong_kind(): raise KeyError('k')\n"
-            "@pytest.mark.xfail\n"
-            "def test_xpassed(): pass\n"
-            "@pytest.mark.xfail\n"
-            "def test_xfailed(): assert 0\n"
-            "class TestKinds(unittest.TestCase):\n"
-            "    def test_sub(self): self.assertEqual(1, 1)\n"
-            "    def test_fails(self): self.fail('so')\n"
-            "    @unittest.expectedFailure\n"
-            "    def test_expected(self): self.fail('so')\n"
-            "    @unittest.skip('no')\n"
-            "    def test_skip(self): pass\n"
-            + (
-                "def test_exits(): os._exit(1)\ndef test_segfault(): ctypes.string_at(0)\n"
-                "@pytest.mark.parametrize('value', range(20))\ndef test_after(value): pass\n"
-                if name == "two"
-                else ""
-            )
-        )
-    (root / "test_skipped_whole.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    assert outcomes(found) == outcomes(expected)
+    different = differences(expected, found)
+    assert {name: both for name, both in different.items() if name not in subject.differing} == {}
 
 
 def test_every_kind_of_outcome_is_the_same_beside_cases_that_crash(folder: Path) -> None:
@@ -112,6 +55,10 @@ def test_every_kind_of_outcome_is_the_same_beside_cases_that_crash(folder: Path)
     expected = plain(Path(sys.executable), without, root, folder)
     found = fleet(Path(sys.executable), (), root, folder)
 
-    crashed = {f"test_two.py::{name}": "crashed" for name in CRASHES}
-    assert differences(expected | crashed, found) == {}
-    assert set(Counter(found.values())) == {"passed", "failed", "error", "skipped", "xfailed", "xpassed", "crashed"}
+    crashed = {name: found.pop(f"test_two.py::{name}").outcome for name in CRASHES}
+    assert crashed == dict.fromkeys(CRASHES, "crashed")
+    assert differences(expected, found) == {}
+    assert set(outcomes(found).values()) == {"passed", "failed", "error", "skipped", "xfailed", "xpassed"}
+    assert Counter(title for shown in found.values() for title, _ in shown.sections).keys() == {
+        f"Captured {what} {when}" for what in ("stdout", "stderr", "log") for when in ("setup", "call", "teardown")
+    }

@@ -63,10 +63,11 @@ def test_a_piece_keeps_the_order_of_collection_within_a_setup_group(cases, speed
 
 
 @settings(max_examples=200)
-@given(cases, slots)
-def test_the_makespan_is_within_a_case_and_a_piece_of_the_bound(cases, speeds):
+@given(cases, slots, st.integers(1, 3))
+def test_the_makespan_is_within_a_case_and_a_piece_of_the_bound(cases, speeds, folders):
     durations = [one for one, _ in cases]
-    makespan, _, longest_piece = simulate(durations, [f"file{key}" if key else "" for _, key in cases], speeds)
+    keys = [f"folder{key % folders}/file{key}" if key else "" for _, key in cases]
+    makespan, _, longest_piece = simulate(durations, keys, speeds)
     slowest = min(speeds)
     longest = max(durations) / slowest
     bound = max(max(durations) / max(speeds), sum(durations) / sum(speeds))
@@ -131,6 +132,26 @@ def test_the_longest_setup_group_goes_first_and_stays_whole_while_it_is_no_more_
     piece = dispatcher.cut(queue, 1.0, 2.0, known=True)
 
     assert piece == (3, 4, 5)
+
+
+@given(st.lists(st.floats(1.0, 1.9), min_size=36, max_size=36), st.booleans())
+def test_a_slot_does_not_come_back_to_a_folder_that_it_has_left(durations, known):
+    folders = [f"folder{number % 3}" for number in range(36)]
+    keys = [f"{folder}/file{number // 3}" for number, folder in enumerate(folders)]
+    _, pieces, _ = simulate(durations, keys, (1.0, 1.0), known=known)
+
+    for slot in range(2):
+        order = [folders[index] for one, piece in pieces if one == slot for index in piece]
+        entered = sum(1 for before, folder in zip([None, *order], order, strict=False) if before != folder)
+        assert entered <= 4  # three, and one at the end, where what is left is split for balance
+
+
+def test_a_much_longer_group_of_another_folder_does_not_wait():
+    keys = ["a/one"] + ["a/two"] + ["b/one"]
+    queue = CaseQueue(keys, [1.0, 1.0, 9.0])
+    queue.take([0])
+
+    assert dispatcher.cut(queue, 1.0, 1.0, known=True, after=0)[0] == 2
 
 
 def test_a_setup_group_that_is_longer_than_its_fair_part_is_split():

@@ -54,6 +54,7 @@ def cut(
     """Cases of the next task for a slot, in the order of execution; empty when nothing pending is allowed.
 
     A slot goes on with the setup group of the case that comes before, `after`, while it has any: its fixtures stand.
+    Then it stays in that group's folder while what is left there is nearly as large as the largest elsewhere.
     Exclusive cases are left out, see `cut_exclusive`.
 
     `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
@@ -77,11 +78,13 @@ def cut(
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0
-    begun = queue.begun(after)
+    before = queue.setup_of(after)
     while len(piece) < most and (got < size or not piece):
-        setup, begun = begun or queue.largest(skip), None
+        begun = before if before is not None and before.cases and before.number not in skip else None
+        setup = begun or queue.best_after(before, skip)
         if setup is None:
             break
+        before = setup if setup.number >= 0 else before
         skip.add(setup.number)
         if piece and not setup.splittable and got + setup.seconds > size * 1.25:
             break

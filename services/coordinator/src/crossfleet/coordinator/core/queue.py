@@ -6,17 +6,25 @@ import heapq
 from collections import deque
 from collections.abc import Container, Iterable, Sequence
 
+_Heap = list[tuple[bool, float, int, int]]
+# A group that is longer by more than this is begun first, though another one's package is set up already.
+_NEARLY_AS_LARGE = 2.0
+
 
 class SetupGroup:
     """Pending cases that share expensive fixtures, in collection order, and their estimated seconds.
 
     One that is not `splittable` is parted only for balance; one that is `bound`, never. `first` ones go before others.
+    Those of one `folder` may share fixtures too: what is set up once for a package.
     """
 
-    __slots__ = ("bound", "cases", "first", "number", "seconds", "splittable", "version")
+    __slots__ = ("bound", "cases", "first", "folder", "number", "seconds", "splittable", "version")
 
-    def __init__(self, number: int, *, splittable: bool, bound: bool = False, first: bool = False) -> None:
+    def __init__(
+        self, number: int, *, splittable: bool, bound: bool = False, first: bool = False, folder: str = ""
+    ) -> None:
         self.number = number
+        self.folder = folder
         self.bound = bound
         self.first = first
         self.cases: deque[int] = deque()
@@ -32,7 +40,18 @@ class CaseQueue:
     `exclusive` holds the pending cases that are to run beside no others: they belong to no setup group.
     """
 
-    __slots__ = ("_group_of", "_heap", "_loose", "_setups", "count", "estimates", "exclusive", "longest", "seconds")
+    __slots__ = (
+        "_folders",
+        "_group_of",
+        "_heap",
+        "_loose",
+        "_setups",
+        "count",
+        "estimates",
+        "exclusive",
+        "longest",
+        "seconds",
+    )
 
     def __init__(
         self,
@@ -54,8 +73,9 @@ class CaseQueue:
         self._loose = SetupGroup(-1, splittable=True)
         self.exclusive = SetupGroup(-2, splittable=False)
         self._setups: list[SetupGroup] = []
+        self._folders: dict[str, _Heap] = {}
         self._group_of: list[SetupGroup] = []
-        self._heap: list[tuple[bool, float, int, int]] = []
+        self._heap: _Heap = []
         numbers: dict[str, SetupGroup] = {}
         for index, key in enumerate(setup_keys):
             if index in exclusive:
@@ -66,10 +86,12 @@ class CaseQueue:
                 continue
             setup = numbers.get(key)
             if setup is None:
+                folder = key.partition("::")[0].rpartition("/")[0]
                 setup = numbers[key] = SetupGroup(
-                    len(self._setups), splittable=False, bound=key in bound, first=key in first
+                    len(self._setups), splittable=False, bound=key in bound, first=key in first, folder=folder
                 )
                 self._setups.append(setup)
+                self._folders.setdefault(folder, [])
             self._group_of.append(setup)
         self.put(range(len(self.estimates)))
 
@@ -122,7 +144,8 @@ class CaseQueue:
         for setup in (*self._setups, self._loose, self.exclusive):
             setup.cases.clear()
             setup.seconds = 0.0
-        self._heap.clear()
+        for heap in (self._heap, *self._folders.values()):
+            heap.clear()
         self.count = 0
         self.seconds = 0.0
 
@@ -130,17 +153,33 @@ class CaseQueue:
         """All pending cases, in collection order."""
         return sorted(index for setup in (*self._setups, self._loose, self.exclusive) for index in setup.cases)
 
-    def begun(self, index: int) -> SetupGroup | None:
-        """The setup group of a case, where it shares anything and has cases left."""
+    def setup_of(self, index: int) -> SetupGroup | None:
+        """The setup group of a case, where it shares anything."""
         setup = self._group_of[index] if 0 <= index < len(self._group_of) else None
-        return setup if setup is not None and setup.number >= 0 and setup.cases else None
+        return setup if setup is not None and setup.number >= 0 else None
+
+    def best_after(self, before: SetupGroup | None, skip: set[int]) -> SetupGroup | None:
+        """The largest setup group whose number is not in `skip`; one of the folder of the one before where it is nearly as large."""
+        found = self.largest(skip)
+        if found is None or before is None or found.first or found.folder == before.folder:
+            return found
+        beside = self._first_of(self._folders[before.folder], skip)
+        return beside if beside is not None and beside.seconds * _NEARLY_AS_LARGE >= found.seconds else found
 
     def largest(self, skip: set[int]) -> SetupGroup | None:
         """The setup group with the most estimated seconds left whose number is not in `skip`; `first` ones before others.
 
         Loose cases come after setup groups that are longer than their longest case.
         """
-        heap = self._heap
+        found = self._first_of(self._heap, skip)
+        loose = self._loose
+        if found is not None and found.first:
+            return found
+        if loose.cases and -1 not in skip and (found is None or self.estimates[loose.cases[0]] > found.seconds):
+            return loose
+        return found
+
+    def _first_of(self, heap: _Heap, skip: set[int]) -> SetupGroup | None:
         put_back = []
         found: SetupGroup | None = None
         while heap:
@@ -155,11 +194,6 @@ class CaseQueue:
                 break
         for entry in put_back:
             heapq.heappush(heap, entry)
-        loose = self._loose
-        if found is not None and found.first:
-            return found
-        if loose.cases and -1 not in skip and (found is None or self.estimates[loose.cases[0]] > found.seconds):
-            return loose
         return found
 
     def _push(self, setup: SetupGroup) -> None:
@@ -167,4 +201,6 @@ class CaseQueue:
         if not setup.cases:
             setup.seconds = 0.0
         elif setup.number >= 0:
-            heapq.heappush(self._heap, (not setup.first, -setup.seconds, setup.number, setup.version))
+            entry = (not setup.first, -setup.seconds, setup.number, setup.version)
+            heapq.heappush(self._heap, entry)
+            heapq.heappush(self._folders[setup.folder], entry)
