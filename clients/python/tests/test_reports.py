@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from crossfleet.cli.reporting.style import ReportStyle
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.text import report, verdict_line
 from crossfleet.cli.reporting.times import local, utc
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.conclusion import status_of
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.progress import Progress
@@ -410,3 +412,28 @@ def test_histories_are_tables_by_target_or_place() -> None:
     assert target.splitlines()[-1] == "    boom"
     assert len(histories.by_place([case], plain, slots=False).splitlines()) == 2
     assert len(histories.by_place([case], plain, slots=True).splitlines()) == 3
+
+
+def test_a_report_that_finds_the_disk_full_names_its_file() -> None:
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_whole(Path("/dev/full"), "text")
+    assert raised.value.filename == "/dev/full"
+
+
+@pytest.mark.parametrize("write", [junit.write, lambda _, path: write_whole(path, "text")], ids=["junit", "whole"])
+def test_a_report_is_written_through_a_link_and_never_replaces_a_pipe(
+    tmp_path: Path, write: Callable[[RunResults, Path], None]
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write(results(), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").stat().st_size
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(results(), tmp_path / "pipe")
+        assert os.read(reader, 100)
+    finally:
+        os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.glob(".*"))

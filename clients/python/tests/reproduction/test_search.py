@@ -123,7 +123,7 @@ def test_a_wrong_field_of_an_order_file_is_named(tmp_path, change, named):
 
 def test_a_file_that_is_no_order_is_refused(tmp_path):
     path = tmp_path / "order.json"
-    for text in ("", "[]", '{"schema": 9, "order": {}}', '{"schema": 1, "order": {"run": "r"}}'):
+    for text in ("", "[]", "[" * 200_000, '{"schema": 9, "order": {}}', '{"schema": 1, "order": {"run": "r"}}'):
         path.write_text(text)
         with pytest.raises(UsageError, match="--order"):
             read_order(str(path))

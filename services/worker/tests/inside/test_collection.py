@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crossfleet.api.types.v1 import result_pb2
+from crossfleet.worker.translate.upward import allocation_ended
 from services.worker.tests.shim.driver import PYTHON, Shim, suite
 
 TWO = """
@@ -95,6 +97,13 @@ def test_an_exit_while_collecting_fails_and_says_so(shim: Shim, tmp_path: Path) 
     closed = shim.open(suite(tmp_path, conftest=hook, test_a=TWO))
     assert (closed["cause"], closed["exit"]) == ("failed", 9)
     assert "not here" in closed["message"]
+    assert allocation_ended(closed).ending == result_pb2.SUITE_ENDING_RUNNER_ENDED
+
+
+def test_a_process_that_dies_while_collecting_is_not_taken_for_a_suite_that_ended(shim: Shim, tmp_path: Path) -> None:
+    closed = shim.open(suite(tmp_path, test_a="__import__('os')._exit(9)"))
+    assert (closed["cause"], closed["exit"]) == ("failed", 9)
+    assert allocation_ended(closed).ending == result_pb2.SUITE_ENDING_UNSPECIFIED
 
 
 def test_an_interpreter_that_is_not_there_fails_the_allocation(shim: Shim, tmp_path: Path) -> None:

@@ -232,3 +232,25 @@ def test_a_suite_that_asks_for_a_stop_is_heard_after_the_case(shim: Shim, tmp_pa
     results, finished = shim.finish(0, 1, [0, 1])
     assert [r["outcome"] for r in results] == ["passed"]
     assert (finished["stop"], finished["left"]) == ("disk is getting low", [1])
+
+
+@pytest.mark.parametrize(
+    ("hook", "body", "status"),
+    [
+        ("pytest_sessionfinish", "raise RuntimeError('over')", 1),
+        ("pytest_sessionfinish", "raise SystemExit(3)", 3),
+        ("pytest_sessionfinish", "__import__('os')._exit(9)", 9),
+        ("pytest_sessionfinish", "raise SystemExit(0)", None),
+        ("pytest_unconfigure", "raise SystemExit('over')", 1),
+        ("pytest_unconfigure", "pass", None),
+    ],
+)
+def test_a_session_that_breaks_at_its_end_has_failed_as_it_does_for_pytest(
+    shim: Shim, tmp_path: Path, hook: str, body: str, status: int | None
+) -> None:
+    shim.open(suite(tmp_path, conftest=f"def {hook}():\n    {body}\n", test_a="def test_0(): ..."))
+    shim.finish(0, 1, [0])
+    closed = shim.close()
+    assert (closed["cause"], closed.get("session_status")) == ("done", status)
+    if "raise" in body and status:
+        assert "over" in closed["message"] or "SystemExit: 3" in closed["message"]

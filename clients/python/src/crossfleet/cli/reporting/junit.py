@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
@@ -13,6 +14,7 @@ from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
 from crossfleet.cli.reporting.times import utc
+from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
 
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
@@ -42,10 +44,9 @@ def write(results: RunResults, path: Path) -> None:
         suite.add_testcases(its_cases)
         report.add_testsuite(suite)
     report.update_statistics()  # type: ignore[no-untyped-call]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.part")
-    report.write(str(staged), pretty=False)
-    staged.replace(path)
+    content = BytesIO()
+    report.write(content, pretty=False)
+    write_whole(path, content.getvalue())
 
 
 def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:

@@ -86,7 +86,7 @@ def read_order(path: str) -> Order:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--order {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"--order {path}: not a file that `crossfleet reproduce` wrote: {error}") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("order"), dict):
         raise UsageError(f"--order {path}: not an order of schema {SCHEMA}")

@@ -38,6 +38,15 @@ class Finish:
         self._once.conclude()
         if self._measuring is not None:
             self._measuring.keep()
-        status = int(session.exitstatus)
+        self._tell(int(session.exitstatus), "")
+
+    def broke(self, error: BaseException) -> None:
+        """Something that is called at the end raised ``error``, with which plain pytest's process would end."""
+        status: object = 1
+        if isinstance(error, SystemExit):
+            status = error.code or 0
+        self._tell(status if isinstance(status, int) else 1, "{}: {}".format(type(error).__name__, error))
+
+    def _tell(self, status: int, error: str) -> None:
         if self._passes and status not in (0, _NO_TESTS):
-            self._channel.send({"op": "session", "status": status})
+            self._channel.send({"op": "session", "status": status, "error": error})

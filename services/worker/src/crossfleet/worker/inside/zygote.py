@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Any, Callable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Generator, Iterator, List, Optional, Sequence
 
 from . import (
     cache,
@@ -254,10 +254,12 @@ def _make_plugin(channel: Channel, setup: Message) -> ZygotePlugin:
             yield
 
         @pytest.hookimpl(hookwrapper=True)
-        def pytest_cmdline_main(self, config: Any) -> Iterator[None]:
+        def pytest_cmdline_main(self, config: Any) -> Generator[None, Any, None]:
             quiet_options(config.option)
             seeds.share(config.option)
-            yield
+            outcome = yield
+            if outcome.excinfo is not None:
+                self._finish.broke(outcome.excinfo[1])
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_sessionfinish(self, session: Any) -> Iterator[None]:
@@ -315,6 +317,8 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
                 raise
             sys.exit("{} has no pytest: add it to the requirements".format(sys.executable))
 
-        return int(pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)]))
+        status = int(pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)]))
+        channel.send({"op": "returned"})
+        return status
     except Closed:
         os._exit(0)

@@ -24,6 +24,8 @@ _BIRTH_SECONDS = 60.0
 """What a slot's process has from the order to fork it to its hello."""
 _WRONG_USAGE = 4
 """Pytest's exit status for an unknown option, a file that is not there, a conftest.py that cannot be imported."""
+_USUAL_ENDS = (0, 1, 2, 5)
+"""Pytest's exit statuses after slots: passed, failed, interrupted by errors of collection, nothing ran."""
 _COLLECTED = b'{"op": "collected"'
 
 
@@ -58,6 +60,8 @@ class PytestAllocation:
         self._births: dict[str, Life] = {}
         self._trouble = ""
         self._failed_itself = 0
+        self._raised = ""
+        self._returned = False
         self._late = ""
         self._seen = ""
         self._ending: Ending | None = None
@@ -134,8 +138,11 @@ class PytestAllocation:
         message = json.loads(line)
         if message["op"] == "ready":
             self._safe_to_fork = bool(message["safe_to_fork"])
+        elif message["op"] == "returned":
+            self._returned = True
         elif message["op"] == "session":
             self._failed_itself = int(message["status"])
+            self._raised = str(message["error"])
         elif message["op"] == "forked":
             forked = self._births.pop(message["token"], None)
             if forked is not None and "pid" in message:
@@ -283,6 +290,13 @@ class PytestAllocation:
             wrong = self._late or (f"pytest {described(code)} at its end" if code < 0 else "")
             if wrong:
                 self._log("stderr", f"[crossfleet: {wrong}]\n{self._seen}\n")
+            elif (
+                not self._failed_itself
+                and code not in _USUAL_ENDS
+                and not any(slot.failed for slot in self._all_slots())
+            ):
+                self._failed_itself = max(code, 0)
+            wrong = wrong or self._raised
             self._closed("done", f"{wrong}\n{said}" if wrong else "", code)
             return
         early = "could not begin (status 4)" if code == _WRONG_USAGE else f"{described(code)} too early"
@@ -305,6 +319,8 @@ class PytestAllocation:
         self._ids.unlink(missing_ok=True)
         self._spool.unlink(missing_ok=True)
         record: Message = {"op": "closed", "allocation": self.name, "cause": cause, "message": message}
+        if self._returned:
+            record["returned"] = True
         if code is not None:
             record["exit"] = code
         if self._failed_itself:

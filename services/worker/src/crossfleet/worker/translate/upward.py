@@ -122,7 +122,8 @@ def allocation_ended(line: Line) -> wire.AllocationEnded:
     name = line["cause"]
     ending = result_pb2.SUITE_ENDING_UNSPECIFIED
     if name == "failed":
-        ending = _ENDINGS.get(line.get("exit") or 0, ending)
+        by_itself = result_pb2.SUITE_ENDING_RUNNER_ENDED if line.get("returned") else ending
+        ending = _ENDINGS.get(line.get("exit") or 0, by_itself)
         name = "collection" if ending else "environment"
     elif line.get("session_status"):
         ending = result_pb2.SUITE_ENDING_SESSION_FAILED
