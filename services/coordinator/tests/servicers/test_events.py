@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.coordinator.events.cursors import parse, text
 from crossfleet.coordinator.events.feed import Watcher
+from crossfleet.coordinator.ledger.sql import SqlStore
+from crossfleet.coordinator.ledger.store import Batch, StoreFull
 from crossfleet.foundation.errors import InvalidArgument, SlowWatcher
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 
@@ -143,3 +146,33 @@ def test_a_cursor_is_read_as_it_was_written(seq: int, index: int) -> None:
 def test_a_text_without_both_parts_is_no_cursor(cursor: str) -> None:
     with pytest.raises(InvalidArgument):
         parse(cursor, (5, 5))
+
+
+async def test_whoever_watches_is_told_when_the_disk_stays_full_and_the_run_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: SqlStore, batch: Batch) -> None:
+        raise StoreFull("no space left on device")
+
+    async with running(tmp_path, scheduler=GreedyScheduler(), disk_full_seconds=0.2) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        submitted = await fleet.submit(noop(1))
+        assign = (await worker.next("assign")).assign
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlStore, "commit", refuse)
+            watching = asyncio.ensure_future(fleet.watch(submitted.event_cursor, submitted.run.run_id))
+
+            async def refused() -> bool:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await fleet.submit(noop(1), "another")
+                return watching.done()
+
+            await eventually(refused, what="the end of the watch")
+        with pytest.raises(grpc.aio.AioRpcError) as told:
+            await watching
+        await worker.execute(assign)
+        await fleet.until(submitted.run.run_id, 4)
+
+    error = error_from_rpc(told.value)
+    assert (error.reason, error.metadata["path"]) == ("DISK_FULL", str(tmp_path))

@@ -29,6 +29,7 @@ from crossfleet.coordinator.convert import executing as executing_events
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
+from crossfleet.coordinator.events.fullness import Fullness
 from crossfleet.coordinator.events.known import Known
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.writer import Committed, LedgerWriter
@@ -136,7 +137,8 @@ class Coordinator:
         )
         identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
-        events = EventServicer(self.feed, self.announcer, self.lookup, executing, self.draining)
+        fullness = Fullness(self.folder, lambda: self.writer.full_seconds, self.settings.disk_full_seconds)
+        events = EventServicer(self.feed, self.announcer, self.lookup, executing, self.draining, fullness)
         return [
             (
                 run_service_pb2_grpc.add_RunServiceServicer_to_server,

@@ -20,6 +20,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lease_seconds: Annotated[float, setting("How long a silent worker keeps its attempts.", ge=0.2, le=3600)] = 15.0
     queue_commands: Annotated[int, setting("Most commands that wait for a commit.", ge=16)] = 20_000
     watcher_events: Annotated[int, setting("Most events that wait for one watcher; then it is let go.", ge=16)] = 20_000
+    disk_full_seconds: Annotated[
+        float, setting("How long the ledger's disk may be full before those who watch are told.", ge=0.1, le=3600)
+    ] = 20.0
     event_commits: Annotated[
         int, setting("Of how many commits events are kept for watchers who come back; those of open runs stay.", ge=1)
     ] = 1_000_000

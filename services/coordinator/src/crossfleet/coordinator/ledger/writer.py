@@ -19,6 +19,8 @@ from crossfleet.foundation.logs import get_logger
 
 # More in one transaction saves nothing and makes the first wait for the last.
 _LARGEST_BATCH = 512
+# A refusal that is older says nothing of the disk as it is now.
+_LATELY_SECONDS = 10.0
 
 _Waiter = tuple[Command, asyncio.Future[Answer]]
 Subscriber = Callable[[Committed], None]
@@ -53,6 +55,7 @@ class LedgerWriter:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._refused: tuple[float, float] | None = None
         self.failed = ""
         self.commit_seconds = 0.0
         """How long the last batch took, from the first command applied to the answer of the disk."""
@@ -71,6 +74,12 @@ class LedgerWriter:
     def waiting(self) -> int:
         """Commands that wait for the next batch."""
         return len(self._queue)
+
+    @property
+    def full_seconds(self) -> float:
+        """For how long the disk has been too full for every batch; 0.0 where none was refused lately."""
+        first, last = self._refused or (0.0, 0.0)
+        return last - first if asyncio.get_running_loop().time() - last < _LATELY_SECONDS else 0.0
 
     @property
     def epoch(self) -> int:
@@ -187,8 +196,16 @@ class LedgerWriter:
         except Exception as error:  # noqa: BLE001 - a deposed or broken store shows at the next commit
             get_logger().warning("durations were not stored", error=str(error))
 
+    def _note_fullness(self, outcome: Outcome) -> None:
+        if outcome.committed:
+            self._refused = None
+        elif any(isinstance(answer, Rejection) and answer.reason == "DISK_FULL" for answer in outcome.answers):
+            now = asyncio.get_running_loop().time()
+            self._refused = (self._refused[0] if self._refused else now, now)
+
     def _tell(self, waiters: Sequence[_Waiter], outcome: Outcome) -> None:
         self._state = self._ledger.state
+        self._note_fullness(outcome)
         for committed in outcome.committed:
             self.cursor = (committed.seq, len(committed.events) - 1)
             for subscriber in list(self._subscribers):

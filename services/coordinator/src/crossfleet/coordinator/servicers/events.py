@@ -14,6 +14,7 @@ from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.cursors import Position
 from crossfleet.coordinator.events.feed import EventFeed, Watcher
+from crossfleet.coordinator.events.fullness import Fullness
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import CursorExpired, FieldViolation, InvalidArgument
@@ -27,7 +28,13 @@ class EventServicer(event_grpc.EventServiceServicer):
     """Subscribes first, then reads what is stored, then drops what came twice."""
 
     def __init__(
-        self, feed: EventFeed, announcer: Announcer, lookup: Lookup, executing: Executing, draining: Draining
+        self,
+        feed: EventFeed,
+        announcer: Announcer,
+        lookup: Lookup,
+        executing: Executing,
+        draining: Draining,
+        fullness: Fullness,
     ) -> None:
         """`feed` has what is live, `lookup` what is stored; `announcer` makes events of both. `executing` answers the
         events of what a run's workers (of an empty id: of no run's) execute now."""
@@ -36,11 +43,12 @@ class EventServicer(event_grpc.EventServiceServicer):
         self._lookup = lookup
         self._executing = executing
         self._draining = draining
+        self._fullness = fullness
 
     async def WatchEvents(
         self, request: event_pb2.WatchEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[event_pb2.WatchEventsResponse]:
-        """Events after a cursor. Raises CursorExpired, SlowWatcher (resumable), RunNotFound, InvalidArgument."""
+        """Events after a cursor. Raises CursorExpired, SlowWatcher (resumable), DiskFull, RunNotFound, InvalidArgument."""
         if request.until_finished and not request.run_id:
             raise InvalidArgument("which run?", fields=[FieldViolation("run_id", "the run whose end ends the stream")])
         if request.run_id:
@@ -89,7 +97,8 @@ class EventServicer(event_grpc.EventServiceServicer):
                 after = next((_position(event) for event in reversed(live) if event.cursor), after)
                 yield live
             else:
-                await _either(watcher, self._draining)
+                await _either(watcher, self._draining, self._fullness.pause)
+                self._fullness.check()
 
     async def _rest(self, watcher: Watcher, after: Position, run_id: str) -> AsyncIterator[list[event_pb2.Event]]:
         while stored := await self._stored(after, run_id):
@@ -118,10 +127,10 @@ def _position(event: event_pb2.Event) -> Position:
     return int(seq), int(index)
 
 
-async def _either(watcher: Watcher, draining: Draining) -> None:
+async def _either(watcher: Watcher, draining: Draining, most: float) -> None:
     waits = [asyncio.ensure_future(watcher.something()), asyncio.ensure_future(draining.wait())]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=most, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
