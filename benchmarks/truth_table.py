@@ -3,8 +3,9 @@
     python -m benchmarks.truth_table [--rounds N] [--suite NAME]
 
 The suites are those of `tests/truth`, which compares what they show case by case; here they are timed only, one after
-the other, with the load of the machine beside them. The fleet is up and has two slots; it knows a suite's durations from
-the second round on. Exits 1 where crossfleet is slower than 1.05 of xdist on a suite, or above 0.75 on geometric mean.
+the other, with the ratio of CPU seconds, which is steadier on a busy machine, and the load beside them. The fleet is up,
+has two slots and has run the suite once before, as one that is kept up does. Exits 1 where crossfleet is slower than
+1.05 of xdist on a suite, or above 0.75 on geometric mean.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.truth.suites import SUITES
 WORST_RATIO = 1.05
 MEAN_RATIO = 0.75
 UNCACHED = ("-p", "no:cacheprovider")
-COLUMNS = "{:22} {:>7} {:>9} {:>9} {:11} {:>11} {:>6}  {}"
+COLUMNS = "{:20} {:>6} {:>8} {:>8} {:10} {:>10} {:>6} {:>5}  {}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--suite", action="append", choices=[subject.name for subject in SUITES])
     options = parser.parse_args(arguments)
     print(f"truth_table: {machine()}; {options.rounds} rounds, {SLOTS} slots")
-    print(COLUMNS.format("suite", "cases", "pytest", f"-n {SLOTS}", "best mode", "crossfleet", "ratio", "notes"))
+    print(COLUMNS.format("suite", "cases", "pytest", f"-n {SLOTS}", "best mode", "crossfleet", "ratio", "CPU", "notes"))
     ratios: dict[str, float] = {}
     missing = 0
     for subject in SUITES:
@@ -69,6 +70,10 @@ def measure(subject: Subject, fleet: WarmFleet, scratch: Path, rounds: int) -> f
     ours: list[Measured] = []
     theirs: dict[str, list[Measured]] = {}
     notes: list[str] = []
+    with_xdist(
+        suite, MODES[0], scratch
+    )  # not counted: bytecode, disk caches, and what a fleet imports for its first run
+    with_fleet(suite, fleet, scratch)
     for _ in range(rounds):
         alone.append(with_pytest(suite, scratch))
         for mode in MODES:
@@ -89,7 +94,9 @@ def measure(subject: Subject, fleet: WarmFleet, scratch: Path, rounds: int) -> f
     ratio = mine / medians[best]
     notes.append(f"load {load:.1f}")
     cases = len(ours[0].outcomes)
-    print(COLUMNS.format(subject.name, cases, *words[:2], best, words[2], f"{ratio:.2f}", "; ".join(notes)), flush=True)
+    cpu = middle([one.cpu for one in ours]) / middle([one.cpu for one in theirs[best]])
+    figures = (best, words[2], f"{ratio:.2f}", f"{cpu:.2f}")
+    print(COLUMNS.format(subject.name, cases, *words[:2], *figures, "; ".join(notes)), flush=True)
     return ratio
 
 
