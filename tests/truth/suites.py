@@ -1,4 +1,7 @@
-"""Which suites stand for the styles that there are."""
+"""Which suites stand for the styles that there are.
+
+None that needs another host than this one, and none that two processes cannot run at once: httpx's server has a fixed port.
+"""
 
 from __future__ import annotations
 
