@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.standing import Standing, environment, up
-from tests.truth.subjects import Subject, lay_out
-from tests.truth.suites import JINJA, REST_FRAMEWORK
+from tests.truth.subjects import lay_out
+from tests.truth.suites import REST_FRAMEWORK
 
 HERE = Path(__file__).resolve().parent
 SCOPES = ("session", "package", "module", "class")
@@ -101,9 +101,8 @@ def test_fixtures_are_set_up_no_oftener_than_with_xdist(counting: Standing, tmp_
 @pytest.mark.truth
 @pytest.mark.needs_uv
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("subject", [JINJA, REST_FRAMEWORK], ids=lambda subject: subject.name)
-def test_fixtures_of_a_real_suite_are_set_up_no_oftener_than_with_xdist(counting: Standing, subject: Subject) -> None:
-    suite = lay_out(subject)
+def test_fixtures_of_a_real_suite_are_set_up_no_oftener_than_with_xdist(counting: Standing) -> None:
+    suite = lay_out(REST_FRAMEWORK)
 
     theirs = on_xdist(counting, suite.python, suite.root, *suite.arguments)
     ours = on_fleet(counting, suite.python, suite.root, *suite.arguments)
