@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,11 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"needs_{tool}: skipped where {tool} is missing, failed there under CI=true")
 
 
+@cache
+def works(tool: str) -> bool:
+    """Whether a tool is here; of one that may be no more than a launcher (rustup's cargo), whether it starts."""
+    if not shutil.which(tool):
+        return False
+    return tool not in OPTIONAL or subprocess.run([tool, "--version"], check=False, capture_output=True).returncode == 0
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tool is missing, by name; in CI a missing tool is a failure."""
     for marker in item.iter_markers():
         tool = marker.name.removeprefix("needs_")
-        if tool == marker.name or tool not in TOOLS or shutil.which(tool):
+        if tool == marker.name or tool not in TOOLS or works(tool):
             continue
         missing = f"{tool} is not here: {TOOLS[tool]}"
         if os.environ.get("CI") == "true" and tool not in OPTIONAL:

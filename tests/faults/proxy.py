@@ -19,6 +19,7 @@ class Relay:
         self._open = asyncio.Event()
         self._open.set()
         self._refusing = False
+        self._cuts = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
@@ -39,6 +40,7 @@ class Relay:
     def cut(self) -> None:
         """Drop what is connected; refuse what comes."""
         self._refusing = True
+        self._cuts += 1
         for writer in self._writers:
             writer.transport.abort()
 
@@ -56,10 +58,15 @@ class Relay:
             writer.transport.abort()
             return
         self.connections += 1
+        cuts = self._cuts
         try:
             far_reader, far_writer = await asyncio.open_unix_connection(str(self._outside))
         except OSError:
             writer.transport.abort()
+            return
+        if cuts != self._cuts:  # it was being opened when all were cut
+            writer.transport.abort()
+            far_writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
         for source, sink in ((reader, far_writer), (far_reader, writer)):
