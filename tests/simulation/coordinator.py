@@ -61,7 +61,7 @@ class SimCoordinator:
     def _committed(self, committed: Committed) -> None:
         state = self.writer.state
         self.fleet.committed(state, committed.events)
-        self.link.committed(state)
+        self.link.committed(state, committed.events)
         self.world.auditor.told(self, committed)
 
     async def commit(self, command: Command) -> Any:

@@ -81,12 +81,12 @@ class Coordinator:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def committed(self, batch: Committed) -> None:
-        """Called by the writer right after each commit: workers first, they wait for work."""
+        """Called by the writer right after each commit: workers first, they wait for work; then people, then the scheduler."""
         state = self.writer.state
         try:
             self.sessions.committed(state, batch.events)
-            self.link.committed(state)
             self.feed.committed(batch)
+            self.link.committed(state, batch.events)
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
             get_logger().error("a commit could not be passed on", seq=batch.seq, exc_info=error)

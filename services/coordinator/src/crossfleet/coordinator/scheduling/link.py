@@ -33,6 +33,7 @@ _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 _STEADY_SECONDS = 5.0
 _NAME_CHARACTERS = 200
 _ABSENT = "the scheduler is not connected"
+_NEW_WORK = frozenset((facts.RunSubmitted, facts.CasesCollected))
 
 
 class SchedulerLink:
@@ -59,19 +60,31 @@ class SchedulerLink:
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
         self._wake = asyncio.Event()
         self._snapshot = True
+        self._ahead = False
         self._seen: State | None = None
         self._log = get_logger()
 
     def foreseen(self, events: Sequence[facts.Event]) -> None:
-        """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes."""
-        self._changes.note(self._state(), events)
-        if self._changes.matter:
-            self._wake.set()
+        """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes.
 
-    def committed(self, state: State) -> None:
+        New work alone is told so early; of all else the scheduler learns in time, and writing it is not held up.
+        """
+        self._ahead = any(type(event) in _NEW_WORK for event in events)
+        if self._ahead:
+            self._note(self._state(), events)
+
+    def committed(self, state: State, events: Sequence[facts.Event]) -> None:
         """Called right after each commit. A state that was loaded again takes back what was foreseen."""
         if self._seen is not None and state is not self._seen:
             self._snapshot = True
+            self._wake.set()
+        ahead, self._ahead = self._ahead, False
+        if not ahead:
+            self._note(state, events)
+
+    def _note(self, state: State, events: Sequence[facts.Event]) -> None:
+        self._changes.note(state, events)
+        if self._changes.matter:
             self._wake.set()
 
     async def run(self) -> None:
