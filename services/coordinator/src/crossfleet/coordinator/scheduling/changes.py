@@ -8,15 +8,32 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
 
+_PRESSING = frozenset(
+    (
+        facts.RunSubmitted,
+        facts.CasesCollected,
+        facts.CasesRerun,
+        facts.CasesDue,
+        facts.RunStopping,
+        facts.WorkerJoined,
+        facts.WorkerUpdated,
+        facts.WorkerStateChanged,
+    )
+)
+
 
 @dataclass(slots=True)
 class Changes:
-    """Ids whose records are to be sent. `minor` groups only count down: they go along with the next message that matters."""
+    """Ids whose records are to be sent. `minor` groups only count down: they go along with the next message that matters.
+
+    `press`: there is work, or a worker, that was not there before.
+    """
 
     workers: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
     allocations: set[str] = field(default_factory=set)
     minor: set[str] = field(default_factory=set)
+    press: bool = False
 
     @property
     def matter(self) -> bool:
@@ -26,6 +43,7 @@ class Changes:
     def note(self, state: State, events: Iterable[facts.Event]) -> None:
         """Adds what a committed batch changed."""
         for event in events:
+            self.press |= type(event) in _PRESSING or (type(event) is facts.AttemptEnded and bool(event.left))
             match event:
                 case facts.TasksAssigned():
                     self._counted(state, event.group_id)
@@ -58,4 +76,5 @@ class Changes:
         """(workers, groups, allocations) so far; nothing is left to be sent afterwards."""
         taken = self.workers, self.groups | self.minor, self.allocations
         self.workers, self.groups, self.allocations, self.minor = set(), set(), set(), set()
+        self.press = False
         return taken

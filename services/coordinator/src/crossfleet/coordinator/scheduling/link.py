@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -28,6 +29,7 @@ from crossfleet.foundation.logs import get_logger
 _DESCRIBE_SECONDS = 5.0
 _COUNTDOWN_SECONDS = 0.5
 _REFUSED_SECONDS = 0.1
+_SETTLED_SECONDS = 0.01
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 # A stream that ends earlier is one more failure: a scheduler that always breaks off is not dialled in a loop.
 _STEADY_SECONDS = 5.0
@@ -61,6 +63,7 @@ class SchedulerLink:
         self._wake = asyncio.Event()
         self._snapshot = True
         self._ahead = False
+        self._kept_waiting = False
         self._seen: State | None = None
         self._log = get_logger()
 
@@ -144,18 +147,27 @@ class SchedulerLink:
             await self._something_to_tell()
 
     async def _something_to_tell(self) -> None:
-        """Returns at once when something matters, else a little later with what only counted down, or was only refused.
-
-        A scheduler that repeats a refused proposal at every update is so kept from spinning.
-        """
-        while not (self._changes.matter or self._snapshot):
-            try:
-                async with asyncio.timeout(_REFUSED_SECONDS if self._outcomes else _COUNTDOWN_SECONDS):
+        """Returns when something presses, else a little after the last update, by how little the news matters."""
+        sent = self._clock.monotonic()
+        while (patience := self._patience()) is None or sent + patience > self._clock.monotonic():
+            left = None if patience is None else sent + patience - self._clock.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
                     await self._wake.wait()
-            except TimeoutError:
-                if self._changes.minor or self._outcomes:
-                    return
             self._wake.clear()
+
+    def _patience(self) -> float | None:
+        """Least seconds between two updates with what there is to tell now; None where there is nothing."""
+        changes = self._changes
+        if self._snapshot or changes.press or (changes.matter and self._kept_waiting):
+            return 0.0
+        if changes.matter:
+            # Slots that nobody waits for: a short run is told of in one message, not in four.
+            return _SETTLED_SECONDS
+        if self._outcomes:
+            # A scheduler that repeats a refused proposal at every update is so kept from spinning.
+            return _REFUSED_SECONDS
+        return _COUNTDOWN_SECONDS if changes.minor else None
 
     def _update(self, revision: int, *, snapshots_only: bool) -> scheduler_pb2.ScheduleRequest:
         state = self._state()
@@ -174,6 +186,7 @@ class SchedulerLink:
     async def _hear(self, call: Any) -> None:
         async for message in call:
             self.figures.plans += 1
+            self._kept_waiting = bool(message.waiting)
             if message.request_snapshot:
                 self._snapshot = True
                 self._wake.set()

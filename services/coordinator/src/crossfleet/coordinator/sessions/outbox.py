@@ -55,6 +55,8 @@ class Outbox:
         """Batches until the outbox is closed."""
         while True:
             await self._wake.wait()
+            # Orders follow a commit at once, the acknowledgement one turn of the loop later: they share a message.
+            await asyncio.sleep(0)
             self._wake.clear()
             while self._waiting or self._acknowledged:
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
