@@ -212,3 +212,58 @@ async def test_readers_keep_a_state_that_nobody_changes_while_a_broken_batch_is_
     assert list(await waiting) == [["INTERNAL", None]]
     assert during is shown
     assert "sound" in writer.state.runs
+
+
+class TimedStore(MemoryStore):
+    """On this machine's disk, as it says; each commit takes `seconds`, and the thread that it ran in is noted."""
+
+    on_local_disk = True
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = 0.0
+        self.threads = []
+        self.at_work = threading.Lock()
+        self.on_commit = self._spend
+
+    def _spend(self, stage, batch):
+        if stage == "before":
+            self.threads.append(threading.current_thread())
+            assert self.at_work.acquire(blocking=False), "the store is used by two threads at a time"
+            threading.Event().wait(self.seconds)
+        elif stage == "after":
+            self.at_work.release()
+
+    def prune(self, before_seq, epoch):
+        with self.at_work:
+            threading.Event().wait(0.1)
+
+
+async def test_a_slow_disk_holds_up_the_loop_once_and_a_fast_one_is_written_to_on_the_loop():
+    store = TimedStore()
+    ledger = Ledger(store)
+    ledger.open("leader")
+    writer = LedgerWriter(ledger, lambda: 100.0)
+    await writer.start()
+    for number, seconds in enumerate([0.0, 0.05, 0.05, 0.0, 0.0]):
+        store.seconds = seconds
+        await writer.submit(submit(f"run-{number}"))
+    await writer.stop()
+
+    here = threading.current_thread()
+    assert [thread is here for thread in store.threads] == [True, True, False, False, True]
+
+
+async def test_commands_and_the_pruning_of_old_events_do_not_use_the_store_at_once():
+    store = TimedStore()
+    ledger = Ledger(store)
+    ledger.open("leader")
+    writer = LedgerWriter(ledger, lambda: 100.0)
+    await writer.start()
+    pruning = asyncio.create_task(writer.prune(1))
+    await asyncio.sleep(0)
+    answers = [await writer.submit(submit(f"run-{number}")) for number in range(3)]
+    await pruning
+    await writer.stop()
+
+    assert [answer.run_id for answer in answers] == ["run-0", "run-1", "run-2"]

@@ -53,6 +53,7 @@ async def test_a_scheduler_plans_while_the_disk_writes_and_a_snapshot_takes_back
         await connected(fleet)
         with monkeypatch.context() as patch:
             patch.setattr(SqlStore, "commit", refuse_after_all)
+            patch.setattr(SqlStore, "on_local_disk", False)
             refused = asyncio.ensure_future(fleet.submit(noop(1), "first"))
             await eventually(lambda: any(update.delta.groups for update in scheduler.updates), what="a foreseen group")
             full.set()

@@ -55,6 +55,11 @@ class SqlStore:
         self._connection: Connection | None = None
         schema.prepare(engine)
 
+    @property
+    def on_local_disk(self) -> bool:
+        """Whether this is SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
     @classmethod
     def sqlite(cls, path: str | Path) -> SqlStore:
         """A file on a local disk, made if it is not there; WAL, synchronous=FULL."""

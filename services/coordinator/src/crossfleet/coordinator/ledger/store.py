@@ -112,6 +112,10 @@ class Stored:
 class Store(Protocol):
     """Durable storage. Used by one thread at a time."""
 
+    @property
+    def on_local_disk(self) -> bool:
+        """Whether a commit waits for nothing but a disk of this machine: mostly for less than a millisecond."""
+
     def take_over(self, leader: str, cluster: str, revision: int) -> Head:
         """Raise the epoch. Raises TakeOverRefused, StoreFailed."""
 
