@@ -17,6 +17,7 @@ from . import (
     cache,
     capture,
     collection,
+    ending,
     facts,
     finish,
     fixtures,
@@ -319,6 +320,7 @@ def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
 
         status = int(pytest.main(list(setup["argv"]), plugins=[_make_plugin(channel, setup)]))
         channel.send({"op": "returned"})
+        ending.end_process(status)
         return status
     except Closed:
         os._exit(0)
