@@ -104,11 +104,9 @@ async def _submit_and_follow(
                 )
             )
             run = await unless_fleet_ends(following, fleet, view)
-            if not interrupts.asked.is_set():
-                whole = own or spec.workspace.HasField("local_path") or _measures(command)
-                await sessions_ended(client, run.run_id, MOST_SECONDS if whole else LAST_WORDS_SECONDS)
-                run = await client.runs.get(run.run_id)
-            found = await gather(client, run, outputs.details_of)
+            whole = own or spec.workspace.HasField("local_path") or _measures(command)
+            most = 0.0 if interrupts.asked.is_set() else MOST_SECONDS if whole else LAST_WORDS_SECONDS
+            found = await gather(client, run, outputs.details_of, sessions_ended(client, run.run_id, most))
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()

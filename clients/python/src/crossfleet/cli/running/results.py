@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
@@ -49,17 +50,36 @@ class RunResults:
 
 
 async def gather(
-    client: Client, run: run_pb2.Run, details_of: Collection[result_pb2.Outcome.ValueType] = BAD
+    client: Client,
+    run: run_pb2.Run,
+    details_of: Collection[result_pb2.Outcome.ValueType] = BAD,
+    sessions_end: Awaitable[object] | None = None,
 ) -> RunResults:
-    """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error."""
-    cases = [case async for case in client.runs.cases(run.run_id)]
+    """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error.
+
+    Verdicts are fetched at once; what sessions leave at their end after `sessions_end`.
+    """
+    fetching = asyncio.ensure_future(_cases(client, run.run_id, details_of))
+    try:
+        if sessions_end is not None:
+            await sessions_end
+            run = await client.runs.get(run.run_id)
+        cases, details = await fetching
+    finally:
+        fetching.cancel()
+    return RunResults(run, cases, details, await _artifacts(client, run.run_id), await read_last_words(client, run))
+
+
+async def _cases(
+    client: Client, run_id: str, details_of: Collection[result_pb2.Outcome.ValueType]
+) -> tuple[tuple[result_pb2.CaseRecord, ...], Details]:
+    cases = [case async for case in client.runs.cases(run_id)]
     present = {case.outcome for case in cases}
-    whole = await _whole(client, run.run_id, _TOLD_WHOLE & present, MOST_DETAILS)
-    whole |= await _whole(client, run.run_id, (set(details_of) - _TOLD_WHOLE) & present, MOST_OTHER_DETAILS)
+    whole = await _whole(client, run_id, _TOLD_WHOLE & present, MOST_DETAILS)
+    whole |= await _whole(client, run_id, (set(details_of) - _TOLD_WHOLE) & present, MOST_OTHER_DETAILS)
     # Their earlier failures are whole there, too.
     shown = tuple(whole.get(_key(case), case) for case in cases)
-    details = {key: case.result for key, case in whole.items() if case.HasField("result")}
-    return RunResults(run, shown, details, await _artifacts(client, run.run_id), await read_last_words(client, run))
+    return shown, {key: case.result for key, case in whole.items() if case.HasField("result")}
 
 
 async def _whole(

@@ -11,7 +11,7 @@ from crossfleet.foundation.errors import CrossfleetError
 MOST_SECONDS = 60.0
 LAST_WORDS_SECONDS = 10.0
 """On a fleet that stays: what sessions say and write at their end is as good as lost for who does not wait for it."""
-_EVERY = 0.02
+_EVERY = 0.01
 
 
 async def sessions_ended(client: Client, run_id: str, seconds: float = MOST_SECONDS) -> bool:
