@@ -33,6 +33,7 @@ demo: setup  ## run networkx's own test suite on an embedded fleet of three work
 .PHONY: test
 test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest)
 	@tools/install_grpcurl
+	@tools/install_etcd
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: lint
@@ -65,4 +66,5 @@ truth: setup  ## compare whole suites with plain pytest, then print how long eac
 
 .PHONY: faults
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long
+	@tools/install_etcd
 	$(PY) -m pytest tests/faults -m "slow or not slow" $(ARGS)

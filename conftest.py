@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent
 TOOLS = {
     "buf": "make setup installs it",
     "cargo": "install it from your system, or by rustup",
+    "etcd": "tools/install_etcd fetches or builds it",
     "git": "install it from your system",
     "go": "install it from your system",
     "grpcurl": "tools/install_grpcurl builds it",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from crossfleet.foundation.config import setting
+from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.serve import ServerSettings
 
 
@@ -17,6 +18,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     scheduler: Annotated[str, setting("Address of the scheduler. Empty: nothing is placed.")] = ""
     scheduler_token_file: Annotated[str, setting("File with the token for a scheduler on TCP.")] = ""
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False
+    etcd: EtcdSettings = EtcdSettings()
+    election: Annotated[
+        str, setting("Name of the election: coordinators of one database share it.", pattern=r"^[A-Za-z0-9._-]+$")
+    ] = "default"
+    leader_lease_seconds: Annotated[
+        float, setting("How long a silent leader keeps others from leading; whole seconds count.", ge=1, le=3600)
+    ] = 10.0
     lease_seconds: Annotated[float, setting("How long a silent worker keeps its attempts.", ge=0.2, le=3600)] = 15.0
     queue_commands: Annotated[int, setting("Most commands that wait for a commit.", ge=16)] = 20_000
     watcher_events: Annotated[int, setting("Most events that wait for one watcher; then it is let go.", ge=16)] = 20_000

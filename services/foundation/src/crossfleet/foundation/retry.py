@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -47,6 +47,14 @@ class RetryBudget:
         """Counts a failure; says whether it may be retried."""
         self._left = max(0.0, self._left - 1.0)
         return self._left > self._size / 2
+
+
+def delays(*, first: float = 0.05, longest: float = 2.0, draw: Callable[[], float] = random.random) -> Iterator[float]:
+    """Seconds to wait before each next attempt, without end: the ceiling doubles, each is drawn from half of it up."""
+    ceiling = first
+    while True:
+        yield ceiling * (1.0 + draw()) / 2
+        ceiling = min(longest, ceiling * 2)
 
 
 async def retrying(

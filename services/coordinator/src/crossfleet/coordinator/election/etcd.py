@@ -1,0 +1,163 @@
+"""The election by etcd: candidates queue up below one prefix, each under a lease; the first in the queue leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from crossfleet.coordinator.election.news import News
+from crossfleet.coordinator.election.port import Leader
+from crossfleet.coordinator.election.roll import Roll, introduction
+from crossfleet.coordinator.election.session import Session, open_session
+from crossfleet.foundation import logs
+from crossfleet.foundation.clock import Clock, SystemClock
+from crossfleet.foundation.errors import Cancelled, CrossfleetError, DeadlineExceeded, Unavailable
+from crossfleet.foundation.etcd.client import EtcdClient
+from crossfleet.foundation.etcd.settings import EtcdSettings
+from crossfleet.foundation.retry import delays
+
+_ATTEMPT_SHARE = 0.15
+_CALL_SHARE = 0.6
+"""Of the lease: how long one member of etcd may take to answer, and one call with all its attempts."""
+_LONGEST_PAUSE = 2.0
+
+
+class EtcdTerm:
+    """As port.Term. It ends with its lease, and when its key is deleted by somebody."""
+
+    def __init__(self, session: Session, revision: int, guard: asyncio.Task[None]) -> None:
+        self.cluster, self.revision = session.cluster, revision
+        self._session = session
+        self._guard = guard
+
+    def remaining(self) -> float:
+        """As port.Term."""
+        return self._session.remaining()
+
+    async def wait_lost(self) -> str:
+        """As port.Term."""
+        return await self._session.wait_ended()
+
+    async def resign(self) -> None:
+        """As port.Term. It is over at once; the next candidate learns of it in milliseconds."""
+        await self._session.close()
+        self._guard.cancel()
+
+
+class EtcdElection:
+    """As port.Election. One lease at a time; `campaign` may be called again when a term is over."""
+
+    def __init__(self, client: EtcdClient, name: str, lease_seconds: float, clock: Clock) -> None:
+        """Use `open_election`."""
+        self._client, self._clock, self._lease_seconds = client, clock, lease_seconds
+        self.prefix = f"/crossfleet/{name}/leader/"
+        self._news = News()
+        self._roll = Roll(client, self.prefix, self._news)
+        self._following: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+        self._guard: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Begins to follow the election.
+
+        Raises what somebody has to mend: ConfigurationInvalid, CertificateInvalid, Unauthenticated, PermissionDenied.
+        An etcd that is away for now is waited for.
+        """
+        try:
+            found = await self._client.probe(self.prefix)
+        except (Unavailable, DeadlineExceeded) as error:
+            logs.get_logger().warning("etcd cannot be reached; it is waited for", cause=str(error))
+        else:
+            logs.get_logger().info("etcd answers", cluster=found.cluster, version=found.version, members=found.members)
+        self._following = asyncio.create_task(self._roll.follow())
+
+    def leader(self) -> Leader | None:
+        """As port.Election. None also when it was this one, and its term is over before etcd has seen that."""
+        mine = self._session
+        if mine is not None and mine.ended and self._roll.first == self._place(mine):
+            return None
+        return self._roll.leader
+
+    async def wait_changed(self) -> None:
+        """As port.Election."""
+        before = self.leader()
+        while self.leader() == before:
+            await self._news.wait()
+
+    async def campaign(self, me: Leader) -> EtcdTerm:
+        """As port.Election. Whatever fails on the way is logged and tried again."""
+        pauses, told = delays(longest=_LONGEST_PAUSE), ""
+        while not self._closed:
+            try:
+                term = await self._stand(me)
+            except CrossfleetError as error:
+                if str(error) != told:
+                    logs.get_logger().warning("cannot stand for election; it is tried again", cause=str(error))
+                told = str(error)
+                await asyncio.sleep(next(pauses))
+            else:
+                if term is not None:
+                    return term
+                pauses, told = delays(longest=_LONGEST_PAUSE), ""
+        raise Cancelled("the election was closed")
+
+    async def close(self) -> None:
+        """As port.Election."""
+        self._closed = True
+        for task in (self._following, self._guard):
+            if task is not None:
+                task.cancel()
+        if self._session is not None:
+            await self._session.close()
+        await self._client.close()
+
+    async def _stand(self, me: Leader) -> EtcdTerm | None:
+        """One candidacy: the term that was won, or None when the lease or the place was lost before."""
+        if self._session is not None:
+            await self._session.close()  # its place would be ahead of the new one
+        self._session = session = await open_session(self._client, self._lease_seconds, self._clock, self._news.tell)
+        place = self._place(session)
+        try:
+            revision = await self._client.put(place.decode(), introduction(me), session.lease)
+            await self._until(session, lambda: self._roll.first == place or self._is_gone(place, revision))
+            if session.ended or self._roll.first != place:
+                await session.close()
+                return None
+        except BaseException:
+            await session.close()
+            raise
+        self._guard = asyncio.create_task(self._end_with_place(session, place, revision))
+        return EtcdTerm(session, revision, self._guard)
+
+    async def _end_with_place(self, session: Session, place: bytes, revision: int) -> None:
+        """Somebody may delete the key to make another one lead."""
+        await self._until(session, lambda: self._is_gone(place, revision))
+        session.end("its key was deleted from etcd")
+
+    async def _until(self, session: Session, condition: Callable[[], bool]) -> None:
+        """Until the condition, or the end of the session; both come as news."""
+        while not session.ended and not condition():
+            await self._news.wait()
+
+    def _place(self, session: Session) -> bytes:
+        return f"{self.prefix}{session.lease:016x}".encode()
+
+    def _is_gone(self, place: bytes, revision: int) -> bool:
+        return self._roll.revision >= revision and place not in self._roll
+
+
+async def open_election(
+    settings: EtcdSettings, name: str, lease_seconds: float, clock: Clock | None = None
+) -> EtcdElection:
+    """The election called `name`. Raises what EtcdClient and `EtcdElection.start` raise."""
+    client = EtcdClient(
+        settings, attempt_seconds=_ATTEMPT_SHARE * lease_seconds, call_seconds=_CALL_SHARE * lease_seconds, clock=clock
+    )
+    election = EtcdElection(client, name, lease_seconds, clock or SystemClock())
+    try:
+        await election.start()
+    except BaseException:
+        await client.close()
+        raise
+    return election

@@ -1,0 +1,89 @@
+"""Whether an etcd can be used as it is set, and if not, what to change."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+from crossfleet.foundation import logs
+from crossfleet.foundation.errors.access import CertificateInvalid
+from crossfleet.foundation.errors.base import CrossfleetError
+from crossfleet.foundation.errors.load import DeadlineExceeded, Unavailable
+from crossfleet.foundation.etcd.calls import Calls, Metadata
+from crossfleet.foundation.etcd.failures import NEEDS_TLS, CallFailed, wrong_endpoint
+from crossfleet.foundation.etcd.members import Member
+from crossfleet.foundation.serve.addresses import TcpAddress, parse
+from crossfleet.internal.etcd.v1 import etcd_pb2
+
+_STATUS = "/etcdserverpb.Maintenance/Status"
+_RANGE = "/etcdserverpb.KV/Range"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInfo:
+    """An etcd. `cluster` is its identity in hexadecimal digits, as etcdctl shows it; `version` of one that answered."""
+
+    cluster: str
+    version: str
+    members: int
+
+
+async def probe(calls: Calls, prefix: bytes) -> ClusterInfo:
+    """Asks every endpoint once, at the same time; then reads below `prefix`, which takes rights and a quorum.
+
+    Endpoints that fail while others answer are logged. Raises ConfigurationInvalid (an endpoint is no etcd, or of
+    another cluster), CertificateInvalid, Unauthenticated, PermissionDenied, Unavailable, DeadlineExceeded.
+    """
+    found = await asyncio.gather(*(_status(calls, member) for member in calls.members.all))
+    answers = [answer for answer in found if isinstance(answer, etcd_pb2.StatusResponse)]
+    failures = [answer for answer in found if isinstance(answer, CrossfleetError)]
+    if not answers:
+        raise _most_telling(failures)
+    for failure in failures:
+        logs.get_logger().warning("a member of etcd cannot be used", cause=str(failure))
+    for member, answer in zip(calls.members.all, found, strict=True):
+        if isinstance(answer, etcd_pb2.StatusResponse) and answer.header.cluster_id != answers[0].header.cluster_id:
+            one, other = answer.header.cluster_id, answers[0].header.cluster_id
+            raise wrong_endpoint(member.address, f"belongs to cluster {one:x}, another endpoint to {other:x}")
+    request = etcd_pb2.RangeRequest(key=prefix, count_only=True)
+    await calls.unary(_RANGE, request, etcd_pb2.RangeResponse, repeatable=True)
+    return ClusterInfo(f"{answers[0].header.cluster_id:x}", answers[0].version, len(answers))
+
+
+async def _status(calls: Calls, member: Member) -> etcd_pb2.StatusResponse | CrossfleetError:
+    async def send(member: Member, metadata: Metadata) -> etcd_pb2.StatusResponse:
+        return await calls.send(member, _STATUS, etcd_pb2.StatusRequest(), etcd_pb2.StatusResponse, metadata)
+
+    try:
+        return await calls.attempt(member, send)
+    except CallFailed as failed:
+        error = failed.failure.error
+    if isinstance(error, Unavailable) and not calls.tls and await _speaks_tls(member.address, calls.attempt_seconds):
+        return CertificateInvalid(f"etcd at {member.address}: {NEEDS_TLS}", address=member.address)
+    return error
+
+
+def _most_telling(failures: list[CrossfleetError]) -> CrossfleetError:
+    """What somebody has to mend, rather than what may pass; else all that was met."""
+    lasting = [failure for failure in failures if not isinstance(failure, (Unavailable, DeadlineExceeded))]
+    if lasting:
+        return lasting[0]
+    return Unavailable("; ".join(str(failure) for failure in failures))
+
+
+async def _speaks_tls(address: str, limit: float) -> bool:
+    """Whether a handshake gets as far as the server's certificate, whoever signed it."""
+    parsed = parse(address)
+    if not isinstance(parsed, TcpAddress):
+        return False
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname = False
+    anyone.verify_mode = ssl.CERT_NONE  # nothing is sent or believed
+    try:
+        async with asyncio.timeout(limit):
+            _, writer = await asyncio.open_connection(parsed.host, parsed.port, ssl=anyone)
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
