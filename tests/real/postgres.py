@@ -44,7 +44,10 @@ def binaries() -> Path:
 
 def _runs(folder: Path) -> bool:
     try:
-        return subprocess.run([folder / "postgres", "--version"], check=False, capture_output=True, **_user()).returncode == 0
+        return (
+            subprocess.run([folder / "postgres", "--version"], check=False, capture_output=True, **_user()).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -177,7 +180,7 @@ class PostgresServer:
         with psycopg.connect(
             host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=5
         ) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 
     def _call(self, command: list[str]) -> None:

@@ -103,7 +103,9 @@ async def running(
             address = (await stack.enter_async_context(serving(definition, draining=scheduler.draining))).address
         wanted = Settings(data=str(folder), scheduler=address, **{"embedded": True, **settings})
         draining = Draining()
-        writer, queries, epoch = await open_ledger(stack, database_of(wanted, folder), leader="test", limit=wanted.queue_commands)
+        writer, queries, epoch = await open_ledger(
+            stack, database_of(wanted, folder), leader="test", limit=wanted.queue_commands
+        )
         made = assemble(wanted, folder, writer, queries, epoch, draining, clock or SystemClock(), "test")
         await stack.enter_async_context(made.running())
         draining.on_drain(made.drain)

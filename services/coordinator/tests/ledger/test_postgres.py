@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from crossfleet.coordinator.ledger import postgres
+from crossfleet.coordinator.ledger import postgres, postgres_store
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.postgres import PostgresAddress
 from crossfleet.coordinator.ledger.queries import Queries
@@ -52,11 +52,16 @@ def batch_of(head, digest="d"):
 
 
 def backends(server):
-    return {pid for (pid,) in server.execute(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{postgres.WRITER}'")}
+    return {
+        pid
+        for (pid,) in server.execute(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{postgres.WRITER}'")
+    }
 
 
 def test_commits_wait_for_the_disk_and_silent_clients_are_bounded(stores, postgres_server, postgres_url):
-    postgres_server.execute(f"ALTER DATABASE {postgres_url.partition('?')[0].rpartition('/')[2]} SET synchronous_commit = off")
+    postgres_server.execute(
+        f"ALTER DATABASE {postgres_url.partition('?')[0].rpartition('/')[2]} SET synchronous_commit = off"
+    )
     store = stores(hold_seconds=3.0)
 
     assert setting(store, "synchronous_commit") == "on"
@@ -98,11 +103,11 @@ async def test_readers_cannot_write_and_come_back_after_a_restart(stores, postgr
     start(ledger)
     queries = Queries.postgres(PostgresAddress(postgres_url))
     try:
-        assert (await queries.run("run")).run_id == "run"
+        assert len(await queries.runs()) == 1
         with pytest.raises(Unavailable, match="read-only"):
             await queries._ask(lambda connection: connection.execute(text("DELETE FROM runs")))
         postgres_server.restart()
-        assert (await queries.run("run")).run_id == "run"
+        assert len(await queries.runs()) == 1
     finally:
         queries.close()
 
@@ -161,7 +166,10 @@ def test_a_candidate_that_slept_disturbs_nobody(stores, postgres_server):
     leader.commit(batch_of(head))
 
 
-def test_a_leader_that_may_not_be_disturbed_is_waited_for_and_the_grant_is_named(postgres_server, postgres_url, stores):
+def test_a_leader_that_may_not_be_disturbed_is_waited_for_and_the_grant_is_named(
+    postgres_server, postgres_url, stores, monkeypatch
+):
+    monkeypatch.setattr(postgres_store, "TRIES", 2)
     stores().close()
     name = postgres_url.partition("?")[0].rpartition("/")[2]
     postgres_server.execute("DROP ROLE IF EXISTS plain")
@@ -170,7 +178,6 @@ def test_a_leader_that_may_not_be_disturbed_is_waited_for_and_the_grant_is_named
     owner = stores()
     owner.take_over("owner", "etcd", 1)
     plain = SqlStore.postgres(PostgresAddress(postgres_server.url(name, "plain")))
-    plain._tries = 2
     with owner._open().begin():
         owner._connection.execute(text("UPDATE ledger_head SET seq = seq"))
         with pytest.raises(StoreLocked, match="GRANT pg_signal_backend"):
@@ -179,10 +186,10 @@ def test_a_leader_that_may_not_be_disturbed_is_waited_for_and_the_grant_is_named
     plain.close()
 
 
-def test_a_second_coordinator_without_an_election_is_told_of_the_first(stores):
+def test_a_second_coordinator_without_an_election_is_told_of_the_first(stores, monkeypatch):
+    monkeypatch.setattr(postgres_store, "TRIES", 1)
     first, second = stores(), stores()
     first.take_over("first", "", 1)
-    second._tries = 1
 
     with pytest.raises(StoreLocked, match=r"etcd\.endpoints"):
         second.take_over("second", "", 2)
@@ -279,7 +286,7 @@ def test_a_server_that_is_not_there_is_away():
 
 def test_a_server_that_is_too_old_or_another_product_is_refused():
     postgres.check_version(140000, "PostgreSQL 14.0 on x86")
-    with pytest.raises(StoreRefused, match="PostgreSQL 13.9; PostgreSQL 14 or later"):
+    with pytest.raises(StoreRefused, match=r"PostgreSQL 13\.9; PostgreSQL 14 or later"):
         postgres.check_version(130009, "PostgreSQL 13.9, compiled by")
     with pytest.raises(StoreRefused, match="CockroachDB"):
         postgres.check_version(130000, "CockroachDB CCL v24.1, built")

@@ -13,7 +13,6 @@ from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.store import Batch, Deposed, Mode, StoreFailed, TakeOverRefused, Write
 from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
 
-
 _revisions = itertools.count(1)
 
 

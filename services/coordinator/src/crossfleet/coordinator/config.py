@@ -16,7 +16,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data: Annotated[str, setting("Data folder: ledger, blobs, logs. Needed. Not on a network file system.")] = ""
     database: Annotated[
         str,
-        setting("Ledger that several coordinators share: postgresql+psycopg://USER@HOST/NAME. Empty: a file in `data`."),
+        setting(
+            "Ledger that several coordinators share: postgresql+psycopg://USER@HOST/NAME. Empty: a file in `data`."
+        ),
     ] = ""
     database_password_file: Annotated[
         str, setting("File with the password of the database in its first line; read for each connection.")

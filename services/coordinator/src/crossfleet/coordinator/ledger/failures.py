@@ -39,7 +39,7 @@ def failure_of(error: Exception) -> StoreFull | StoreFailed:
     original = getattr(error, "orig", None)
     cause = original if isinstance(original, BaseException) else error
     state = str(getattr(cause, "sqlstate", None) or "")
-    text = " ".join(f"{type(cause).__name__}: {cause}".split())
+    text = " ".join(str(cause).split())
     if _is_full(cause, state):
         return StoreFull(str(cause))
     if state.startswith(_LOCKED):
@@ -48,7 +48,7 @@ def failure_of(error: Exception) -> StoreFull | StoreFailed:
         return StoreRefused(text)
     if state.startswith(_AWAY) or (not state and _without_connection(cause)):
         return StoreAway(text)
-    return StoreFailed(text)
+    return StoreFailed(f"{type(cause).__name__}: {text}")
 
 
 def _is_full(cause: BaseException, state: str) -> bool:

@@ -46,11 +46,15 @@ def parsed(url: str) -> URL:
     except ArgumentError:
         raise StoreRefused("not a URL: postgresql+psycopg://USER@HOST/DATABASE") from None
     if found.drivername not in _DRIVERS:
-        raise StoreRefused(f"{found.drivername}: is not served; a PostgreSQL is: postgresql+psycopg://USER@HOST/DATABASE")
+        raise StoreRefused(
+            f"{found.drivername}: is not served; a PostgreSQL is: postgresql+psycopg://USER@HOST/DATABASE"
+        )
     if not found.database:
         raise StoreRefused("names no database: postgresql+psycopg://USER@HOST/DATABASE")
     if "password" in found.query:
-        raise StoreRefused("has its password as a parameter, which would be shown: name a file by database_password_file")
+        raise StoreRefused(
+            "has its password as a parameter, which would be shown: name a file by database_password_file"
+        )
     return found.set(drivername="postgresql+psycopg")
 
 
@@ -102,7 +106,7 @@ def _engine(address: PostgresAddress, session: Mapping[str, str], **more: Any) -
         "tcp_keepalives_count": "3",
         "client_connection_check_interval": "2000",
     }
-    settings = ", ".join(f"set_config(%s, %s, false)" for _ in options)
+    settings = ", ".join("set_config(%s, %s, false)" for _ in options)
     values = [word for pair in options.items() for word in pair]
 
     def prepare(connection: Any, record: Any) -> None:

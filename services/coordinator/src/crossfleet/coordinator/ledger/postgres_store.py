@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 # A commit takes milliseconds: who keeps the head for longer than this is frozen, or cut off.
 _LOCK_SECONDS = 1
-_TRIES = 10
+TRIES = 10
 # Any number that nothing else uses in this database.
 _ALONE_KEY = 0x63726F7373
 
@@ -43,14 +43,13 @@ class PostgresStore(SqlStore):
         self._left: set[int] = set()
         self._pid = 0
         self._alone = False
-        self._tries = _TRIES
         super().__init__(postgres.writing(address))
 
     def _open(self) -> Connection:
         known = self._connection
         connection = super()._open()
         if connection is not known:
-            self._pid = connection.connection.driver_connection.info.backend_pid
+            self._pid = _driver(connection).info.backend_pid
             if self._alone:
                 with connection.begin():
                     connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ALONE_KEY})
@@ -66,11 +65,11 @@ class PostgresStore(SqlStore):
         """Shuts the socket: the driver finds its connection closed."""
         super().cut()
         connection = self._connection
-        with suppress(Exception):  # it is being closed by the thread that owns it
-            driver = connection and connection.connection.driver_connection
-            if driver is not None:
-                with socket.socket(fileno=os.dup(driver.fileno())) as end:
-                    end.shutdown(socket.SHUT_RDWR)
+        if connection is None:
+            return
+        with suppress(Exception):  # the thread that owns the connection may be closing it
+            with socket.socket(fileno=os.dup(_driver(connection).fileno())) as end:
+                end.shutdown(socket.SHUT_RDWR)
 
     def _enter_term(self, connection: Connection, cluster: str) -> int:
         """Without an election there is no other sign of life of a leader than the lock that its connection holds."""
@@ -93,7 +92,7 @@ class PostgresStore(SqlStore):
             return work(connection)
 
         hint = ""
-        for left in reversed(range(self._tries)):
+        for left in reversed(range(TRIES)):
             try:
                 done = self._transact(bounded)
             except StoreLocked as held:
@@ -121,6 +120,10 @@ class PostgresStore(SqlStore):
                 if getattr(error.orig, "sqlstate", "") != "42501":
                     raise
                 raise _NotPermitted(pid) from error
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 class _NotPermitted(Exception):
