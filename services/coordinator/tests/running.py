@@ -29,7 +29,7 @@ from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
-from crossfleet.coordinator.opening import open_ledger
+from crossfleet.coordinator.opening import database_of, open_ledger
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.draining import Draining
@@ -103,7 +103,9 @@ async def running(
             address = (await stack.enter_async_context(serving(definition, draining=scheduler.draining))).address
         wanted = Settings(data=str(folder), scheduler=address, **{"embedded": True, **settings})
         draining = Draining()
-        writer, queries, epoch = await open_ledger(stack, folder, leader="test", limit=wanted.queue_commands)
+        writer, queries, epoch = await open_ledger(
+            stack, database_of(wanted, folder), leader="test", limit=wanted.queue_commands
+        )
         made = assemble(wanted, folder, writer, queries, epoch, draining, clock or SystemClock(), "test")
         await stack.enter_async_context(made.running())
         draining.on_drain(made.drain)

@@ -1,5 +1,7 @@
 """The same tests for every store."""
 
+import itertools
+
 import pytest
 
 from crossfleet.coordinator.core import commands as c
@@ -11,10 +13,13 @@ from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.store import Batch, Deposed, Mode, StoreFailed, TakeOverRefused, Write
 from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
 
+_revisions = itertools.count(1)
 
-def opened(database, **more):
+
+def opened(database, **election):
+    """The winner of the next election has taken over."""
     ledger = Ledger(database())
-    ledger.open("leader", **more)
+    ledger.open("leader", **(election or {"cluster": "etcd", "revision": next(_revisions)}))
     return ledger
 
 
@@ -76,12 +81,24 @@ def test_a_candidate_that_slept_through_a_later_election_loses(database):
     opened(database, cluster="etcd", revision=7)
     late = Ledger(database())
 
-    with pytest.raises(TakeOverRefused):
+    with pytest.raises(TakeOverRefused) as slept:
         late.open("late", cluster="etcd", revision=7)
-    with pytest.raises(TakeOverRefused):
+    with pytest.raises(TakeOverRefused) as elsewhere:
         late.open("late", cluster="restored", revision=9)
+    with pytest.raises(TakeOverRefused):
+        late.open("alone")
     late.open("in time", cluster="etcd", revision=8)
+    assert (slept.value.reset_needed, elsewhere.value.reset_needed) == (False, True)
+    assert "crossfleet admin election reset" in str(elsewhere.value)
     assert late.epoch == 2
+
+
+def test_a_ledger_that_was_led_without_an_election_goes_on_under_one(database):
+    store = database()
+    Ledger(store).open("alone")
+    store.close()
+
+    assert opened(database, cluster="etcd", revision=1).epoch == 2
 
 
 def test_a_batch_that_does_not_follow_the_head_is_refused_whole(database):

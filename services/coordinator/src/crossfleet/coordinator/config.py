@@ -15,6 +15,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What an operator may set. Times in seconds, sizes in bytes."""
 
     data: Annotated[str, setting("Data folder: ledger, blobs, logs. Needed. Not on a network file system.")] = ""
+    database: Annotated[
+        str,
+        setting(
+            "Ledger that several coordinators share: postgresql+psycopg://USER@HOST/NAME. Empty: a file in `data`."
+        ),
+    ] = ""
+    database_password_file: Annotated[
+        str, setting("File with the password of the database in its first line; read for each connection.")
+    ] = ""
     scheduler: Annotated[str, setting("Address of the scheduler. Empty: nothing is placed.")] = ""
     scheduler_token_file: Annotated[str, setting("File with the token for a scheduler on TCP.")] = ""
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False

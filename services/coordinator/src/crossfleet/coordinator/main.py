@@ -13,7 +13,7 @@ from crossfleet.coordinator import __version__
 from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.leadership import solo_election
-from crossfleet.coordinator.opening import open_ledger
+from crossfleet.coordinator.opening import database_of, open_ledger
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.config import load_with_sources
@@ -32,7 +32,10 @@ async def start(settings: Settings, sources: Mapping[str, str]) -> None:
     with solo_election(folder) as lock:
         async with AsyncExitStack() as stack:
             writer, queries, epoch = await open_ledger(
-                stack, folder, leader=f"{socket.gethostname()}:{os.getpid()}", limit=settings.queue_commands
+                stack,
+                database_of(settings, folder),
+                leader=f"{socket.gethostname()}:{os.getpid()}",
+                limit=settings.queue_commands,
             )
             coordinator = assemble(
                 settings, folder, writer, queries, epoch, draining, SystemClock(), __version__, sources

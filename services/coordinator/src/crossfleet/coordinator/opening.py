@@ -1,44 +1,104 @@
-"""Opens the ledger of a data folder: takes it over under a new epoch, loads what is not finished."""
+"""Opens the ledger: takes it over under a new epoch, loads what is not finished. Failures become errors with their mend."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
+from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.ledger.database import Database, database
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.queries import Queries
-from crossfleet.coordinator.ledger.sql import SqlStore
-from crossfleet.coordinator.ledger.store import SchemaUnsupported, StoreFailed, StoreFull
+from crossfleet.coordinator.ledger.store import (
+    SchemaUnsupported,
+    StoreAway,
+    StoreFailed,
+    StoreFull,
+    StoreRefused,
+    TakeOverRefused,
+)
 from crossfleet.coordinator.ledger.writer import LedgerWriter
-from crossfleet.foundation.errors import DiskFull, SchemaVersionUnsupported, StorageCorrupt
+from crossfleet.foundation.errors import (
+    ConfigurationInvalid,
+    DiskFull,
+    ElectionResetNeeded,
+    FieldViolation,
+    SchemaVersionUnsupported,
+    StorageCorrupt,
+    Unavailable,
+)
 
-_FILE = "ledger.sqlite"
+_RETRY_SECONDS = 1.0
+
+
+def database_of(settings: Settings, folder: Path) -> Database:
+    """Where the ledger of these settings lives. Raises ConfigurationInvalid for a wrong URL."""
+    try:
+        return database(folder, settings.database, settings.database_password_file)
+    except StoreRefused as refused:
+        raise ConfigurationInvalid("wrong database", fields=[FieldViolation("database", str(refused))]) from None
+
+
+@contextmanager
+def explained(opened: Database) -> Iterator[None]:
+    """Failures of a store as errors for people.
+
+    Raises ConfigurationInvalid, DiskFull, ElectionResetNeeded, SchemaVersionUnsupported, StorageCorrupt, Unavailable.
+    """
+    try:
+        yield
+    except SchemaUnsupported as error:
+        raise SchemaVersionUnsupported(str(error), found=error.found, supported=error.supported) from None
+    except TakeOverRefused as error:
+        raise ElectionResetNeeded(str(error)) from None
+    except StoreFull as error:
+        raise DiskFull(f"no room for the ledger: {error}", path=opened) from error
+    except StoreRefused as error:
+        violation = FieldViolation("database", f"{error}{_mend(str(error))}")
+        raise ConfigurationInvalid(f"the database {opened} refuses", fields=[violation]) from error
+    except StoreAway as error:
+        raise Unavailable(f"the database {opened} is away: {error}", retry_after=_RETRY_SECONDS) from error
+    except StoreFailed as error:
+        raise StorageCorrupt(f"the ledger cannot be read: {error.__cause__ or error}", path=opened) from error
+
+
+def _mend(refusal: str) -> str:
+    """What helps, where PostgreSQL's own words do not say it."""
+    for words, mend in _MENDS.items():
+        if words in refusal:
+            return f" ({mend})"
+    return ""
+
+
+_MENDS = {
+    "no password supplied": "name a file: --database-password-file FILE",
+    "password authentication failed": "see --database-password-file FILE",
+    "permission denied for schema": "the tables are made in it: GRANT CREATE, USAGE ON SCHEMA ... TO this role",
+    "permission denied for table": "the role that made the tables, or one with all rights on them, must be given",
+    '" does not exist': "CREATE ROLE and CREATE DATABASE ... OWNER are yours to do, once",
+    "pg_hba.conf": "the server's administrator allows hosts, users and databases there",
+    "invalid response": "is this the port of a PostgreSQL?",
+}
 
 
 async def open_ledger(
-    stack: AsyncExitStack, folder: Path, *, leader: str, limit: int
+    stack: AsyncExitStack, opened: Database, *, leader: str, limit: int
 ) -> tuple[LedgerWriter, Queries, int]:
     """The started writer, the reader and the epoch; `stack` closes them. `limit`: most commands that wait.
 
-    Raises SchemaVersionUnsupported, DiskFull, StorageCorrupt.
+    Raises what `explained` raises.
     """
-    path = folder / _FILE
-    try:
-        ledger = Ledger(SqlStore.sqlite(path))
+    with explained(opened):
+        ledger = Ledger(await asyncio.to_thread(opened.store))
+        stack.callback(ledger.store.close)
         # The election by lock has no revisions: each take-over counts as a later one.
         await asyncio.to_thread(ledger.open, leader=leader, cluster="", revision=time.time_ns())
-    except SchemaUnsupported as error:
-        raise SchemaVersionUnsupported(str(error), found=error.found, supported=error.supported) from None
-    except StoreFull as error:
-        raise DiskFull(f"no room for the ledger: {error}", path=path) from error
-    except StoreFailed as error:
-        raise StorageCorrupt(f"the ledger cannot be read: {error.__cause__ or error}", path=path) from error
+        queries = opened.queries()
+    stack.callback(queries.close)
     writer = LedgerWriter(ledger, time.time, limit=limit)
     await writer.start()
-    stack.callback(ledger.store.close)
     stack.push_async_callback(writer.stop)
-    queries = Queries.sqlite(path)
-    stack.callback(queries.close)
     return writer, queries, ledger.epoch

@@ -1,4 +1,4 @@
-"""How databases are opened: with the durability and the transactions that the ledger relies on."""
+"""How SQLite is opened: with the durability and the transactions that the ledger relies on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import StaticPool
 
 # A reader never blocks the writer in WAL mode; this covers checkpoints and a second process that looks.
 _BUSY_MILLISECONDS = 5_000
@@ -46,11 +46,3 @@ def sqlite_reader(path: str) -> Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
-
-
-def postgres_engine(url: str, *, read_only: bool = False) -> Engine:
-    """A PostgreSQL engine that opens one connection at a time; commits wait for the disk."""
-    options = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=8000 -c tcp_user_timeout=8000"
-    if read_only:
-        options += " -c default_transaction_read_only=on"
-    return create_engine(url, poolclass=NullPool, connect_args={"options": options})

@@ -15,12 +15,13 @@ from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.projection import observations, project
 from crossfleet.coordinator.ledger.store import (
     Batch,
-    CommitUnsettled,
     Deposed,
     Observed,
     Store,
+    StoreAway,
     StoreFailed,
     StoreFull,
+    StoreRefused,
 )
 
 _WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged)
@@ -121,6 +122,8 @@ class Ledger:
     def write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
         """Write a prepared batch. None: it is durable, and `accept` must follow; else it was taken back.
 
+        Raises StoreAway (CommitUnsettled) and StoreRefused while the database cannot tell: then the same is to be called again,
+        or `open`. Raises Deposed, and StoreFailed where the last commit cannot be read back.
         Touches no state that others see, so that it may run in a thread.
         """
         if prepared.batch is None:
@@ -131,7 +134,7 @@ class Ledger:
             self.reload()
             refused = Rejection("DISK_FULL", f"the write was refused and nothing was recorded: {full}")
             return Outcome([refused] * len(commands))
-        except CommitUnsettled:
+        except (StoreAway, StoreRefused):
             raise
         except StoreFailed as failure:
             if len(commands) > 1:

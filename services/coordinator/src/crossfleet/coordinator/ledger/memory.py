@@ -35,6 +35,7 @@ class MemoryStore:
         self.rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {name: {} for name in _KEYS}
         self.on_commit: Callable[[str, Batch], None] = lambda stage, batch: None
         self._head = Head()
+        self._last: Batch | None = None
 
     @property
     def on_local_disk(self) -> bool:
@@ -44,12 +45,8 @@ class MemoryStore:
     def take_over(self, leader: str, cluster: str, revision: int) -> Head:
         """Raise the epoch."""
         head = self._head
-        follows = head.election_cluster == cluster and (not cluster or head.election_revision < revision)
-        if head.epoch and not follows:
-            raise TakeOverRefused(
-                f"revision {revision} of cluster {cluster!r} does not follow {head.election_revision} of"
-                f" {head.election_cluster!r}"
-            )
+        if not head.admits(cluster, revision):
+            raise TakeOverRefused(head, cluster, revision)
         self._head = replace(
             head, epoch=head.epoch + 1, leader=leader, election_cluster=cluster, election_revision=revision
         )
@@ -77,10 +74,13 @@ class MemoryStore:
     def commit(self, batch: Batch) -> None:
         """Write a batch, or nothing."""
         self.on_commit("before", batch)
+        if batch is self._last and (self._head.epoch, self._head.seq) == (batch.epoch, batch.seq):
+            return
         if (self._head.epoch, self._head.seq) != (batch.epoch, batch.seq - 1):
             raise Deposed(f"the head is at {self._head.epoch}.{self._head.seq}")
         self.on_commit("inside", batch)
         self._write(batch)
+        self._last = batch
         self.on_commit("after", batch)
 
     def head(self) -> Head:
@@ -112,6 +112,9 @@ class MemoryStore:
         for key in [key for key in events if key[0] < before_seq and key[1] not in live]:
             del events[key]
         self._head = replace(self._head, first_seq=max(self._head.first_seq, before_seq))
+
+    def cut(self) -> None:
+        """Nothing is waited for here."""
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from crossfleet.coordinator.ledger import (
     case_queries,
@@ -18,8 +19,9 @@ from crossfleet.coordinator.ledger import (
     history_queries,
     run_queries,
 )
-from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_reader
+from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
+from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
 from crossfleet.coordinator.ledger.history_queries import HistoryOrder, HistoryPage
 from crossfleet.coordinator.ledger.rows import (
@@ -32,15 +34,21 @@ from crossfleet.coordinator.ledger.rows import (
     StoredEvent,
     WorkerRow,
 )
-from crossfleet.coordinator.ledger.store import Head
+from crossfleet.coordinator.ledger.store import Head, StoreAway
+from crossfleet.foundation.errors import Unavailable
+
+if TYPE_CHECKING:
+    from crossfleet.coordinator.ledger.postgres import PostgresAddress
 
 _T = TypeVar("_T")
+
+_RETRY_SECONDS = 1.0
 
 __all__ = ["CursorExpired", "Queries"]
 
 
 class Queries:
-    """Every method sees one commit. Standbys use it too. Raises sqlalchemy.exc.SQLAlchemyError when SQL fails."""
+    """Every method sees one commit. Followers use it too. Raises Unavailable while the database is away, StoreFailed when SQL fails otherwise."""
 
     def __init__(self, engine: Engine, histories: Engine) -> None:
         """The schema must exist. Histories take up to seconds: they have a connection and a thread of their own."""
@@ -53,9 +61,11 @@ class Queries:
         return cls(sqlite_reader(str(path)), sqlite_reader(str(path)))
 
     @classmethod
-    def postgres(cls, url: str) -> Queries:
-        """Read a PostgreSQL database."""
-        return cls(postgres_engine(url, read_only=True), postgres_engine(url, read_only=True))
+    def postgres(cls, address: PostgresAddress) -> Queries:
+        """Read a PostgreSQL database. Raises StoreRefused for a wrong address; connections are made when they are needed."""
+        from crossfleet.coordinator.ledger.postgres import reading  # a tenth of a cold start
+
+        return cls(reading(address), reading(address))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -164,9 +174,23 @@ class Queries:
 async def _answered(by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
     engine, thread = by
 
-    def answer() -> _T:
+    def once() -> _T:
         connection: Connection
         with engine.connect() as connection, connection.begin():
             return query(connection, *arguments)
+
+    def answer() -> _T:
+        try:
+            try:
+                return once()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return once()  # it had broken while nobody used it
+        except DBAPIError as error:
+            failure = failure_of(error)
+            if isinstance(failure, StoreAway):
+                raise Unavailable(f"the database is away: {failure}", retry_after=_RETRY_SECONDS) from error
+            raise failure from error
 
     return await asyncio.get_running_loop().run_in_executor(thread, answer)

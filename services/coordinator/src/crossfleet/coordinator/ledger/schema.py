@@ -6,16 +6,26 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from crossfleet.coordinator.ledger import tables
-from crossfleet.coordinator.ledger.store import SchemaUnsupported, StoreFailed
+from crossfleet.coordinator.ledger.failures import failure_of
+from crossfleet.coordinator.ledger.store import SchemaUnsupported
 
 REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision that this version knows, the oldest first."""
 
+# Any number that nothing else uses in this database.
+_SCHEMA_KEY = 0x63726F7374
+# How long to wait for another coordinator that makes the schema, and for its leader to let go of a table.
+_OTHERS_SECONDS, _TABLE_SECONDS = 120, 5
+
 
 def prepare(engine: Engine) -> None:
-    """Create or upgrade. Raises SchemaUnsupported for a database of a later version, StoreFailed for a broken one."""
+    """Create or upgrade; of several coordinators that start at once, one does and the others wait.
+
+    Raises SchemaUnsupported for a database of a later version, StoreFull, StoreFailed (StoreRefused where a right is missing).
+    """
     try:
         with engine.begin() as connection:
+            _one_at_a_time(connection)
             found = revision(connection)
             if found is None:
                 create(connection)
@@ -26,7 +36,16 @@ def prepare(engine: Engine) -> None:
             raise SchemaUnsupported(found, tables.REVISION)
         upgrade(engine)
     except SQLAlchemyError as error:
-        raise StoreFailed(f"the database cannot be opened: {error}") from error
+        raise failure_of(error) from error
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """SQLite's transactions are that by themselves."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_OTHERS_SECONDS}s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_KEY})"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_SECONDS}s'"))
 
 
 def revision(connection: Connection) -> str | None:
@@ -77,5 +96,6 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", "crossfleet.coordinator.ledger:migrations")
     with engine.begin() as connection:
+        _one_at_a_time(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, tables.REVISION)

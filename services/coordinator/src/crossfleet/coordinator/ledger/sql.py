@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from crossfleet.coordinator.ledger import schema, statements, tables
-from crossfleet.coordinator.ledger.engines import postgres_engine, sqlite_engine
+from crossfleet.coordinator.ledger.engines import sqlite_engine
+from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
 from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
@@ -22,11 +22,15 @@ from crossfleet.coordinator.ledger.store import (
     Deposed,
     Head,
     Observed,
+    StoreAway,
     Stored,
     StoreFailed,
     StoreFull,
     TakeOverRefused,
 )
+
+if TYPE_CHECKING:
+    from crossfleet.coordinator.ledger.postgres import PostgresAddress
 
 _T = TypeVar("_T")
 
@@ -35,14 +39,12 @@ _MOVE = text(
     "UPDATE ledger_head SET seq = :seq, next_attempt = :attempt, next_task = :task, next_allocation = :allocation"
     " WHERE id = 1 AND epoch = :epoch AND seq = :before"
 )
-# Without an election (an embedded fleet) the cluster is empty, and whoever holds the file's lock leads.
+# What Head.admits says, by the row as it is when the lock on it is had.
 _TAKE_OVER = text(
     "UPDATE ledger_head SET epoch = epoch + 1, leader = :leader, election_cluster = :cluster,"
-    " election_revision = :revision, backend_pid = :pid WHERE id = 1 AND (epoch = 0"
-    " OR (election_cluster = :cluster AND (:cluster = '' OR election_revision < :revision)))"
+    " election_revision = :revision, backend_pid = :pid WHERE id = 1 AND (election_cluster = ''"
+    " OR (election_cluster = :cluster AND election_revision < :revision))"
 )
-# In PostgreSQL 53100 is disk_full.
-_FULL_STATES = frozenset({"53100"})
 
 
 class SqlStore:
@@ -53,6 +55,8 @@ class SqlStore:
         self._engine = engine
         self._statements = statements.Statements(engine.dialect)
         self._connection: Connection | None = None
+        self._unsettled: Batch | None = None
+        self._cut = False
         schema.prepare(engine)
 
     @property
@@ -66,36 +70,38 @@ class SqlStore:
         return cls(sqlite_engine(str(path)))
 
     @classmethod
-    def postgres(cls, url: str) -> SqlStore:
-        """A PostgreSQL database, by a URL such as postgresql+psycopg://host/name. Needs psycopg."""
-        return cls(postgres_engine(url))
+    def postgres(cls, address: PostgresAddress) -> SqlStore:
+        """A PostgreSQL database. Needs psycopg."""
+        from crossfleet.coordinator.ledger.postgres_store import PostgresStore  # a tenth of a cold start
+
+        return PostgresStore(address)
 
     def take_over(self, leader: str, cluster: str, revision: int) -> Head:
         """Raise the epoch; waits for an open transaction of the old leader. Raises TakeOverRefused, StoreFailed."""
 
         def raise_epoch(connection: Connection) -> None:
-            pid = 0
-            if self._engine.dialect.name == "postgresql":
-                pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-            moved = connection.execute(
-                _TAKE_OVER, {"leader": leader, "cluster": cluster, "revision": revision, "pid": pid}
-            )
-            if moved.rowcount != 1:
-                found = read_head(connection)
-                raise TakeOverRefused(
-                    f"revision {revision} of cluster {cluster!r} does not follow {found.election_revision} of"
-                    f" {found.election_cluster!r}; if that election was reset, run: crossfleet admin election reset"
-                )
+            pid = self._enter_term(connection, cluster)
+            values = {"leader": leader, "cluster": cluster, "revision": revision, "pid": pid}
+            if connection.execute(_TAKE_OVER, values).rowcount != 1:
+                raise TakeOverRefused(read_head(connection), cluster, revision)
 
-        self._transact(raise_epoch)
+        def check(connection: Connection) -> None:
+            found = read_head(connection)
+            if not found.admits(cluster, revision):
+                raise TakeOverRefused(found, cluster, revision)
+
+        self._with_head(raise_epoch, deposing=check)
         return self.head()
 
     def load(self) -> Stored:
-        """All that is not over, in a few queries."""
-        return self._transact(_load)
+        """All that is not over, in a few queries. Waits for what an earlier connection may still commit."""
+        return self._with_head(_load)
 
     def commit(self, batch: Batch) -> None:
-        """Write a batch, or nothing: on return it is durable. A commit whose answer was lost is settled by the head."""
+        """Write a batch, or nothing: on return it is durable. A commit whose answer was lost is settled by the head.
+
+        After StoreAway and CommitUnsettled the same batch may be given again: it is written once.
+        """
 
         def write(connection: Connection) -> None:
             moved = connection.execute(
@@ -111,6 +117,8 @@ class SqlStore:
             )
             if moved.rowcount != 1:
                 found = read_head(connection)
+                if batch is self._unsettled and (found.epoch, found.seq) == (batch.epoch, batch.seq):
+                    return
                 raise Deposed(f"the head is at {found.epoch}.{found.seq}, not {batch.epoch}.{batch.seq - 1}")
             for rows in batch.writes:
                 self._statements.write(connection, rows)
@@ -118,12 +126,14 @@ class SqlStore:
         try:
             self._transact(write)
         except StoreFailed:
-            # Locking the head waits for what an earlier connection may still commit.
             try:
-                head = self._settled_head()
+                head = self._with_head(_locked_head)
             except (StoreFailed, StoreFull) as unknown:
+                self._unsettled = batch
                 raise CommitUnsettled(f"commit {batch.seq} may or may not have been written: {unknown}") from unknown
-            if (head.epoch, head.seq) != (batch.epoch, batch.seq):
+            if head.epoch != batch.epoch:
+                raise Deposed(f"epoch {head.epoch} has begun") from None
+            if head.seq != batch.seq:
                 raise
 
     def head(self) -> Head:
@@ -151,19 +161,28 @@ class SqlStore:
 
         self._transact(drop)
 
+    def cut(self) -> None:
+        """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
+        self._cut = True
+
     def close(self) -> None:
         """Let go of the connection and the file."""
         self._drop_connection()
         self._engine.dispose()
 
-    def _settled_head(self) -> Head:
-        def locked(connection: Connection) -> Head:
-            connection.execute(text("UPDATE ledger_head SET id = 1 WHERE id = 1"))
-            return read_head(connection)
+    def _enter_term(self, connection: Connection, cluster: str) -> int:
+        """Called within a take-over; answers the id of the connection, 0 where it has none."""
+        return 0
 
-        return self._transact(locked)
+    def _with_head(
+        self, work: Callable[[Connection], _T], *, deposing: Callable[[Connection], None] | None = None
+    ) -> _T:
+        """One transaction that may have to wait for the head row. `deposing` raises unless who holds it may be disturbed."""
+        return self._transact(work)
 
     def _open(self) -> Connection:
+        if self._cut:
+            raise StoreAway("this store was cut off: the term is over")
         if self._connection is None:
             self._connection = self._engine.connect()
         return self._connection
@@ -183,17 +202,7 @@ class SqlStore:
                 return work(connection)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self._drop_connection()
-            raise _failure(error) from error
-
-
-def _failure(error: Exception) -> StoreFull | StoreFailed:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    full = (
-        (isinstance(cause, OSError) and cause.errno == errno.ENOSPC)
-        or getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL"
-        or getattr(cause, "sqlstate", "") in _FULL_STATES
-    )
-    return StoreFull(str(cause)) if full else StoreFailed(f"{type(cause).__name__}: {cause}")
+            raise failure_of(error) from error
 
 
 def _fence(connection: Connection, epoch: int) -> None:
@@ -204,9 +213,14 @@ def _fence(connection: Connection, epoch: int) -> None:
         raise Deposed(f"epoch {epoch} is over")
 
 
-def read_head(connection: Connection) -> Head:
-    """The head row, as the transaction sees it."""
-    row = connection.execute(select(_head).where(_head.c.id == 1)).one()
+def _locked_head(connection: Connection) -> Head:
+    return read_head(connection, locked=True)
+
+
+def read_head(connection: Connection, *, locked: bool = False) -> Head:
+    """The head row, as the transaction sees it; `locked`: as it is, and nobody else can move it before the end."""
+    query = select(_head).where(_head.c.id == 1)
+    row = connection.execute(query.with_for_update() if locked else query).one()
     return Head(
         row.epoch,
         row.seq,
@@ -221,6 +235,7 @@ def read_head(connection: Connection) -> Head:
 
 
 def _load(connection: Connection) -> Stored:
+    head = read_head(connection, locked=True)
     runs = tables.runs.c
     live = select(runs.run_id).where(runs.live)
     events = tables.events.c
@@ -241,7 +256,7 @@ def _load(connection: Connection) -> Stored:
             found[row.digest] = row.cases
     requests = select(runs.request_id, runs.run_id, runs.fingerprint, runs.live)
     return Stored(
-        read_head(connection),
+        head,
         [dict(row) for row in connection.execute(select(tables.runs).where(runs.live)).mappings()],
         [(row[0], row[1], row[2], row[3]) for row in connection.execute(requests)],
         facts,

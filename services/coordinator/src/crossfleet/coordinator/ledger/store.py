@@ -22,8 +22,20 @@ class StoreFailed(Exception):
     """The batch was not written, for another cause; the cause is chained."""
 
 
-class CommitUnsettled(StoreFailed):
-    """Whether the batch was written could not be found out. Nothing may be answered: open the ledger again."""
+class StoreAway(StoreFailed):
+    """The database cannot be reached, or takes no writes at this moment. Nothing was written; trying again may help."""
+
+
+class StoreLocked(StoreAway):
+    """Another connection holds what this one waited for."""
+
+
+class StoreRefused(StoreFailed):
+    """The database wants something that only an operator can give: a password, a right, the database itself."""
+
+
+class CommitUnsettled(StoreAway):
+    """Whether the batch was written could not be found out. Nothing may be answered: give it again, or open the ledger again."""
 
 
 class SchemaUnsupported(Exception):
@@ -35,10 +47,6 @@ class SchemaUnsupported(Exception):
         )
         self.found = found
         self.supported = supported
-
-
-class TakeOverRefused(Exception):
-    """A later election has been won meanwhile, or the election's cluster is another one."""
 
 
 class Mode(Enum):
@@ -72,6 +80,34 @@ class Head:
     next_task: int = 1
     next_allocation: int = 1
     first_seq: int = 1
+
+    def admits(self, cluster: str, revision: int) -> bool:
+        """Whether the winner of an election may take over. An empty cluster stands for no election yet, or none."""
+        same = cluster == self.election_cluster and revision > self.election_revision
+        return same or not self.election_cluster
+
+
+class TakeOverRefused(Exception):
+    """A later election has been won meanwhile, or the election's cluster is another one.
+
+    `reset_needed`: no candidate of this cluster can lead before an operator has reset the election. Where it is False and
+    the candidate still holds its election, the cluster was restored to an earlier revision, and the same is needed.
+    """
+
+    def __init__(self, found: Head, cluster: str, revision: int) -> None:
+        self.reset_needed = found.election_cluster != cluster
+        known, here = found.election_cluster, cluster or "none"
+        if self.reset_needed:
+            text = (
+                f"the ledger is led by an election of cluster {known}, and this coordinator takes part in {here}: give it"
+                " the same etcd.endpoints. If the cluster was replaced, run: crossfleet admin election reset"
+            )
+        else:
+            text = (
+                f"revision {revision} of the election does not follow {found.election_revision}, by which"
+                f" {found.leader or 'a leader'} took over. If the cluster was restored, run: crossfleet admin election reset"
+            )
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +159,10 @@ class Store(Protocol):
         """All that is not over. Raises StoreFailed."""
 
     def commit(self, batch: Batch) -> None:
-        """Write a batch, or nothing: on return it is durable. Raises Deposed, StoreFull, StoreFailed, CommitUnsettled."""
+        """Write a batch, or nothing: on return it is durable. Raises Deposed, StoreFull, StoreFailed, CommitUnsettled.
+
+        After StoreAway and CommitUnsettled the same batch may be given again: it is written once.
+        """
 
     def head(self) -> Head:
         """The head as it is committed. Raises StoreFailed."""
@@ -133,6 +172,9 @@ class Store(Protocol):
 
     def prune(self, before_seq: int, epoch: int) -> None:
         """Drop the events of commits before `before_seq` whose runs are over. Raises Deposed, StoreFull, StoreFailed."""
+
+    def cut(self) -> None:
+        """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -15,6 +15,7 @@ from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.foundation.config import describe
 from crossfleet.foundation.errors import SettingNotFound, Unimplemented
+from crossfleet.foundation.redaction import without_secrets
 
 
 class AdminServicer(admin_grpc.AdminServiceServicer):
@@ -34,7 +35,7 @@ class AdminServicer(admin_grpc.AdminServiceServicer):
         for known in sorted(describe(Settings), key=lambda one: one.name):
             response.settings.add(
                 name=known.name,
-                value_json=_json(_value(self._settings, known.path)),
+                value_json=_json(without_secrets({"value": _value(self._settings, known.path)})["value"]),
                 default_json=_json(known.default),
                 source=self._sources.get(known.name, "default"),
                 description=known.description,
