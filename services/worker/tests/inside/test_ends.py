@@ -241,6 +241,7 @@ def test_a_suite_that_asks_for_a_stop_is_heard_after_the_case(shim: Shim, tmp_pa
         ("pytest_sessionfinish", "raise SystemExit(3)", 3),
         ("pytest_sessionfinish", "__import__('os')._exit(9)", 9),
         ("pytest_sessionfinish", "raise SystemExit(0)", None),
+        ("pytest_sessionfinish", "__import__('os').kill(__import__('os').getpid(), 11)", 139),
         ("pytest_unconfigure", "raise SystemExit('over')", 1),
         ("pytest_unconfigure", "pass", None),
     ],

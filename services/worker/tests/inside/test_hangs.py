@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from services.worker.tests.shim.driver import Shim, pause, suite
@@ -88,6 +89,7 @@ def test_a_session_that_hangs_at_its_end_says_where(shim: Shim, tmp_path: Path) 
     closed = shim.close()
     assert "did not end within 1.2 s" in closed["message"]
     assert "pytest_sessionfinish" in closed["message"]
+    assert closed["session_status"] == 128 + signal.SIGTERM
 
 
 def test_a_slot_that_does_not_come_up_is_a_fault_of_the_environment_with_its_stacks(shim: Shim, tmp_path: Path) -> None:

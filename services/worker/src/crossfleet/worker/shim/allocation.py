@@ -290,12 +290,8 @@ class PytestAllocation:
             wrong = self._late or (f"pytest {described(code)} at its end" if code < 0 else "")
             if wrong:
                 self._log("stderr", f"[crossfleet: {wrong}]\n{self._seen}\n")
-            elif (
-                not self._failed_itself
-                and code not in _USUAL_ENDS
-                and not any(slot.failed for slot in self._all_slots())
-            ):
-                self._failed_itself = max(code, 0)
+            if not self._failed_itself and not any(slot.failed for slot in self._all_slots()):
+                self._failed_itself = self._status_at_end(code)
             wrong = wrong or self._raised
             self._closed("done", f"{wrong}\n{said}" if wrong else "", code)
             return
@@ -305,6 +301,16 @@ class PytestAllocation:
             self._closed("done", f"closed before the collection was complete\n{said}", code)
             return
         self._closed("failed", f"{reason}\n{said}".strip(), code)
+
+    def _status_at_end(self, code: int) -> int:
+        """With which status the session itself failed; 0 where it did not.
+
+        What takes its process along, or does not end, after pytest has returned is seen by no exit status of pytest-xdist
+        either.
+        """
+        if code < 0 or self._late:
+            return 0 if self._returned else 128 + abs(code)
+        return 0 if code in _USUAL_ENDS else code
 
     def _closed(self, cause: str, message: str, code: int | None = None) -> None:
         self._pid = 0
