@@ -160,8 +160,9 @@ class Reports:
         if self._interrupted_for and line["cause"] == "cancelled":
             line = {**line, "cause": "host_lost", "message": self._interrupted_for}
         self._link.finished(attempt, upward.attempt_finished(line), shim_sequence=line["sequence"])
-        if holding is None or not holding.running:
-            self._wake()  # nothing more comes by itself: whoever waits for the end waits for this
+        if holding is None or not holding.running or holding.attempts.get(attempt) in holding.wanting:
+            # Nothing more comes by itself, or its slot gets what it has asked for when this has ended.
+            self._wake()
         else:
             self._wake_soon()
         if holding is not None:
