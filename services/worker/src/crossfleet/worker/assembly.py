@@ -9,7 +9,9 @@ from pathlib import Path
 
 import grpc
 
-from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.channel import Credentials
+from crossfleet.foundation.following.route import Route
+from crossfleet.foundation.serve.addresses import UnixAddress, parse_list
 from crossfleet.worker import processenv
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
@@ -48,9 +50,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     process = ShimProcess(state / "shim", lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds)
     shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
     session = Session(link, agent, resident_bytes=lambda: resident_bytes(os.getpid(), shim.pid))
-    connection = Connection(
-        settings.coordinator, session, open_channel=_dialler(settings), backoff=Backoff(random.random)
-    )
+    connection = _connection(settings, session)
     logs = LogPusher(who.name, lambda: connection.channel)
     preparation = _preparation(settings, state, cache, who.name, connection)
     artifacts = Artifacts(who.name, preparation.place, lambda: connection.channel, most_bytes=settings.artifact_bytes)
@@ -105,9 +105,19 @@ def _preparation(settings: Settings, state: Path, cache: Path, worker: str, conn
     )
 
 
+def _connection(settings: Settings, session: Session) -> Connection:
+    route = Route(settings.coordinator, _credentials(settings).check)
+    on_this_machine = all(isinstance(address, UnixAddress) for address in parse_list(settings.coordinator))
+    backoff = Backoff(random.random) if on_this_machine else Backoff(random.random, first=0.125, quick=0, most=4.0)
+    return Connection(route, session, open_channel=_dialler(settings), backoff=backoff)
+
+
 def _dialler(settings: Settings) -> Callable[[str], grpc.aio.Channel]:
-    return lambda address: open_channel(
-        address,
+    return _credentials(settings).open
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
         token_file=settings.server.token_file,
         tls_authority=settings.coordinator_authority,
         tls_certificate=settings.coordinator_certificate,

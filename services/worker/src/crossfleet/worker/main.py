@@ -18,7 +18,7 @@ from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.logs import configure
 from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinition, run_service
-from crossfleet.foundation.serve.addresses import parse
+from crossfleet.foundation.serve.addresses import parse, parse_list
 from crossfleet.foundation.serve.process import print_ready
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.agent_service import servicer
@@ -38,9 +38,10 @@ async def _run() -> None:
     telemetry.configure("worker")
     if not settings.coordinator:
         raise ConfigurationInvalid(
-            "no coordinator", fields=[FieldViolation("coordinator", "name where it listens: unix:/PATH or HOST:PORT")]
+            "no coordinator",
+            fields=[FieldViolation("coordinator", "name where it listens: unix:/PATH or HOST:PORT[,HOST:PORT...]")],
         )
-    parse(settings.coordinator)
+    parse_list(settings.coordinator)
     state = _folder(settings.state, platformdirs.user_state_path("crossfleet") / "worker")
     cache = _folder(settings.cache, platformdirs.user_cache_path("crossfleet"))
     with FolderLock(state).acquire():
