@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import grpc
 
-from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors import CrossfleetError, NotLeader
+from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.following.pursuit import Pursuit
 
 _PATIENCE_SECONDS = 1.0
@@ -37,9 +38,12 @@ class Outage:
 
     async def goes_on(self, failure: CrossfleetError | grpc.RpcError) -> None:
         """Waits as `Pursuit.after`, and raises what it raises."""
+        cause = failure if isinstance(failure, CrossfleetError) else error_from_rpc(failure)
+        if not self._home and not isinstance(cause, NotLeader):  # a stream that was merely sent on has lost nobody
+            self._home = self._pursuit.seat.address
         if self._home and not self._told and self._pursuit.failing > _PATIENCE_SECONDS:
             self._told = True
             self._tell(
                 f"the coordinator at {self._home} is away; looking for another for {self._pursuit.seconds:.0f} s"
             )
-        await self._pursuit.after(failure)
+        await self._pursuit.after(cause)
