@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from crossfleet.client.endpoint import Endpoint
-from crossfleet.foundation.channel import Credentials
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.following.channel import FollowingChannel
 from crossfleet.foundation.following.pursuit import Pursuit, pursue
@@ -29,13 +28,7 @@ class Connection:
     @staticmethod
     def open(endpoint: Endpoint, *, timeout: float = 30.0, clock: Clock | None = None) -> Connection:
         """A channel to `endpoint`; nothing is sent yet. Raises what `Route` and `open_channel` raise."""
-        credentials = Credentials(
-            token_file=endpoint.token_file,
-            tls_authority=endpoint.tls_authority,
-            tls_certificate=endpoint.tls_certificate,
-            tls_key=endpoint.tls_key,
-            insecure=endpoint.insecure,
-        )
+        credentials = endpoint.credentials
         channel = FollowingChannel(Route(endpoint.address, credentials.check), credentials.open, clock)
         return Connection(channel, timeout=timeout, outage_seconds=endpoint.outage_seconds)
 

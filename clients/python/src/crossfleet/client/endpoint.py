@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from crossfleet.foundation.channel import Credentials
 from crossfleet.foundation.errors import ConfigurationInvalid
 
 OUTAGE_SECONDS = 60.0
@@ -32,6 +33,17 @@ class Endpoint:
     def addresses(self) -> tuple[str, ...]:
         """Each of the addresses."""
         return tuple(word.strip() for word in self.address.split(","))
+
+    @property
+    def credentials(self) -> Credentials:
+        """What a connection to any of them needs."""
+        return Credentials(
+            token_file=self.token_file,
+            tls_authority=self.tls_authority,
+            tls_certificate=self.tls_certificate,
+            tls_key=self.tls_key,
+            insecure=self.insecure,
+        )
 
     @property
     def on_unix_socket(self) -> bool:
