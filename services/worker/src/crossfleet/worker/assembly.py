@@ -24,7 +24,7 @@ from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.search import Search
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
-from crossfleet.worker.identity import identity
+from crossfleet.worker.identity import identity, worker_version
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
@@ -37,6 +37,7 @@ from crossfleet.worker.runners.registry import Runners
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.succession import Succession
 from crossfleet.worker.workspace import Workspaces
 
 
@@ -47,7 +48,10 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     who = identity(settings, runners.names)
     inventory = Inventory(Search(settings.detector_seconds))
     agent = Agent(who, link, inventory, on_ready)
-    process = ShimProcess(state / "shim", lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds)
+    version = worker_version()
+    process = ShimProcess(
+        state / "shim", version=version, lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds
+    )
     shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
     session = Session(link, agent, resident_bytes=lambda: resident_bytes(os.getpid(), shim.pid))
     connection = _connection(settings, session)
@@ -83,6 +87,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         session=session,
         connection=connection,
         orders=orders,
+        succession=Succession(link, shim, orders, version),
         openings=openings,
         reports=reports,
         logs=logs,
