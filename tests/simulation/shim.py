@@ -68,7 +68,7 @@ class SimShim:
         shown = [allocation.shown() for allocation in self.allocations.values()]
         first = self.journal[0]["sequence"] if self.journal else self._next
         numbers = {"first_sequence": first, "next_sequence": self._next}
-        self.tell({"op": "attached", "boot": self.boot, "pid": 1, "allocations": shown, **numbers})
+        self.tell({"op": "attached", "boot": self.boot, "pid": 1, "version": "1", "allocations": shown, **numbers})
         for line in self.journal:
             self.tell(line)
 

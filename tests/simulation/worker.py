@@ -236,13 +236,13 @@ class Host:
             "Inventory": lambda search: inventory,
             "ShimProcess": lambda *_, **__: SimpleNamespace(forget=_nothing),
             "ShimLink": port,
-            "Backoff": lambda random: Backoff(self.random.random, first=0.05),
+            "Backoff": lambda random, **_: Backoff(self.random.random, first=0.05),
             "LogPusher": lambda *_: logs,
             "Artifacts": lambda *_, **__: artifacts,
             "_preparation": lambda *_: preparation,
             "_dialler": lambda settings: self._channel,
         }
-        settings = Settings(coordinator="sim:coordinator", grace_seconds=0.2)
+        settings = Settings(coordinator="sim:1", grace_seconds=0.2)
         with patch.multiple(assembly, **surroundings):
             agent = self.agent = assembly.assemble(settings, Path("/state"), Path("/cache"), _nothing)
         world.watch_task(process.start(agent.run()), f"agent {self.name}")

@@ -12,8 +12,9 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.artifacts import ArtifactCalls, Blob
 from crossfleet.client.connection import Connection
-from crossfleet.foundation.errors import CrossfleetError, DigestMismatch, IdempotencyConflict, RunNotFound
-from crossfleet.foundation.testing import serving
+from crossfleet.client.events import EventCalls
+from crossfleet.foundation.errors import DigestMismatch, IdempotencyConflict, RunNotFound, Unavailable
+from crossfleet.foundation.testing import JumpingClock, serving
 
 PASSED, FAILED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_FAILED
 FIVE = {f"tests/test_a.py::test_{number}": PASSED for number in range(5)}
@@ -78,20 +79,13 @@ async def test_a_watch_of_a_run_that_is_not_there_ends_with_its_error() -> None:
 
 
 async def test_a_watch_gives_up_when_the_fleet_stays_away() -> None:
-    clock = [0.0]
-
-    async def sleep(seconds: float) -> None:
-        clock[0] += seconds
-
-    from crossfleet.client.events import EventCalls
-
-    connection = Connection.open(Endpoint("unix:/tmp/cf-nobody-is-here"))
-    events = EventCalls(connection, outage_seconds=5.0, sleep=sleep, monotonic=lambda: clock[0])
-    with pytest.raises(CrossfleetError) as caught:
-        async for _ in events.watch(run_id="run-1"):
+    clock = JumpingClock()
+    connection = Connection.open(Endpoint("unix:/tmp/cf-nobody-is-here", outage_seconds=5.0), clock=clock)
+    connection.channel.met = True
+    with pytest.raises(Unavailable, match="no coordinator answered for 5 s at unix:/tmp/cf-nobody-is-here"):
+        async for _ in EventCalls(connection).watch(run_id="run-1"):
             pass
-    assert caught.value.reason == "UNAVAILABLE"
-    assert 5.0 < clock[0] < 10.0
+    assert 5.0 <= clock.monotonic() < 7.0
     await connection.channel.close()
 
 
@@ -99,7 +93,9 @@ async def test_a_watch_gives_up_when_the_fleet_stays_away() -> None:
 async def uploads(script: Script) -> AsyncIterator[tuple[ScriptedFleet, ArtifactCalls]]:
     fleet = ScriptedFleet(script)
     async with serving(fleet.definition) as running:
-        yield fleet, ArtifactCalls(Connection(running.channel), first_pause_seconds=0.0)
+        connection = Connection.open(Endpoint(running.address))
+        yield fleet, ArtifactCalls(connection)
+        await connection.channel.close()
 
 
 async def test_a_broken_upload_goes_on_where_it_stopped() -> None:

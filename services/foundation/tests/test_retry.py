@@ -6,21 +6,9 @@ import asyncio
 
 import pytest
 
-from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors import DeadlineExceeded, QueueFull, RunNotFound, Unavailable
 from crossfleet.foundation.retry import RetryBudget, RetryPolicy, retrying
-
-
-class _JumpingClock(ManualClock):
-    """Sleeps by moving itself on; keeps what was slept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.advance(seconds)
+from crossfleet.foundation.testing import JumpingClock
 
 
 class _Peer:
@@ -38,7 +26,7 @@ class _Peer:
 
 
 async def test_unavailable_is_tried_again_with_growing_delays() -> None:
-    clock, peer = _JumpingClock(), _Peer(*[Unavailable()] * 4)
+    clock, peer = JumpingClock(), _Peer(*[Unavailable()] * 4)
     policy = RetryPolicy(attempts=5, first_delay=1.0, max_delay=4.0, deadline=100)
     assert await retrying(peer, policy=policy, clock=clock, draw=lambda: 1.0) == "answer"
     assert clock.slept == [1.0, 2.0, 4.0, 4.0]
@@ -52,7 +40,7 @@ async def test_an_error_that_will_not_pass_is_raised_at_once() -> None:
 
 
 async def test_the_server_says_when_to_come_back() -> None:
-    clock, peer = _JumpingClock(), _Peer(QueueFull(retry_after=3.0))
+    clock, peer = JumpingClock(), _Peer(QueueFull(retry_after=3.0))
     assert await retrying(peer, clock=clock, draw=lambda: 0.0) == "answer"
     assert clock.slept == [3.0]
 
@@ -60,12 +48,12 @@ async def test_the_server_says_when_to_come_back() -> None:
 async def test_attempts_are_limited() -> None:
     peer = _Peer(*[Unavailable()] * 9)
     with pytest.raises(Unavailable):
-        await retrying(peer, policy=RetryPolicy(attempts=3), clock=_JumpingClock())
+        await retrying(peer, policy=RetryPolicy(attempts=3), clock=JumpingClock())
     assert peer.calls == 3
 
 
 async def test_no_delay_reaches_past_the_deadline() -> None:
-    clock, peer = _JumpingClock(), _Peer(QueueFull(retry_after=60.0))
+    clock, peer = JumpingClock(), _Peer(QueueFull(retry_after=60.0))
     with pytest.raises(QueueFull):
         await retrying(peer, policy=RetryPolicy(deadline=30), clock=clock)
     assert clock.slept == []
@@ -81,11 +69,11 @@ async def test_a_spent_budget_stops_retries_until_calls_succeed_again() -> None:
     budget = RetryBudget(size=4, refund=1.0)
     peer = _Peer(*[Unavailable()] * 9)
     with pytest.raises(Unavailable):
-        await retrying(peer, policy=RetryPolicy(attempts=9), budget=budget, clock=_JumpingClock())
+        await retrying(peer, policy=RetryPolicy(attempts=9), budget=budget, clock=JumpingClock())
     assert peer.calls == 2
     for _ in range(4):
         assert await retrying(_Peer(), budget=budget) == "answer"
-    assert await retrying(_Peer(Unavailable()), budget=budget, clock=_JumpingClock()) == "answer"
+    assert await retrying(_Peer(Unavailable()), budget=budget, clock=JumpingClock()) == "answer"
 
 
 @pytest.mark.parametrize("turns", range(6))

@@ -35,6 +35,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
         self.sittings: list[Sitting] = []
         self.acknowledging = True
         self.refusal: CrossfleetError | None = None
+        self.refused = 0
         self.lease_seconds = 15.0
         self.committed_sequence: dict[str, int] = {}
         self.results: dict[tuple[int, int], result_pb2.CaseResult] = {}
@@ -81,6 +82,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
     ) -> AsyncIterator[wire.ConnectResponse]:
         """Serve one session."""
         if self.refusal is not None:
+            self.refused += 1
             raise self.refusal
         first = await anext(request_iterator)
         sitting = Sitting(first.messages[0].hello)

@@ -63,9 +63,10 @@ class Stage:
         embedded: bool = True,
         environment: dict[str, str] | None = None,
         inherited: tuple[int, ...] = (),
+        program: tuple[str, ...] = ("-m", "crossfleet.worker"),
     ) -> subprocess.Popen[str]:
         """Start an agent over this stage's state folder."""
-        command = [sys.executable, "-m", "crossfleet.worker", "--coordinator", self.address, "--name", "w1"]
+        command = [sys.executable, *program, "--coordinator", self.address, "--name", "w1"]
         command += ["--state", str(self.state), "--cache", str(self.folder / "cache"), "--slots", "2"]
         command += ["--orphan-seconds", "20", *(["--embedded"] if embedded else []), *arguments]
         with (self.folder / "agent.log").open("a") as log:

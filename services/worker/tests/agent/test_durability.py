@@ -18,16 +18,16 @@ GATE = pathlib.Path(__file__).with_name("gate")
 def test_first():
     pass
 
-def test_waits_at_the_gate():
+def test_waitsat_the_gate():
     while not GATE.exists():
         time.sleep(0.01)
 """
 
 
-async def _at_the_gate(stage: Stage) -> Path:
+async def at_the_gate(stage: Stage, *arguments: str) -> Path:
     """One attempt of which the first case is done and the second one waits."""
     root = stage.suite(test_g=GATED)
-    await stage.ready(stage.start())
+    await stage.ready(stage.start(*arguments))
     stage.open()
     await stage.collected()
     stage.assign(1, [0, 1])
@@ -37,7 +37,7 @@ async def _at_the_gate(stage: Stage) -> Path:
 
 async def test_a_lost_session_is_resumed_and_the_test_goes_on() -> None:
     async with staged() as stage:
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         stage.coordinator.drop()
         sitting = await stage.coordinator.joined(2)
         gate.touch()
@@ -49,7 +49,7 @@ async def test_a_lost_session_is_resumed_and_the_test_goes_on() -> None:
 
 async def test_a_killed_agent_leaves_its_test_running_and_its_successor_takes_it_over() -> None:
     async with staged() as stage:
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         shims = stage.shims()
         stage.agents[0].kill()
         stage.agents[0].wait()
@@ -67,7 +67,7 @@ async def test_a_killed_agent_leaves_its_test_running_and_its_successor_takes_it
 async def test_results_of_an_agent_that_died_before_the_acknowledgement_come_again() -> None:
     async with staged() as stage:
         stage.coordinator.acknowledging = False
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         gate.touch()
         await stage.finished(1)
         stage.agents[0].kill()
@@ -82,7 +82,7 @@ async def test_results_of_an_agent_that_died_before_the_acknowledgement_come_aga
 
 async def test_a_successor_numbers_its_messages_behind_what_is_committed() -> None:
     async with staged() as stage:
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         stage.agents[0].kill()
         stage.agents[0].wait()
         before = max(stage.coordinator.sittings[0].sequences)
@@ -98,7 +98,7 @@ async def test_a_successor_numbers_its_messages_behind_what_is_committed() -> No
 async def test_what_was_not_acknowledged_is_sent_again_under_the_same_numbers() -> None:
     async with staged() as stage:
         stage.coordinator.acknowledging = False
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         first = list(stage.coordinator.sitting.sequences)
         stage.coordinator.drop()
         sitting = await stage.coordinator.joined(2)
@@ -112,7 +112,7 @@ async def test_what_was_not_acknowledged_is_sent_again_under_the_same_numbers() 
 async def test_a_dead_shim_is_a_new_incarnation_and_its_durable_results_still_arrive() -> None:
     async with staged() as stage:
         stage.coordinator.acknowledging = False
-        await _at_the_gate(stage)
+        await at_the_gate(stage)
         before = stage.coordinator.sitting.hello.worker.incarnation
         running = stage.runners()
         stage.coordinator.results.clear()
@@ -127,7 +127,7 @@ async def test_a_dead_shim_is_a_new_incarnation_and_its_durable_results_still_ar
 
 async def test_attempts_that_the_coordinator_gave_up_are_cancelled_at_the_welcome() -> None:
     async with staged() as stage:
-        await _at_the_gate(stage)
+        await at_the_gate(stage)
         stage.coordinator.keep = lambda hello: ([held.allocation_id for held in hello.allocations], [1])
         stage.coordinator.drop()
         await stage.coordinator.joined(2)
@@ -138,7 +138,7 @@ async def test_attempts_that_the_coordinator_gave_up_are_cancelled_at_the_welcom
 
 async def test_an_allocation_that_is_not_kept_is_closed() -> None:
     async with staged() as stage:
-        await _at_the_gate(stage)
+        await at_the_gate(stage)
         stage.coordinator.keep = lambda hello: ([], [])
         stage.coordinator.drop()
         await stage.coordinator.joined(2)
@@ -157,7 +157,7 @@ async def test_an_agent_that_starts_before_its_coordinator_finds_it() -> None:
 
 async def test_a_coordinator_that_comes_back_finds_its_workers_again() -> None:
     async with staged() as stage:
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         await stage.vanish()
         await stage.serve()
         sitting = await stage.coordinator.joined(2)
@@ -177,7 +177,7 @@ async def test_a_worker_follows_the_leader() -> None:
 async def test_the_first_heartbeat_comes_behind_the_journal() -> None:
     async with staged() as stage:
         stage.coordinator.acknowledging = False
-        gate = await _at_the_gate(stage)
+        gate = await at_the_gate(stage)
         gate.touch()
         await stage.finished(1)
         stage.agents[0].kill()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from crossfleet.worker.core.backoff import Backoff
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.core.records import Kind, Outgoing
 from crossfleet.worker.core.window import Window
@@ -151,23 +149,3 @@ def test_what_only_informs_is_not_kept_without_a_session() -> None:
     link.say("lost")
     link.welcomed(0, [], [])
     assert link.window.idle
-
-
-@given(st.integers(0, 1000))
-def test_dials_come_fast_at_first_and_never_slower_than_the_most(seed: int) -> None:
-    source = random.Random(seed)
-    backoff = Backoff(source.random, first=0.02, quick=50, most=2.0)
-    delays = [backoff.next() for _ in range(200)]
-    assert all(0.02 <= delay <= 0.05 for delay in delays[:50])
-    assert all(delay <= 5.0 for delay in delays)
-    assert min(delays[-10:]) >= 2.0
-
-
-def test_a_session_that_lived_pays_the_budget_back_and_a_short_one_does_not() -> None:
-    backoff = Backoff(lambda: 0.0, first=0.02, quick=1, growth=2.0, most=2.0, calm=5.0)
-    for _ in range(20):
-        backoff.next()
-    backoff.lived(0.1)
-    slow = backoff.next()
-    backoff.lived(60.0)
-    assert (slow, backoff.next()) == (2.0, 0.02)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,11 @@ from crossfleet.api.coordinator.v1 import artifact_service_pb2 as wire
 from crossfleet.api.coordinator.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from crossfleet.client.connection import Connection
 from crossfleet.client.paging import all_items
-from crossfleet.foundation.errors import DigestMismatch
-from crossfleet.foundation.errors.status import error_from_rpc, translated
+from crossfleet.foundation.errors import CrossfleetError, DigestMismatch
 
 PIECE_BYTES = 1024 * 1024
 _DIGESTS_A_CALL = 10_000
-_TRIES = 6
-_RESUMABLE = frozenset(("UNAVAILABLE", "DRAINING", "NOT_LEADER", "NO_LEADER", "UPLOAD_OFFSET_MISMATCH"))
+_PASSING = frozenset(("UPLOAD_OFFSET_MISMATCH",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +65,9 @@ class Blob:
 class ArtifactCalls:
     """The ArtifactService of a fleet. Every method raises the CrossfleetError that the fleet answers."""
 
-    def __init__(self, connection: Connection, *, first_pause_seconds: float = 0.1) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = ArtifactServiceStub(connection.channel)
-        self._first_pause_seconds = first_pause_seconds
 
     async def missing(self, digests: Sequence[str]) -> list[str]:
         """Those of `digests` that the fleet does not have."""
@@ -89,25 +85,23 @@ class ArtifactCalls:
         by_digest = {blob.digest: blob for blob in blobs}
         wanted = await self.missing(list(by_digest))
         sent = sum(by_digest[digest].size_bytes for digest in wanted)
-        pause = self._first_pause_seconds
-        for attempt in range(_TRIES):
-            offset = await self._offset(wanted[0]) if attempt and wanted else 0
+        offset = 0
+        pursuit = self._connection.pursuit(passing=_PASSING)
+        while wanted:
             try:
+                await pursuit.begin()
                 await self._send([by_digest[digest] for digest in wanted], offset)
-                return sent
-            except grpc.aio.AioRpcError as broken:
-                error = error_from_rpc(broken)
-                if error.reason not in _RESUMABLE or attempt == _TRIES - 1:
-                    raise error from broken
-            await asyncio.sleep(pause)
-            pause *= 2
+                break
+            except (grpc.RpcError, CrossfleetError) as failure:
+                await pursuit.after(failure)
+            before = len(wanted), offset
             wanted = await self.missing(wanted)
+            offset = await self._offset(wanted[0]) if wanted else 0
+            if (len(wanted), offset) != before:
+                pursuit.advanced()
         return sent
 
     async def _send(self, blobs: Sequence[Blob], offset: int) -> None:
-        if not blobs:
-            return
-
         async def messages() -> AsyncIterator[wire.UploadBlobRequest]:
             for index, blob in enumerate(blobs):
                 for message in blob.pieces(offset if index == 0 else 0):
@@ -121,12 +115,23 @@ class ArtifactCalls:
         return 0 if answer.complete else answer.committed_bytes
 
     async def download(self, digest: str) -> AsyncIterator[bytes]:
-        """The bytes of a blob, in pieces. Raises BlobNotFound, and DigestMismatch where what came is not the blob."""
-        seen = hashlib.sha256()
-        with translated():
-            async for piece in self._stub.DownloadBlob(wire.DownloadBlobRequest(digest=digest)):
-                seen.update(piece.content)
-                yield piece.content
+        """The bytes of a blob, in pieces; goes on where it broke off.
+
+        Raises BlobNotFound, and DigestMismatch where what came is not the blob.
+        """
+        seen, offset = hashlib.sha256(), 0
+        pursuit = self._connection.pursuit()
+        while True:
+            try:
+                await pursuit.begin()
+                async for piece in self._stub.DownloadBlob(wire.DownloadBlobRequest(digest=digest, offset=offset)):
+                    pursuit.advanced()
+                    seen.update(piece.content)
+                    offset += len(piece.content)
+                    yield piece.content
+                break
+            except (grpc.RpcError, CrossfleetError) as failure:
+                await pursuit.after(failure)
         if seen.hexdigest() != digest:
             raise DigestMismatch("the bytes received are not those asked for", expected=digest, actual=seen.hexdigest())
 

@@ -5,40 +5,41 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import grpc
-
 from crossfleet.client.endpoint import Endpoint
-from crossfleet.foundation.channel import open_channel
-from crossfleet.foundation.retry import RetryBudget, RetryPolicy, retrying
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.following.channel import FollowingChannel
+from crossfleet.foundation.following.pursuit import Pursuit, pursue
+from crossfleet.foundation.following.route import Route
 
 Answer = TypeVar("Answer")
 
 
 class Connection:
-    """A channel and its budget of retries. `timeout` is the longest that one try may take, in seconds."""
+    """A channel that follows the leader, and how long a fleet may be away before that is an error.
 
-    def __init__(self, channel: grpc.aio.Channel, *, timeout: float = 30.0, policy: RetryPolicy | None = None) -> None:
+    `timeout` is the longest that one try may take, in seconds.
+    """
+
+    def __init__(self, channel: FollowingChannel, *, timeout: float = 30.0, outage_seconds: float = 60.0) -> None:
         self.channel = channel
         self.timeout = timeout
-        self._policy = policy or RetryPolicy(attempts=6, first_delay=0.05, max_delay=2.0, deadline=60.0)
-        self._budget = RetryBudget()
+        self.outage_seconds = outage_seconds
 
     @staticmethod
-    def open(endpoint: Endpoint, *, timeout: float = 30.0) -> Connection:
-        """A channel to `endpoint`; nothing is sent yet."""
-        channel = open_channel(
-            endpoint.address,
-            token_file=endpoint.token_file,
-            tls_authority=endpoint.tls_authority,
-            tls_certificate=endpoint.tls_certificate,
-            tls_key=endpoint.tls_key,
-            insecure=endpoint.insecure,
-        )
-        return Connection(channel, timeout=timeout)
+    def open(endpoint: Endpoint, *, timeout: float = 30.0, clock: Clock | None = None) -> Connection:
+        """A channel to `endpoint`; nothing is sent yet. Raises what `Route` and `open_channel` raise."""
+        credentials = endpoint.credentials
+        channel = FollowingChannel(Route(endpoint.address, credentials.check), credentials.open, clock)
+        return Connection(channel, timeout=timeout, outage_seconds=endpoint.outage_seconds)
 
     async def call(self, attempt: Callable[[float], Awaitable[Answer]]) -> Answer:
-        """The answer of `attempt(timeout)`, tried again while the fleet is away, within the budget.
+        """The answer of `attempt(timeout)`, made again, here or where the leader is, while the fleet is away.
 
         Raises the CrossfleetError that the fleet answered. Only idempotent calls may come here.
         """
-        return await retrying(lambda: attempt(self.timeout), policy=self._policy, budget=self._budget)
+        return await pursue(self.channel, lambda: attempt(self.timeout), self.outage_seconds)
+
+    def pursuit(self, outage_seconds: float | None = None, *, passing: frozenset[str] = frozenset()) -> Pursuit:
+        """For a stream that is taken up again where it broke off, also after reasons that are `passing`."""
+        seconds = self.outage_seconds if outage_seconds is None else outage_seconds
+        return Pursuit(self.channel, seconds, passing=passing)

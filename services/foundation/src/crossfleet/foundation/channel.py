@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -9,7 +10,7 @@ import grpc
 from crossfleet.foundation.auth import read_token
 from crossfleet.foundation.carrying import CarryingChannel
 from crossfleet.foundation.errors.access import InsecureTransport
-from crossfleet.foundation.serve.addresses import TcpAddress, parse
+from crossfleet.foundation.serve.addresses import Address, TcpAddress, parse
 from crossfleet.foundation.tls import client_credentials
 
 MESSAGE_BYTES = 16 * 1024 * 1024
@@ -40,14 +41,49 @@ def open_channel(
         credentials = client_credentials(tls_authority, tls_certificate, tls_key)
         inner = grpc.aio.secure_channel(str(parsed), credentials, options=options)
     else:
-        if secret and isinstance(parsed, TcpAddress) and not parsed.is_loopback and not insecure:
-            raise InsecureTransport(
-                f"the token would go to {address} in the clear: give the authority of its certificate, or say insecure",
-                address=address,
-            )
+        if secret and not insecure:
+            _refuse_to_tell(parsed)
         inner = grpc.aio.insecure_channel(str(parsed), options=options)
     own = (("authorization", f"Bearer {secret}"),) if secret and isinstance(parsed, TcpAddress) else ()
     return CarryingChannel(inner, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What connections of one caller need, whichever coordinator they go to; empty: none. See `open_channel`."""
+
+    token_file: str = ""
+    tls_authority: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    insecure: bool = False
+    message_bytes: int = MESSAGE_BYTES
+
+    def check(self, address: str) -> None:
+        """Whether these may go to that address. Raises AddressInvalid, SocketPathTooLong, InsecureTransport."""
+        parsed = parse(address)
+        if self.token_file and not (self.tls_authority or self.tls_certificate or self.insecure):
+            _refuse_to_tell(parsed)
+
+    def open(self, address: str) -> grpc.aio.Channel:
+        """A channel to that address. Raises as `open_channel` does."""
+        return open_channel(
+            address,
+            token_file=self.token_file,
+            tls_authority=self.tls_authority,
+            tls_certificate=self.tls_certificate,
+            tls_key=self.tls_key,
+            insecure=self.insecure,
+            message_bytes=self.message_bytes,
+        )
+
+
+def _refuse_to_tell(address: Address) -> None:
+    if isinstance(address, TcpAddress) and not address.is_loopback:
+        raise InsecureTransport(
+            f"the token would go to {address} in the clear: give the authority of its certificate, or say insecure",
+            address=address,
+        )
 
 
 def channel_options(message_bytes: int = MESSAGE_BYTES) -> list[tuple[str, Any]]:

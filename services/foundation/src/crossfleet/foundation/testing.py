@@ -1,4 +1,4 @@
-"""A real server of a definition inside a test's own loop."""
+"""For tests: a real server of a definition inside the test's own loop, and a clock that jumps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,23 @@ import grpc
 import msgspec
 
 from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
 from crossfleet.foundation.serve.server import Server
+
+
+class JumpingClock(ManualClock):
+    """Sleeps by moving itself on; keeps what was slept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns at once, later."""
+        self.slept.append(seconds)
+        self.advance(seconds)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from importlib.metadata import version
 from crossfleet.api.integrations.v1.delivery_service_pb2_grpc import add_DeliveryServiceServicer_to_server
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.auth import Anyone, Authenticator, LocalOnly, TokenRequired, ensure_token_file
-from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.channel import Credentials
 from crossfleet.foundation.config import load
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import ConfigurationInvalid
+from crossfleet.foundation.following.channel import FollowingChannel
+from crossfleet.foundation.following.route import Route
 from crossfleet.foundation.serve import ServerSettings, ServiceDefinition, print_ready, run_service, serve
 from crossfleet.integrations.config import Settings
 from crossfleet.integrations.http import HttpServer, bind
@@ -23,18 +25,20 @@ SERVICE = "integrations"
 
 
 async def gateway(settings: Settings) -> None:
-    """Serves until drained. Raises ConfigurationInvalid, InsecureTransport, PortInUse."""
+    """Serves until drained. Raises AddressInvalid, ConfigurationInvalid, InsecureTransport, PortInUse."""
     if not settings.coordinator:
-        raise ConfigurationInvalid("--coordinator is missing: unix:/path or HOST:PORT", field="coordinator")
+        raise ConfigurationInvalid(
+            "--coordinator is missing: unix:/path or HOST:PORT, or several with commas", field="coordinator"
+        )
     draining = Draining()
-    async with open_channel(
-        settings.coordinator,
+    credentials = Credentials(
         token_file=settings.coordinator_token_file,
         tls_authority=settings.coordinator_authority,
         tls_certificate=settings.coordinator_certificate,
         tls_key=settings.coordinator_key,
         insecure=settings.coordinator_insecure,
-    ) as channel:
+    )
+    async with FollowingChannel(Route(settings.coordinator, credentials.check), credentials.open) as channel:
         usecases = UseCases(channel, settings.call_seconds)
         definition = ServiceDefinition(SERVICE, [(add_DeliveryServiceServicer_to_server, DeliveryServicer())])
         if not settings.http:

@@ -22,6 +22,7 @@ from crossfleet.worker.reports import Reports
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import Line, ShimLink
 from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.succession import TAINT, Succession
 from crossfleet.worker.translate import facts
 from crossfleet.worker.waiting import until
 
@@ -48,6 +49,7 @@ class Agent:
         self._over = asyncio.Event()
         self._leaving = False
         self._paused = False
+        self._trouble = ""
         self._replayed = 0
         self._asked: dict[str, set[int]] = {}
         self._behind: set[asyncio.Task[None]] = set()
@@ -62,6 +64,7 @@ class Agent:
         session: Session,
         connection: Connection,
         orders: Orders,
+        succession: Succession,
         openings: Openings,
         reports: Reports,
         logs: LogPusher,
@@ -71,6 +74,7 @@ class Agent:
         """The parts that need the agent's own methods."""
         self.process, self.shim, self.session, self.connection = process, shim, session, connection
         self.orders, self.openings, self.reports = orders, openings, reports
+        self.succession = succession
         self.logs, self.artifacts, self.lasting = logs, artifacts, lasting
 
     async def run(self) -> None:
@@ -124,6 +128,13 @@ class Agent:
         await until(lambda: not self.link.connected, _SETTLE_SECONDS)
         self._over.set()
 
+    async def step_aside(self) -> None:
+        """Go without ending the shim: what runs goes on, and the next agent takes it over. Tell nobody."""
+        self._leaving = True
+        self.openings.drop()
+        self.shim.detach()
+        self._over.set()
+
     async def abandon(self) -> None:
         """Go at once: end the shim and what it runs, tell nobody."""
         self._leaving = True
@@ -136,6 +147,7 @@ class Agent:
         self.lasting.welcomed()
         self.orders.welcome(welcome)
         self._ask_again()
+        self.succession.review(self.replayed)
         if self.orders.refusing:
             self._say(facts.draining(self.orders.refusing))
         if self._on_ready is not None:
@@ -157,6 +169,7 @@ class Agent:
     def on_message(self, message: wire.CoordinatorMessage) -> None:
         """Carry it out."""
         self.orders.carry_out(message)
+        self.succession.review(self.replayed)
         self._make_room()
 
     def on_sent(self) -> None:
@@ -177,12 +190,19 @@ class Agent:
         first, following = int(line["first_sequence"]), int(line["next_sequence"])
         # Of an empty journal nothing comes, whatever its number.
         self._replayed = following - 1 if first < following else 0
+        self.succession.attached(line)
+        self._retaint()
         self._attached.set()
         self._beside(self.tidy([holding.allocation for holding in self.link.holdings.all()]))
 
     def on_trouble(self, cause: str) -> None:
         """The host cannot go on as it should (`disk_full`); empty: it can again. Kept as a taint, against more work."""
-        taints = [*self.identity.taints, *([cause] if cause else [])]
+        self._trouble = cause
+        self._retaint()
+
+    def _retaint(self) -> None:
+        passing = [*([self._trouble] if self._trouble else []), *([TAINT] if self.succession.due else [])]
+        taints = [*self.identity.taints, *passing]
         if taints != self.taints:
             self.taints = taints
             self._say(facts.devices_changed(self.inventory.devices, taints))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import grpc
 
-from crossfleet.foundation.channel import open_channel
+from crossfleet.foundation.channel import Credentials
+from crossfleet.foundation.following.route import Route
+from crossfleet.foundation.serve.addresses import UnixAddress, parse_list
 from crossfleet.worker import processenv
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
@@ -22,7 +24,7 @@ from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.search import Search
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
-from crossfleet.worker.identity import identity
+from crossfleet.worker.identity import identity, worker_version
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
@@ -35,6 +37,7 @@ from crossfleet.worker.runners.registry import Runners
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.shimstart import ShimProcess
+from crossfleet.worker.succession import Succession
 from crossfleet.worker.workspace import Workspaces
 
 
@@ -45,12 +48,13 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     who = identity(settings, runners.names)
     inventory = Inventory(Search(settings.detector_seconds))
     agent = Agent(who, link, inventory, on_ready)
-    process = ShimProcess(state / "shim", lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds)
+    version = worker_version()
+    process = ShimProcess(
+        state / "shim", version=version, lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds
+    )
     shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
     session = Session(link, agent, resident_bytes=lambda: resident_bytes(os.getpid(), shim.pid))
-    connection = Connection(
-        settings.coordinator, session, open_channel=_dialler(settings), backoff=Backoff(random.random)
-    )
+    connection = _connection(settings, session)
     logs = LogPusher(who.name, lambda: connection.channel)
     preparation = _preparation(settings, state, cache, who.name, connection)
     artifacts = Artifacts(who.name, preparation.place, lambda: connection.channel, most_bytes=settings.artifact_bytes)
@@ -83,6 +87,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         session=session,
         connection=connection,
         orders=orders,
+        succession=Succession(link, shim, orders, version),
         openings=openings,
         reports=reports,
         logs=logs,
@@ -105,9 +110,19 @@ def _preparation(settings: Settings, state: Path, cache: Path, worker: str, conn
     )
 
 
+def _connection(settings: Settings, session: Session) -> Connection:
+    route = Route(settings.coordinator, _credentials(settings).check)
+    on_this_machine = all(isinstance(address, UnixAddress) for address in parse_list(settings.coordinator))
+    backoff = Backoff(random.random) if on_this_machine else Backoff(random.random, first=0.125, quick=0, most=4.0)
+    return Connection(route, session, open_channel=_dialler(settings), backoff=backoff)
+
+
 def _dialler(settings: Settings) -> Callable[[str], grpc.aio.Channel]:
-    return lambda address: open_channel(
-        address,
+    return _credentials(settings).open
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
         token_file=settings.server.token_file,
         tls_authority=settings.coordinator_authority,
         tls_certificate=settings.coordinator_certificate,

@@ -13,7 +13,12 @@ from crossfleet.foundation.serve import ServerSettings
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `python -m crossfleet.worker` can be told, by flags, by CROSSFLEET_WORKER_... or by a file."""
 
-    coordinator: Annotated[str, setting("Where the coordinator listens: unix:/PATH or HOST:PORT.")] = ""
+    coordinator: Annotated[
+        str,
+        setting(
+            "Where coordinators listen: unix:/PATH or HOST:PORT, commas between them. The leader is found from any."
+        ),
+    ] = ""
     coordinator_authority: Annotated[
         str, setting("PEM file of the authority that signed the coordinator's certificate. TLS is used when it is set.")
     ] = ""

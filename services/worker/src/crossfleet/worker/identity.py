@@ -17,6 +17,11 @@ from crossfleet.worker.detectors.cpu import cores, memory_bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
+def worker_version() -> str:
+    """The version of this code."""
+    return version("crossfleet-worker")
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What does not change while the agent lives. Memory in bytes."""
@@ -40,7 +45,7 @@ class Identity:
             cpu_cores=self.cpu_cores,
             memory_bytes=self.memory_bytes,
             taints=self.taints,
-            version=version("crossfleet-worker"),
+            version=worker_version(),
             host=platform.node(),
             runners=self.runners,
         )

@@ -18,29 +18,35 @@ from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.logs import configure
 from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinition, run_service
-from crossfleet.foundation.serve.addresses import parse
-from crossfleet.foundation.serve.process import print_ready
+from crossfleet.foundation.serve.addresses import parse, parse_list
+from crossfleet.foundation.serve.process import STOPPED, print_ready
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
 from crossfleet.worker.config import Settings
+from crossfleet.worker.renewal import Renewal
 from crossfleet.worker.sweeping import sweep
 
 
 def main() -> int:
     """`crossfleet-worker`: 0 left in good order, 2 wrong settings, 3 anything else."""
-    return run_service("worker", _run)
+    renewal = Renewal()
+    status = run_service("worker", lambda: _run(renewal))
+    if renewal.wanted and status == STOPPED:
+        renewal.begin()
+    return status
 
 
-async def _run() -> None:
+async def _run(renewal: Renewal) -> None:
     settings = load(Settings, service="worker", argv=sys.argv[1:])
     configure("worker", format=settings.log_format, level=settings.log_level)
     telemetry.configure("worker")
     if not settings.coordinator:
         raise ConfigurationInvalid(
-            "no coordinator", fields=[FieldViolation("coordinator", "name where it listens: unix:/PATH or HOST:PORT")]
+            "no coordinator",
+            fields=[FieldViolation("coordinator", "name where it listens: unix:/PATH or HOST:PORT[,HOST:PORT...]")],
         )
-    parse(settings.coordinator)
+    parse_list(settings.coordinator)
     state = _folder(settings.state, platformdirs.user_state_path("crossfleet") / "worker")
     cache = _folder(settings.cache, platformdirs.user_cache_path("crossfleet"))
     with FolderLock(state).acquire():
@@ -51,10 +57,10 @@ async def _run() -> None:
         welcomed = asyncio.Event()
         agent = assemble(settings, state, cache, welcomed.set)
         agent.tidy = lambda held: _tidy(agent, held)
-        await _serve(agent, settings, welcomed)
+        await _serve(agent, settings, welcomed, renewal)
 
 
-async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event) -> None:
+async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, renewal: Renewal) -> None:
     ending: list[asyncio.Task[None]] = []
 
     def abandon() -> None:
@@ -69,7 +75,13 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event) -> N
         leaving = agent.leave(name, drain_seconds=settings.server.drain_seconds, grace=settings.grace_seconds)
         ending.append(asyncio.ensure_future(leaving))
 
+    def on_hangup() -> None:
+        if not ending:
+            renewal.wanted, renewal.lifeline = True, settings.server.lifeline_fd
+            ending.append(asyncio.ensure_future(agent.step_aside()))
+
     loop = asyncio.get_running_loop()
+    renewal.listen(on_hangup)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     lifeline = watch_lifeline(settings.server.lifeline_fd, abandon) if settings.server.lifeline_fd >= 0 else None
@@ -79,7 +91,7 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event) -> N
         await _first(asyncio.ensure_future(agent.run()), announcing)
     finally:
         await door.abandon()
-        if lifeline is not None:
+        if lifeline is not None and not renewal.wanted:
             lifeline.close()
 
 

@@ -38,6 +38,8 @@ class Orders:
             "drain": lambda message: get_logger().info("the fleet gives this worker nothing new", cause=message.reason),
         }
         self.refusing = ""
+        self.spent = ""
+        """Why the shim gets no more tasks; empty: it does."""
 
     def carry_out(self, message: wire.CoordinatorMessage) -> None:
         """Do what one message says. A kind that is newer than this worker is logged and left."""
@@ -69,9 +71,9 @@ class Orders:
     def open(self, order: wire.OpenAllocation) -> None:
         """Prepare an allocation."""
         self._openings.open(order)
-        if self.refusing:
+        if why := self.refusing or self.spent:
             self._openings.cancel(order.allocation_id)
-            self._openings.end(order.allocation_id, "environment", self.refusing)
+            self._openings.end(order.allocation_id, "environment", why)
 
     def assign(self, message: wire.Assign) -> None:
         """Execute tasks; those that were seen before are left."""
@@ -79,6 +81,9 @@ class Orders:
         tasks = downward.tasks(message)
         if holding is None or holding.phase in (Phase.CLOSING, Phase.ENDED):
             self._leave(tasks, "environment", f"allocation {message.allocation_id} is not open on this worker")
+            return
+        if self.spent:
+            self._leave(tasks, "host_lost", self.spent)
             return
         fresh = self._link.holdings.assign(holding, tasks)
         instant = self._openings.instants.get(holding.allocation)

@@ -12,6 +12,7 @@ import grpc
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 from crossfleet.foundation.errors.base import CrossfleetError
+from crossfleet.foundation.errors.execution import ShimUnreachable
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.worker.core.link import Link
@@ -71,7 +72,7 @@ class Session:
     def abort(self, why: str) -> None:
         """Break the stream off: what Hello said does not hold any more."""
         if self._aborted is not None and not self._aborted.done():
-            self._aborted.set_exception(Unavailable(why))
+            self._aborted.set_exception(ShimUnreachable(why))
 
     async def run(self, channel: grpc.aio.Channel, hello: wire.ConnectRequest) -> None:
         """Hold the session until it ends. Raises CrossfleetError: refused, broken off, or ended by the coordinator."""

@@ -56,6 +56,7 @@ class ShimLink:
                 worker=incarnation,
             ) from error
         self.pid = int(attached.get("pid") or 0)
+        self._process.adopt(self.pid)
 
     def send(self, *lines: Mapping[str, Any]) -> None:
         """Send lines, in one write. Lines sent while the shim is gone are dropped: the next attachment says all."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from crossfleet.foundation.errors.execution import ShimUnreachable
@@ -20,12 +22,14 @@ class ShimProcess:
     (a file descriptor, or -1) and ends everything `grace` seconds after the last agent has gone.
     """
 
-    def __init__(self, state: Path, *, lifeline_fd: int = -1, grace: float = 60.0) -> None:
-        """Nothing is started yet."""
+    def __init__(self, state: Path, *, version: str, lifeline_fd: int = -1, grace: float = 60.0) -> None:
+        """Nothing is started yet. `version` is that of the code, which the shim repeats to later agents."""
         self._state = state
+        self._version = version
         self._lifeline_fd = lifeline_fd
         self._grace = grace
         self._child: subprocess.Popen[bytes] | None = None
+        self._adopted = 0
         self.socket = state / "shim.sock"
         self.log = state / "shim.log"
 
@@ -38,6 +42,11 @@ class ShimProcess:
         if status is not None:
             self._child = None
             raise ShimUnreachable(f"the shim ended with status {status} before it listened: {self._tail()}")
+
+    def adopt(self, pid: int) -> None:
+        """A shim that was not started here answered: it may be a child of this process's earlier self."""
+        if self._child is None:
+            self._adopted = pid
 
     async def reap(self, seconds: float) -> None:
         """Collect the exit status of the child, if there is one; it is killed when it outlives `seconds`."""
@@ -58,9 +67,13 @@ class ShimProcess:
         self._child = None
 
     def _start(self) -> None:
+        if self._adopted:
+            with suppress(ChildProcessError):
+                os.waitpid(self._adopted, os.WNOHANG)
+            self._adopted = 0
         end_orphans(self._state.parent / "allocations")
         command = [sys.executable, "-P", "-m", "crossfleet.worker.shim", "--state", str(self._state)]
-        command += ["--grace", str(self._grace)]
+        command += ["--grace", str(self._grace), "--version", self._version]
         inherited: tuple[int, ...] = ()
         if self._lifeline_fd >= 0:
             command += ["--lifeline-fd", str(self._lifeline_fd)]

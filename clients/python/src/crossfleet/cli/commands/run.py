@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
     if options.runner and not address:
         check_known(options.runner)  # another fleet knows its own
-    on_this_machine = not address or address.startswith("unix:")
+    on_this_machine = all(word.strip().startswith("unix:") for word in address.split(",") if word)
     command = recognise(
         options.command,
         inherited_variable(options.env, whole_environment=on_this_machine),

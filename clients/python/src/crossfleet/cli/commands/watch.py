@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.connecting import ask, command_parser
@@ -59,9 +60,14 @@ def main(arguments: list[str]) -> int:
 
 
 async def _print_events(client: Client, run: run_pb2.Run, after: str) -> None:
-    async for event in client.events.watch(after=after, run_id=run.run_id, until_finished=True):
+    events = client.events.watch(after=after, run_id=run.run_id, until_finished=True, tell=_print_note)
+    async for event in events:
         document = documents.plain(event) | {"kind": event.WhichOneof("kind")}
         print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
+def _print_note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) -> None:
@@ -70,7 +76,9 @@ async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) 
     view = view_of(outputs)
 
     async def followed() -> None:
-        events = client.events.watch(after=after, run_id=run.run_id, until_finished=True, executing=True)
+        events = client.events.watch(
+            after=after, run_id=run.run_id, until_finished=True, executing=True, tell=view.note
+        )
         async for event in events:
             for case in progress.take(event):
                 view.finished(case, progress.mark(case))

@@ -11,6 +11,7 @@ from crossfleet.cli.fleet import folders
 EXAMPLES = """
 examples:
   crossfleet worker --join fleet.example:7400 --token-file token --coordinator-authority ca.pem
+  crossfleet worker --join a.example:7400,b.example:7400,c.example:7400 --token-file token
   crossfleet worker --join unix:/run/cf/c.sock --name gpu-1 --slots 4 --label zone=eu
 
 What is not named here (--token-file, --coordinator-authority, --label, --slots, ...) is handed to the worker itself:
@@ -27,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--join", metavar="ADDRESS", required=True, help="the coordinator: HOST:PORT or unix:/PATH")
+    made.add_argument(
+        "--join", metavar="ADDRESS", required=True, help="a coordinator: HOST:PORT or unix:/PATH; several with commas"
+    )
     made.add_argument("--name", default="", help="unique in the fleet; default: the host name")
     made.add_argument(
         "--data", default="", metavar="DIR", help="data folder; the worker's state lies in DIR/workers/NAME"

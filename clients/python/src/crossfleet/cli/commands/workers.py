@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from crossfleet.api.coordinator.v1.fleet_service_pb2 import WorkerStatus
+from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, WorkerStatus
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
@@ -16,7 +16,9 @@ from crossfleet.client import Client
 def parser() -> argparse.ArgumentParser:
     """The parser of `workers`."""
     made = command_parser(
-        "workers", "Lists the workers of a fleet.", "  crossfleet workers\n  crossfleet workers --devices --output json"
+        "workers",
+        "Lists the workers of a fleet, and says which coordinator leads it.",
+        "  crossfleet workers\n  crossfleet workers --devices --output json",
     )
     made.add_argument("--devices", action="store_true", help="each device with its attributes, as selectors see them")
     return made
@@ -26,28 +28,36 @@ def main(arguments: list[str]) -> int:
     """Lists workers; answers the exit status."""
     options = parser().parse_args(arguments)
 
-    async def listed(client: Client) -> list[WorkerStatus]:
-        return [status async for status in client.fleet.workers()]
+    async def listed(client: Client) -> tuple[GetFleetResponse, list[WorkerStatus]]:
+        return await client.fleet.summary(), [status async for status in client.fleet.workers()]
 
-    workers = ask(options.data, listed)
+    fleet, workers = ask(options.data, listed)
     if options.output == "json":
-        print(documents.write(documents.envelope("workers", [documents.plain(each) for each in workers])))
+        document = documents.envelope("workers", [documents.plain(each) for each in workers])
+        leader = {"address": fleet.leader_address, "epoch": fleet.epoch}
+        print(documents.write(document | {"leader": leader}))
         return 0
     if not workers:
         print("no workers")
-        return 0
+    else:
+        _print_table(workers, devices=options.devices)
+    if fleet.leader_address:
+        print(f"\nled by {fleet.leader_address}, epoch {fleet.epoch}")
+    return 0
+
+
+def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
     heads = ("worker", "state", "slots", "busy", "cores", "devices", "labels", "last seen")
     rows = [_row(status) for status in workers]
     columns = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
     print(table(heads[:columns], [row[:columns] for row in rows], right=frozenset((2, 3, 4))))
-    for status in workers if options.devices else ():
+    for status in workers if devices else ():
         for device in status.worker.devices:
             print(
                 f"\n{status.worker.worker_id}: {device.device_id} ({device.device_class}, found by {device.detector})"
             )
             for name in sorted(device.attributes):
                 print(f"  device.{name} = {shown(device.attributes[name])}")
-    return 0
 
 
 def _row(status: WorkerStatus) -> tuple[str, ...]:

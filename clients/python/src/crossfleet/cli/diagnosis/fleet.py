@@ -9,6 +9,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, Wo
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.advice import explain_error
 from crossfleet.cli.commands.version import installed
+from crossfleet.cli.diagnosis.coordinators import examine_coordinators
 from crossfleet.cli.diagnosis.finding import Finding
 from crossfleet.cli.fleet import fleetfile
 from crossfleet.client import Client, Endpoint
@@ -28,7 +29,7 @@ def examine(data: str) -> Iterator[Finding]:
             return
         endpoint = Endpoint(found.address)
     try:
-        fleet, workers = asyncio.run(_ask(endpoint))
+        fleet, workers, coordinators = asyncio.run(_ask(endpoint))
     except CrossfleetError as error:
         yield Finding("fleet", "fail", f"{endpoint.address}: {explain_error(error)}", "start it, or unset the address")
         return
@@ -37,12 +38,15 @@ def examine(data: str) -> Iterator[Finding]:
         yield Finding("fleet", "fail", text, "look into DIR/logs/coordinator.log")
         return
     yield from _fleet(endpoint, fleet)
+    yield from coordinators
     yield from _workers(workers)
 
 
-async def _ask(endpoint: Endpoint) -> tuple[GetFleetResponse, list[WorkerStatus]]:
+async def _ask(endpoint: Endpoint) -> tuple[GetFleetResponse, list[WorkerStatus], list[Finding]]:
     async with asyncio.timeout(_SECONDS), Client.open(endpoint, timeout=_SECONDS) as client:
-        return await client.fleet.summary(), [status async for status in client.fleet.workers()]
+        fleet = await client.fleet.summary()
+        workers = [status async for status in client.fleet.workers()]
+        return fleet, workers, await examine_coordinators(endpoint, fleet.leader_address)
 
 
 def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:

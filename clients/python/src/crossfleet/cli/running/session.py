@@ -109,7 +109,8 @@ def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
 
 
 async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View, follower: Follower) -> None:
-    async for event in client.events.watch(after=cursor, run_id=run_id, until_finished=True, executing=True):
+    events = client.events.watch(after=cursor, run_id=run_id, until_finished=True, executing=True, tell=view.note)
+    async for event in events:
         for case in progress.take(event):
             view.finished(case, progress.mark(case))
         follower.heed(event)

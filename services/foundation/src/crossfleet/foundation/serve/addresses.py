@@ -79,6 +79,14 @@ def parse(text: str) -> Address:
     return TcpAddress(host, int(port))
 
 
+def parse_list(text: str) -> tuple[Address, ...]:
+    """Reads one address or several with commas between them, each once. Raises AddressInvalid, SocketPathTooLong."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise AddressInvalid(f"{text!r}: an address is missing; write A or A,B,C", address=text)
+    return tuple(dict.fromkeys(map(parse, words)))
+
+
 def prepare_socket(path: Path) -> None:
     """Makes room for a Unix socket: its folder (0700 when created), and a stale socket away.
 

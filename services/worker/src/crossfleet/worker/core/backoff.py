@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Growing, jittered delays within a budget.
+    """Growing delays, each drawn from nothing to all of it, so that those who lost one coordinator do not come as one.
 
-    At first `first` seconds, so that a worker that starts before its coordinator loses no time; then growing to
-    `most`. A session that lived for `calm` seconds pays the budget back; shorter ones do not, so that a coordinator
-    that accepts and drops is not stormed.
+    Before that come `quick` dials at the pace of `first`: a worker that starts before the coordinator of its own
+    machine loses no time. A session that lived for `calm` seconds begins it all anew; shorter ones do not, so that a
+    coordinator that accepts and drops is not stormed.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Backoff:
         most: float = 2.0,
         calm: float = 5.0,
     ) -> None:
-        """`random` answers numbers from 0 to 1; `quick` dials are made at the pace of `first`. Times in seconds."""
+        """`random` answers numbers from 0 to 1. The delay grows from `first` to `most`. Times in seconds."""
         self._random = random
         self._first = first
         self._quick = quick
@@ -50,8 +50,6 @@ class Backoff:
         """Seconds to wait before the next dial."""
         self._failures += 1
         if self._failures <= self._quick:
-            base = self._first
-        else:
-            grown = self._growth ** min(self._failures - self._quick, 40)
-            base = min(self._most, self._first * grown)
-        return base * (1.0 + 1.5 * self._random())
+            return self._first * (1.0 + 1.5 * self._random())
+        grown = self._growth ** min(self._failures - self._quick, 40)
+        return self._random() * min(self._most, self._first * grown)

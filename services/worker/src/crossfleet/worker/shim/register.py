@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     Allocation = PytestAllocation | CommandAllocation | ProgramAllocation
     AnySlot = Slot | CommandSlot | ProgramSlot
 
+PROTOCOL = 1
+"""Grows when an agent that knows only the number before would misunderstand what is said, or be misunderstood.
+
+What every number has: attach, ack, cancel, close and stop; attached, result, finished and closed.
+"""
+
 
 class Register:
     """Obeys the agent. Orders that name nothing known are refused (KeyError) or, where a repeat is harmless, ignored."""
 
-    def __init__(self, host: Host, boot: str, stop: Callable[[], None]) -> None:
+    def __init__(self, host: Host, boot: str, version: str, stop: Callable[[], None]) -> None:
         self._host = host
         self._boot = boot
+        self._version = version
         self._stop = stop
         self._allocations: dict[str, Allocation] = {}
         self._orders: dict[str, Callable[[Message], None]] = {
@@ -51,6 +58,8 @@ class Register:
         """Return what "attached" says of this shim."""
         return {
             "boot": self._boot,
+            "protocol": PROTOCOL,
+            "version": self._version,
             "allocations": [
                 {
                     "allocation": allocation.name,
