@@ -22,6 +22,7 @@ from crossfleet.api.coordinator.v1 import (
 )
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
@@ -33,7 +34,7 @@ from crossfleet.coordinator.events.fullness import Fullness
 from crossfleet.coordinator.events.known import Known
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.writer import Committed, LedgerWriter
-from crossfleet.coordinator.logs.store import LogStore
+from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
@@ -63,6 +64,7 @@ class Coordinator:
     settings: Settings
     folder: Path
     blobs: BlobStore
+    run_logs: RunLogs
     estimates: Estimates
     writer: LedgerWriter
     epoch: int
@@ -101,6 +103,7 @@ class Coordinator:
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
+        self._start(self.run_logs.keep_sealing(self.clock))
         self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
         try:
             yield
@@ -109,6 +112,7 @@ class Coordinator:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.run_logs.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -129,7 +133,6 @@ class Coordinator:
         """What is served, each with the function that adds it."""
         blobs = self.blobs
         uploads = Uploads(blobs, self.folder / "uploads", self.settings.blob_bytes)
-        log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
         submitting = Submitting(
@@ -157,7 +160,10 @@ class Coordinator:
                 inspection_service_pb2_grpc.add_InspectionServiceServicer_to_server,
                 InspectionServicer(self.lookup, self.sessions.inquiries),
             ),
-            (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(log_store, self.lookup, self.draining)),
+            (
+                log_service_pb2_grpc.add_LogServiceServicer_to_server,
+                LogServicer(self.run_logs, self.lookup, self.draining),
+            ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
                 AdminServicer(self.settings, self.sources, figures),
@@ -183,7 +189,8 @@ def assemble(
     """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
     ids = RandomIds(clock)
     commit = committing(writer)
-    blobs = BlobStore(folder / "blobs")
+    place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
+    blobs = BlobStore(place)
     estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
@@ -211,6 +218,7 @@ def assemble(
         settings=settings,
         folder=folder,
         blobs=blobs,
+        run_logs=RunLogs(folder, place, epoch, slot_cap_bytes=settings.slot_log_bytes),
         estimates=estimates,
         writer=writer,
         epoch=epoch,
