@@ -34,7 +34,6 @@ demo: setup  ## run networkx's own test suite on an embedded fleet of three work
 test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest)
 	@tools/install_grpcurl
 	@tools/install_etcd
-||||||| parent of f291b26 (Let several coordinators share artifacts and the output of runs)
 	@tools/install_moto
 	$(PY) -m pytest $(ARGS)
 

@@ -94,7 +94,7 @@ async def test_an_upload_that_broke_off_at_one_coordinator_is_carried_out_at_ano
             yield piece
 
     async with running(tmp_path / "a", **shared) as one, running(tmp_path / "b", **shared) as other:
-        with pytest.raises(Exception, match="announced|arrived|complete"):
+        with pytest.raises(Exception, match=r"announced|arrived|complete"):
             await one.artifacts.UploadBlob(half())
         arrived = await one.artifacts.GetUpload(artifact_pb2.GetUploadRequest(digest=digest_of(LARGE)))
         assert arrived.committed_bytes > 0

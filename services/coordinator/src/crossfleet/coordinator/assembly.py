@@ -38,7 +38,8 @@ from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
-from crossfleet.coordinator.retention import drop_old_events
+from crossfleet.coordinator.retention.events import drop_old_events
+from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
@@ -56,6 +57,9 @@ from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.ids import IdSource, RandomIds
 from crossfleet.foundation.logs import get_logger
 
+UPLOADS = "uploads"
+"""Folder of part files below the data folder."""
+
 
 @dataclass(slots=True)
 class Coordinator:
@@ -65,6 +69,7 @@ class Coordinator:
     folder: Path
     blobs: BlobStore
     run_logs: RunLogs
+    retention: Retention
     estimates: Estimates
     writer: LedgerWriter
     epoch: int
@@ -103,6 +108,7 @@ class Coordinator:
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
+        self._start(self.retention.keep_removing())
         self._start(self.run_logs.keep_sealing(self.clock))
         self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
         try:
@@ -132,7 +138,7 @@ class Coordinator:
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
         blobs = self.blobs
-        uploads = Uploads(blobs, self.folder / "uploads", self.settings.blob_bytes)
+        uploads = Uploads(blobs, self.folder / UPLOADS, self.settings.blob_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
         submitting = Submitting(
@@ -191,6 +197,7 @@ def assemble(
     commit = committing(writer)
     place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
     blobs = BlobStore(place)
+    run_logs = RunLogs(folder, place, epoch, slot_cap_bytes=settings.slot_log_bytes)
     estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
@@ -218,7 +225,8 @@ def assemble(
         settings=settings,
         folder=folder,
         blobs=blobs,
-        run_logs=RunLogs(folder, place, epoch, slot_cap_bytes=settings.slot_log_bytes),
+        run_logs=run_logs,
+        retention=Retention(settings.retention, queries, writer.clean, blobs, run_logs, folder / UPLOADS, clock),
         estimates=estimates,
         writer=writer,
         epoch=epoch,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from crossfleet.coordinator.retention.policy import RetentionSettings
 from crossfleet.foundation.config import setting
 from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.serve import ServerSettings
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     artifacts_credentials_file: Annotated[
         str, setting("Credentials for S3, in the form of AWS's shared credentials. Empty: AWS_ variables.")
     ] = ""
+    retention: RetentionSettings = RetentionSettings()
     blob_bytes: Annotated[int, setting("Largest blob.", ge=1)] = 8 << 30
     slot_log_bytes: Annotated[int, setting("Most output kept of one slot of a run.", ge=1024)] = 16 << 20
     unconnected_notice_seconds: Annotated[

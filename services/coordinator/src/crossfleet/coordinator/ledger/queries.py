@@ -167,6 +167,10 @@ class Queries:
         """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""
         return await self._ask(event_queries.events, after, run_id, limit)
 
+    async def ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
+        """What a query of the ledger answers on the connection of those that take long."""
+        return await _answered(self._histories, query, arguments)
+
     async def _ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
         return await _answered(self._main, query, arguments)
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossfleet.coordinator.ledger import schema, statements, tables
+from crossfleet.coordinator.ledger import dropping, schema, statements, tables
 from crossfleet.coordinator.ledger.engines import sqlite_engine
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
 from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
+    Cleaning,
     CommitUnsettled,
     Deposed,
     Head,
@@ -164,6 +165,15 @@ class SqlStore:
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
         self._cut = True
+
+    def clean(self, cleaning: Cleaning, epoch: int) -> int:
+        """Remove what is not kept any longer; answers the rows."""
+
+        def remove(connection: Connection) -> int:
+            _fence(connection, epoch)
+            return dropping.clean(connection, cleaning)
+
+        return self._transact(remove)
 
     def close(self) -> None:
         """Let go of the connection and the file."""

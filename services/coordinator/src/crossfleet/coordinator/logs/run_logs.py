@@ -54,8 +54,8 @@ class RunLogs:
         earlier = self._term > 0
         while self._sealing is not None:
             try:
-                if earlier:
-                    await self._finish_earlier_terms()
+                if earlier and self.archive is not None:
+                    await self._finish_earlier_terms(self.archive)
                     earlier = False
                 await self._seal(self._sealing)
             except (CrossfleetError, OSError) as error:
@@ -96,14 +96,13 @@ class RunLogs:
                 self._grown.setdefault(run_id, set()).update(sources)
                 raise
 
-    async def _finish_earlier_terms(self) -> None:
+    async def _finish_earlier_terms(self, archive: LogArchive) -> None:
         """What a leader on this data folder was killed before it sealed."""
-        assert self.archive is not None
         for spool in await asyncio.to_thread(_terms, self._spools):
             term = int(spool.name)
             if term != self._term:
                 store = LogStore(spool, slot_cap_bytes=self._cap)
-                sealing = Sealing(self.archive, store, term)
+                sealing = Sealing(archive, store, term)
                 for run_id in await asyncio.to_thread(store.runs):
                     await sealing.finish(run_id)
                 await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
