@@ -24,6 +24,7 @@ from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
+from crossfleet.coordinator.backup.making import backup
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.convert import executing as executing_events
@@ -135,6 +136,10 @@ class Coordinator:
         """Ends the streams of workers; they keep what they have and come back to the next coordinator."""
         self.sessions.close()
 
+    def _backup(self, artifacts: bool, at: float) -> AsyncIterator[bytes]:
+        included = (self.blobs, self.run_logs) if artifacts else None
+        return backup(self.lookup.queries, included, self.version, at)
+
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
         blobs = self.blobs
@@ -172,7 +177,7 @@ class Coordinator:
             ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-                AdminServicer(self.settings, self.sources, figures),
+                AdminServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
             ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +32,7 @@ from crossfleet.coordinator.ledger.store import (
 
 if TYPE_CHECKING:
     from crossfleet.coordinator.ledger.postgres import PostgresAddress
+    from crossfleet.coordinator.ledger.exporting import Portion
 
 _T = TypeVar("_T")
 
@@ -174,6 +175,18 @@ class SqlStore:
             return dropping.clean(connection, cleaning)
 
         return self._transact(remove)
+
+    def check_empty(self) -> None:
+        """Raises NotEmpty where somebody leads or has led, StoreFailed."""
+        from crossfleet.coordinator.ledger import importing  # it belongs to a restore alone
+
+        self._transact(importing.check_empty)
+
+    def fill(self, head: Head, portions: Iterable[Portion], expected: Mapping[str, int]) -> Head:
+        """Fill an empty database with what another one held, in one transaction. Raises NotEmpty, StoreFull, StoreFailed."""
+        from crossfleet.coordinator.ledger import importing
+
+        return self._transact(lambda connection: importing.fill(connection, head, portions, expected))
 
     def close(self) -> None:
         """Let go of the connection and the file."""
