@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 
 
 @pytest.fixture(params=["file", "s3"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """The settings that name a store of this test's own."""
     if request.param == "file":
         return {"artifacts": (tmp_path / "shared").as_uri()}
@@ -73,7 +73,7 @@ async def missing(fleet: Running, *contents: bytes) -> list[str]:
     return list((await fleet.artifacts.FindMissingBlobs(request)).missing)
 
 
-async def test_what_one_coordinator_stored_another_has(tmp_path: Path, shared: dict[str, str]) -> None:
+async def test_what_one_coordinator_stored_another_has(tmp_path: Path, shared: dict[str, Any]) -> None:
     async with running(tmp_path / "a", **shared) as one, running(tmp_path / "b", **shared) as other:
         await stored(one, b"small", LARGE, b"")
         await stored(other, b"small")  # again, as a client does that did not hear the answer
@@ -87,7 +87,7 @@ async def test_what_one_coordinator_stored_another_has(tmp_path: Path, shared: d
 
 
 async def test_an_upload_that_broke_off_at_one_coordinator_is_carried_out_at_another(
-    tmp_path: Path, shared: dict[str, str]
+    tmp_path: Path, shared: dict[str, Any]
 ) -> None:
     async def half() -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
         for piece in list(Blob.of_bytes(LARGE).pieces(0))[:3]:

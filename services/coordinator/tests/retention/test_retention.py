@@ -197,7 +197,7 @@ async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Pa
     async with running(tmp_path) as fleet:
         fill(tmp_path / "ledger.sqlite", rows)
         task = asyncio.ensure_future(fleet.coordinator.retention.remove())
-        waits = []
+        waits: list[float] = []
         while not task.done():
             began = time.perf_counter()
             await fleet.submit(noop(1), f"run {len(waits)}")
