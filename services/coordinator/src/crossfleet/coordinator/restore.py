@@ -17,9 +17,9 @@ from crossfleet.coordinator.backup.format import BackupDamaged
 from crossfleet.coordinator.backup.restoring import Restored, restore, verify
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.ledger.importing import NotEmpty
-from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import SchemaUnsupported, StoreFailed, StoreFull
 from crossfleet.coordinator.logs.run_logs import RunLogs
+from crossfleet.coordinator.opening import database_of, explained
 from crossfleet.foundation.config import load
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.filesystems import refuse_network_filesystem
@@ -63,11 +63,13 @@ def _refused(text: str) -> int:
 def _restored(file: Path, settings: Settings) -> Restored:
     folder = Path(settings.data).resolve()
     place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
+    opened = database_of(settings, folder)
     checked = verify(file)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     refuse_network_filesystem(folder)
     with FolderLock(folder):
-        store = SqlStore.sqlite(folder / "ledger.sqlite")
+        with explained(opened):
+            store = opened.store()
         try:
             run_logs = RunLogs(folder, place, 0, slot_cap_bytes=settings.slot_log_bytes)
             return asyncio.run(restore(file, checked, store, BlobStore(place), run_logs, folder / "uploads"))

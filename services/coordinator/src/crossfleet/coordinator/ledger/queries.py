@@ -22,8 +22,8 @@ from crossfleet.coordinator.ledger import (
 )
 from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
-from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.exporting import Portion
+from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
 from crossfleet.coordinator.ledger.history_queries import HistoryOrder, HistoryPage
 from crossfleet.coordinator.ledger.rows import (

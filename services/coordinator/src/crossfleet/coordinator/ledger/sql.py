@@ -31,8 +31,8 @@ from crossfleet.coordinator.ledger.store import (
 )
 
 if TYPE_CHECKING:
-    from crossfleet.coordinator.ledger.postgres import PostgresAddress
     from crossfleet.coordinator.ledger.exporting import Portion
+    from crossfleet.coordinator.ledger.postgres import PostgresAddress
 
 _T = TypeVar("_T")
 
