@@ -12,7 +12,7 @@ from services.coordinator.tests.ledger.scenario import start, work_off
 
 def opened(database) -> Ledger:
     ledger = Ledger(database())
-    ledger.open("test")
+    ledger.open("test", "cluster", 1)
     return ledger
 
 
@@ -92,7 +92,7 @@ def test_a_deposed_leader_removes_nothing(database):
     work_off(ledger)
     before = rows_of(ledger.store, "old")
     successor = Ledger(database())
-    successor.open("other", revision=2)
+    successor.open("other", "cluster", 2)
 
     with pytest.raises(Deposed):
         ledger.store.clean(Cleaning(runs={"old": "request-old"}), ledger.epoch)
