@@ -128,8 +128,7 @@ class LedgerWriter:
 
     async def clean(self, cleaning: Cleaning) -> int:
         """Remove what is not kept any longer; answers the rows. Commits wait for it. Raises StoreFull, StoreFailed, Deposed."""
-        loop = asyncio.get_running_loop()
-        removed = await loop.run_in_executor(self._thread, self._ledger.store.clean, cleaning, self._ledger.epoch)
+        removed = await self._threaded(self._ledger.store.clean, cleaning, self._ledger.epoch)
         for state in (self._state, self._ledger.state):
             for run_id, request_id in cleaning.runs.items():
                 if run_id in state.past_runs:

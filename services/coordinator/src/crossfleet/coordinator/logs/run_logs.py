@@ -51,15 +51,18 @@ class RunLogs:
 
     async def keep_sealing(self, clock: Clock) -> None:
         """Seals until cancelled; nothing where there is no shared store. While that is away output waits on the disk."""
-        earlier = self._term > 0
+        earlier, failed = self._term > 0, False
         while self._sealing is not None:
             try:
                 if earlier and self.archive is not None:
                     await self._finish_earlier_terms(self.archive)
                     earlier = False
                 await self._seal(self._sealing)
+                failed = False
             except (CrossfleetError, OSError) as error:
-                get_logger().warning("output of runs was not sealed", error=str(error))
+                if not failed:
+                    get_logger().warning("output of runs waits on the disk", error=str(error))
+                failed = True
             await clock.sleep(SEAL_SECONDS)
 
     async def close(self) -> None:
