@@ -24,7 +24,6 @@ from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
-from crossfleet.coordinator.backup.making import backup
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.convert import executing as executing_events
@@ -137,6 +136,8 @@ class Coordinator:
         self.sessions.close()
 
     def _backup(self, artifacts: bool, at: float) -> AsyncIterator[bytes]:
+        from crossfleet.coordinator.backup.making import backup  # a cold start has no use for it
+
         included = (self.blobs, self.run_logs) if artifacts else None
         return backup(self.lookup.queries, included, self.version, at)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -81,6 +80,8 @@ def _credentials(file: str) -> dict[str, str]:
     """What a file in the form of AWS's shared credentials says in its section `default`; environment variables fill the rest."""
     if not file:
         return {}
+    import configparser  # a cold start has no use for it
+
     parser = configparser.ConfigParser(interpolation=None)
     try:
         with Path(file).open(encoding="utf-8") as opened:
