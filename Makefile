@@ -34,6 +34,7 @@ demo: setup  ## run networkx's own test suite on an embedded fleet of three work
 test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest)
 	@tools/install_grpcurl
 	@tools/install_etcd
+	@tools/install_moto
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: lint

@@ -13,6 +13,7 @@ import pytest
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.place import Place
 from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
 from crossfleet.foundation.errors import (
     BlobsMissing,
@@ -124,7 +125,7 @@ async def test_a_blob_over_the_limit_is_refused_before_its_bytes_come(tmp_path: 
 
 async def test_a_full_disk_refuses_the_write_and_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = os.urandom(1_200_000)
-    uploads = Uploads(BlobStore(tmp_path / "blobs"), tmp_path / "uploads", 1 << 30)
+    uploads = Uploads(BlobStore(Place.local(tmp_path)), tmp_path / "uploads", 1 << 30)
     upload = await uploads.begin(digest_of(content), len(content), 0)
     upload.add(0, content[:1000])
 
@@ -140,7 +141,7 @@ async def test_a_full_disk_refuses_the_write_and_keeps_nothing(tmp_path: Path, m
 
 
 async def test_two_streams_do_not_write_one_blob_at_once(tmp_path: Path) -> None:
-    uploads = Uploads(BlobStore(tmp_path / "blobs"), tmp_path / "uploads", 1 << 30)
+    uploads = Uploads(BlobStore(Place.local(tmp_path)), tmp_path / "uploads", 1 << 30)
     begun = await asyncio.gather(*(uploads.begin("1" * 64, 10, 0) for _ in range(2)), return_exceptions=True)
     first = next(one for one in begun if isinstance(one, Upload))
     first.close()
@@ -150,9 +151,9 @@ async def test_two_streams_do_not_write_one_blob_at_once(tmp_path: Path) -> None
 
 
 async def test_a_blob_that_was_damaged_on_disk_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
-    blobs = BlobStore(tmp_path)
+    blobs = BlobStore(Place.local(tmp_path))
     await blobs.put(digest_of(b"right"), b"right")
-    blobs.path(digest_of(b"right")).write_bytes(b"wrong")
+    Path(blobs.path(digest_of(b"right"))).write_bytes(b"wrong")
 
     with pytest.raises(StorageCorrupt):
         await blobs.get(digest_of(b"right"))

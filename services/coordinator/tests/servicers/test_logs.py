@@ -11,7 +11,8 @@ import pytest
 from crossfleet.api.coordinator.v1 import log_service_pb2 as log_pb2
 from crossfleet.api.coordinator.v1.run_service_pb2 import CancelRunRequest
 from crossfleet.coordinator.logs.slot_log import Piece
-from crossfleet.coordinator.logs.store import LogSource, LogStore
+from crossfleet.coordinator.logs.source import LogSource
+from crossfleet.coordinator.logs.store import LogStore
 from crossfleet.foundation.errors.status import error_from_rpc
 from services.coordinator.tests.running import Running, noop, running
 
@@ -74,7 +75,7 @@ def test_a_log_over_its_cap_is_cut_with_a_mark(tmp_path: Path) -> None:
     for _ in range(5):
         store.append(source, [Piece(1, b"123456", 0.0)])
 
-    found = b"".join(piece.content for _, piece in store.reader("run").following())
+    found = b"".join(piece.content for piece in store.read(source, 0, 1000))
 
     assert found.startswith(b"1234561234")
     assert b"cut: more than 10 bytes" in found

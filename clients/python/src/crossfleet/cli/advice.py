@@ -15,6 +15,7 @@ _HINTS = {
     "WORKER_NOT_FOUND": "`crossfleet workers` lists the workers of this fleet.",
     "NO_LEADER": "A leader is being elected: try again in a few seconds.",
     "DISK_FULL": "`crossfleet clean` removes caches; `crossfleet clean --dry-run` says how much that frees.",
+    "ARTIFACT_STORE_UNAVAILABLE": "Files cannot be kept or fetched until it is back; runs that need none go on.",
     "UNIMPLEMENTED": "The fleet may be older than this command: `crossfleet doctor` compares versions.",
     "DEADLINE_EXCEEDED": "The fleet did not answer in time: `crossfleet doctor` looks why.",
 }

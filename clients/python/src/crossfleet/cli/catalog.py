@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drain": ("drain", "keep new work away from a worker"),
     "undrain": ("undrain", "let a drained worker take work again"),
     "doctor": ("doctor", "find what is wrong with this installation, environment and fleet"),
+    "admin": ("admin", "back up, restore and look after a fleet"),
     "clean": ("clean", "remove caches and old logs"),
     "completion": ("completion", "print a completion script for a shell"),
     "version": ("version", "print versions"),

@@ -17,7 +17,7 @@ from crossfleet.foundation.errors import CrossfleetError, DigestMismatch
 
 PIECE_BYTES = 1024 * 1024
 _DIGESTS_A_CALL = 10_000
-_PASSING = frozenset(("UPLOAD_OFFSET_MISMATCH",))
+_PASSING = frozenset(("UPLOAD_OFFSET_MISMATCH", "ARTIFACT_STORE_UNAVAILABLE"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from crossfleet.client.admin import AdminCalls
 from crossfleet.client.artifacts import ArtifactCalls
 from crossfleet.client.connection import Connection
 from crossfleet.client.durations import DurationCalls
@@ -17,7 +18,7 @@ from crossfleet.client.runs import RunCalls
 
 
 class Client:
-    """Calls to one fleet, by subject: `runs`, `durations`, `events`, `logs`, `inspection`, `artifacts`, `fleet`. Close it after use.
+    """Calls to one fleet, by subject: `runs`, `durations`, `events`, `logs`, `inspection`, `artifacts`, `fleet`, `admin`. Close it after use.
 
     Idempotent calls are tried again while the fleet is away, within a budget; every error is a CrossfleetError.
     """
@@ -31,6 +32,7 @@ class Client:
         self.inspection = InspectionCalls(connection)
         self.artifacts = ArtifactCalls(connection)
         self.fleet = FleetCalls(connection)
+        self.admin = AdminCalls(connection)
 
     @staticmethod
     def open(endpoint: Endpoint, *, timeout: float = 30.0) -> Client:

@@ -22,6 +22,7 @@ from crossfleet.api.coordinator.v1 import (
 )
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings
@@ -33,11 +34,12 @@ from crossfleet.coordinator.events.fullness import Fullness
 from crossfleet.coordinator.events.known import Known
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.writer import Committed, LedgerWriter
-from crossfleet.coordinator.logs.store import LogStore
+from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
-from crossfleet.coordinator.retention import drop_old_events
+from crossfleet.coordinator.retention.events import drop_old_events
+from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
@@ -55,6 +57,9 @@ from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.ids import IdSource, RandomIds
 from crossfleet.foundation.logs import get_logger
 
+UPLOADS = "uploads"
+"""Folder of part files below the data folder."""
+
 
 @dataclass(slots=True)
 class Coordinator:
@@ -63,6 +68,8 @@ class Coordinator:
     settings: Settings
     folder: Path
     blobs: BlobStore
+    run_logs: RunLogs
+    retention: Retention
     estimates: Estimates
     writer: LedgerWriter
     epoch: int
@@ -101,6 +108,8 @@ class Coordinator:
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
+        self._start(self.retention.keep_removing())
+        self._start(self.run_logs.keep_sealing(self.clock))
         self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
         try:
             yield
@@ -109,6 +118,7 @@ class Coordinator:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.run_logs.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -125,11 +135,16 @@ class Coordinator:
         """Ends the streams of workers; they keep what they have and come back to the next coordinator."""
         self.sessions.close()
 
+    def _backup(self, artifacts: bool, at: float) -> AsyncIterator[bytes]:
+        from crossfleet.coordinator.backup.making import backup  # a cold start has no use for it
+
+        included = (self.blobs, self.run_logs) if artifacts else None
+        return backup(self.lookup.queries, included, self.version, at)
+
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
         blobs = self.blobs
-        uploads = Uploads(blobs, self.folder / "uploads", self.settings.blob_bytes)
-        log_store = LogStore(self.folder / "logs" / "runs", slot_cap_bytes=self.settings.slot_log_bytes)
+        uploads = Uploads(blobs, self.folder / UPLOADS, self.settings.blob_bytes)
         figures = self.link.figures
         embedded = self.settings.embedded
         submitting = Submitting(
@@ -157,10 +172,13 @@ class Coordinator:
                 inspection_service_pb2_grpc.add_InspectionServiceServicer_to_server,
                 InspectionServicer(self.lookup, self.sessions.inquiries),
             ),
-            (log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(log_store, self.lookup, self.draining)),
+            (
+                log_service_pb2_grpc.add_LogServiceServicer_to_server,
+                LogServicer(self.run_logs, self.lookup, self.draining),
+            ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-                AdminServicer(self.settings, self.sources, figures),
+                AdminServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
             ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
@@ -183,7 +201,9 @@ def assemble(
     """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
     ids = RandomIds(clock)
     commit = committing(writer)
-    blobs = BlobStore(folder / "blobs")
+    place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
+    blobs = BlobStore(place)
+    run_logs = RunLogs(folder, place, epoch, slot_cap_bytes=settings.slot_log_bytes)
     estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
@@ -211,6 +231,8 @@ def assemble(
         settings=settings,
         folder=folder,
         blobs=blobs,
+        run_logs=run_logs,
+        retention=Retention(settings.retention, queries, writer.clean, blobs, run_logs, folder / UPLOADS, clock),
         estimates=estimates,
         writer=writer,
         epoch=epoch,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from crossfleet.coordinator.retention.policy import RetentionSettings
 from crossfleet.foundation.config import setting
 from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.serve import ServerSettings
@@ -43,6 +44,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     event_commits: Annotated[
         int, setting("Of how many commits events are kept for watchers who come back; those of open runs stay.", ge=1)
     ] = 1_000_000
+    artifacts: Annotated[
+        str, setting("Where artifacts lie: file:///FOLDER or s3://BUCKET/PREFIX. Empty: in the data folder.")
+    ] = ""
+    artifacts_credentials_file: Annotated[
+        str, setting("Credentials for S3, in the form of AWS's shared credentials. Empty: AWS_ variables.")
+    ] = ""
+    retention: RetentionSettings = RetentionSettings()
     blob_bytes: Annotated[int, setting("Largest blob.", ge=1)] = 8 << 30
     slot_log_bytes: Annotated[int, setting("Most output kept of one slot of a run.", ge=1024)] = 16 << 20
     unconnected_notice_seconds: Annotated[

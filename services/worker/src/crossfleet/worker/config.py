@@ -40,6 +40,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         setting("Folder of what workers of one host share: environments and files. Empty: the user's cache folder."),
     ] = ""
+    cache_days: Annotated[
+        float, setting("Files and environments of the cache go when unused for so many days. 0: never.", ge=0)
+    ] = 14.0
+    cache_bytes: Annotated[
+        int, setting("The longest unused of the cache goes over this size, but nothing of a day. 0: no limit.", ge=0)
+    ] = 0
     embedded: Annotated[
         bool, setting("Part of a fleet on one machine: runs folders in place and local interpreters.")
     ] = False

@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from crossfleet.foundation.errors.content import DigestMismatch, DiskFull
 # FICLONE of linux/fs.h: the copy shares the blocks until one of the two is written to.
 _CLONE = 0x40049409
 _CLONE_REFUSED = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
+
+# How exactly a file's time says when it was used last.
+_USED_SECONDS = 3600.0
 
 
 class ContentCache:
@@ -32,8 +36,14 @@ class ContentCache:
         return self._folder / digest[:2] / digest
 
     def has(self, digest: str) -> bool:
-        """Whether it is there."""
-        return self.path(digest).is_file()
+        """Whether it is there; if so, it counts as used now."""
+        path = self.path(digest)
+        try:
+            if time.time() - path.stat().st_mtime > _USED_SECONDS:
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        return True
 
     @contextmanager
     def receive(self, digest: str) -> Iterator[Receiving]:

@@ -23,6 +23,7 @@ from crossfleet.foundation.serve.process import STOPPED, print_ready
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
+from crossfleet.worker.caching import keep_small
 from crossfleet.worker.config import Settings
 from crossfleet.worker.renewal import Renewal
 from crossfleet.worker.sweeping import sweep
@@ -57,7 +58,11 @@ async def _run(renewal: Renewal) -> None:
         welcomed = asyncio.Event()
         agent = assemble(settings, state, cache, welcomed.set)
         agent.tidy = lambda held: _tidy(agent, held)
-        await _serve(agent, settings, welcomed, renewal)
+        keeping = asyncio.ensure_future(keep_small(cache, settings.cache_days, settings.cache_bytes))
+        try:
+            await _serve(agent, settings, welcomed, renewal)
+        finally:
+            keeping.cancel()
 
 
 async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, renewal: Renewal) -> None:

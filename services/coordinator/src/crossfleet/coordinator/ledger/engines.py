@@ -14,7 +14,12 @@ _BUSY_MILLISECONDS = 5_000
 
 def sqlite_engine(path: str) -> Engine:
     """The writer's engine: WAL, full synchronous commits, transactions that take the write lock at once."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # specs of runs hold secrets, errors are logged
+    )
 
     def prepare(connection: sqlite3.Connection, record: Any) -> None:
         # The driver would send BEGIN late, and none at all before SAVEPOINT: we send it ourselves.

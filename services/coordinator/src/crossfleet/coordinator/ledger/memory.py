@@ -11,6 +11,7 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
+    Cleaning,
     Deposed,
     Head,
     Mode,
@@ -115,6 +116,27 @@ class MemoryStore:
 
     def cut(self) -> None:
         """Nothing is waited for here."""
+
+    def clean(self, cleaning: Cleaning, epoch: int) -> int:
+        """Remove what is not kept any longer; answers the rows."""
+        self._fence(epoch)
+        before = sum(map(len, self.rows.values()))
+        for run_id in cleaning.runs:
+            if not self.rows["runs"].get((run_id,), {"live": True})["live"]:
+                del self.rows["runs"][run_id,]
+        for key in cleaning.artifacts:
+            self.rows["artifacts"].pop(key, None)
+        gone = [(run_id, group_id) for run_id, group_id in cleaning.groups if (run_id,) not in self.rows["runs"]]
+        for run_id, group_id in gone:
+            for table in self.rows.values():
+                for key in [key for key, row in table.items() if row.get("group_id") == group_id]:
+                    del table[key]
+                for key in [key for key, row in table.items() if row.get("run_id") == run_id]:
+                    del table[key]
+        used = {row["digest"] for row in self.rows["task_groups"].values()}
+        for digest in set(cleaning.collections) - used:
+            self.rows["collections"].pop((digest,), None)
+        return before - sum(map(len, self.rows.values()))
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -95,7 +95,9 @@ def reading(address: PostgresAddress) -> Engine:
 def _engine(address: PostgresAddress, session: Mapping[str, str], **more: Any) -> Engine:
     url = parsed(address.url)
     try:
-        engine = create_engine(url, connect_args=_bounds(url, address), use_native_hstore=False, **more)
+        engine = create_engine(
+            url, connect_args=_bounds(url, address), use_native_hstore=False, hide_parameters=True, **more
+        )
     except (ImportError, NoSuchModuleError):
         raise StoreRefused("needs psycopg: pip install 'crossfleet-coordinator[postgres]'") from None
     # A dead server's other half: backends whose client is gone do not keep what they hold.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,12 +15,14 @@ from crossfleet.coordinator.ledger import (
     case_queries,
     event_queries,
     execution_queries,
+    exporting,
     history,
     history_queries,
     run_queries,
 )
 from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.event_queries import CursorExpired
+from crossfleet.coordinator.ledger.exporting import Portion
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history_places import HistoryFilter
 from crossfleet.coordinator.ledger.history_queries import HistoryOrder, HistoryPage
@@ -50,22 +52,26 @@ __all__ = ["CursorExpired", "Queries"]
 class Queries:
     """Every method sees one commit. Followers use it too. Raises Unavailable while the database is away, StoreFailed when SQL fails otherwise."""
 
-    def __init__(self, engine: Engine, histories: Engine) -> None:
-        """The schema must exist. Histories take up to seconds: they have a connection and a thread of their own."""
+    def __init__(self, engine: Engine, histories: Engine, another: Callable[[], Engine]) -> None:
+        """The schema must exist. Histories take up to seconds: they have a connection and a thread of their own.
+
+        `another` makes one more engine, for an export.
+        """
+        self._another = another
         self._main = (engine, ThreadPoolExecutor(1, "queries"))
         self._histories = (histories, ThreadPoolExecutor(1, "histories"))
 
     @classmethod
     def sqlite(cls, path: str | Path) -> Queries:
         """Read the file of a SqlStore, without ever writing."""
-        return cls(sqlite_reader(str(path)), sqlite_reader(str(path)))
+        return cls(sqlite_reader(str(path)), sqlite_reader(str(path)), lambda: sqlite_reader(str(path)))
 
     @classmethod
     def postgres(cls, address: PostgresAddress) -> Queries:
         """Read a PostgreSQL database. Raises StoreRefused for a wrong address; connections are made when they are needed."""
         from crossfleet.coordinator.ledger.postgres import reading  # a tenth of a cold start
 
-        return cls(reading(address), reading(address))
+        return cls(reading(address), reading(address), lambda: reading(address))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -166,6 +172,22 @@ class Queries:
     async def events(self, after: tuple[int, int], run_id: str = "", limit: int = 1000) -> list[StoredEvent]:
         """Facts after a cursor, whole commits, about `limit` of them. Raises CursorExpired."""
         return await self._ask(event_queries.events, after, run_id, limit)
+
+    async def export(self) -> AsyncIterator[Head | Portion]:
+        """All that is committed at one moment, in portions; see `exporting.export`."""
+        engine, loop = self._another(), asyncio.get_running_loop()
+        portions = exporting.export(engine)
+        with ThreadPoolExecutor(1, "export") as thread:
+            try:
+                while (portion := await loop.run_in_executor(thread, next, portions, None)) is not None:
+                    yield portion
+            finally:
+                await asyncio.shield(loop.run_in_executor(thread, portions.close))
+                engine.dispose()
+
+    async def ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
+        """What a query of the ledger answers on the connection of those that take long."""
+        return await _answered(self._histories, query, arguments)
 
     async def _ask(self, query: Callable[..., _T], *arguments: Any) -> _T:
         return await _answered(self._main, query, arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossfleet.coordinator.ledger import schema, statements, tables
+from crossfleet.coordinator.ledger import dropping, schema, statements, tables
 from crossfleet.coordinator.ledger.engines import sqlite_engine
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
 from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
+    Cleaning,
     CommitUnsettled,
     Deposed,
     Head,
@@ -30,6 +31,7 @@ from crossfleet.coordinator.ledger.store import (
 )
 
 if TYPE_CHECKING:
+    from crossfleet.coordinator.ledger.exporting import Portion
     from crossfleet.coordinator.ledger.postgres import PostgresAddress
 
 _T = TypeVar("_T")
@@ -164,6 +166,27 @@ class SqlStore:
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
         self._cut = True
+
+    def clean(self, cleaning: Cleaning, epoch: int) -> int:
+        """Remove what is not kept any longer; answers the rows."""
+
+        def remove(connection: Connection) -> int:
+            _fence(connection, epoch)
+            return dropping.clean(connection, cleaning)
+
+        return self._transact(remove)
+
+    def check_empty(self) -> None:
+        """Raises NotEmpty where somebody leads or has led, StoreFailed."""
+        from crossfleet.coordinator.ledger import importing  # it belongs to a restore alone
+
+        self._transact(importing.check_empty)
+
+    def fill(self, head: Head, portions: Iterable[Portion], expected: Mapping[str, int]) -> Head:
+        """Fill an empty database with what another one held, in one transaction. Raises NotEmpty, StoreFull, StoreFailed."""
+        from crossfleet.coordinator.ledger import importing
+
+        return self._transact(lambda connection: importing.fill(connection, head, portions, expected))
 
     def close(self) -> None:
         """Let go of the connection and the file."""

@@ -132,6 +132,21 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What is removed in one transaction. Nothing of a live run is, whatever stands here."""
+
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Request id by run id: from now on there are no such runs."""
+    groups: Sequence[tuple[str, str]] = ()
+    """Run id and group id: at most about `rows` of the rows of such groups, where their run is gone."""
+    artifacts: Sequence[tuple[str, str, str]] = ()
+    """Run id, target, name."""
+    collections: Sequence[str] = ()
+    """Digests; those that a group has stay."""
+    rows: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """What a leader starts from: the head and the rows of what is not over."""
 
@@ -175,6 +190,9 @@ class Store(Protocol):
 
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
+
+    def clean(self, cleaning: Cleaning, epoch: int) -> int:
+        """Remove what is not kept any longer; answers the rows. Raises Deposed, StoreFull, StoreFailed."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -17,7 +17,7 @@ from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome, Prepared
 from crossfleet.coordinator.ledger.projection import in_parts
-from crossfleet.coordinator.ledger.store import Deposed, Observed
+from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed
 from crossfleet.foundation.logs import get_logger
 
 # More in one transaction saves nothing and makes the first wait for the last.
@@ -125,6 +125,16 @@ class LedgerWriter:
     async def prune(self, before_seq: int) -> None:
         """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
         await self._threaded(self._ledger.store.prune, before_seq, self._ledger.epoch)
+
+    async def clean(self, cleaning: Cleaning) -> int:
+        """Remove what is not kept any longer; answers the rows. Commits wait for it. Raises StoreFull, StoreFailed, Deposed."""
+        removed = await self._threaded(self._ledger.store.clean, cleaning, self._ledger.epoch)
+        for state in (self._state, self._ledger.state):
+            for run_id, request_id in cleaning.runs.items():
+                if run_id in state.past_runs:
+                    state.past_runs.discard(run_id)
+                    state.requests.pop(request_id, None)
+        return removed
 
     async def learn(self, suite_key: str, seconds: Sequence[tuple[str, float]]) -> None:
         """Take durations into the model that were measured elsewhere. Raises StoreFull, StoreFailed, Deposed."""

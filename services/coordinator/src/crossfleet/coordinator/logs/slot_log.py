@@ -45,14 +45,13 @@ class SlotLog:
                 at += len(content)
         return at - start
 
-    def read(self, position: int) -> Iterator[tuple[int, Piece]]:
-        """The pieces from index position on, each with the position behind it."""
+    def read(self, start: int) -> Iterator[Piece]:
+        """The pieces from number `start` on, the first being 0."""
         if not self._index.exists():
             return
         with self._path.open("rb") as data, self._index.open("rb") as index:
-            index.seek(position)
+            index.seek(start * _ENTRY.size)
             while len(entry := index.read(_ENTRY.size)) == _ENTRY.size:
                 offset, length, stream, at = _ENTRY.unpack(entry)
                 data.seek(offset)
-                position += _ENTRY.size
-                yield position, Piece(stream, data.read(length), at)
+                yield Piece(stream, data.read(length), at)

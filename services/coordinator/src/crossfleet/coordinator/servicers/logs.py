@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 
 from crossfleet.api.coordinator.v1 import log_service_pb2 as log_pb2
 from crossfleet.api.coordinator.v1 import log_service_pb2_grpc as log_grpc
+from crossfleet.coordinator.logs.reader import LogReader
+from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.logs.slot_log import Piece
-from crossfleet.coordinator.logs.store import LogReader, LogSource, LogStore
+from crossfleet.coordinator.logs.source import LogSource
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument
@@ -24,7 +26,7 @@ _POLL_SECONDS = 1.0
 class LogServicer(log_grpc.LogServiceServicer):
     """Late or lost logs change no verdict, so nothing here waits for a commit."""
 
-    def __init__(self, logs: LogStore, lookup: Lookup, draining: Draining) -> None:
+    def __init__(self, logs: RunLogs, lookup: Lookup, draining: Draining) -> None:
         """Reads and writes `logs`; `lookup` says whether a run exists and has ended."""
         self._logs = logs
         self._lookup = lookup
@@ -42,27 +44,27 @@ class LogServicer(log_grpc.LogServiceServicer):
                 _check(source, chunk, index)
                 by_source.setdefault(source, []).append(Piece(chunk.stream, chunk.content, chunk.unix_seconds))
             for source, pieces in by_source.items():
-                stored += self._logs.append(source, pieces)
+                stored += await self._logs.append(source, pieces)
         return log_pb2.PushLogsResponse(stored_bytes=stored)
 
     async def ReadLogs(
         self, request: log_pb2.ReadLogsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[log_pb2.ReadLogsResponse]:
-        """What is stored, and, with `follow`, what comes until the run ends. Raises RunNotFound."""
+        """What is stored, and, with `follow`, what comes until the run ends. Raises RunNotFound, ArtifactStoreUnavailable."""
         await self._lookup.check(request.run_id)
         reader = self._logs.reader(request.run_id, request.target, request.worker_id)
-        came = self._logs.follow(request.run_id)
+        came = self._logs.followers.join(request.run_id)
         try:
             while True:
                 came.clear()
                 ended = not request.follow or self._draining.begun or await self._lookup.ended(request.run_id)
-                for response in _batches(reader):
+                async for response in _batches(reader):
                     yield response
                 if ended:
                     return
                 await _either(came.wait, self._draining.wait)
         finally:
-            self._logs.unfollow(request.run_id, came)
+            self._logs.followers.leave(request.run_id, came)
 
 
 def _check(source: LogSource, chunk: log_pb2.LogChunk, index: int) -> None:
@@ -81,9 +83,9 @@ def _check(source: LogSource, chunk: log_pb2.LogChunk, index: int) -> None:
         )
 
 
-def _batches(reader: LogReader) -> Iterator[log_pb2.ReadLogsResponse]:
+async def _batches(reader: LogReader) -> AsyncIterator[log_pb2.ReadLogsResponse]:
     response, size = log_pb2.ReadLogsResponse(), 0
-    for source, piece in reader.following():
+    async for source, piece in reader.following():
         response.chunks.add(
             run_id=source.run_id,
             target=source.target,

@@ -22,6 +22,7 @@ from crossfleet.foundation.errors.conflicts import (
     WorkerIdentityInUse,
 )
 from crossfleet.foundation.errors.content import (
+    ArtifactStoreUnavailable,
     BlobsMissing,
     BlobTooLarge,
     DigestMismatch,
@@ -135,6 +136,7 @@ __all__ = [
     "AllocationNotFound",
     "AlreadyExists",
     "ArtifactNotFound",
+    "ArtifactStoreUnavailable",
     "AttemptNotFound",
     "BlobNotFound",
     "BlobTooLarge",

@@ -49,6 +49,13 @@ class StorageCorrupt(CrossfleetError):
     code = StatusCode.DATA_LOSS
 
 
+class ArtifactStoreUnavailable(CrossfleetError):
+    """The artifact store is away, or refuses what it is asked for."""
+
+    reason = "ARTIFACT_STORE_UNAVAILABLE"
+    code = StatusCode.UNAVAILABLE
+
+
 class ManifestInvalid(CrossfleetError):
     """A path of a manifest leaves the workspace, is absolute, or is named twice."""
 

@@ -1,0 +1,116 @@
+"""The output of runs: on the disk of the leader, and sealed in the artifact store where several coordinators share one."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from crossfleet.coordinator.artifacts.place import Place
+from crossfleet.coordinator.logs.archive import LogArchive
+from crossfleet.coordinator.logs.reader import LogReader
+from crossfleet.coordinator.logs.sealing import Sealing
+from crossfleet.coordinator.logs.slot_log import Piece
+from crossfleet.coordinator.logs.source import LogSource
+from crossfleet.coordinator.logs.store import Followers, LogStore
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.logs import get_logger
+
+SEAL_SECONDS = 5.0
+"""How old output gets before another coordinator can read it."""
+_CLOSE_SECONDS = 10.0
+
+
+class RunLogs:
+    """Without a shared store the plain files are all there is. With one they are those of a term, and sealed as they grow."""
+
+    def __init__(self, folder: Path, place: Place, term: int, *, slot_cap_bytes: int) -> None:
+        """`folder` is the data folder; `term` the epoch of the leader, 0 of one that only reads."""
+        self._term = term
+        self._spools = folder / "spool"
+        self._cap = slot_cap_bytes
+        local = self._spools / str(term) if place.shared else folder / "logs" / "runs"
+        self.store = LogStore(local, slot_cap_bytes=slot_cap_bytes)
+        self.archive = LogArchive(place) if place.shared else None
+        self.followers = Followers()
+        self._sealing = Sealing(self.archive, self.store, term) if self.archive else None
+        self._grown: dict[str, set[LogSource]] = {}
+
+    async def append(self, source: LogSource, pieces: list[Piece]) -> int:
+        """Stores pieces of one slot; answers the bytes stored. Raises DiskFull."""
+        stored = await asyncio.to_thread(self.store.append, source, pieces)
+        if self._sealing is not None:
+            self._grown.setdefault(source.run_id, set()).add(source)
+        self.followers.tell(source.run_id)
+        return stored
+
+    def reader(self, run_id: str, target: str = "", worker_id: str = "") -> LogReader:
+        """A reader of a run's output, optionally of one target or worker."""
+        return LogReader(self.store, self.archive, self._term, run_id, target, worker_id)
+
+    async def keep_sealing(self, clock: Clock) -> None:
+        """Seals until cancelled; nothing where there is no shared store. While that is away output waits on the disk."""
+        earlier, failed = self._term > 0, False
+        while self._sealing is not None:
+            try:
+                if earlier and self.archive is not None:
+                    await self._finish_earlier_terms(self.archive)
+                    earlier = False
+                await self._seal(self._sealing)
+                failed = False
+            except (CrossfleetError, OSError) as error:
+                if not failed:
+                    get_logger().warning("output of runs waits on the disk", error=str(error))
+                failed = True
+            await clock.sleep(SEAL_SECONDS)
+
+    async def close(self) -> None:
+        """Seals what is left, within some seconds. What it cannot is sealed by the next start on this data folder."""
+        if self._sealing is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._seal(self._sealing)
+                for run_id in await asyncio.to_thread(self.store.runs):
+                    await self._sealing.end(run_id)
+        except (CrossfleetError, OSError, TimeoutError) as error:
+            get_logger().warning("the last output of runs was not sealed", error=str(error))
+
+    async def runs(self) -> list[str]:
+        """Runs that have output. Raises ArtifactStoreUnavailable."""
+        local = await asyncio.to_thread(self.store.runs)
+        return sorted({*local, *(await self.archive.runs() if self.archive else ())})
+
+    async def remove(self, run_id: str) -> None:
+        """Removes the output of a run. Raises ArtifactStoreUnavailable."""
+        if self.archive is not None and self._sealing is not None:
+            await self.archive.remove(run_id)
+            self._sealing.forget(run_id)
+        self._grown.pop(run_id, None)
+        await asyncio.to_thread(self.store.remove, run_id)
+
+    async def _seal(self, sealing: Sealing) -> None:
+        for run_id in list(self._grown):
+            sources = self._grown.pop(run_id)
+            try:
+                await sealing.seal(run_id, sources)
+            except BaseException:
+                self._grown.setdefault(run_id, set()).update(sources)
+                raise
+
+    async def _finish_earlier_terms(self, archive: LogArchive) -> None:
+        """What a leader on this data folder was killed before it sealed."""
+        for spool in await asyncio.to_thread(_terms, self._spools):
+            term = int(spool.name)
+            if term != self._term:
+                store = LogStore(spool, slot_cap_bytes=self._cap)
+                sealing = Sealing(archive, store, term)
+                for run_id in await asyncio.to_thread(store.runs):
+                    await sealing.finish(run_id)
+                await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
+
+
+def _terms(spools: Path) -> list[Path]:
+    found = [path for path in spools.iterdir() if path.name.isdigit()] if spools.exists() else []
+    return sorted(found, key=lambda path: int(path.name))

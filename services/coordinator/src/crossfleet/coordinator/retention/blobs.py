@@ -1,0 +1,79 @@
+"""Removes blobs that no run needs: marks what kept runs name, and sweeps the rest that has been there long enough."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.protobuf.message import DecodeError
+
+from crossfleet.api.types.v1.run_pb2 import RunSpec
+from crossfleet.api.types.v1.suite_pb2 import Manifest
+from crossfleet.coordinator.artifacts.blobs import BlobStore, Stored
+from crossfleet.coordinator.ledger import retention_queries
+from crossfleet.coordinator.ledger.queries import Queries
+from crossfleet.coordinator.retention.policy import HOUR, Horizon
+from crossfleet.coordinator.retention.rows import Removed
+from crossfleet.foundation.errors import BlobNotFound, StorageCorrupt
+
+RECENT_SECONDS = HOUR
+"""A client that was told that a blob is there may take so long until it submits the run that names it."""
+_PAGE = 500
+
+
+class BlobRetention:
+    """Only of a leader that has led for an hour: before it does not know what clients were told."""
+
+    def __init__(self, queries: Queries, blobs: BlobStore) -> None:
+        """Asks `queries` which blobs are needed."""
+        self._queries = queries
+        self._blobs = blobs
+
+    async def remove(self, horizon: Horizon, removed: Removed, *, dry: bool = False) -> None:
+        """Removes, or with `dry` counts, what is not needed. Raises ArtifactStoreUnavailable."""
+        if not dry and not self._blobs.recent.certain(RECENT_SECONDS):
+            return
+        async for some in self._unneeded(horizon):
+            if not dry:
+                await self._blobs.remove([one.digest for one in some])
+            removed.blobs += len(some)
+            removed.blob_bytes += sum(one.size for one in some)
+
+    async def _unneeded(self, horizon: Horizon) -> AsyncIterator[list[Stored]]:
+        needed: set[bytes] | None = None
+        async for some in self._blobs.listed():
+            old = [one for one in some if one.at < horizon.uploads_before]
+            if not old:
+                continue
+            if needed is None:
+                needed = await self._needed(horizon)
+            recent = self._blobs.recent.within(RECENT_SECONDS)
+            found = [one for one in old if bytes.fromhex(one.digest) not in needed and one.digest not in recent]
+            if found:
+                yield found
+
+    async def _needed(self, horizon: Horizon) -> set[bytes]:
+        needed: set[bytes] = set()
+        after = ""
+        while digests := await self._queries.ask(retention_queries.artifact_digests, after, _PAGE):
+            needed.update(map(bytes.fromhex, digests))
+            after = digests[-1]
+        manifests: set[str] = set()
+        after = ""
+        while specs := await self._queries.ask(retention_queries.kept_specs, horizon.artifacts_before, after, _PAGE):
+            for _, content in specs:
+                spec = RunSpec.FromString(content)
+                manifests.add(spec.workspace.manifest_digest)
+                if spec.policy.shard.durations_digest:
+                    needed.add(bytes.fromhex(spec.policy.shard.durations_digest))
+            after = specs[-1][0]
+        for digest in manifests - {""}:
+            needed.add(bytes.fromhex(digest))
+            needed.update(await self._files(digest))
+        return needed
+
+    async def _files(self, digest: str) -> set[bytes]:
+        try:
+            manifest = Manifest.FromString(await self._blobs.get(digest))
+        except (BlobNotFound, StorageCorrupt, DecodeError):
+            return set()
+        return {bytes.fromhex(entry.digest) for entry in manifest.entries if entry.digest}
