@@ -1,4 +1,4 @@
-"""A relay between two Unix sockets that can cut, hold and heal what goes through it."""
+"""A relay from a Unix socket to another, or to a TCP address, that can cut, hold and heal what goes through it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Self
 
 
 class Relay:
-    """Listens at `inside` and passes bytes to and from `outside`.
+    """Listens at `inside` and passes bytes to and from `outside`, a socket or HOST:PORT.
 
     `cut` drops all connections and refuses new ones, `hold` lets bytes wait in both directions, `heal` undoes both.
     """
 
-    def __init__(self, inside: Path, outside: Path) -> None:
+    def __init__(self, inside: Path, outside: Path | str) -> None:
         self._inside, self._outside = inside, outside
         self._open = asyncio.Event()
         self._open.set()
@@ -60,7 +60,7 @@ class Relay:
         self.connections += 1
         cuts = self._cuts
         try:
-            far_reader, far_writer = await asyncio.open_unix_connection(str(self._outside))
+            far_reader, far_writer = await self._reach()
         except OSError:
             writer.transport.abort()
             return
@@ -73,6 +73,12 @@ class Relay:
             task = asyncio.ensure_future(self._pass(source, sink))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._outside, Path):
+            return await asyncio.open_unix_connection(str(self._outside))
+        host, _, port = self._outside.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:

@@ -51,10 +51,14 @@ class Node:
         """Wait until it answers what only a cluster with a quorum can answer."""
         end = time.monotonic() + limit
         while not self.is_healthy():
-            alive = self.process is not None and self.process.poll() is None
-            if not alive or time.monotonic() > end:
+            if not self.is_alive or time.monotonic() > end:
                 raise EtcdDidNotStart((self.folder / f"{self.name}.log").read_text(errors="replace")[-3000:])
             time.sleep(0.02)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process is there, frozen or not."""
+        return self.process is not None and self.process.poll() is None
 
     def is_healthy(self) -> bool:
         """Whether it answers, and knows a quorum."""
@@ -119,6 +123,14 @@ class Cluster:
         for node in nodes or self.nodes:
             node.wait_ready()
 
+    def mend(self) -> None:
+        """Thaw and restart whatever is frozen or dead."""
+        for node in self.nodes:
+            node.thaw()
+            if not node.is_alive:
+                node.start()
+        self.wait_ready()
+
     def require_users(self, name: str, password: str, prefix: str) -> None:
         """Switch users on: `name` may read and write below `prefix`, root (password `root`) everything."""
         post, start = self.nodes[0].post, prefix.encode()
@@ -130,7 +142,14 @@ class Cluster:
             post("/v3/auth/user/grant", user=user, role=role)
         post("/v3/auth/enable")
 
+    def metric(self, name: str) -> float:
+        """A number that the first node keeps of itself."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.nodes[0].health_port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))
+
     def stop(self) -> None:
+        """Kill all."""
         for node in self.nodes:
             node.kill()
 

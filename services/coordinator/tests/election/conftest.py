@@ -20,10 +20,23 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
 
 
 @pytest.fixture
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
-    """An etcd of three nodes, to be broken."""
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
+    """An etcd of one node, to be broken."""
+    with etcd.running(tmp_path_factory.mktemp("breakable")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
     with etcd.running(tmp_path_factory.mktemp("three"), nodes=3) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def three(members: etcd.Cluster) -> Iterator[etcd.Cluster]:
+    """An etcd of three nodes, to be broken; it is mended after each test."""
+    yield members
+    members.mend()
 
 
 _numbers = itertools.count()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from crossfleet.coordinator.election.news import News
 from crossfleet.coordinator.election.port import Leader
@@ -20,6 +19,7 @@ _ATTEMPT_SHARE = 0.15
 _CALL_SHARE = 0.6
 """Of the lease: how long one member of etcd may take to answer, and one call with all its attempts."""
 _LONGEST_PAUSE = 2.0
+_ASK_AGAIN_SECONDS = 0.2
 
 
 class EtcdTerm:
@@ -83,7 +83,7 @@ class EtcdElection:
         """As port.Election."""
         before = self.leader()
         while self.leader() == before:
-            await self._news.wait()
+            await self._news.coming()
 
     async def campaign(self, me: Leader) -> EtcdTerm:
         """As port.Election. Whatever fails on the way is logged and tried again."""
@@ -95,11 +95,10 @@ class EtcdElection:
                 if str(error) != told:
                     logs.get_logger().warning("cannot stand for election; it is tried again", cause=str(error))
                 told = str(error)
-                await asyncio.sleep(next(pauses))
             else:
                 if term is not None:
                     return term
-                pauses, told = delays(longest=_LONGEST_PAUSE), ""
+            await asyncio.sleep(next(pauses))
         raise Cancelled("the election was closed")
 
     async def close(self) -> None:
@@ -120,8 +119,7 @@ class EtcdElection:
         place = self._place(session)
         try:
             revision = await self._client.put(place.decode(), introduction(me), session.lease)
-            await self._until(session, lambda: self._roll.first == place or self._is_gone(place, revision))
-            if session.ended or self._roll.first != place:
+            if not await self._is_first(session, place, revision):
                 await session.close()
                 return None
         except BaseException:
@@ -130,21 +128,36 @@ class EtcdElection:
         self._guard = asyncio.create_task(self._end_with_place(session, place, revision))
         return EtcdTerm(session, revision, self._guard)
 
+    async def _is_first(self, session: Session, place: bytes, revision: int) -> bool:
+        """Waits until this place comes first; False when the lease or the place is lost before."""
+        while not session.ended:
+            news = self._news.coming()
+            if self._roll.first == place:
+                return True
+            if await self._is_gone(session, place, revision):
+                return False
+            await news
+        return False
+
     async def _end_with_place(self, session: Session, place: bytes, revision: int) -> None:
         """Somebody may delete the key to make another one lead."""
-        await self._until(session, lambda: self._is_gone(place, revision))
-        session.end("its key was deleted from etcd")
-
-    async def _until(self, session: Session, condition: Callable[[], bool]) -> None:
-        """Until the condition, or the end of the session; both come as news."""
-        while not session.ended and not condition():
-            await self._news.wait()
+        while not session.ended:
+            news = self._news.coming()
+            if await self._is_gone(session, place, revision):
+                session.end("its key was deleted from etcd")
+            await news
 
     def _place(self, session: Session) -> bytes:
         return f"{self.prefix}{session.lease:016x}".encode()
 
-    def _is_gone(self, place: bytes, revision: int) -> bool:
-        return self._roll.revision >= revision and place not in self._roll
+    async def _is_gone(self, session: Session, place: bytes, revision: int) -> bool:
+        """Asks etcd itself where the roll seems to say so: it may know a store that a backup has replaced."""
+        while place not in self._roll and self._roll.revision >= revision and not session.ended:
+            try:
+                return await self._client.get(place.decode()) is None
+            except CrossfleetError:
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        return False
 
 
 async def open_election(

@@ -1,4 +1,4 @@
-"""That something has changed, told to whoever waits at that moment."""
+"""That something has changed, told to whoever waits."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import asyncio
 
 
 class News:
-    """Wakes all who wait. Whoever looks, and waits without a pause between, misses nothing."""
+    """Whoever takes `coming` first, then looks, and then waits for it, misses nothing."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        """Belongs to the running loop."""
+        self._coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def tell(self) -> None:
-        """Wakes them."""
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        """Wakes all who wait."""
+        told, self._coming = self._coming, asyncio.get_running_loop().create_future()
+        told.set_result(None)
 
-    async def wait(self) -> None:
-        """Until the next `tell`."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        try:
-            await future
-        finally:
-            if future in self._waiting:
-                self._waiting.remove(future)
+    def coming(self) -> asyncio.Future[None]:
+        """Done at the next `tell`; of the waiter's own, who may cancel it."""
+        return asyncio.shield(self._coming)

@@ -51,16 +51,25 @@ class Roll:
             try:
                 await self._list()
                 pauses = delays(longest=_LONGEST_PAUSE)
-                async with aclosing(
-                    self._client.watch_prefix(self._prefix, start_revision=self.revision + 1)
-                ) as changes:
-                    async for change in changes:
-                        self._change(change.revision, change.events)
+                await self._watch()
             except CursorExpired:
                 pass
             except CrossfleetError as error:
                 logs.get_logger().warning("the election cannot be followed; it is tried again", cause=str(error))
             await asyncio.sleep(next(pauses))
+
+    async def _watch(self) -> None:
+        """Follows the changes; ends when etcd was restored from a backup."""
+        async with aclosing(self._client.watch_prefix(self._prefix, start_revision=self.revision + 1)) as changes:
+            async for change in changes:
+                if change.events:
+                    self._change(change.revision, change.events)
+                    continue
+                # The watch was interrupted, or nothing has changed for long. A backup that was restored meanwhile may
+                # have reached the same revision by other changes.
+                await self._list()
+                if self.revision < change.revision:
+                    return
 
     async def _list(self) -> None:
         listing = await self._client.get_prefix(self._prefix)
@@ -70,11 +79,13 @@ class Roll:
 
     def _change(self, revision: int, events: Iterable[etcd_pb2.Event]) -> None:
         for event in events:
+            if event.kv.mod_revision <= self.revision:
+                continue  # the list knew it
             if event.type == etcd_pb2.EVENT_TYPE_DELETE:
                 self._places.pop(event.kv.key, None)
             else:
                 self._places.update((kv.key, kv) for kv in self._leased([event.kv]))
-        self.revision = revision
+        self.revision = max(self.revision, revision)
         self._news.tell()
 
     def _leased(self, kvs: Iterable[etcd_pb2.KeyValue]) -> Iterable[etcd_pb2.KeyValue]:

@@ -126,7 +126,8 @@ class Calls:
         self._cluster = self._cluster or cluster
         if cluster != self._cluster:
             text = f"belongs to cluster {cluster:x}, the other endpoints to {self._cluster:x}"
-            raise CallFailed(Failure(wrong_endpoint(member.address, text), elsewhere=True))
+            wrong = wrong_endpoint(member.address, text, cluster=f"{cluster:x}")
+            raise CallFailed(Failure(wrong, elsewhere=True))
 
     def _metadata(self) -> Metadata:
         return (*_WITH_LEADER, ("token", self._token)) if self._token else _WITH_LEADER

@@ -85,11 +85,10 @@ def silent(address: str) -> Failure:
     return judge(address, grpc.StatusCode.DEADLINE_EXCEEDED, "", tls=False)
 
 
-def wrong_endpoint(address: str, description: str) -> ConfigurationInvalid:
-    """The error of an endpoint at which something else, or another cluster, answers."""
-    return ConfigurationInvalid(
-        "wrong setting of etcd", fields=[FieldViolation("etcd.endpoints", f"{address}: {description}")], address=address
-    )
+def wrong_endpoint(address: str, description: str, cluster: str = "") -> ConfigurationInvalid:
+    """The error of an endpoint at which something else answers, or another `cluster`."""
+    wrong = FieldViolation("etcd.endpoints", f"{address}: {description}")
+    return ConfigurationInvalid("wrong setting of etcd", fields=[wrong], address=address, cluster=cluster)
 
 
 def _refusal(address: str, code: grpc.StatusCode, text: str, *, tls: bool) -> CrossfleetError | None:

@@ -11,7 +11,7 @@ from crossfleet.foundation.errors.access import CertificateInvalid
 from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.load import DeadlineExceeded, Unavailable
 from crossfleet.foundation.etcd.calls import Calls, Metadata
-from crossfleet.foundation.etcd.failures import NEEDS_TLS, CallFailed, wrong_endpoint
+from crossfleet.foundation.etcd.failures import NEEDS_TLS, CallFailed
 from crossfleet.foundation.etcd.members import Member
 from crossfleet.foundation.serve.addresses import TcpAddress, parse
 from crossfleet.internal.etcd.v1 import etcd_pb2
@@ -41,11 +41,9 @@ async def probe(calls: Calls, prefix: bytes) -> ClusterInfo:
     if not answers:
         raise _most_telling(failures)
     for failure in failures:
+        if failure.metadata.get("cluster"):
+            raise failure
         logs.get_logger().warning("a member of etcd cannot be used", cause=str(failure))
-    for member, answer in zip(calls.members.all, found, strict=True):
-        if isinstance(answer, etcd_pb2.StatusResponse) and answer.header.cluster_id != answers[0].header.cluster_id:
-            one, other = answer.header.cluster_id, answers[0].header.cluster_id
-            raise wrong_endpoint(member.address, f"belongs to cluster {one:x}, another endpoint to {other:x}")
     request = etcd_pb2.RangeRequest(key=prefix, count_only=True)
     await calls.unary(_RANGE, request, etcd_pb2.RangeResponse, repeatable=True)
     return ClusterInfo(f"{answers[0].header.cluster_id:x}", answers[0].version, len(answers))
