@@ -32,6 +32,8 @@ class Coordinators:
     database: str
     flags: tuple[str, ...] = ()
     services: dict[str, Service] = field(default_factory=dict)
+    workers: dict[str, Service] = field(default_factory=dict)
+    scheduler: Service | None = None
 
     def address(self, name: str) -> str:
         """Where it serves."""
@@ -63,10 +65,29 @@ class Coordinators:
     async def start_scheduler(self) -> Service:
         """The default one, for whoever leads."""
         address = f"unix:{self.folder}/scheduler.s"
-        self.services["scheduler"] = await start_service(
-            "scheduler", "--listen", address, log=self.folder / "scheduler.log"
+        self.scheduler = await start_service("scheduler", "--listen", address, log=self.folder / "scheduler.log")
+        return self.scheduler
+
+    async def start_worker(self, name: str = "w1", slots: int = 2) -> Service:
+        """One that knows all coordinators there are."""
+        state = self.folder / name
+        self.workers[name] = await start_service(
+            "worker",
+            *("--coordinator", self.addresses, "--name", name, "--slots", str(slots), "--embedded"),
+            *("--state", str(state), "--cache", str(self.folder / "cache")),
+            log=self.folder / f"{name}.log",
+            name_of=name,
         )
-        return self.services["scheduler"]
+        return self.workers[name]
+
+    async def settled(self, workers: int, *but: str) -> None:
+        """Wait until somebody other than `but` leads, who has the scheduler and so many workers."""
+
+        async def there() -> bool:
+            found = await self.asked(await self.leader(*but))
+            return found.scheduler_connected and found.workers_by_state.get("WORKER_STATE_READY", 0) >= workers
+
+        await eventually(there, deadline=30.0, what=f"a leader, a scheduler and {workers} workers")
 
     @asynccontextmanager
     async def channel(self, name: str) -> AsyncIterator[grpc.aio.Channel]:
@@ -93,7 +114,7 @@ class Coordinators:
         """The name of the leader, once there is one other than `but`."""
 
         async def found() -> str:
-            names = [name for name in self.services if name not in (*but, "scheduler")]
+            names = [name for name in self.services if name not in but]
             leading = await asyncio.gather(*map(self.leads, names))
             return next((name for name, leads in zip(names, leading, strict=True) if leads), "")
 
@@ -117,7 +138,8 @@ class Coordinators:
 
     async def stop(self) -> None:
         """End all."""
-        for service in self.services.values():
+        every = [*self.workers.values(), *self.services.values(), *([self.scheduler] if self.scheduler else [])]
+        for service in every:
             if service.process.returncode is None:
                 service.process.send_signal(SIGCONT)
-        await asyncio.gather(*(service.end() for service in self.services.values()))
+        await asyncio.gather(*(service.end() for service in every))

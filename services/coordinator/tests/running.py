@@ -229,6 +229,12 @@ class ScriptedWorker:
                     raise EOFError(await self._call.code(), await self._call.details())
                 self.got.extend(response.messages)
 
+    async def response(self) -> worker_pb2.ConnectResponse:
+        """What comes next, whatever it holds."""
+        async with asyncio.timeout(SECONDS):
+            found: worker_pb2.ConnectResponse = await self._call.read()
+        return found
+
     async def ended(self) -> grpc.aio.AioRpcError | None:
         """How the stream ended: the error, or None when it ended well."""
         try:

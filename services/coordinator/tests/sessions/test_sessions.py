@@ -265,6 +265,19 @@ async def test_a_failed_case_keeps_its_full_result(tmp_path: Path) -> None:
         assert case.result.details == b"\xff long"
 
 
+async def test_a_sign_of_life_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        welcome = await worker.welcomed()
+        await worker.send(worker_pb2.WorkerMessage(heartbeat=worker_pb2.Heartbeat()))
+        answer = await worker.response()
+        await worker.send(worker_pb2.WorkerMessage(progress=worker_pb2.Progress()))
+        again = await worker.response()
+
+        assert welcome.answers_heartbeats
+        assert [len(answer.messages), len(again.messages)] == [0, 0]
+
+
 async def test_draining_the_coordinator_ends_sessions_without_an_error(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         worker = ScriptedWorker(fleet.channel)
