@@ -84,6 +84,8 @@ class Coordinator:
     ids: IdSource
     observer: Observer
     sources: Mapping[str, str]
+    broken: bool = False
+    """Something went wrong that only another process may do better."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def committed(self, batch: Committed) -> None:
@@ -96,7 +98,7 @@ class Coordinator:
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
             get_logger().error("a commit could not be passed on", seq=batch.seq, exc_info=error)
-            self.draining.begin("a commit could not be passed on")
+            self._break("a commit could not be passed on")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -129,7 +131,11 @@ class Coordinator:
         """A part that fails leaves a coordinator that only seems to work: better a restart."""
         if not task.cancelled() and task.exception() is not None:
             get_logger().error("a part of the coordinator failed", exc_info=task.exception())
-            self.draining.begin("a part of the coordinator failed")
+            self._break("a part of the coordinator failed")
+
+    def _break(self, cause: str) -> None:
+        self.broken = True
+        self.draining.begin(cause)
 
     async def wait_failed(self) -> str:
         """Wait until a part has failed, or the ledger can no longer be written; says why."""

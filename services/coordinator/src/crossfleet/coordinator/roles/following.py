@@ -21,15 +21,16 @@ from crossfleet.api.coordinator.v1 import (
 )
 from crossfleet.api.worker.v1 import worker_service_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
+from crossfleet.coordinator.assembly import UPLOADS
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of, only, paths_of
-from crossfleet.coordinator.scheduling.figures import SchedulerFigures
-from crossfleet.coordinator.servicers.admin import AdminServicer
+from crossfleet.coordinator.servicers.admin import AdminReads
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.fleet import Identity
 from crossfleet.coordinator.servicers.fleet_reads import FleetReads
@@ -56,6 +57,7 @@ READS: Mapping[str, frozenset[str]] = {
     "AdminService": frozenset({"ListSettings", "UpdateSetting", "ListPlugins"}),
 }
 """By service, the methods that need no leader. Events are not among them: what is watched is what happens now."""
+_WITH_SHARED_ARTIFACTS = {**READS, "ArtifactService": READS["ArtifactService"] | {"DownloadBlob"}}
 
 
 METHODS = paths_of(
@@ -82,19 +84,17 @@ def reads(
     """The handlers of the methods in READS."""
     state = State()
     lookup = Lookup(queries, lambda: state, _refuse)
-    blobs = BlobStore(folder / "blobs")
-    artifacts = ArtifactServicer(blobs, Uploads(blobs, folder / "uploads", settings.blob_bytes), lookup, draining)
+    place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
+    blobs = BlobStore(place)
+    artifacts = ArtifactServicer(blobs, Uploads(blobs, folder / UPLOADS, settings.blob_bytes), lookup, draining)
     # The switch refuses what they do not implement.
     servicers: list[Servicer] = [
         (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunReads(lookup)),  # type: ignore[abstract]
         (fleet_service_pb2_grpc.add_FleetServiceServicer_to_server, FleetReads(queries, identity)),  # type: ignore[abstract]
         (artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server, artifacts),
-        (
-            admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-            AdminServicer(settings, sources, SchedulerFigures()),
-        ),
+        (admin_service_pb2_grpc.add_AdminServiceServicer_to_server, AdminReads(settings, sources)),  # type: ignore[abstract]
     ]
-    return only(handlers_of(servicers), READS)
+    return only(handlers_of(servicers), _WITH_SHARED_ARTIFACTS if place.shared else READS)
 
 
 async def _refuse(command: Command) -> NoReturn:

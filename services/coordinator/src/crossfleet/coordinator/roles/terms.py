@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,10 +15,11 @@ from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import CrossfleetError, NoLeader, NotLeader, SchemaVersionUnsupported
 from crossfleet.foundation.errors import Draining as DrainingError
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.retry import delays
 from crossfleet.foundation.serve.health import Condition
 
-# Whoever could not lead lets others try first; a database that is away is not asked in a loop.
-_PAUSE_SECONDS = (0.2, 1.0)
+# Whoever could not lead, or not for long, lets others try first.
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0
 _ELECTION_SECONDS = 0.2
 _RESIGN_SECONDS = 2.0
 # Streams end once it is known who follows, so that workers and watchers go straight there.
@@ -27,7 +27,9 @@ _SUCCESSOR_SECONDS = 0.3
 
 
 class Charge(Protocol):
-    """What a coordinator is while it leads."""
+    """What a coordinator is while it leads. `broken`: by a fault of its own, which only another process may do better."""
+
+    broken: bool
 
     def handlers(self) -> Handlers:
         """Every method."""
@@ -67,10 +69,12 @@ class Terms:
     switch: Switch = field(init=False)
     leads: Condition = field(default_factory=Condition)
     _resigned: Term | None = None
+    _pauses: Iterator[float] = field(init=False)
 
     def __post_init__(self) -> None:
         """Follows."""
         self.switch = Switch(self.known, self.following, self.refusal)
+        self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
 
     @property
     def leader(self) -> Leader | None:
@@ -129,6 +133,7 @@ class Terms:
     def _begin(self, charge: Charge, term: Term) -> None:
         self.switch.lead(charge.handlers())
         self.leads.set(True)
+        self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
         if not self.alone:
             get_logger().info("leads", name=self.me.name, address=self.me.address, revision=term.revision)
 
@@ -142,17 +147,15 @@ class Terms:
         if self.draining.begun and term.remaining() > 0 and not failed.done():
             await self._hand_over(charge, term)
             return
-        cause = (
-            lost.result() if lost.done() and not lost.cancelled() else failed.result() if failed.done() else "drained"
-        )
-        self._step_down(charge, cause)
+        ended = next((wait.result() for wait in (lost, failed) if wait.done()), "the term is over")
+        self._step_down(charge, ended)
 
     def _step_down(self, charge: Charge, cause: str) -> None:
         charge.stop_deciding(cause)
         get_logger().error("leads no more", cause=cause)
-        if self.alone:
+        if self.alone or charge.broken:
             self.draining.begin(cause)
-        else:
+        if not self.alone:
             self.switch.follow()
         charge.end_streams(cause)
 
@@ -182,7 +185,7 @@ class Terms:
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(random.uniform(*_PAUSE_SECONDS)):  # noqa: S311 - jitter, no secret
+            async with asyncio.timeout(next(self._pauses)):
                 await self.draining.wait()
 
 
