@@ -231,6 +231,7 @@ def taken_over(group: Group) -> int:
 async def test_a_method_that_nobody_knows_is_unknown_to_followers_as_well(group: Group, method: str) -> None:
     follower = await group.add("a", stands=False)
 
-    error = await refused(follower.channel.unary_unary(method)(b""))
+    call: Any = follower.channel.unary_unary(method)
+    error = await refused(call(b""))
 
     assert error.reason == "UNIMPLEMENTED"
