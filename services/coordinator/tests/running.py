@@ -29,7 +29,10 @@ from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.election.solo import SoloTerm
+from crossfleet.coordinator.ledger.writer import Patience
 from crossfleet.coordinator.opening import database_of, open_ledger
+from crossfleet.coordinator.servicers.fleet import Identity
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.draining import Draining
@@ -103,12 +106,20 @@ async def running(
             address = (await stack.enter_async_context(serving(definition, draining=scheduler.draining))).address
         wanted = Settings(data=str(folder), scheduler=address, **{"embedded": True, **settings})
         draining = Draining()
-        writer, queries, epoch = await open_ledger(
-            stack, database_of(wanted, folder), leader="test", limit=wanted.queue_commands
+        database = database_of(wanted, folder)
+        queries = database.queries()
+        stack.callback(queries.close)
+        writer = await open_ledger(
+            stack, database, SoloTerm(), leader="test", limit=wanted.queue_commands, patience=Patience()
         )
-        made = assemble(wanted, folder, writer, queries, epoch, draining, clock or SystemClock(), "test")
+        identity = Identity("test", "test", wanted.embedded, lambda: None)
+        made = assemble(wanted, folder, writer, queries, draining, clock or SystemClock(), identity)
         await stack.enter_async_context(made.running())
-        draining.on_drain(made.drain)
+
+        async def drain() -> None:
+            made.end_streams("drained")
+
+        draining.on_drain(drain)
         definition = ServiceDefinition("coordinator", made.servicers())
         served = await stack.enter_async_context(serving(definition, draining=draining))
         yield Running(made, draining, served.channel, served.address)
@@ -217,6 +228,12 @@ class ScriptedWorker:
                 if response is grpc.aio.EOF:
                     raise EOFError(await self._call.code(), await self._call.details())
                 self.got.extend(response.messages)
+
+    async def response(self) -> worker_pb2.ConnectResponse:
+        """What comes next, whatever it holds."""
+        async with asyncio.timeout(SECONDS):
+            found: worker_pb2.ConnectResponse = await self._call.read()
+        return found
 
     async def ended(self) -> grpc.aio.AioRpcError | None:
         """How the stream ended: the error, or None when it ended well."""

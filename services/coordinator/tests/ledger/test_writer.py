@@ -266,4 +266,4 @@ async def test_commands_and_the_pruning_of_old_events_do_not_use_the_store_at_on
     await pruning
     await writer.stop()
 
-    assert [answer.run_id for answer in answers] == ["run-0", "run-1", "run-2"]
+    assert answers == [RunAnswer(f"run-{number}", changed=True) for number in range(3)]

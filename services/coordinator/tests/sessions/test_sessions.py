@@ -39,7 +39,7 @@ async def test_a_worker_gets_what_it_needs_and_a_run_comes_to_its_end(tmp_path: 
         await worker.give_back(opened.allocation_id)
         run = await fleet.until(submitted.run.run_id, FINISHED)
 
-        assert welcome.epoch == fleet.coordinator.epoch
+        assert welcome.epoch == fleet.coordinator.writer.epoch
         assert welcome.lease_seconds == 15.0
         assert (opened.target, opened.suite.runner, opened.workspace.none) == ("default", "noop", True)
         assert run.counts.passed == 4
@@ -213,7 +213,7 @@ async def test_workers_of_before_a_restart_are_lost_one_lease_after_it(tmp_path:
         before = await fleet.worker_state("w1")
         await silence(fleet, clock, device_pb2.WORKER_STATE_LOST)
 
-        assert fleet.coordinator.epoch == 2
+        assert fleet.coordinator.writer.epoch == 2
         assert before == device_pb2.WORKER_STATE_SUSPECT
 
 
@@ -265,11 +265,24 @@ async def test_a_failed_case_keeps_its_full_result(tmp_path: Path) -> None:
         assert case.result.details == b"\xff long"
 
 
+async def test_a_sign_of_life_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        welcome = await worker.welcomed()
+        await worker.send(worker_pb2.WorkerMessage(heartbeat=worker_pb2.Heartbeat()))
+        answer = await worker.response()
+        await worker.send(worker_pb2.WorkerMessage(progress=worker_pb2.Progress()))
+        again = await worker.response()
+
+        assert welcome.answers_heartbeats
+        assert [len(answer.messages), len(again.messages)] == [0, 0]
+
+
 async def test_draining_the_coordinator_ends_sessions_without_an_error(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         worker = ScriptedWorker(fleet.channel)
         await worker.welcomed()
-        await fleet.coordinator.drain()
+        fleet.coordinator.end_streams("it goes down")
 
         assert await worker.ended() is None
 

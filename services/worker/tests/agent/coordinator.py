@@ -37,6 +37,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
         self.refusal: CrossfleetError | None = None
         self.refused = 0
         self.lease_seconds = 15.0
+        self.promising_answers = False
         self.committed_sequence: dict[str, int] = {}
         self.results: dict[tuple[int, int], result_pb2.CaseResult] = {}
         self.added: list[result_pb2.CaseResult] = []
@@ -94,6 +95,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
             keep_allocation_ids=keep,
             cancel_attempt_ids=cancel,
             acknowledged_sequence=committed,
+            answers_heartbeats=self.promising_answers,
         )
         self.sittings.append(sitting)
         yield wire.ConnectResponse(messages=[wire.CoordinatorMessage(welcome=welcome)])

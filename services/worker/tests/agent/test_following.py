@@ -38,6 +38,14 @@ async def test_a_running_test_moves_with_its_worker_to_the_next_leader_and_back(
         assert stage.coordinator.seen[1, 1] == 1
 
 
+async def test_a_worker_leaves_a_coordinator_that_has_fallen_silent() -> None:
+    async with staged() as silent, staged() as other:
+        silent.coordinator.promising_answers, silent.coordinator.lease_seconds = True, 0.5
+        await silent.ready(silent.start("--coordinator", f"{silent.address},{other.address}"))
+
+        await other.coordinator.joined()
+
+
 async def test_a_worker_waits_for_an_election() -> None:
     async with staged() as one, staged() as two:
         one.coordinator.refusal = two.coordinator.refusal = NoLeader("nobody leads yet")

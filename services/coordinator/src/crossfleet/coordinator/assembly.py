@@ -40,11 +40,12 @@ from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
 from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
+from crossfleet.coordinator.roles.methods import Handlers, handlers_of
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
-from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity
+from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity, Leading
 from crossfleet.coordinator.servicers.inspection import InspectionServicer
 from crossfleet.coordinator.servicers.logs import LogServicer
 from crossfleet.coordinator.servicers.runs import RunServicer
@@ -63,7 +64,7 @@ UPLOADS = "uploads"
 
 @dataclass(slots=True)
 class Coordinator:
-    """The parts that run, and the servicers in front of them."""
+    """The parts that run while a coordinator leads, and the servicers in front of them."""
 
     settings: Settings
     folder: Path
@@ -72,8 +73,7 @@ class Coordinator:
     retention: Retention
     estimates: Estimates
     writer: LedgerWriter
-    epoch: int
-    version: str
+    identity: Identity
     clock: Clock
     draining: Draining
     lookup: Lookup
@@ -84,7 +84,8 @@ class Coordinator:
     ids: IdSource
     observer: Observer
     sources: Mapping[str, str]
-    address: str = ""
+    broken: bool = False
+    """Something went wrong that only another process may do better."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def committed(self, batch: Committed) -> None:
@@ -97,7 +98,7 @@ class Coordinator:
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
             get_logger().error("a commit could not be passed on", seq=batch.seq, exc_info=error)
-            self.draining.begin("a commit could not be passed on")
+            self._break("a commit could not be passed on")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,6 +116,7 @@ class Coordinator:
             yield
         finally:
             unsubscribe()
+            self.observer.ended()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,17 +131,44 @@ class Coordinator:
         """A part that fails leaves a coordinator that only seems to work: better a restart."""
         if not task.cancelled() and task.exception() is not None:
             get_logger().error("a part of the coordinator failed", exc_info=task.exception())
-            self.draining.begin("a part of the coordinator failed")
+            self._break("a part of the coordinator failed")
 
-    async def drain(self) -> None:
-        """Ends the streams of workers; they keep what they have and come back to the next coordinator."""
+    def _break(self, cause: str) -> None:
+        self.broken = True
+        self.draining.begin(cause)
+
+    async def wait_failed(self) -> str:
+        """Wait until a part has failed, or the ledger can no longer be written; says why."""
+        waits = [asyncio.ensure_future(self.writer.wait_failed()), asyncio.ensure_future(self.draining.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return self.writer.failed or self.draining.cause
+
+    def stop_deciding(self, cause: str) -> None:
+        """At once: nothing more is committed, answered or assigned."""
+        self.writer.depose(cause)
+
+    async def finish(self) -> None:
+        """Takes no more commands, and commits those that were taken."""
+        await self.writer.finish()
+
+    def end_streams(self, cause: str) -> None:
+        """Ends all streams; workers keep what they have and come back to the next leader."""
+        self.draining.begin(cause)
         self.sessions.close()
 
     def _backup(self, artifacts: bool, at: float) -> AsyncIterator[bytes]:
         from crossfleet.coordinator.backup.making import backup  # a cold start has no use for it
 
         included = (self.blobs, self.run_logs) if artifacts else None
-        return backup(self.lookup.queries, included, self.version, at)
+        return backup(self.lookup.queries, included, self.identity.version, at)
+
+    def handlers(self) -> Handlers:
+        """Every method of the servicers."""
+        return handlers_of(self.servicers())
 
     def servicers(self) -> list[tuple[Any, Any]]:
         """What is served, each with the function that adds it."""
@@ -150,7 +179,7 @@ class Coordinator:
         submitting = Submitting(
             self.lookup, blobs, self.estimates, self.feed, self.ids, figures, self.draining, embedded=embedded
         )
-        identity = Identity(self.version, self.epoch, lambda: self.address, embedded)
+        leading = Leading(self.writer.epoch, self.clock.now())
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
         fullness = Fullness(self.folder, lambda: self.writer.full_seconds, self.settings.disk_full_seconds)
         events = EventServicer(self.feed, self.announcer, self.lookup, executing, self.draining, fullness)
@@ -161,7 +190,14 @@ class Coordinator:
             ),
             (
                 fleet_service_pb2_grpc.add_FleetServiceServicer_to_server,
-                FleetServicer(self.lookup, identity, figures, lambda: self.writer.cursor[0], self.sessions.heard_at),
+                FleetServicer(
+                    self.lookup,
+                    self.identity,
+                    leading,
+                    figures,
+                    lambda: self.writer.cursor[0],
+                    self.sessions.heard_at,
+                ),
             ),
             (event_service_pb2_grpc.add_EventServiceServicer_to_server, events),
             (
@@ -192,18 +228,20 @@ def assemble(
     folder: Path,
     writer: LedgerWriter,
     queries: Queries,
-    epoch: int,
     draining: Draining,
     clock: Clock,
-    version: str,
+    identity: Identity,
     sources: Mapping[str, str] = MappingProxyType({}),
 ) -> Coordinator:
-    """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name."""
+    """A coordinator around a started writer; nothing of it runs yet. `sources`: where settings come from, by name.
+
+    `draining` is the end of what leads: of the process, or only of its term.
+    """
     ids = RandomIds(clock)
     commit = committing(writer)
     place = place_of(settings.artifacts, folder, settings.artifacts_credentials_file)
     blobs = BlobStore(place)
-    run_logs = RunLogs(folder, place, epoch, slot_cap_bytes=settings.slot_log_bytes)
+    run_logs = RunLogs(folder, place, writer.epoch, slot_cap_bytes=settings.slot_log_bytes)
     estimates = Estimates(queries, blobs)
 
     lookup = Lookup(queries, lambda: writer.state, commit)
@@ -211,7 +249,7 @@ def assemble(
     sessions = FleetSessions(
         commit=commit,
         record=recording(writer, estimates, commit),
-        epoch=epoch,
+        epoch=writer.epoch,
         leases=Leases(settings.lease_seconds),
         clock=clock,
         ids=ids,
@@ -235,8 +273,7 @@ def assemble(
         retention=Retention(settings.retention, queries, writer.clean, blobs, run_logs, folder / UPLOADS, clock),
         estimates=estimates,
         writer=writer,
-        epoch=epoch,
-        version=version,
+        identity=identity,
         clock=clock,
         draining=draining,
         lookup=lookup,

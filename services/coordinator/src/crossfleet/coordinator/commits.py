@@ -15,7 +15,7 @@ from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
 from crossfleet.foundation.errors.status import error_from_reason
 
-_QUEUE_RETRY_SECONDS = 0.5
+_RETRY_SECONDS = {"QUEUE_FULL": 0.5, "DATABASE_AWAY": 2.0, "COMMIT_UNSETTLED": 0.5}
 
 
 def committing(writer: LedgerWriter) -> Callable[[Command], Awaitable[Any]]:
@@ -35,8 +35,7 @@ def error_of(rejection: Rejection) -> CrossfleetError:
     error = error_from_reason(rejection.reason, rejection.message, dict(rejection.metadata))
     if rejection.field:
         error.fields = (FieldViolation(rejection.field, rejection.message),)
-    if rejection.reason == "QUEUE_FULL":
-        error.retry_after = _QUEUE_RETRY_SECONDS
+    error.retry_after = _RETRY_SECONDS.get(rejection.reason)
     return error
 
 

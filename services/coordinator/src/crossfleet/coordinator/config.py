@@ -25,6 +25,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database_password_file: Annotated[
         str, setting("File with the password of the database in its first line; read for each connection.")
     ] = ""
+    database_wait_seconds: Annotated[
+        float, setting("How long a command may wait for a database that does not answer.", ge=0.1, le=3600)
+    ] = 10.0
+    advertise: Annotated[
+        str, setting("Address under which others reach this coordinator. Empty: the first that it serves.")
+    ] = ""
     scheduler: Annotated[str, setting("Address of the scheduler. Empty: nothing is placed.")] = ""
     scheduler_token_file: Annotated[str, setting("File with the token for a scheduler on TCP.")] = ""
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False

@@ -1,26 +1,23 @@
-"""The coordinator: takes its data folder, loads what is not finished, serves, and hands over when told to stop."""
+"""The coordinator: takes its data folder, serves, follows or leads, and hands over when told to stop."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
 from pathlib import Path
 
-from crossfleet.coordinator import __version__
-from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
-from crossfleet.coordinator.leadership import solo_election
-from crossfleet.coordinator.opening import database_of, open_ledger
+from crossfleet.coordinator.election.port import Election
+from crossfleet.coordinator.election.solo import SoloElection
+from crossfleet.coordinator.opening import database_of
+from crossfleet.coordinator.standing import Ready, Standing
 from crossfleet.foundation import logs, telemetry
-from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.config import load_with_sources
-from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import ConfigurationInvalid, FieldViolation
+from crossfleet.foundation.filesystems import refuse_network_filesystem
 from crossfleet.foundation.lock import FolderLock
-from crossfleet.foundation.serve import ServiceDefinition, print_ready, run_service, serve
+from crossfleet.foundation.serve import print_ready, run_service
 
 
 async def start(settings: Settings, sources: Mapping[str, str]) -> None:
@@ -28,42 +25,46 @@ async def start(settings: Settings, sources: Mapping[str, str]) -> None:
     if not settings.data:
         raise ConfigurationInvalid("no data folder", fields=[FieldViolation("data", "a folder: --data DIR")])
     folder = Path(settings.data).resolve()
-    draining = Draining()
-    with solo_election(folder) as lock:
-        async with AsyncExitStack() as stack:
-            writer, queries, epoch = await open_ledger(
-                stack,
-                database_of(settings, folder),
-                leader=f"{socket.gethostname()}:{os.getpid()}",
-                limit=settings.queue_commands,
-            )
-            coordinator = assemble(
-                settings, folder, writer, queries, epoch, draining, SystemClock(), __version__, sources
-            )
-            await stack.enter_async_context(coordinator.running())
-            stop_with_ledger = asyncio.ensure_future(_stop_when_broken(writer.wait_failed, draining))
-            stack.callback(stop_with_ledger.cancel)
-            draining.on_drain(coordinator.drain)
-            definition = ServiceDefinition("coordinator", coordinator.servicers())
-            await serve(definition, settings.server, draining=draining, ready=_announced(lock, coordinator))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = database_of(settings, folder)
+    if not settings.database:
+        refuse_network_filesystem(folder)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    with FolderLock(folder) as lock:
+        election = await _election(settings)
+        alone = not settings.etcd.endpoints
+        standing = Standing(settings, sources, folder, name, database, election, alone)
+        await standing.serve(_announced(lock))
 
 
-def _announced(lock: FolderLock, coordinator: Coordinator) -> Callable[[str, tuple[str, ...]], None]:
+async def _election(settings: Settings) -> Election:
+    """By etcd where that is named. Raises ConfigurationInvalid, and what `open_election` raises."""
+    if not settings.etcd.endpoints:
+        return SoloElection()
+    if not settings.database:
+        needed = FieldViolation("database", "the one that all coordinators share: --database postgresql+psycopg://...")
+        raise ConfigurationInvalid("coordinators that elect a leader by etcd need one database", fields=[needed])
+    if not settings.advertise and any(map(_is_everywhere, settings.server.listen[:1])):
+        needed = FieldViolation("advertise", "HOST:PORT by which others reach this coordinator: --advertise HOST:PORT")
+        raise ConfigurationInvalid(f"{settings.server.listen[0]} is no address to be reached under", fields=[needed])
+    from crossfleet.coordinator.election.etcd import open_election  # not for a fleet that has no etcd
+
+    return await open_election(settings.etcd, settings.election, settings.leader_lease_seconds)
+
+
+def _is_everywhere(listen: str) -> bool:
+    """Whether an address stands for all of a machine's."""
+    return listen.startswith(("0.0.0.0:", "[::]:", "[::0]:"))
+
+
+def _announced(lock: FolderLock) -> Ready:
     """Says where it serves: in the lock, for a second fleet on this folder, and on stdout, for the supervisor."""
 
     def ready(name: str, addresses: tuple[str, ...]) -> None:
-        coordinator.address = addresses[0] if addresses else ""
-        lock.announce(coordinator.address)
+        lock.announce(addresses[0] if addresses else "")
         print_ready(name, addresses)
 
     return ready
-
-
-async def _stop_when_broken(wait_failed: Callable[[], Awaitable[str]], draining: Draining) -> None:
-    """A coordinator that cannot commit must not go on: it ends, and its successor or restart loads what is committed."""
-    cause = await wait_failed()
-    logs.get_logger().error("the ledger is lost", cause=cause)
-    draining.begin(f"the ledger is lost: {cause}")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from crossfleet.api.worker.v1.worker_service_pb2 import ConnectRequest, ConnectResponse
@@ -30,6 +31,9 @@ class Observer(Protocol):
     def told(self, response: ConnectResponse) -> None:
         """Called with each response to a worker."""
 
+    def ended(self) -> None:
+        """Called when the coordinator leads no more."""
+
 
 class NullObserver:
     """Counts nothing."""
@@ -44,33 +48,61 @@ class NullObserver:
     def told(self, response: ConnectResponse) -> None:
         """Does nothing."""
 
+    def ended(self) -> None:
+        """Does nothing."""
+
+
+class _Instruments:
+    """A registry refuses a second metric of one name, and a process may lead more than once."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        self.batches = Counter("crossfleet_ledger_batches", "Committed batches.")
+        self.seconds = Histogram(
+            "crossfleet_ledger_commit_seconds", "Time of a batch until it is on the disk.", buckets=_COMMIT_BUCKETS
+        )
+        self.events = Counter("crossfleet_ledger_events", "Committed facts.")
+        self.tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
+        self.cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
+        self.reruns = Counter("crossfleet_cases_rerun", "Failures after which a case was run again.")
+        self.runs = Counter("crossfleet_runs_finished", "Finished runs.", ["verdict"])
+        self.messages = Counter("crossfleet_session_messages", "Messages of the streams with workers.", ["direction"])
+        self.bytes = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
+        self.queue = Gauge("crossfleet_ledger_queue", "Commands that wait for the next batch.")
+        self.sessions = Gauge("crossfleet_worker_sessions", "Open sessions of workers.")
+        self.open_runs = Gauge("crossfleet_open_runs", "Runs that are not over.")
+        self.live_attempts = Gauge("crossfleet_live_attempts", "Attempts that run.")
+        self.leads = Gauge("crossfleet_leads", "1 while this coordinator leads, else 0.")
+
+
+@cache
+def _instruments() -> _Instruments:
+    return _Instruments()
+
 
 class PrometheusObserver:
     """Counts batches (and times them), facts, tasks, cases by outcome, traffic with workers; shows queue, sessions, runs."""
 
     def __init__(self, sessions: FleetSessions, writer: LedgerWriter) -> None:
-        """Gauges are read from `sessions` and `writer` when they are asked for."""
-        from prometheus_client import Counter, Gauge, Histogram
-
+        """Gauges are read from `sessions` and `writer` when they are asked for, until `ended`."""
         self._writer = writer
-        self._batches = Counter("crossfleet_ledger_batches", "Committed batches.")
-        self._seconds = Histogram(
-            "crossfleet_ledger_commit_seconds", "Time of a batch until it is on the disk.", buckets=_COMMIT_BUCKETS
-        )
-        self._events = Counter("crossfleet_ledger_events", "Committed facts.")
-        self._tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
-        self._cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
-        self._by_outcome = {outcome: self._cases.labels(outcome.name.lower()) for outcome in Outcome if outcome}
-        self._reruns = Counter("crossfleet_cases_rerun", "Failures after which a case was run again.")
-        self._runs = Counter("crossfleet_runs_finished", "Finished runs.", ["verdict"])
-        messages = Counter("crossfleet_session_messages", "Messages of the streams with workers.", ["direction"])
-        size = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
-        self._up, self._up_bytes = messages.labels("up"), size.labels("up")
-        self._down, self._down_bytes = messages.labels("down"), size.labels("down")
-        Gauge("crossfleet_ledger_queue", "Commands that wait for the next batch.").set_function(lambda: writer.waiting)
-        Gauge("crossfleet_worker_sessions", "Open sessions of workers.").set_function(lambda: len(sessions))
-        Gauge("crossfleet_open_runs", "Runs that are not over.").set_function(lambda: len(writer.state.runs))
-        Gauge("crossfleet_live_attempts", "Attempts that run.").set_function(lambda: len(writer.state.attempts))
+        made = self._made = _instruments()
+        self._by_outcome = {outcome: made.cases.labels(outcome.name.lower()) for outcome in Outcome if outcome}
+        self._up, self._up_bytes = made.messages.labels("up"), made.bytes.labels("up")
+        self._down, self._down_bytes = made.messages.labels("down"), made.bytes.labels("down")
+        made.queue.set_function(lambda: writer.waiting)
+        made.sessions.set_function(lambda: len(sessions))
+        made.open_runs.set_function(lambda: len(writer.state.runs))
+        made.live_attempts.set_function(lambda: len(writer.state.attempts))
+        made.leads.set(1)
+
+    def ended(self) -> None:
+        """Lets go of what gauges were read from."""
+        made = self._made
+        for gauge in (made.queue, made.sessions, made.open_runs, made.live_attempts):
+            gauge.set_function(int)
+        made.leads.set(0)
 
     async def hearing(self, requests: AsyncIterator[ConnectRequest]) -> AsyncIterator[ConnectRequest]:
         """Counts each request."""
@@ -86,19 +118,19 @@ class PrometheusObserver:
 
     def committed(self, batch: Committed) -> None:
         """Counts a batch."""
-        self._batches.inc()
-        self._seconds.observe(self._writer.commit_seconds)
-        self._events.inc(len(batch.events))
+        self._made.batches.inc()
+        self._made.seconds.observe(self._writer.commit_seconds)
+        self._made.events.inc(len(batch.events))
         for event in batch.events:
             if type(event) is facts.TasksAssigned:
-                self._tasks.inc(len(event.tasks))
+                self._made.tasks.inc(len(event.tasks))
             elif type(event) is facts.CasesFinished:
                 for case in event.cases:
                     self._by_outcome[case.outcome].inc()
             elif type(event) is facts.CasesRerun:
-                self._reruns.inc(len(event.cases))
+                self._made.reruns.inc(len(event.cases))
             elif type(event) is facts.RunFinished:
-                self._runs.labels(event.verdict.name.lower()).inc()
+                self._made.runs.labels(event.verdict.name.lower()).inc()
 
 
 def observer(metrics: str, sessions: FleetSessions, writer: LedgerWriter) -> Observer:

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.election.port import Term
 from crossfleet.coordinator.ledger.database import Database, database
 from crossfleet.coordinator.ledger.ledger import Ledger
-from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.store import (
     SchemaUnsupported,
     StoreAway,
@@ -20,24 +20,28 @@ from crossfleet.coordinator.ledger.store import (
     StoreRefused,
     TakeOverRefused,
 )
-from crossfleet.coordinator.ledger.writer import LedgerWriter
+from crossfleet.coordinator.ledger.writer import LedgerWriter, Patience
 from crossfleet.foundation.errors import (
     ConfigurationInvalid,
     DiskFull,
     ElectionResetNeeded,
     FieldViolation,
+    NotLeader,
     SchemaVersionUnsupported,
     StorageCorrupt,
     Unavailable,
 )
 
 _RETRY_SECONDS = 1.0
+# Of the leader's lease: so long a leader that has fallen silent in a transaction keeps the ledger's head.
+_HOLD_SHARE = 0.8
 
 
 def database_of(settings: Settings, folder: Path) -> Database:
     """Where the ledger of these settings lives. Raises ConfigurationInvalid for a wrong URL."""
     try:
-        return database(folder, settings.database, settings.database_password_file)
+        hold = _HOLD_SHARE * settings.leader_lease_seconds
+        return database(folder, settings.database, settings.database_password_file, hold)
     except StoreRefused as refused:
         raise ConfigurationInvalid("wrong database", fields=[FieldViolation("database", str(refused))]) from None
 
@@ -84,21 +88,30 @@ _MENDS = {
 }
 
 
-async def open_ledger(
-    stack: AsyncExitStack, opened: Database, *, leader: str, limit: int
-) -> tuple[LedgerWriter, Queries, int]:
-    """The started writer, the reader and the epoch; `stack` closes them. `limit`: most commands that wait.
+async def prepare(opened: Database) -> None:
+    """Makes or upgrades the schema, for those who only read. Raises what `explained` raises."""
+    with explained(opened):
+        store = await asyncio.to_thread(opened.store)
+    await asyncio.to_thread(store.close)
 
-    Raises what `explained` raises.
+
+async def open_ledger(
+    stack: AsyncExitStack, opened: Database, term: Term, *, leader: str, limit: int, patience: Patience
+) -> LedgerWriter:
+    """The started writer of a term; `stack` stops it. `limit`: most commands that wait.
+
+    Raises what `explained` raises, and NotLeader where the term was over first.
     """
     with explained(opened):
         ledger = Ledger(await asyncio.to_thread(opened.store))
-        stack.callback(ledger.store.close)
-        # The election by lock has no revisions: each take-over counts as a later one.
-        await asyncio.to_thread(ledger.open, leader=leader, cluster="", revision=time.time_ns())
-        queries = opened.queries()
-    stack.callback(queries.close)
-    writer = LedgerWriter(ledger, time.time, limit=limit)
+        try:
+            await asyncio.to_thread(ledger.open, leader=leader, cluster=term.cluster, revision=term.revision)
+        except BaseException as error:
+            ledger.store.close()
+            if isinstance(error, TakeOverRefused) and not error.reset_needed and term.remaining() <= 0:
+                raise NotLeader("the term was over before the ledger was taken over") from error
+            raise
+    writer = LedgerWriter(ledger, time.time, limit=limit, remaining=term.remaining, patience=patience)
     await writer.start()
     stack.push_async_callback(writer.stop)
-    return writer, queries, ledger.epoch
+    return writer

@@ -53,6 +53,7 @@ class Session:
         self._ready = asyncio.Event()
         self._urgent = asyncio.Event()
         self._leaving = False
+        self._heard = 0
         self._aborted: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
@@ -97,9 +98,11 @@ class Session:
             welcome, rest = await self._welcome(call)
         self._listener.on_welcome(welcome)
         self._deliver(rest)
-        await self._until_one_ends(
-            self._receive(call), self._send(call), self._beat(max(welcome.lease_seconds, 0.3) / 3)
-        )
+        lease = max(welcome.lease_seconds, 0.3)
+        parts = [self._receive(call), self._send(call), self._beat(lease / 3)]
+        if welcome.answers_heartbeats:
+            parts.append(self._notice_silence(lease / 2))
+        await self._until_one_ends(*parts)
 
     async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
         response = await call.read()
@@ -113,10 +116,19 @@ class Session:
 
     async def _receive(self, call: Any) -> None:
         while (response := await call.read()) is not grpc.aio.EOF:
+            self._heard += 1
             self._deliver(response.messages)
         await self._raise_status(call)
         if not self._leaving:
             raise Unavailable("the coordinator ended the stream")
+
+    async def _notice_silence(self, seconds: float) -> None:
+        """Raise Unavailable after one or two such spans without a word: TCP would tell much later, or never."""
+        while True:
+            before = self._heard
+            await asyncio.sleep(seconds)
+            if self._heard == before:
+                raise Unavailable(f"the coordinator has been silent for more than {seconds:g} s")
 
     def _deliver(self, messages: Any) -> None:
         for message in messages:

@@ -165,6 +165,8 @@ class Ledger:
         for command in commands:
             try:
                 one = self.settle([command], self.prepare([command], now))
+            except StoreAway as away:
+                raise StoreFailed(f"the database went away while a batch was carried out again: {away}") from away
             except (Deposed, StoreFailed):
                 raise
             except Exception as poison:  # noqa: BLE001 - it is refused alone, whatever it is

@@ -16,6 +16,7 @@ from crossfleet.coordinator.ledger import (
     event_queries,
     execution_queries,
     exporting,
+    fleet_queries,
     history,
     history_queries,
     run_queries,
@@ -31,6 +32,8 @@ from crossfleet.coordinator.ledger.rows import (
     AttemptRow,
     CaseRow,
     GroupRow,
+    HeldRow,
+    OpenWork,
     ProcessRow,
     RunRow,
     StoredEvent,
@@ -112,6 +115,14 @@ class Queries:
     async def workers(self) -> list[WorkerRow]:
         """All workers that joined once, by name."""
         return await self._ask(run_queries.workers)
+
+    async def held(self) -> list[HeldRow]:
+        """Allocations that are open, by worker and id."""
+        return await self._ask(fleet_queries.held)
+
+    async def open_work(self) -> OpenWork:
+        """How much is not finished."""
+        return await self._ask(fleet_queries.open_work)
 
     async def head(self) -> Head:
         """The head row."""

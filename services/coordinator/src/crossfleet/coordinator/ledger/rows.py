@@ -149,6 +149,27 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRow:
+    """An allocation that is open; `running` attempts execute in it."""
+
+    allocation_id: str
+    group_id: str
+    run_id: str
+    target: str
+    worker_id: str
+    slots: tuple[int, ...]
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """Runs that are not finished, and their cases without a verdict."""
+
+    runs: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """A committed fact, less what is left out of the log."""
 

@@ -3,66 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome, Prepared
+from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.projection import in_parts
 from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed
+from crossfleet.coordinator.ledger.storing import Storing
+from crossfleet.coordinator.ledger.waiters import LedgerRejected, Waiters
 from crossfleet.foundation.logs import get_logger
 
 # More in one transaction saves nothing and makes the first wait for the last.
 _LARGEST_BATCH = 512
-# So few commands are written on the loop, where the disk has been as fast as this: to hand them to the thread takes longer.
-_FEW, _FAST_SECONDS = 4, 0.002
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
+_AWAY = "the database has not answered for {:g} s"
 
-_Result = TypeVar("_Result")
-_Waiter = tuple[Command, asyncio.Future[Answer]]
 Subscriber = Callable[[Committed], None]
 Foresight = Callable[[Sequence[Event]], None]
 
-__all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
+__all__ = ["Committed", "LedgerRejected", "LedgerWriter", "Patience"]
 
 
-class LedgerRejected(Exception):
-    """A command was refused; nothing was recorded for it. `rejection.reason` names an ErrorReason."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one batch may take. After `refuse` seconds what waits is refused, and what comes; after `leave` seconds the
+    ledger is given up, as another coordinator may reach the database. Until then it is tried again.
 
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.message)
-        self.rejection = rejection
+    Without an end of either the first failure of the store is the end of the ledger.
+    """
+
+    refuse: float = math.inf
+    leave: float = math.inf
+
+
+class TermOver(Deposed):
+    """By its own clock the leader must not decide any more."""
 
 
 class LedgerWriter:
-    """Owns a ledger that is open, and a thread for its store."""
+    """Owns a ledger that is open, and the way to its store."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float], limit: int = 10_000) -> None:
-        """`clock` gives unix seconds; at most `limit` commands wait."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        limit: int = 10_000,
+        *,
+        remaining: Callable[[], float] = lambda: math.inf,
+        patience: Patience = Patience(),
+    ) -> None:
+        """`clock` gives unix seconds; at most `limit` commands wait. `remaining` answers the seconds left of the term: at
+        0 nothing is written any more, nor told."""
         self._ledger = ledger
         self._state = ledger.state
         self._clock = clock
-        self._limit = limit
-        self._queue: deque[_Waiter] = deque()
+        self._remaining = remaining
+        self._patience = patience
+        self._waiters = Waiters(limit)
         self._subscribers: list[Subscriber] = []
         self._foresights: list[Foresight] = []
         self._observed: deque[Observed] = deque(maxlen=1_000)
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, "ledger")
-        self._at_store = threading.Lock()
-        self._fast = True
+        self._storing = Storing(ledger, again=patience.refuse < math.inf)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._away = False
         self._refused: tuple[float, float] | None = None
         self.failed = ""
         self.commit_seconds = 0.0
@@ -81,7 +95,7 @@ class LedgerWriter:
     @property
     def waiting(self) -> int:
         """Commands that wait for the next batch."""
-        return len(self._queue)
+        return len(self._waiters)
 
     @property
     def full_seconds(self) -> float:
@@ -99,12 +113,28 @@ class LedgerWriter:
         self._task = asyncio.create_task(self._work(), name="ledger writer")
 
     async def stop(self) -> None:
-        """Commit what is queued, then end. Later commands are refused (DRAINING)."""
+        """Commit what is queued, then let go of the store. Later commands are refused (DRAINING)."""
+        await self.finish()
+        await self._storing.close()
+
+    async def finish(self) -> None:
+        """Commit what is queued, where that is done in time. Later commands are refused (DRAINING)."""
         self._stopping = True
         self._wake.set()
+        if self._task is None or self._task.done():
+            return
+        limit = None if self._patience.refuse == math.inf else self._patience.refuse
+        await asyncio.wait([self._task], timeout=limit)
+        if not self._task.done():
+            self.depose("the coordinator went down while the database was away")
+
+    def depose(self, cause: str) -> None:
+        """At once: no more is written, answered or told. What the thread is writing is for the next leader to find."""
+        if not self.failed:
+            self._end("NOT_LEADER", cause)
+        self._storing.cut()
         if self._task is not None:
-            await self._task
-        self._thread.shutdown(wait=True)
+            self._task.cancel()
 
     async def submit(self, command: Command) -> Answer:
         """The answer, once it is durable. Raises LedgerRejected."""
@@ -112,23 +142,19 @@ class LedgerWriter:
             raise LedgerRejected(Rejection("NOT_LEADER", self.failed))
         if self._stopping:
             raise LedgerRejected(Rejection("DRAINING", "the coordinator is going down"))
-        if len(self._queue) >= self._limit:
-            text = f"{self._limit} commands wait already; try again soon"
-            raise LedgerRejected(
-                Rejection("QUEUE_FULL", text, metadata=(("queue", "ledger"), ("limit", str(self._limit))))
-            )
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append((command, future))
+        if self._away:
+            raise LedgerRejected(_away(self._patience))
+        answer = self._waiters.put(command)
         self._wake.set()
-        return await future
+        return await answer
 
     async def prune(self, before_seq: int) -> None:
         """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
-        await self._threaded(self._ledger.store.prune, before_seq, self._ledger.epoch)
+        await self._storing.threaded(self._ledger.store.prune, before_seq, self._ledger.epoch)
 
     async def clean(self, cleaning: Cleaning) -> int:
         """Remove what is not kept any longer; answers the rows. Commits wait for it. Raises StoreFull, StoreFailed, Deposed."""
-        removed = await self._threaded(self._ledger.store.clean, cleaning, self._ledger.epoch)
+        removed = await self._storing.threaded(self._ledger.store.clean, cleaning, self._ledger.epoch)
         for state in (self._state, self._ledger.state):
             for run_id, request_id in cleaning.runs.items():
                 if run_id in state.past_runs:
@@ -139,7 +165,7 @@ class LedgerWriter:
     async def learn(self, suite_key: str, seconds: Sequence[tuple[str, float]]) -> None:
         """Take durations into the model that were measured elsewhere. Raises StoreFull, StoreFailed, Deposed."""
         for part in in_parts(suite_key, seconds, self._clock()):
-            await self._threaded(self._ledger.store.observe, part, self._ledger.epoch)
+            await self._storing.threaded(self._ledger.store.observe, part, self._ledger.epoch)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call `subscriber` with each commit, in order, before its commands are answered; returns how to end that.
@@ -169,7 +195,7 @@ class LedgerWriter:
 
     async def _work(self) -> None:
         while True:
-            if not self._queue:
+            if not self._waiters:
                 if self._observed:
                     await self._learn()
                     continue
@@ -178,15 +204,46 @@ class LedgerWriter:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            waiters = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+            commands = self._waiters.take(_LARGEST_BATCH)
             began = asyncio.get_running_loop().time()
             try:
-                outcome = await self._commit([command for command, _ in waiters])
+                outcome = await self._patiently(commands)
                 self.commit_seconds = asyncio.get_running_loop().time() - began
-                self._tell(waiters, outcome)
+                self._tell(outcome)
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
-                self._fail(error, waiters)
+                self._fail(error)
                 return
+
+    async def _patiently(self, commands: Sequence[Command]) -> Outcome:
+        """Commits, while a clock runs for those who wait."""
+        self._check_term()
+        if self._patience.refuse == math.inf:
+            outcome = await self._commit(commands)
+        else:
+            loop, patience = asyncio.get_running_loop(), self._patience
+            timers = [loop.call_later(patience.refuse, self._lose_patience)]
+            if patience.leave < math.inf:
+                timers.append(loop.call_later(patience.leave, self.depose, _AWAY.format(patience.leave)))
+            try:
+                outcome = await self._commit(commands)
+            finally:
+                self._away = False
+                for timer in timers:
+                    timer.cancel()
+        self._check_term()
+        return outcome
+
+    def _check_term(self) -> None:
+        if self._remaining() <= 0:
+            raise TermOver("the term is over")
+
+    def _lose_patience(self) -> None:
+        """The batch in hand may be written yet, so that nobody can be told what becomes of it."""
+        self._away = True
+        unknown = Rejection(
+            "COMMIT_UNSETTLED", f"{_AWAY.format(self._patience.refuse)}: ask again with the same request id"
+        )
+        self._waiters.refuse(unknown, _away(self._patience))
 
     async def _commit(self, commands: Sequence[Command]) -> Outcome:
         """The state follows here, on the loop that reads it; only SQL is waited for in the thread."""
@@ -195,47 +252,20 @@ class LedgerWriter:
             prepared = ledger.prepare(commands, now)
         except Exception as error:  # noqa: BLE001 - a command broke the machine
             get_logger().error("a command could not be carried out", exc_info=error)
-            return await self._threaded(ledger.recover, commands, now)
+            return await self._storing.threaded(ledger.recover, commands, now)
         if prepared.batch is None:
             return ledger.accept(prepared)
         for foresight in self._foresights:
             foresight(prepared.events)
-        taken_back = await self._write(commands, prepared)
+        taken_back = await self._storing.write(commands, prepared)
         return taken_back or ledger.accept(prepared)
-
-    async def _write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
-        """Few commands for a fast disk are written here, unless the thread is at the store; all else by the thread."""
-        # Two turns of the loop: what was foreseen leaves before it may be held up.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        store_is_near = len(commands) <= _FEW and self._ledger.store.on_local_disk
-        begun = time.perf_counter()
-        if store_is_near and self._fast and self._at_store.acquire(blocking=False):
-            try:
-                taken_back = self._ledger.write(commands, prepared)
-            finally:
-                self._at_store.release()
-        else:
-            taken_back = await self._threaded(self._ledger.write, commands, prepared)
-        if store_is_near:
-            self._fast = time.perf_counter() - begun < _FAST_SECONDS
-        return taken_back
-
-    async def _threaded(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
-        """Waits for the thread, which does `work` with the store."""
-
-        def alone() -> _Result:
-            with self._at_store:
-                return work(*arguments)
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, alone)
 
     async def _learn(self) -> None:
         """The duration model is written when nothing waits; to lose some of it does no harm."""
         observed = self._observed.popleft()
         store, epoch = self._ledger.store, self._ledger.epoch
         try:
-            await self._threaded(store.observe, observed, epoch)
+            await self._storing.threaded(store.observe, observed, epoch)
         except Exception as error:  # noqa: BLE001 - a deposed or broken store shows at the next commit
             get_logger().warning("durations were not stored", error=str(error))
 
@@ -246,7 +276,7 @@ class LedgerWriter:
             now = asyncio.get_running_loop().time()
             self._refused = (self._refused[0] if self._refused else now, now)
 
-    def _tell(self, waiters: Sequence[_Waiter], outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> None:
         self._state = self._ledger.state
         self._note_fullness(outcome)
         for committed in outcome.committed:
@@ -258,21 +288,23 @@ class LedgerWriter:
                     get_logger().error("a subscriber failed and was dropped", exc_info=error)
                     self._subscribers.remove(subscriber)
         self._observed.extend(outcome.observed)
-        for (_, future), answer in zip(waiters, outcome.answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, Rejection):
-                future.set_exception(LedgerRejected(answer))
-            else:
-                future.set_result(answer)
+        self._waiters.answer(outcome.answers)
 
-    def _fail(self, error: Exception, waiters: Sequence[_Waiter]) -> None:
-        deposed = isinstance(error, Deposed)
-        self.failed = f"another coordinator leads now: {error}" if deposed else f"the ledger failed: {error}"
-        get_logger().error("the ledger ends", cause=self.failed, exc_info=None if deposed else error)
-        reason = "NOT_LEADER" if deposed else "INTERNAL"
-        for _, future in [*waiters, *self._queue]:
-            if not future.done():
-                future.set_exception(LedgerRejected(Rejection(reason, self.failed)))
-        self._queue.clear()
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, TermOver):
+            self._end("NOT_LEADER", str(error))
+        elif isinstance(error, Deposed):
+            self._end("NOT_LEADER", f"another coordinator leads now: {error}")
+        else:
+            get_logger().error("the ledger ends", exc_info=error)
+            self._end("INTERNAL", f"the ledger failed: {error}")
+
+    def _end(self, reason: str, cause: str) -> None:
+        self.failed = cause
+        rejection = Rejection(reason, cause)
+        self._waiters.refuse(rejection, rejection)
         self._over.set()
+
+
+def _away(patience: Patience) -> Rejection:
+    return Rejection("DATABASE_AWAY", f"{_AWAY.format(patience.refuse)}; nothing was recorded: try again later")

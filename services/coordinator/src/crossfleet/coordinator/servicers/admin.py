@@ -24,28 +24,13 @@ from crossfleet.foundation.errors import SettingNotFound, Unimplemented
 from crossfleet.foundation.redaction import without_secrets
 
 
-class AdminServicer(admin_grpc.AdminServiceServicer):
-    """Answers from what the process was started with; changes come later and say so."""
+class AdminReads(admin_grpc.AdminServiceServicer):
+    """What a process knows of itself. Answers from what it was started with; changes come later and say so."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        sources: Mapping[str, str],
-        figures: SchedulerFigures,
-        retention: Retention,
-        backup: Callable[[bool, float], AsyncIterator[bytes]],
-        clock: Clock,
-    ) -> None:
-        """`sources` says by name where a setting comes from that is not a default; `figures` the link keeps up to date.
-
-        `backup` makes one as of a time, with artifacts or without.
-        """
-        self._retention = retention
-        self._backup = backup
-        self._clock = clock
+    def __init__(self, settings: Settings, sources: Mapping[str, str]) -> None:
+        """`sources` says by name where a setting comes from that is not a default."""
         self._settings = settings
         self._sources = sources
-        self._figures = figures
 
     async def ListSettings(
         self, request: admin_pb2.ListSettingsRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -89,6 +74,26 @@ class AdminServicer(admin_grpc.AdminServiceServicer):
                     cause=found.conflict,
                 )
         return response
+
+
+class AdminServicer(AdminReads):
+    """All of the service."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Mapping[str, str],
+        figures: SchedulerFigures,
+        retention: Retention,
+        backup: Callable[[bool, float], AsyncIterator[bytes]],
+        clock: Clock,
+    ) -> None:
+        """`figures` the link keeps up to date; `backup` makes one as of a time, with artifacts or without."""
+        super().__init__(settings, sources)
+        self._retention = retention
+        self._backup = backup
+        self._clock = clock
+        self._figures = figures
 
     async def GetScheduler(
         self, request: admin_pb2.GetSchedulerRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -14,6 +14,7 @@ from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.commands import DrainWorker
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
+from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.servicers.pages import decode, encode, page_size
@@ -22,21 +23,30 @@ from crossfleet.foundation.errors import FieldViolation, InvalidArgument, Worker
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What this coordinator is: version, term, address, and whether it takes local paths."""
+    """What this coordinator is: version, name, whether it takes local paths, and who leads as far as it knows."""
 
     version: str
-    epoch: int
-    address: Callable[[], str]
+    name: str
     embedded: bool
+    leader: Callable[[], Leader | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """The term of a leader, and since when it leads in unix seconds."""
+
+    epoch: int
+    since: float
 
 
 class FleetServicer(fleet_grpc.FleetServiceServicer):
-    """Answers from the live state."""
+    """Answers from the live state of a leader."""
 
     def __init__(
         self,
         lookup: Lookup,
         identity: Identity,
+        leading: Leading,
         figures: SchedulerFigures,
         sequence: Callable[[], int],
         heard_at: Callable[[str], float],
@@ -44,6 +54,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         """`sequence` answers the number of the last committed batch, `heard_at` when a worker was last heard (unix seconds)."""
         self._lookup = lookup
         self._identity = identity
+        self._leading = leading
         self._figures = figures
         self._sequence = sequence
         self._heard_at = heard_at
@@ -80,11 +91,15 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         """The summary."""
         state = self._lookup.state()
         living = [worker for worker in state.workers.values() if worker.state is not WorkerState.LOST]
-        return fleet_pb2.GetFleetResponse(
+        leader = self._identity.leader() or Leader("", "")
+        response = fleet_pb2.GetFleetResponse(
             version=self._identity.version,
-            epoch=self._identity.epoch,
+            epoch=self._leading.epoch,
             sequence=self._sequence(),
-            leader_address=self._identity.address(),
+            leader_address=leader.address,
+            leader=leader.name,
+            coordinator=self._identity.name,
+            leads=True,
             workers_by_state=Counter(f"WORKER_STATE_{worker.state.name}" for worker in state.workers.values()),
             slots=sum(worker.view.slots_total for worker in living),
             busy_slots=sum(len(one.slots) for one in state.allocations.values()),
@@ -94,6 +109,8 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
             scheduler_connected=self._figures.connected,
             accepts_local_paths=self._identity.embedded,
         )
+        set_time(response.leads_since, self._leading.since)
+        return response
 
     def _worker(self, worker_id: str) -> fleet_pb2.WorkerStatus:
         state = self._lookup.state()

@@ -19,18 +19,12 @@ from crossfleet.foundation.errors import FieldViolation, InvalidArgument
 Context = Any
 
 
-class RunServicer(run_grpc.RunServiceServicer):
-    """Writes go through the one writer; reads answer what is committed."""
+class RunReads(run_grpc.RunServiceServicer):
+    """What is committed, read from SQL."""
 
-    def __init__(self, lookup: Lookup, submitting: Submitting, learn: Learn) -> None:
-        """`submitting` checks and commits new runs, `learn` takes durations into the model."""
+    def __init__(self, lookup: Lookup) -> None:
+        """Asks `lookup`."""
         self._lookup = lookup
-        self._learn = learn
-        self._submitting = submitting
-
-    async def SubmitRun(self, request: run_service.SubmitRunRequest, context: Context) -> run_service.SubmitRunResponse:
-        """Commits a run; the same request again answers the same run. Raises what the checks of Submitting raise."""
-        return await self._submitting.submit(request)
 
     async def GetRun(self, request: run_service.GetRunRequest, context: Context) -> run_service.GetRunResponse:
         """One run. Raises RunNotFound."""
@@ -49,13 +43,6 @@ class RunServicer(run_grpc.RunServiceServicer):
         last = rows[count - 1] if len(rows) > count else None
         token = encode([float(last.created_at), last.run_id], "runs", request.project, states) if last else ""
         return run_service.ListRunsResponse(runs=found[:count], next_page_token=token)
-
-    async def CancelRun(self, request: run_service.CancelRunRequest, context: Context) -> run_service.CancelRunResponse:
-        """Stops a run; a finished one stays as it is. Raises RunNotFound, InvalidArgument."""
-        if len(request.reason.encode()) > 200:
-            raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])
-        await self._lookup.commit(StopRun(request.run_id, request.reason or "cancelled"))
-        return run_service.CancelRunResponse(run=await self._lookup.run(request.run_id))
 
     async def ListCases(self, request: run_service.ListCasesRequest, context: Context) -> run_service.ListCasesResponse:
         """Cases by target and index. Raises RunNotFound, TargetNotFound, PageTokenInvalid, InvalidArgument."""
@@ -125,17 +112,38 @@ class RunServicer(run_grpc.RunServiceServicer):
             executions=found[:count], next_page_token=token, process=runs.slot_process(process)
         )
 
-    async def ExplainRun(
-        self, request: run_service.ExplainRunRequest, context: Context
-    ) -> run_service.ExplainRunResponse:
-        """Why each target waits. Raises RunNotFound."""
-        return explain_run(await self._lookup.run(request.run_id), self._lookup.state())
-
     async def ListDurations(
         self, request: run_service.ListDurationsRequest, context: Context
     ) -> run_service.ListDurationsResponse:
         """What is known of a suite. Raises InvalidArgument, PageTokenInvalid."""
         return await list_durations(self._lookup.queries, request)
+
+
+class RunServicer(RunReads):
+    """All of the service; writes go through the one writer."""
+
+    def __init__(self, lookup: Lookup, submitting: Submitting, learn: Learn) -> None:
+        """`submitting` checks and commits new runs, `learn` takes durations into the model."""
+        super().__init__(lookup)
+        self._learn = learn
+        self._submitting = submitting
+
+    async def SubmitRun(self, request: run_service.SubmitRunRequest, context: Context) -> run_service.SubmitRunResponse:
+        """Commits a run; the same request again answers the same run. Raises what the checks of Submitting raise."""
+        return await self._submitting.submit(request)
+
+    async def CancelRun(self, request: run_service.CancelRunRequest, context: Context) -> run_service.CancelRunResponse:
+        """Stops a run; a finished one stays as it is. Raises RunNotFound, InvalidArgument."""
+        if len(request.reason.encode()) > 200:
+            raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])
+        await self._lookup.commit(StopRun(request.run_id, request.reason or "cancelled"))
+        return run_service.CancelRunResponse(run=await self._lookup.run(request.run_id))
+
+    async def ExplainRun(
+        self, request: run_service.ExplainRunRequest, context: Context
+    ) -> run_service.ExplainRunResponse:
+        """Why each target waits. Raises RunNotFound."""
+        return explain_run(await self._lookup.run(request.run_id), self._lookup.state())
 
     async def ImportDurations(
         self, request: run_service.ImportDurationsRequest, context: Context

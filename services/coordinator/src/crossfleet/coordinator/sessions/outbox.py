@@ -20,6 +20,7 @@ class Outbox:
         self._most = most
         self._waiting: list[CoordinatorMessage] = []
         self._acknowledged = 0
+        self._beaten = False
         self._wake = asyncio.Event()
         self._error: CrossfleetError | None = None
         self._closed = False
@@ -45,6 +46,11 @@ class Outbox:
             self._acknowledged = sequence
             self._wake.set()
 
+    def beat(self) -> None:
+        """Lets something go down soon, if only an empty message: the worker wants to know that somebody is here."""
+        self._beaten = True
+        self._wake.set()
+
     def close(self, error: CrossfleetError | None = None) -> None:
         """Ends `batches` after what is queued; with an error, by raising it."""
         if not self._closed:
@@ -58,7 +64,8 @@ class Outbox:
             # Orders follow a commit at once, the acknowledgement one turn of the loop later: they share a message.
             await asyncio.sleep(0)
             self._wake.clear()
-            while self._waiting or self._acknowledged:
+            while self._waiting or self._acknowledged or self._beaten:
+                self._beaten = False
                 batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
                 response = ConnectResponse(messages=batch)
                 if self._acknowledged:

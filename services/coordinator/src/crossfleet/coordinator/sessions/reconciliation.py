@@ -81,5 +81,6 @@ def welcome(epoch: int, lease_seconds: float, acknowledged: int, found: Reconcil
             keep_allocation_ids=found.keep,
             cancel_attempt_ids=found.cancel,
             acknowledged_sequence=acknowledged,
+            answers_heartbeats=True,
         )
     )

@@ -24,6 +24,7 @@ from crossfleet.matching.messages import worker_from
 _UNCOMMITTED_MESSAGES = 256
 # Kinds that need no more than the one report command of their message.
 _PLAIN_KINDS = frozenset({"results", "attempt_finished", "allocation_ended", "want_tasks"})
+_SIGNS_OF_LIFE = frozenset({"heartbeat", "progress"})
 
 Commit = Callable[[commands.Command], Awaitable[Any]]
 Record = Callable[[commands.RecordCollection], Awaitable[Any]]
@@ -98,6 +99,8 @@ class Session:
             await self._submit(self._commit(want))
 
     async def _take_one(self, kind: str | None, message: worker_pb2.WorkerMessage) -> None:
+        if kind in _SIGNS_OF_LIFE:
+            self.outbox.beat()
         if kind == "heartbeat":
             await self._missing()
         elif kind == "collected":

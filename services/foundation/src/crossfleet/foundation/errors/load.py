@@ -82,3 +82,10 @@ class TooManyOpen(CrossfleetError):
 
     reason = "TOO_MANY_OPEN"
     code = StatusCode.RESOURCE_EXHAUSTED
+
+
+class DatabaseAway(CrossfleetError):
+    """The database has not answered for longer than a command may wait."""
+
+    reason = "DATABASE_AWAY"
+    code = StatusCode.RESOURCE_EXHAUSTED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from crossfleet.foundation.config.model import setting
 from crossfleet.foundation.interceptors.layers import Layer
+from crossfleet.foundation.serve.health import Condition
 
 Servicer = tuple[Callable[[Any, Any], None], Any]
 """A generated `add_XServicer_to_server` and the servicer that it adds."""
@@ -17,11 +18,13 @@ Servicer = tuple[Callable[[Any, Any], None], Any]
 
 @dataclass(frozen=True)
 class ServiceDefinition:
-    """A service: its short name (coordinator, scheduler, ...), its servicers, and layers of its own around each call."""
+    """A service: its short name (coordinator, scheduler, ...), its servicers, layers of its own around each call, and
+    conditions that are asked for by name as health is."""
 
     name: str
     servicers: Sequence[Servicer]
     layers: Sequence[Layer] = field(default=())
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

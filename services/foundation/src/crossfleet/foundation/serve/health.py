@@ -1,8 +1,10 @@
-"""grpc.health.v1 for the whole server ("") and for each service by its name."""
+"""grpc.health.v1 for the whole server (""), for each service by its name, and for conditions that come and go."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -16,20 +18,42 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
+class Condition:
+    """What holds of a service at times, such as that it leads."""
+
+    def __init__(self) -> None:
+        """It does not hold yet."""
+        self.holds = False
+        self.change = asyncio.Event()
+        """Is set when it is the other way round than now; then comes another one."""
+
+    def set(self, holds: bool) -> None:
+        """From now on it holds, or not."""
+        if holds != self.holds:
+            self.holds = holds
+            self.change.set()
+            self.change = asyncio.Event()
+
+
 class DrainingHealth(health_pb2_grpc.HealthServicer):
-    """SERVING until draining begins, then NOT_SERVING; `Watch` ends with that answer.
+    """SERVING until draining begins (a condition: while it holds), then NOT_SERVING; `Watch` ends with that answer.
 
     The servicer of grpcio-health-checking keeps watchers open, so that `stop(grace)` waits the whole grace for them.
     """
 
-    def __init__(self, draining: Draining, services: Sequence[str]) -> None:
+    def __init__(
+        self, draining: Draining, services: Sequence[str], conditions: Mapping[str, Condition] = MappingProxyType({})
+    ) -> None:
+        """`conditions` are asked for by names of their own."""
         self._draining = draining
         self._services = frozenset(services) | {""}
+        self._conditions = conditions
 
     def _status(self, service: str) -> int:
-        if service not in self._services:
+        condition = self._conditions.get(service)
+        if condition is None and service not in self._services:
             return _UNKNOWN
-        return _NOT_SERVING if self._draining.begun else _SERVING
+        return _NOT_SERVING if self._draining.begun or (condition and not condition.holds) else _SERVING
 
     async def Check(
         self,
@@ -47,10 +71,23 @@ class DrainingHealth(health_pb2_grpc.HealthServicer):
         request: health_pb2.HealthCheckRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """The status now, and the next one when draining begins."""
-        first = self._status(request.service)
-        yield health_pb2.HealthCheckResponse(status=first)
-        await self._draining.wait()
-        last = self._status(request.service)
-        if last != first:
-            yield health_pb2.HealthCheckResponse(status=last)
+        """The status now and whenever it changes; ends when draining begins."""
+        condition = self._conditions.get(request.service)
+        last = -1
+        while True:
+            change = condition.change if condition else None
+            status = self._status(request.service)
+            if status != last:
+                last = status
+                yield health_pb2.HealthCheckResponse(status=status)
+            if self._draining.begun:
+                return
+            await self._draining_or(change)
+
+    async def _draining_or(self, change: asyncio.Event | None) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._draining, change) if event is not None]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -98,7 +98,8 @@ class Server:
         for add, servicer in self.definition.servicers:
             add(servicer, recorder)
         names = list(recorder.names)
-        health_pb2_grpc.add_HealthServicer_to_server(health.DrainingHealth(self.draining, names), server)
+        answering = health.DrainingHealth(self.draining, names, self.definition.conditions)
+        health_pb2_grpc.add_HealthServicer_to_server(answering, server)
         LateReflection([*names, health.SERVICE_NAME], self.draining).add_to(server)
         return names
 

@@ -1,0 +1,90 @@
+"""Where SQL is spoken: in a thread, or on the loop where that is quicker; and again, while the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from crossfleet.coordinator.core.commands import Command
+from crossfleet.coordinator.ledger.ledger import Ledger, Outcome, Prepared
+from crossfleet.coordinator.ledger.store import StoreAway, StoreRefused
+from crossfleet.foundation.logs import get_logger
+
+# So few commands are written on the loop, where the disk has been as fast as this: to hand them to the thread takes longer.
+_FEW, _FAST_SECONDS = 4, 0.002
+_FIRST_PAUSE, _LAST_PAUSE = 0.05, 1.0
+_CLOSE_SECONDS = 1.0
+
+_Result = TypeVar("_Result")
+
+
+class Storing:
+    """A ledger's way to its store. One batch at a time."""
+
+    def __init__(self, ledger: Ledger, *, again: bool) -> None:
+        """`again`: a batch is written again and again while the store is away, until the caller is cancelled."""
+        self._ledger = ledger
+        self._again = again
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._at_store = threading.Lock()
+        self._fast = True
+
+    async def write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
+        """Makes a prepared batch durable; answers and raises as Ledger.write. What is unknown of it is found out."""
+        # Two turns of the loop: what was foreseen leaves before it may be held up.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        pause, away = _FIRST_PAUSE, False
+        while True:
+            try:
+                found = await self._write(commands, prepared)
+            except (StoreAway, StoreRefused) as error:
+                if not self._again:
+                    raise
+                if not away:
+                    get_logger().warning("the database is away", cause=str(error))
+                away = True
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LAST_PAUSE)
+            else:
+                if away:
+                    get_logger().info("the database is back")
+                return found
+
+    async def _write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
+        """Few commands for a fast disk are written here, unless the thread is at the store; all else by the thread."""
+        store_is_near = len(commands) <= _FEW and self._ledger.store.on_local_disk
+        begun = time.perf_counter()
+        if store_is_near and self._fast and self._at_store.acquire(blocking=False):
+            try:
+                found = self._ledger.write(commands, prepared)
+            finally:
+                self._at_store.release()
+        else:
+            found = await self.threaded(self._ledger.write, commands, prepared)
+        if store_is_near:
+            self._fast = time.perf_counter() - begun < _FAST_SECONDS
+        return found
+
+    async def threaded(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Waits for the thread, which does `work` with the store."""
+
+        def alone() -> _Result:
+            with self._at_store:
+                return work(*arguments)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, alone)
+
+    def cut(self) -> None:
+        """Breaks off what the thread waits for, and refuses what comes."""
+        self._ledger.store.cut()
+
+    async def close(self) -> None:
+        """Lets go of the store; where the thread still waits for it, without waiting for the thread."""
+        closing = asyncio.ensure_future(self.threaded(self._ledger.store.close))
+        await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+        self._thread.shutdown(wait=False)

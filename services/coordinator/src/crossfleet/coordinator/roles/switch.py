@@ -1,0 +1,106 @@
+"""The switch in front of the servicers: one server for the whole life of a process, whoever is in charge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from crossfleet.coordinator.roles.methods import Handlers
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.interceptors.layers import Call
+from crossfleet.foundation.serve.definition import Servicer
+
+Refusal = Callable[[], CrossfleetError]
+
+
+@dataclass(eq=False, slots=True)
+class Charge:
+    """Who answers calls from some moment on, until `over`."""
+
+    handlers: Handlers
+    over: bool = False
+
+
+class Switch:
+    """Each new call goes to who is in charge; what these do not answer is refused.
+
+    A call that began under an earlier charge goes on: its handler is told by other ways that it is over. If it is a
+    stream, it ends with the refusal, so that its caller learns where to go.
+    """
+
+    def __init__(self, known: frozenset[str], following: Handlers, refusal: Refusal) -> None:
+        """`known` has the path of every method that there is, `following` those that are answered by who does not lead.
+
+        `refusal` makes the error that says who leads.
+        """
+        self._known = known
+        self._following = following
+        self._refusal = refusal
+        self._charge = Charge(following)
+        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(self._refuse_call)
+
+    def lead(self, handlers: Handlers) -> None:
+        """From now on these answer."""
+        self._put(handlers)
+
+    def follow(self) -> None:
+        """From now on reads are answered and all else is refused; does nothing where that is so."""
+        if self._charge.handlers is not self._following:
+            self._put(self._following)
+
+    def _put(self, handlers: Handlers) -> None:
+        self._charge.over = True
+        self._charge = Charge(handlers)
+
+    def servicers(self) -> list[Servicer]:
+        """What a server adds."""
+        names = sorted({path.removeprefix("/").partition("/")[0] for path in self._known})
+        return [(self._add, name) for name in names]
+
+    def _add(self, name: str, server: Any) -> None:
+        server.add_generic_rpc_handlers((_Service(name, self._handler),))
+
+    def _handler(self, path: str) -> grpc.RpcMethodHandler[Any, Any] | None:
+        return self._charge.handlers.get(path) or (self._refuse if path in self._known else None)
+
+    async def _refuse_call(self, requests: object, context: object) -> AsyncIterator[bytes]:
+        raise self._refusal()
+        yield b""  # makes it the handler of a stream, which serves for any kind of call
+
+    def layer(self, call: Call) -> AbstractContextManager[None]:
+        """The layer around each call that lets it end with the refusal."""
+        return self._within(f"/{call.service}/{call.method}")
+
+    @contextmanager
+    def _within(self, path: str) -> Iterator[None]:
+        charge = self._charge
+        try:
+            yield
+        except CrossfleetError as error:
+            if error.reason == "NOT_LEADER" and not error.metadata.get("leader"):
+                raise self._refusal() from error
+            raise
+        handler = charge.handlers.get(path)
+        if charge.over and handler is not None and handler.response_streaming:
+            raise self._refusal()
+
+
+class _Service(grpc.ServiceRpcHandler):
+    """The methods of one service, looked up anew for each call."""
+
+    def __init__(self, name: str, find: Callable[[str], grpc.RpcMethodHandler[Any, Any] | None]) -> None:
+        self._name = name
+        self._find = find
+
+    def service_name(self) -> str:
+        """Its full name."""
+        return self._name
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a call; none for a method of another service, or that nobody knows."""
+        path = str(handler_call_details.method)
+        return self._find(path) if path.startswith(f"/{self._name}/") else None

@@ -1,0 +1,200 @@
+"""One term after another: campaign, take over, lead, hand over or step down; in between the coordinator follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from crossfleet.coordinator.election.port import Election, Leader, Term
+from crossfleet.coordinator.roles.methods import Handlers
+from crossfleet.coordinator.roles.switch import Switch
+from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors import CrossfleetError, NoLeader, NotLeader, SchemaVersionUnsupported
+from crossfleet.foundation.errors import Draining as DrainingError
+from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.retry import delays
+from crossfleet.foundation.serve.health import Condition
+
+# Whoever could not lead, or not for long, lets others try first.
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0
+_ELECTION_SECONDS = 0.2
+_RESIGN_SECONDS = 2.0
+# Streams end once it is known who follows, so that workers and watchers go straight there.
+_SUCCESSOR_SECONDS = 0.3
+
+
+class Charge(Protocol):
+    """What a coordinator is while it leads. `broken`: by a fault of its own, which only another process may do better."""
+
+    broken: bool
+
+    def handlers(self) -> Handlers:
+        """Every method."""
+
+    async def wait_failed(self) -> str:
+        """Wait until it cannot lead any more, though its term may go on; says why."""
+
+    def stop_deciding(self, cause: str) -> None:
+        """At once: nothing more is committed, answered or assigned."""
+
+    async def finish(self) -> None:
+        """Take no more commands, and commit those that were taken."""
+
+    def end_streams(self, cause: str) -> None:
+        """Let every stream of workers and watchers end."""
+
+
+TakeOver = Callable[[AsyncExitStack, Term], Awaitable[Charge]]
+"""Takes the ledger over and starts what leads; the stack ends it. Raises CrossfleetError."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """Leads whenever it is elected, until the coordinator drains.
+
+    `alone`: there is no one to hand over to. What ends the term, or keeps it from beginning, then ends the process.
+    `known` and `following` are as for Switch.
+    """
+
+    election: Election
+    draining: Draining
+    take_over: TakeOver
+    alone: bool
+    me: Leader
+    known: frozenset[str]
+    following: Handlers
+    switch: Switch = field(init=False)
+    leads: Condition = field(default_factory=Condition)
+    _resigned: Term | None = None
+    _pauses: Iterator[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Follows."""
+        self.switch = Switch(self.known, self.following, self.refusal)
+        self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
+
+    @property
+    def leader(self) -> Leader | None:
+        """Who leads, as far as is known."""
+        return self.me if self.leads.holds else self.election.leader()
+
+    def refusal(self) -> CrossfleetError:
+        """What those are told who need the leader."""
+        leader = self.election.leader()
+        if leader is not None and leader.name != self.me.name:
+            return NotLeader(f"{leader.name} leads, at {leader.address}", leader=leader.address)
+        if self.draining.begun:
+            return DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
+        return NoLeader("no coordinator leads at this moment", retry_after=_ELECTION_SECONDS)
+
+    async def run(self) -> None:
+        """Until the coordinator drains; then the term has been handed over. Raises what a restart does not mend."""
+        while not self.draining.begun:
+            try:
+                term = await self._elected()
+                if term is not None:
+                    await self._serve(term)
+                    await self._pause()
+            except SchemaVersionUnsupported:
+                raise
+            except CrossfleetError as error:
+                if self.alone:
+                    raise
+                get_logger().warning("could not lead", reason=error.reason, cause=error.message)
+                await self._pause()
+
+    async def _elected(self) -> Term | None:
+        """The term, once elected; None where the coordinator drains before."""
+        campaign = asyncio.ensure_future(self.election.campaign(self.me))
+        try:
+            await _first(campaign, self.draining.wait())
+        finally:
+            if not campaign.done():
+                campaign.cancel()
+                with suppress(asyncio.CancelledError):
+                    await campaign
+        return None if campaign.cancelled() else campaign.result()
+
+    async def _serve(self, term: Term) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                charge = await self.take_over(stack, term)
+                self._begin(charge, term)
+                try:
+                    await self._until_over(charge, term)
+                finally:
+                    self.leads.set(False)
+        finally:
+            await self._resign(term)
+
+    def _begin(self, charge: Charge, term: Term) -> None:
+        self.switch.lead(charge.handlers())
+        self.leads.set(True)
+        self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
+        if not self.alone:
+            get_logger().info("leads", name=self.me.name, address=self.me.address, revision=term.revision)
+
+    async def _until_over(self, charge: Charge, term: Term) -> None:
+        lost, failed = asyncio.ensure_future(term.wait_lost()), asyncio.ensure_future(charge.wait_failed())
+        try:
+            await _first(lost, failed, self.draining.wait())
+        finally:
+            for wait in (lost, failed):
+                wait.cancel()
+        if self.draining.begun and term.remaining() > 0 and not failed.done():
+            await self._hand_over(charge, term)
+            return
+        ended = next((wait.result() for wait in (lost, failed) if wait.done()), "the term is over")
+        self._step_down(charge, ended)
+
+    def _step_down(self, charge: Charge, cause: str) -> None:
+        charge.stop_deciding(cause)
+        get_logger().error("leads no more", cause=cause)
+        if self.alone or charge.broken:
+            self.draining.begin(cause)
+        if not self.alone:
+            self.switch.follow()
+        charge.end_streams(cause)
+
+    async def _hand_over(self, charge: Charge, term: Term) -> None:
+        if self.alone:
+            charge.end_streams(self.draining.cause)
+            await charge.finish()
+            return
+        await charge.finish()
+        self.switch.follow()
+        await self._resign(term)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SUCCESSOR_SECONDS):
+                while (leader := self.election.leader()) is None or leader.name == self.me.name:
+                    await self.election.wait_changed()
+        charge.end_streams(self.draining.cause)
+
+    async def _resign(self, term: Term) -> None:
+        if self._resigned is term:
+            return
+        self._resigned = term
+        try:
+            async with asyncio.timeout(_RESIGN_SECONDS):
+                await term.resign()
+        except (CrossfleetError, TimeoutError) as error:
+            get_logger().warning("could not resign: the term ends with its lease", cause=str(error))
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(next(self._pauses)):
+                await self.draining.wait()
+
+
+async def _first(*waits: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> None:
+    """Returns when one of the waits is over. Those that were no futures are cancelled then."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, wait in zip(tasks, waits, strict=True):
+            if task is not wait:
+                task.cancel()

@@ -1,0 +1,150 @@
+"""Several coordinators on real etcd and PostgreSQL: one dies, freezes or is told to stop while tests run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
+from crossfleet.api.coordinator.v1.run_service_pb2_grpc import RunServiceStub
+from crossfleet.client import Client, Endpoint
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
+from tests.faults.gated import GatedSuite
+from tests.faults.verdicts import check_all_passed_once, watched
+from tests.real import etcd
+from tests.real.coordinators import LEASE_SECONDS, Coordinators
+from tests.real.postgres import PostgresServer, postgres_server
+
+pytestmark = pytest.mark.needs_etcd
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def elector(folder: Path) -> Iterator[etcd.Cluster]:
+    with etcd.running(folder / "e") as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture
+async def three(folder: Path, elector: etcd.Cluster, postgres: PostgresServer) -> AsyncIterator[Coordinators]:
+    """Three coordinators, their scheduler, and a worker of two slots that knows all of them."""
+    database = postgres.create(folder.name)
+    running = Coordinators(folder, elector.endpoints, database, flags=("--lease-seconds", "4"))
+    try:
+        await running.start_scheduler()
+        await asyncio.gather(*(running.start(name) for name in ("a", "b", "c")))
+        await running.start_worker()
+        await running.settled(1)
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest_asyncio.fixture
+async def client(three: Coordinators) -> AsyncIterator[Client]:
+    """As a user's program holds it: it knows all coordinators."""
+    async with Client.open(Endpoint(three.addresses)) as opened:
+        yield opened
+
+
+async def test_a_run_outlives_the_death_of_the_leader_and_repeats_no_case(
+    three: Coordinators, client: Client, suite: GatedSuite
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    process = await suite.begun()
+    first = await three.leader()
+
+    began = time.monotonic()
+    await three.kill(first)
+    await three.leader(first)
+    took = time.monotonic() - began
+    suite.open()
+    events = await watching
+
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+    assert process in {one[2] for one in suite.notes()}
+    assert took < LEASE_SECONDS + 3
+
+
+async def test_a_leader_that_is_told_to_stop_hands_a_running_test_over(
+    three: Coordinators, client: Client, suite: GatedSuite
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    await suite.begun()
+    first = await three.leader()
+
+    ending = asyncio.ensure_future(three.end(first))
+    second = await three.leader(first)
+    suite.open()
+    events = await watching
+
+    assert await ending == 0
+    assert (await three.asked(second)).epoch == 2
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+
+
+async def test_a_leader_that_was_frozen_longer_than_its_lease_writes_nothing_when_it_wakes(
+    three: Coordinators, client: Client, suite: GatedSuite, postgres: PostgresServer
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    await suite.begun()
+    first = await three.leader()
+
+    async with three.channel(first) as channel:
+        three.freeze(first)
+        request = run_service.CancelRunRequest(run_id=submitted.run.run_id)
+        cancelling = asyncio.ensure_future(RunServiceStub(channel).CancelRun(request, timeout=30))
+        second = await three.leader(first)
+        led = head(postgres, three)
+        three.thaw(first)
+        with pytest.raises(grpc.RpcError) as refused:
+            await cancelling
+    assert error_from_rpc(refused.value).reason in {"NOT_LEADER", "NO_LEADER"}
+
+    async def follows() -> bool:
+        return (await three.asked(first)).leader == (await three.asked(second)).coordinator
+
+    await eventually(follows, deadline=20, what=f"{first} follows")
+    suite.open()
+    events = await watched(client, submitted)
+    await check_all_passed_once(client, events, suite)
+    assert head(postgres, three) == led
+    assert suite.ran() == suite.names
+
+
+async def test_a_worker_leaves_a_frozen_leader_before_its_running_test_is_given_away(
+    three: Coordinators, client: Client, suite: GatedSuite
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    await suite.begun()
+    first = await three.leader()
+
+    three.freeze(first)
+    second = await three.leader(first)
+    await three.settled(1, first)
+    suite.open()
+    async with Client.open(Endpoint(three.address(second))) as there:
+        await check_all_passed_once(there, await watched(there, submitted), suite)
+    assert suite.ran() == suite.names
+
+
+def head(postgres: PostgresServer, three: Coordinators) -> tuple[int, str]:
+    """Epoch and leader of the head row. Workers and time still move its number of commits."""
+    rows = postgres.execute("SELECT epoch, leader FROM ledger_head", three.folder.name)
+    return rows[0][0], rows[0][1]
