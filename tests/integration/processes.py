@@ -96,11 +96,11 @@ class Fleet:
         """Where a service logs."""
         return self.folder / f"{name}.log"
 
-    async def start_coordinator(self, *flags: str) -> Service:
-        """On the fleet's data folder; also again, after it was ended."""
+    async def start_coordinator(self, *flags: str, socket: str = "c") -> Service:
+        """On the fleet's data folder; also again, after it was ended, and at another socket."""
         service = await start_service(
             "coordinator",
-            *("--data", str(self.folder / "data"), "--listen", f"unix:{self.folder}/c", "--embedded"),
+            *("--data", str(self.folder / "data"), "--listen", f"unix:{self.folder}/{socket}", "--embedded"),
             *("--scheduler", f"unix:{self.folder}/s", *self.flags, *flags),
             log=self.log("coordinator"),
         )

@@ -53,7 +53,7 @@ async def test_a_run_all_of_whose_coordinators_are_gone_ends_with_three_after_th
         _, err = await process.communicate()
     ended = Ended(process.returncode or 0, "", err.decode())
     assert ended.status == 3
-    assert f"the coordinator at {one.address} is away; looking for another for 2 s" in ended.err
+    assert f"the coordinator at {one.address} is away; trying for 2 s" in ended.err
     assert "no coordinator answered for 2 s" in ended.err
     assert f"{one.address}, {two.address}" in ended.err
 
