@@ -67,9 +67,9 @@ async def test_a_run_goes_on_at_whichever_of_the_given_addresses_its_coordinator
 ) -> None:
     addresses = f"unix:{folder}/c,unix:{folder}/d,unix:{folder}/e"
     told: list[str] = []
-    async with Fleet(folder, flags=LEASE) as fleet, Client.open(Endpoint(addresses)) as client:
+    async with Fleet(folder, flags=LEASE, socket="d") as fleet, Client.open(Endpoint(addresses)) as client:
         await fleet.start_scheduler()
-        await fleet.start_coordinator(socket="d")
+        await fleet.start_coordinator()
         await fleet.start_worker("w1", 2, "--coordinator", addresses)
         submitted = await client.runs.submit(suite.spec())
         watching = asyncio.ensure_future(watched(client, submitted, told.append))
@@ -77,8 +77,8 @@ async def test_a_run_goes_on_at_whichever_of_the_given_addresses_its_coordinator
 
         for socket in ("e", "c"):
             await committed(client, submitted.run.run_id, 10)
-            await fleet.services["coordinator"].end(signal.SIGKILL)
-            await fleet.start_coordinator(socket=socket)
+            fleet.socket = socket
+            await kill_and_restart(fleet)
             await eventually(lambda: told and told[-1].endswith(f"following unix:{folder}/{socket}"), deadline=20)  # noqa: B023
         suite.open()
         events = await watching
