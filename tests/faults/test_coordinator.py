@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 
 import pytest
 
-from crossfleet.client import Client
+from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
+from tests.faults.conftest import LEASE
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import check_all_passed_once, watched
 from tests.integration.processes import Fleet
@@ -57,6 +59,31 @@ async def test_results_that_came_while_the_coordinator_was_away_are_counted_once
     events = await watching
 
     await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+
+
+async def test_a_run_goes_on_at_whichever_of_the_given_addresses_its_coordinator_comes_back(
+    folder: Path, suite: GatedSuite
+) -> None:
+    addresses = f"unix:{folder}/c,unix:{folder}/d,unix:{folder}/e"
+    told: list[str] = []
+    async with Fleet(folder, flags=LEASE, socket="d") as fleet, Client.open(Endpoint(addresses)) as client:
+        await fleet.start_scheduler()
+        await fleet.start_coordinator()
+        await fleet.start_worker("w1", 2, "--coordinator", addresses)
+        submitted = await client.runs.submit(suite.spec())
+        watching = asyncio.ensure_future(watched(client, submitted, told.append))
+        await suite.begun()
+
+        for socket in ("e", "c"):
+            await committed(client, submitted.run.run_id, 10)
+            fleet.socket = socket
+            await kill_and_restart(fleet)
+            await eventually(lambda: told and told[-1].endswith(f"following unix:{folder}/{socket}"), deadline=20)  # noqa: B023
+        suite.open()
+        events = await watching
+
+        await check_all_passed_once(client, events, suite)
     assert suite.ran() == suite.names
 
 

@@ -38,6 +38,34 @@ async def test_a_running_test_goes_on_while_its_agent_is_killed_and_started_agai
     await no_runner(fleet)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP], ids=["killed", "started anew"])
+async def test_several_running_tests_go_on_while_their_agent_changes_again_and_again(
+    fleet: Fleet, client: Client, suite: GatedSuite, number: signal.Signals
+) -> None:
+    suite = GatedSuite(suite.folder, quick=6, gated=2).write()
+    submitted = await fleet.submit(suite.spec(), "r1")
+    processes = {await suite.begun(0), await suite.begun(1)}
+
+    for _ in range(2):
+        service = fleet.services["w1"]
+        if number is signal.SIGKILL:
+            await service.end(signal.SIGKILL)
+            await fleet.start_worker()
+        else:
+            service.process.send_signal(number)
+            assert service.process.stdout is not None
+            assert b"ready" in await service.process.stdout.readline()
+        assert processes <= set(runners_of(fleet.folder))
+    suite.open(0)
+    suite.open(1)
+    events = await watched(client, submitted)
+
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+    assert await causes(client, submitted.run.run_id) == {"w1": {DONE}}
+    await no_runner(fleet)
+
+
 async def test_a_test_that_ends_while_no_agent_is_there_counts(fleet: Fleet, client: Client, suite: GatedSuite) -> None:
     submitted = await fleet.submit(suite.spec(), "r1")
     process = await suite.begun()

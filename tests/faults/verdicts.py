@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,6 +12,7 @@ from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.client import Client
+from crossfleet.client.outage import nobody
 from tests.faults.gated import GatedSuite
 
 HOST_LOST = result_pb2.CAUSE_HOST_LOST
@@ -20,13 +21,17 @@ HOST_LOST = result_pb2.CAUSE_HOST_LOST
 RUN_SECONDS = 40.0
 
 
-async def watched(client: Client, submitted: run_service.SubmitRunResponse) -> list[event_pb2.Event]:
-    """All events of a run to its end, resumed by cursor wherever the coordinator went away."""
+async def watched(
+    client: Client, submitted: run_service.SubmitRunResponse, tell: Callable[[str], None] = nobody
+) -> list[event_pb2.Event]:
+    """All events of a run to its end, resumed by cursor wherever the coordinator went away, of which `tell` hears."""
     run_id = submitted.run.run_id
     events: list[event_pb2.Event] = []
     try:
         async with asyncio.timeout(RUN_SECONDS):
-            async for event in client.events.watch(after=submitted.event_cursor, run_id=run_id, until_finished=True):
+            async for event in client.events.watch(
+                after=submitted.event_cursor, run_id=run_id, until_finished=True, tell=tell
+            ):
                 events.append(event)  # noqa: PERF401 - what came before a time-out is shown
     except TimeoutError:
         run = await client.runs.get(run_id)

@@ -79,6 +79,7 @@ class Fleet:
     folder: Path
     services: dict[str, Service] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    socket: str = "c"
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
@@ -97,10 +98,10 @@ class Fleet:
         return self.folder / f"{name}.log"
 
     async def start_coordinator(self, *flags: str) -> Service:
-        """On the fleet's data folder; also again, after it was ended."""
+        """On the fleet's data folder; also again, after it was ended, and then at another socket if one is set."""
         service = await start_service(
             "coordinator",
-            *("--data", str(self.folder / "data"), "--listen", f"unix:{self.folder}/c", "--embedded"),
+            *("--data", str(self.folder / "data"), "--listen", f"unix:{self.folder}/{self.socket}", "--embedded"),
             *("--scheduler", f"unix:{self.folder}/s", *self.flags, *flags),
             log=self.log("coordinator"),
         )

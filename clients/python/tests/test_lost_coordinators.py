@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,9 +54,19 @@ async def test_a_run_all_of_whose_coordinators_are_gone_ends_with_three_after_th
         _, err = await process.communicate()
     ended = Ended(process.returncode or 0, "", err.decode())
     assert ended.status == 3
-    assert f"the coordinator at {one.address} is away; looking for another for 2 s" in ended.err
+    assert f"the coordinator at {one.address} is away; trying for 2 s" in ended.err
     assert "no coordinator answered for 2 s" in ended.err
     assert f"{one.address}, {two.address}" in ended.err
+
+
+async def test_doctor_says_of_each_coordinator_what_it_does(folder: Path) -> None:
+    async with coordinators(folder) as several:
+        leader, gone = await several.add(), await several.add()
+        await gone.stop()
+        ended = await Shell(folder, several.addresses)("doctor", "--output", "json")
+    found = {each["subject"]: each for each in json.loads(ended.out)["findings"]}
+    assert found[f"coordinator {leader.address}"]["text"].startswith("leads")
+    assert found[f"coordinator {gone.address}"]["status"] == "warn"
 
 
 @pytest.mark.parametrize("seconds", ["soon", "-1", "inf", "nan"])

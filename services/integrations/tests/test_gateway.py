@@ -108,7 +108,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with serving(definition) as coordinator:
         socket = f"unix:{tmp_path}/g.sock"
         process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "crossfleet.integrations", "--coordinator", coordinator.address],
+            *[sys.executable, "-m", "crossfleet.integrations", "--coordinator", f"unix:/gone,{coordinator.address}"],
             *["--http", "127.0.0.1:0", "--listen", socket, "--token-file", str(tmp_path / "token")],
             stdout=asyncio.subprocess.PIPE,
         )

@@ -71,9 +71,9 @@ def usage() -> str:
             "  crossfleet run -- pytest tests           run a suite on this machine's cores",
             "  crossfleet up                            keep a fleet; later runs on the same data folder join it",
             "",
-            "Environment: CROSSFLEET_ADDRESS and CROSSFLEET_TOKEN_FILE name a fleet elsewhere; CROSSFLEET_DATA the data",
-            "folder of a fleet here. Exit status: 0 passed, 1 failed, 2 wrong usage, 3 the fleet's fault, 5 no tests",
-            "collected, 130 interrupted.",
+            "Environment: CROSSFLEET_ADDRESS (of several coordinators: A,B,C) and CROSSFLEET_TOKEN_FILE name a fleet",
+            "elsewhere, which may be away for CROSSFLEET_OUTAGE_SECONDS (60); CROSSFLEET_DATA the data folder of a fleet",
+            "here. Exit status: 0 passed, 1 failed, 2 wrong usage, 3 the fleet's fault, 5 no tests collected, 130 interrupted.",
         ]
     )
 

@@ -43,7 +43,5 @@ class Outage:
             self._home = self._pursuit.seat.address
         if self._home and not self._told and self._pursuit.failing > _PATIENCE_SECONDS:
             self._told = True
-            self._tell(
-                f"the coordinator at {self._home} is away; looking for another for {self._pursuit.seconds:.0f} s"
-            )
+            self._tell(f"the coordinator at {self._home} is away; trying for {self._pursuit.seconds:.0f} s")
         await self._pursuit.after(cause)

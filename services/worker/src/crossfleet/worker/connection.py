@@ -42,7 +42,7 @@ class Connection:
         self._open_channel = open_channel
         self._backoff = backoff
         self._welcomed = False
-        self._told_unreachable = False
+        self._told = ""
         self.channel: grpc.aio.Channel | None = None
 
     @property
@@ -77,6 +77,7 @@ class Connection:
     def welcomed(self) -> None:
         """The present session was accepted."""
         self._welcomed = True
+        self._told = ""
         self._route.settled(self._route.seat)
         get_logger().info("joined the fleet", address=self.address)
 
@@ -92,14 +93,18 @@ class Connection:
             await channel.close()
 
     def _tell(self, error: CrossfleetError) -> None:
-        """Log what went wrong. A coordinator that was never there is told once, after the time that a start may take."""
+        """Log what went wrong: of what goes on for a while the beginning alone.
+
+        A coordinator that was never there is told after the time that a start may take.
+        """
         if isinstance(error, NotLeader):
             get_logger().info("sent to the leader", address=self.address, leader=error.metadata.get("leader", ""))
             return
         told = "session lost"
         if isinstance(error, Unavailable) and not self._welcomed:
-            if self._told_unreachable or not self._backoff.patient:
+            if not self._backoff.patient:
                 return
-            self._told_unreachable = True
             told = "no coordinator there yet; goes on trying"
-        get_logger().warning(told, address=self.address, reason=error.reason, message=str(error))
+        if self._told != error.reason:
+            self._told = error.reason
+            get_logger().warning(told, address=self.address, reason=error.reason, message=str(error))

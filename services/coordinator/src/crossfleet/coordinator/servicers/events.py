@@ -91,6 +91,7 @@ class EventServicer(event_grpc.EventServiceServicer):
             async for events in self._rest(watcher, after, request.run_id):
                 yield events
             return
+        yield []  # whoever came back is told that the watch stands, also while nothing happens
         while not self._draining.begun:
             live = watcher.taken(after)
             if live:

@@ -23,7 +23,7 @@ _FIRST_DELAY = 0.05
 _MOST_DELAY = 2.0
 _PROBE_SECONDS = 3.0
 _ALIVE_SECONDS = 25.0
-"""A try that fails later than this was connected: gRPC gives a connection that does not come up 20 s."""
+"""A stream that fails later than this had come to stand: gRPC gives a connection that does not come up 20 s."""
 
 
 class Pursuit:
@@ -81,7 +81,8 @@ class Pursuit:
         if not self._may_pass(error):
             raise error from failure.__cause__ if error is failure else failure
         now = channel.clock.monotonic()
-        if self._failing_since is None or now - self._began > _ALIVE_SECONDS:
+        was_alive = now - self._began > _ALIVE_SECONDS and not isinstance(error, DeadlineExceeded)
+        if self._failing_since is None or was_alive:
             self._failing_since = now
         elsewhere = _elsewhere(error)
         within_budget = self.seat.number != channel.seat.number or channel.budget.failed()
