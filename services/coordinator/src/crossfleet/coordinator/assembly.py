@@ -41,10 +41,10 @@ from crossfleet.coordinator.passing import pass_time
 from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.scheduling.link import SchedulerLink
-from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
 from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity
+from crossfleet.coordinator.servicers.housekeeping import HousekeepingServicer
 from crossfleet.coordinator.servicers.inspection import InspectionServicer
 from crossfleet.coordinator.servicers.logs import LogServicer
 from crossfleet.coordinator.servicers.runs import RunServicer
@@ -178,7 +178,7 @@ class Coordinator:
             ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-                AdminServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
+                HousekeepingServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
             ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from crossfleet.coordinator.artifacts.place import Place
@@ -25,8 +26,14 @@ _CLOSE_SECONDS = 10.0
 class RunLogs:
     """Without a shared store the plain files are all there is. With one they are those of a term, and sealed as they grow."""
 
-    def __init__(self, folder: Path, place: Place, term: int, *, slot_cap_bytes: int) -> None:
-        """`folder` is the data folder; `term` the epoch of the leader, 0 of one that only reads."""
+    def __init__(
+        self, folder: Path, place: Place, term: int, *, slot_cap_bytes: int, closing_seconds: float = 3.0
+    ) -> None:
+        """`folder` is the data folder; `term` the epoch of the leader, 0 of one that only reads.
+
+        For `closing_seconds` of its term readers wait for what the last leader still seals.
+        """
+        self._closing_until = time.monotonic() + closing_seconds
         self._term = term
         self._spools = folder / "spool"
         self._cap = slot_cap_bytes
@@ -47,7 +54,8 @@ class RunLogs:
 
     def reader(self, run_id: str, target: str = "", worker_id: str = "") -> LogReader:
         """A reader of a run's output, optionally of one target or worker."""
-        return LogReader(self.store, self.archive, self._term, run_id, target, worker_id)
+        closing_until = self._closing_until if self._term else 0.0
+        return LogReader(self.store, self.archive, self._term, run_id, target, worker_id, closing_until)
 
     async def keep_sealing(self, clock: Clock) -> None:
         """Seals until cancelled; nothing where there is no shared store. While that is away output waits on the disk."""
