@@ -32,7 +32,7 @@ async def seal(logs: RunLogs) -> None:
     """One pass of what a leader does every few seconds."""
     clock = ManualClock()
     task = asyncio.ensure_future(logs.keep_sealing(clock))
-    await eventually(lambda: clock.sleepers > 0, what="a pass")
+    await eventually(lambda: clock.sleepers > 0 or task.done(), what="a pass")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -64,12 +64,9 @@ async def test_after_a_leader_was_killed_its_sealed_output_is_there_and_a_mark_s
     assert [content for _, content in found][0::2] == [b"sealed", b"after"]
     assert LOST in found[1][1]
 
-    # Back on its data folder, it seals what it still had: nothing is missing any more.
-    third = leader(tmp_path, "a", 3)
-    await seal(second)
-    await seal(third)
-    contents = [content for _, content in await read(third)]
-    assert contents[:3] == [b"sealed", b"lost", b"after"]
+    # Back on its data folder, it seals what it still had, whether or not it leads: nothing is missing any more.
+    await seal(leader(tmp_path, "a", 0))
+    assert [content for _, content in await read(second)] == [b"sealed", b"lost", b"after"]
 
 
 async def test_what_the_last_leader_still_seals_is_waited_for(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, create_engine, insert
 
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2
@@ -25,6 +26,7 @@ from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
 from services.coordinator.tests.running import Running, noop, running
+from tests.real.postgres import PostgresServer
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -161,9 +163,8 @@ async def test_uploads_that_were_given_up_are_removed(tmp_path: Path) -> None:
     assert not part.exists()
 
 
-def fill(path: Path, rows: int) -> None:
+def fill(engine: Engine, rows: int) -> None:
     """A run that ended long ago, with so many cases."""
-    engine = sqlite_engine(str(path))
     run = {"run_id": "ancient", "request_id": "ancient", "created_at": 1.0, "finished_at": 2.0, "live": False}
     names = {column.name: column for column in tables.runs.c}
     run |= {
@@ -193,9 +194,19 @@ def fill(path: Path, rows: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
-async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Path, rows: int) -> None:
-    async with running(tmp_path) as fleet:
-        fill(tmp_path / "ledger.sqlite", rows)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Path, rows: int, kind: str) -> None:
+    async with AsyncExitStack() as stack:
+        url = ""
+        if kind == "postgres":
+            url = stack.enter_context(PostgresServer({})).create("fleet")
+        fleet = await stack.enter_async_context(running(tmp_path, database=url))
+        fill(
+            create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+            if url
+            else sqlite_engine(str(tmp_path / "ledger.sqlite")),
+            rows,
+        )
         task = asyncio.ensure_future(fleet.coordinator.retention.remove())
         waits: list[float] = []
         while not task.done():
