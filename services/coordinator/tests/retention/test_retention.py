@@ -13,6 +13,7 @@ import grpc
 import pytest
 from sqlalchemy import Engine, create_engine, insert
 
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2
 from crossfleet.api.types.v1 import suite_pb2
@@ -223,3 +224,25 @@ async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Pa
     assert len(waits) > 20
     assert waits[len(waits) // 2] < 0.1
     assert waits[-1] < 1.0
+
+
+async def test_a_copy_of_a_fleet_removes_nothing_from_the_store_of_the_original(tmp_path: Path) -> None:
+    clock, other = ManualClock(time.time()), ManualClock(time.time())
+    shared: dict[str, Any] = {"artifacts": (tmp_path / "shared").as_uri()}
+    async with (
+        running(tmp_path / "a", clock=clock, **shared) as original,
+        running(tmp_path / "b", clock=other, **shared) as copy,
+    ):
+        for fleet, its in ((original, clock), (copy, other)):
+            fleet.coordinator.blobs.recent._clock = its.monotonic
+            fleet.coordinator.blobs.recent._blind = its.monotonic()
+        assert await original.coordinator.retention.owns_store()
+        await ended(original, "kept")
+        await stored(original, b"unneeded")
+        removed = await pass_after(copy, other, 2 * DAY)
+        shown = await copy.admin.GetRetention(admin_pb2.GetRetentionRequest(count=True))
+        mine = await pass_after(original, clock, 2 * DAY)
+
+    assert (removed.blobs, removed.logs, shown.foreign_store) == (0, 0, True)
+    assert shown.next.blobs == 2
+    assert mine.blobs == 1

@@ -232,7 +232,9 @@ def assemble(
         folder=folder,
         blobs=blobs,
         run_logs=run_logs,
-        retention=Retention(settings.retention, queries, writer.clean, blobs, run_logs, folder / UPLOADS, clock),
+        retention=Retention(
+            settings.retention, queries, writer.clean, writer.identify, blobs, run_logs, folder / UPLOADS, clock
+        ),
         estimates=estimates,
         writer=writer,
         epoch=epoch,

@@ -9,7 +9,7 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0007")
 """Every revision that this version knows, the oldest first."""
 
 # Any number that nothing else uses in this database.

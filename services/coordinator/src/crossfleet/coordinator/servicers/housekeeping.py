@@ -51,6 +51,7 @@ class HousekeepingServicer(AdminServicer):
             blobs_wait=not retention.blobs_certain(),
         )
         if request.count:
+            response.foreign_store = not await retention.owns_store()
             response.next.CopyFrom(_counts(await retention.foreseen()))
         if retention.last_at:
             response.last.CopyFrom(_counts(retention.last))
