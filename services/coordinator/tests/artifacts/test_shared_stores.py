@@ -130,6 +130,25 @@ async def test_a_store_that_is_away_is_named_and_used_again_when_it_is_back(tmp_
     assert "very-secret-value" not in f"{away.value.message} {away.value.metadata} {place}"
 
 
+async def test_what_a_bucket_was_seen_to_have_is_not_asked_for_again_in_every_run(tmp_path: Path) -> None:
+    need_s3()
+    server = S3(tmp_path / "log")
+    server.start()
+    server.make_bucket("fleet")
+    now = 0.0
+    blobs = BlobStore(place_of("s3://fleet/x", tmp_path, server.credentials(tmp_path)), lambda: now)
+    await blobs.put(digest_of(b"x"), b"x")
+    assert await blobs.missing([digest_of(b"x"), digest_of(b"y")]) == [digest_of(b"y")]
+    server.kill()
+
+    assert await blobs.missing([digest_of(b"x")]) == []
+    with pytest.raises(ArtifactStoreUnavailable):
+        await blobs.missing([digest_of(b"y")])
+    now = 3000.0
+    with pytest.raises(ArtifactStoreUnavailable):
+        await blobs.missing([digest_of(b"x")])
+
+
 async def test_credentials_come_from_the_environment_where_no_file_is_named(
     tmp_path: Path, server: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
