@@ -130,6 +130,50 @@ async def test_a_store_that_is_away_is_named_and_used_again_when_it_is_back(tmp_
     assert "very-secret-value" not in f"{away.value.message} {away.value.metadata} {place}"
 
 
+async def test_what_a_bucket_was_seen_to_have_is_not_asked_for_again_in_every_run(tmp_path: Path) -> None:
+    need_s3()
+    server = S3(tmp_path / "log")
+    server.start()
+    server.make_bucket("fleet")
+    now = 0.0
+    blobs = BlobStore(place_of("s3://fleet/x", tmp_path, server.credentials(tmp_path)), lambda: now)
+    await blobs.put(digest_of(b"x"), b"x")
+    assert await blobs.missing([digest_of(b"x"), digest_of(b"y")]) == [digest_of(b"y")]
+    server.kill()
+
+    assert await blobs.missing([digest_of(b"x")]) == []
+    with pytest.raises(ArtifactStoreUnavailable):
+        await blobs.missing([digest_of(b"y")])
+    now = 3000.0
+    with pytest.raises(ArtifactStoreUnavailable):
+        await blobs.missing([digest_of(b"x")])
+
+
+async def test_credentials_come_from_the_environment_where_no_file_is_named(
+    tmp_path: Path, server: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-value")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+    blobs = BlobStore(place_of(f"s3://fleet/{tmp_path.name}", tmp_path))
+    await blobs.put(digest_of(b"x"), b"x")
+
+    assert await blobs.get(digest_of(b"x")) == b"x"
+
+
+def test_plain_http_to_another_machine_is_refused_unless_it_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://storage.example:9000")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        place_of("s3://fleet/x", tmp_path)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+
+    assert "is plain HTTP" in str(refused.value.fields)
+    assert place_of("s3://fleet/x", tmp_path).shared
+
+
 async def test_settings_show_the_store_without_its_secrets(tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     file.write_text("[default]\naws_access_key_id = reader\naws_secret_access_key = very-secret-value\n")

@@ -40,13 +40,27 @@ def test_the_last_known_revision_is_the_one_of_the_tables():
     assert schema.REVISIONS[-1] == tables.REVISION
 
 
-def test_a_database_of_a_later_version_is_refused_by_name(tmp_path):
-    path = tmp_path / "ledger.db"
+def stamp(path, revision):
     SqlStore.sqlite(path).close()
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
     engine.dispose()
+
+
+def test_a_database_to_which_a_later_version_only_added_is_used_as_it_is(tmp_path):
+    path = tmp_path / "ledger.db"
+    stamp(path, "0999")
+    store = SqlStore.sqlite(path)
+
+    assert store.take_over("one", "", 1).epoch == 1
+    store.close()
+    assert described(path)[2] == [("0999",)]
+
+
+def test_a_database_of_a_later_version_that_changed_more_is_refused_by_name(tmp_path):
+    path = tmp_path / "ledger.db"
+    stamp(path, "9999")
 
     with pytest.raises(SchemaUnsupported) as caught:
         SqlStore.sqlite(path)

@@ -19,9 +19,9 @@ ONE, TWO = LogSource("run", "default", "w1", 0), LogSource("run", "default", "w2
 LOST = b"a coordinator was lost here"
 
 
-def leader(tmp_path: Path, name: str, term: int, url: str = "") -> RunLogs:
-    place = place_of(url or (tmp_path / "shared").as_uri(), tmp_path)
-    return RunLogs(tmp_path / name, place, term, slot_cap_bytes=1 << 20)
+def leader(tmp_path: Path, name: str, term: int, closing: float = 0.0) -> RunLogs:
+    place = place_of((tmp_path / "shared").as_uri(), tmp_path)
+    return RunLogs(tmp_path / name, place, term, slot_cap_bytes=1 << 20, closing_seconds=closing)
 
 
 async def read(logs: RunLogs, **which: str) -> list[tuple[str, bytes]]:
@@ -32,7 +32,7 @@ async def seal(logs: RunLogs) -> None:
     """One pass of what a leader does every few seconds."""
     clock = ManualClock()
     task = asyncio.ensure_future(logs.keep_sealing(clock))
-    await eventually(lambda: clock.sleepers > 0, what="a pass")
+    await eventually(lambda: clock.sleepers > 0 or task.done(), what="a pass")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -64,12 +64,22 @@ async def test_after_a_leader_was_killed_its_sealed_output_is_there_and_a_mark_s
     assert [content for _, content in found][0::2] == [b"sealed", b"after"]
     assert LOST in found[1][1]
 
-    # Back on its data folder, it seals what it still had: nothing is missing any more.
-    third = leader(tmp_path, "a", 3)
-    await seal(second)
-    await seal(third)
-    contents = [content for _, content in await read(third)]
-    assert contents[:3] == [b"sealed", b"lost", b"after"]
+    # Back on its data folder, it seals what it still had, whether or not it leads: nothing is missing any more.
+    await seal(leader(tmp_path, "a", 0))
+    assert [content for _, content in await read(second)] == [b"sealed", b"lost", b"after"]
+
+
+async def test_what_the_last_leader_still_seals_is_waited_for(tmp_path: Path) -> None:
+    first = leader(tmp_path, "a", 1)
+    await first.append(ONE, [Piece(1, b"sealed", 1.0)])
+    await seal(first)
+    await first.append(ONE, [Piece(1, b"late", 2.0)])
+    second = leader(tmp_path, "b", 2, closing=30.0)
+    reading = asyncio.ensure_future(read(second))
+    await asyncio.sleep(0)
+    await first.close()
+
+    assert await asyncio.wait_for(reading, 10) == [("w1", b"sealed"), ("w1", b"late")]
 
 
 async def test_a_reader_that_follows_gets_each_piece_once(tmp_path: Path) -> None:

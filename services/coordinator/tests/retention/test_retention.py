@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, create_engine, insert
 
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2
 from crossfleet.api.types.v1 import suite_pb2
@@ -25,6 +27,7 @@ from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
 from services.coordinator.tests.running import Running, noop, running
+from tests.real.postgres import PostgresServer
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -161,9 +164,8 @@ async def test_uploads_that_were_given_up_are_removed(tmp_path: Path) -> None:
     assert not part.exists()
 
 
-def fill(path: Path, rows: int) -> None:
+def fill(engine: Engine, rows: int) -> None:
     """A run that ended long ago, with so many cases."""
-    engine = sqlite_engine(str(path))
     run = {"run_id": "ancient", "request_id": "ancient", "created_at": 1.0, "finished_at": 2.0, "live": False}
     names = {column.name: column for column in tables.runs.c}
     run |= {
@@ -193,9 +195,19 @@ def fill(path: Path, rows: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
-async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Path, rows: int) -> None:
-    async with running(tmp_path) as fleet:
-        fill(tmp_path / "ledger.sqlite", rows)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Path, rows: int, kind: str) -> None:
+    async with AsyncExitStack() as stack:
+        url = ""
+        if kind == "postgres":
+            url = stack.enter_context(PostgresServer({})).create("fleet")
+        fleet = await stack.enter_async_context(running(tmp_path, database=url))
+        fill(
+            create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+            if url
+            else sqlite_engine(str(tmp_path / "ledger.sqlite")),
+            rows,
+        )
         task = asyncio.ensure_future(fleet.coordinator.retention.remove())
         waits: list[float] = []
         while not task.done():
@@ -212,3 +224,25 @@ async def test_commits_do_not_wait_while_very_many_rows_are_removed(tmp_path: Pa
     assert len(waits) > 20
     assert waits[len(waits) // 2] < 0.1
     assert waits[-1] < 1.0
+
+
+async def test_a_copy_of_a_fleet_removes_nothing_from_the_store_of_the_original(tmp_path: Path) -> None:
+    clock, other = ManualClock(time.time()), ManualClock(time.time())
+    shared: dict[str, Any] = {"artifacts": (tmp_path / "shared").as_uri()}
+    async with (
+        running(tmp_path / "a", clock=clock, **shared) as original,
+        running(tmp_path / "b", clock=other, **shared) as copy,
+    ):
+        for fleet, its in ((original, clock), (copy, other)):
+            fleet.coordinator.blobs.recent._clock = its.monotonic
+            fleet.coordinator.blobs.recent._blind = its.monotonic()
+        assert await original.coordinator.retention.owns_store()
+        await ended(original, "kept")
+        await stored(original, b"unneeded")
+        removed = await pass_after(copy, other, 2 * DAY)
+        shown = await copy.admin.GetRetention(admin_pb2.GetRetentionRequest(count=True))
+        mine = await pass_after(original, clock, 2 * DAY)
+
+    assert (removed.blobs, removed.logs, shown.foreign_store) == (0, 0, True)
+    assert shown.next.blobs == 2
+    assert mine.blobs == 1

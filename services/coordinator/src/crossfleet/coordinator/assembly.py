@@ -42,10 +42,10 @@ from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
 from crossfleet.coordinator.scheduling.link import SchedulerLink
-from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
 from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity, Leading
+from crossfleet.coordinator.servicers.housekeeping import HousekeepingServicer
 from crossfleet.coordinator.servicers.inspection import InspectionServicer
 from crossfleet.coordinator.servicers.logs import LogServicer
 from crossfleet.coordinator.servicers.runs import RunServicer
@@ -214,7 +214,7 @@ class Coordinator:
             ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-                AdminServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
+                HousekeepingServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
             ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,
@@ -270,7 +270,9 @@ def assemble(
         folder=folder,
         blobs=blobs,
         run_logs=run_logs,
-        retention=Retention(settings.retention, queries, writer.clean, blobs, run_logs, folder / UPLOADS, clock),
+        retention=Retention(
+            settings.retention, queries, writer.clean, writer.identify, blobs, run_logs, folder / UPLOADS, clock
+        ),
         estimates=estimates,
         writer=writer,
         identity=identity,

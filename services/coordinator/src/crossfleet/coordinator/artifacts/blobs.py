@@ -33,6 +33,8 @@ PIECE_BYTES = 1 << 20
 FOLDER = "blobs"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FULL = ("os error 28", "os error 122")  # no space, or no quota
+# What was seen in a bucket so lately is still there: nothing removes what was named within an hour.
+_SEEN_SECONDS = 1_800.0
 # Questions that are asked of a bucket at once.
 _AT_ONCE = 32
 
@@ -63,6 +65,7 @@ class BlobStore:
         """Keeps blobs in `place`; a folder is made when the first blob comes."""
         self.place = place
         self.recent = Recent(clock)
+        self._seen = Recent(clock)
         self._store: ObjectStore | None = None
 
     @property
@@ -93,8 +96,10 @@ class BlobStore:
                     return False
                 return True
 
-        found = await asyncio.gather(*(there(digest) for digest in wanted))
-        return [digest for digest, stored in zip(wanted, found, strict=True) if not stored]
+        asked = [digest for digest in wanted if not self._seen.has(digest, _SEEN_SECONDS)]
+        found = await asyncio.gather(*(there(digest) for digest in asked))
+        self._seen.add(digest for digest, stored in zip(asked, found, strict=True) if stored)
+        return [digest for digest, stored in zip(asked, found, strict=True) if not stored]
 
     async def size(self, digest: str) -> int:
         """Bytes of a blob. Raises BlobNotFound."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -49,7 +50,7 @@ class Place:
             "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
             "timeout": timedelta(seconds=_REQUEST_SECONDS),
         }
-        if _is_loopback(self.credentials.get("endpoint_url") or _endpoint()):
+        if _is_plain(self.credentials):
             client["allow_http"] = True
         config: Any = {name.removeprefix("aws_"): value for name, value in self.credentials.items()}
         if "endpoint_url" in config:
@@ -72,7 +73,9 @@ def place_of(url: str, data: Path, credentials_file: str = "") -> Place:
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Place(url, Path(unquote(parts.path)), shared=True)
     if parts.scheme == "s3" and parts.netloc:
-        return Place(url.rstrip("/"), None, shared=True, credentials=_credentials(credentials_file))
+        credentials = _credentials(credentials_file)
+        _is_plain(credentials)
+        return Place(url.rstrip("/"), None, shared=True, credentials=credentials)
     raise _invalid("artifacts", _FORM)
 
 
@@ -103,14 +106,19 @@ def _credentials(file: str) -> dict[str, str]:
     return found
 
 
-def _endpoint() -> str:
+def _is_plain(credentials: Mapping[str, str]) -> bool:
+    """Whether the endpoint is on plain HTTP, and may be. Raises ConfigurationInvalid where it may not."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    return next((os.environ[name] for name in names if os.environ.get(name)), "")
-
-
-def _is_loopback(endpoint: str) -> bool:
-    parts = urlsplit(endpoint)
-    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    named = credentials.get("endpoint_url") or next((os.environ[name] for name in names if os.environ.get(name)), "")
+    endpoint = urlsplit(named)
+    if endpoint.scheme != "http":
+        return False
+    trusted = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes")
+    if endpoint.hostname not in ("127.0.0.1", "::1", "localhost") and not trusted:
+        raise _invalid(
+            "artifacts", f"{named} is plain HTTP: https, or AWS_ALLOW_HTTP=true where the network is trusted"
+        )
+    return True
 
 
 def _invalid(name: str, text: str) -> ConfigurationInvalid:

@@ -27,6 +27,11 @@ class Recent:
             oldest = next(iter(self._named))
             self._blind = max(self._blind, self._named.pop(oldest))
 
+    def has(self, digest: str, seconds: float) -> bool:
+        """Whether a digest was named within the last `seconds`."""
+        at = self._named.get(digest)
+        return at is not None and self._clock() - at < seconds
+
     def certain(self, seconds: float) -> bool:
         """Whether all that was named within the last `seconds` is known."""
         return self._clock() - self._blind >= seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select, tuple_
+from sqlalchemy import Column, Connection, Table, and_, select, tuple_
 
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import Cleaning
@@ -14,6 +14,8 @@ _OF_GROUP = (tables.verdicts, tables.earlier_results, tables.added_cases, tables
 _OF_RUN = (tables.attempts, tables.allocations, tables.artifacts, tables.events)
 # A row of packed results is as heavy as many others.
 _HEAVY = {tables.results.name: 20, tables.events.name: 4}
+
+_AT_ONCE = 100
 
 
 def clean(connection: Connection, cleaning: Cleaning) -> int:
@@ -44,20 +46,32 @@ def _group(connection: Connection, run_id: str, group_id: str, rows: int) -> int
     removed = 0
     parts: list[tuple[Table, Column[Any], str]] = [(table, table.c.group_id, group_id) for table in _OF_GROUP]
     parts += [(table, table.c.run_id, run_id) for table in _OF_RUN]
-    for table, column, value in parts:
-        left = (rows - removed) // _HEAVY.get(table.name, 1)
-        if left <= 0:
+    for table, owner, value in parts:
+        if removed >= rows:
             return removed
-        keys = list(table.primary_key)
-        found = [tuple(row) for row in connection.execute(select(*keys).where(column == value).limit(left))]
-        removed += _by_key(connection, table, found)
-        if len(found) == left:
+        left = max(1, (rows - removed) // _HEAVY.get(table.name, 1))
+        gone = _first(connection, table, owner, value, left)
+        removed += gone
+        if gone == left:
             return removed
     group = tables.task_groups.delete().where(tables.task_groups.c.group_id == group_id)
     return removed + connection.execute(group).rowcount
 
 
+def _first(connection: Connection, table: Table, owner: Column[Any], value: str, rows: int) -> int:
+    """Removes the first `rows` of an owner's rows by key; answers how many there were.
+
+    By the range up to the last of them: a list of thousands of keys takes PostgreSQL longer to plan than to carry out.
+    """
+    owned = owner == value
+    rest = [column for column in table.primary_key if column is not owner]
+    keys = connection.execute(select(*rest).where(owned).order_by(*rest).offset(rows - 1).limit(1)).first()
+    within = owned if keys is None else and_(owned, tuple_(*rest) <= tuple_(*keys))
+    return connection.execute(table.delete().where(within)).rowcount
+
+
 def _by_key(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
-    if keys:
-        connection.execute(table.delete().where(tuple_(*table.primary_key).in_(keys)))
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        connection.execute(table.delete().where(tuple_(*table.primary_key).in_(some)))
     return len(keys)

@@ -15,6 +15,9 @@ _FETCHED = 100
 _PORTION_BYTES = 1 << 20
 _PORTION_ROWS = 2_000
 
+# A restored ledger has a head of its own, and is another fleet.
+_LEFT_OUT = (tables.ledger_head, tables.fleet)
+
 Portion = tuple[str, list[str], list[Sequence[Any]]]
 
 
@@ -31,7 +34,7 @@ def export(engine: Engine) -> Generator[Head | Portion, None, None]:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
             yield read_head(connection)
             for table in tables.metadata.sorted_tables:
-                if table is not tables.ledger_head:
+                if table not in _LEFT_OUT:
                     yield from _portions(connection, table)
 
 

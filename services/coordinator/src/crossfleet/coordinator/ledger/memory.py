@@ -117,6 +117,11 @@ class MemoryStore:
     def cut(self) -> None:
         """Nothing is waited for here."""
 
+    def identify(self, candidate: str, epoch: int) -> str:
+        """The id of the fleet; `candidate` becomes it where it has none."""
+        self._fence(epoch)
+        return str(self.rows["fleet"].setdefault((1,), {"id": 1, "fleet_id": candidate})["fleet_id"])
+
     def clean(self, cleaning: Cleaning, epoch: int) -> int:
         """Remove what is not kept any longer; answers the rows."""
         self._fence(epoch)

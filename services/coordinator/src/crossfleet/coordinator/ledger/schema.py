@@ -9,8 +9,8 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
 
-REVISIONS = ("0001", "0002", "0003", "0004")
-"""Every revision that this version knows, the oldest first."""
+REVISIONS = ("0001", "0002", "0003", "0004", "0007")
+"""Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""
 
 # Any number that nothing else uses in this database.
 _SCHEMA_KEY = 0x63726F7374
@@ -21,7 +21,7 @@ _OTHERS_SECONDS, _TABLE_SECONDS = 120, 5
 def prepare(engine: Engine) -> None:
     """Create or upgrade; of several coordinators that start at once, one does and the others wait.
 
-    Raises SchemaUnsupported for a database of a later version, StoreFull, StoreFailed (StoreRefused where a right is missing).
+    Raises SchemaUnsupported for a database of a later version that does more than add, StoreFull, StoreFailed (StoreRefused where a right is missing).
     """
     try:
         with engine.begin() as connection:
@@ -30,13 +30,18 @@ def prepare(engine: Engine) -> None:
             if found is None:
                 create(connection)
                 return
-        if found == tables.REVISION:
+        if found == tables.REVISION or _only_adds(found):
             return
         if found not in REVISIONS:
             raise SchemaUnsupported(found, tables.REVISION)
         upgrade(engine)
     except SQLAlchemyError as error:
         raise failure_of(error) from error
+
+
+def _only_adds(found: str) -> bool:
+    """Whether a revision is a later one with which this version works: that of a neighbour in an upgrade."""
+    return found.isdigit() and found > tables.REVISION and found[0] == tables.REVISION[0]
 
 
 def _one_at_a_time(connection: Connection) -> None:

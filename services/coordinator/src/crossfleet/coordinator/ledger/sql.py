@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossfleet.coordinator.ledger import dropping, schema, statements, tables
+from crossfleet.coordinator.ledger import dropping, identity, schema, statements, tables
 from crossfleet.coordinator.ledger.engines import sqlite_engine
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
@@ -166,6 +166,15 @@ class SqlStore:
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
         self._cut = True
+
+    def identify(self, candidate: str, epoch: int) -> str:
+        """The id of the fleet; `candidate` becomes it where it has none."""
+
+        def named(connection: Connection) -> str:
+            _fence(connection, epoch)
+            return identity.identify(connection, candidate)
+
+        return self._transact(named)
 
     def clean(self, cleaning: Cleaning, epoch: int) -> int:
         """Remove what is not kept any longer; answers the rows."""

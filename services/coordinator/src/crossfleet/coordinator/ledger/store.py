@@ -191,6 +191,9 @@ class Store(Protocol):
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""
 
+    def identify(self, candidate: str, epoch: int) -> str:
+        """The id of the fleet; `candidate` becomes it where it has none. Raises Deposed, StoreFull, StoreFailed."""
+
     def clean(self, cleaning: Cleaning, epoch: int) -> int:
         """Remove what is not kept any longer; answers the rows. Raises Deposed, StoreFull, StoreFailed."""
 

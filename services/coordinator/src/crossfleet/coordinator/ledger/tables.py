@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0004"
+REVISION = "0007"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -229,6 +229,14 @@ durations = Table(
     Column("weight", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# One row, from when the fleet first removes from a store that others may use too.
+fleet = Table(
+    "fleet",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("fleet_id", Text, nullable=False),
 )
 
 # The same table as alembic's own: a file that is created whole is stamped without importing alembic.

@@ -152,6 +152,10 @@ class LedgerWriter:
         """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
         await self._storing.threaded(self._ledger.store.prune, before_seq, self._ledger.epoch)
 
+    async def identify(self, candidate: str) -> str:
+        """The id of the fleet; `candidate` becomes it where it has none. Raises StoreFull, StoreFailed, Deposed."""
+        return await self._threaded(self._ledger.store.identify, candidate, self._ledger.epoch)
+
     async def clean(self, cleaning: Cleaning) -> int:
         """Remove what is not kept any longer; answers the rows. Commits wait for it. Raises StoreFull, StoreFailed, Deposed."""
         removed = await self._storing.threaded(self._ledger.store.clean, cleaning, self._ledger.epoch)

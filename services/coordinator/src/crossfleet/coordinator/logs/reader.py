@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 
 from crossfleet.api.coordinator.v1.log_service_pb2 import LOG_STREAM_SYSTEM
@@ -13,6 +14,7 @@ from crossfleet.coordinator.logs.store import LogStore
 from crossfleet.foundation.errors import ArtifactStoreUnavailable
 
 _BATCH_BYTES = 1 << 20
+_LOOK_SECONDS = 0.2
 _LOST = b"[a coordinator was lost here: what was written in the seconds before may be missing]\n"
 
 Found = tuple[LogSource, Piece]
@@ -22,9 +24,20 @@ class LogReader:
     """Of each slot first what earlier leaders sealed, then what this one has on its disk."""
 
     def __init__(
-        self, store: LogStore, archive: LogArchive | None, term: int, run_id: str, target: str, worker_id: str
+        self,
+        store: LogStore,
+        archive: LogArchive | None,
+        term: int,
+        run_id: str,
+        target: str,
+        worker_id: str,
+        closing_until: float = 0.0,
     ) -> None:
-        """Made by RunLogs.reader; `term` is that of this leader, 0 where it does not lead."""
+        """Made by RunLogs.reader; `term` is that of this leader, 0 where it does not lead.
+
+        Until `closing_until` (monotonic seconds) the last leader may still be sealing what it had.
+        """
+        self._closing_until = closing_until
         self._store = store
         self._archive = archive
         self._term = term
@@ -55,8 +68,8 @@ class LogReader:
             raise away
 
     async def _sealed(self, archive: LogArchive) -> AsyncIterator[Found]:
-        for name in await archive.names(self._run_id):
-            if name.term == self._term or name in self._names:
+        for name in await self._earlier(archive):
+            if name in self._names:
                 continue
             for found in self._break(name.term):
                 yield found
@@ -69,6 +82,13 @@ class LogReader:
         if self._term:
             for found in self._break(self._term):
                 yield found
+
+    async def _earlier(self, archive: LogArchive) -> list[SegmentName]:
+        while True:
+            names = [name for name in await archive.names(self._run_id) if name.term != self._term]
+            if not names or names[-1].ends or time.monotonic() >= self._closing_until:
+                return names
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _of(self, segment: Segment) -> Iterator[Found]:
         for source, pieces in segment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from crossfleet.coordinator.artifacts.place import Place
@@ -25,16 +26,24 @@ _CLOSE_SECONDS = 10.0
 class RunLogs:
     """Without a shared store the plain files are all there is. With one they are those of a term, and sealed as they grow."""
 
-    def __init__(self, folder: Path, place: Place, term: int, *, slot_cap_bytes: int) -> None:
-        """`folder` is the data folder; `term` the epoch of the leader, 0 of one that only reads."""
+    def __init__(
+        self, folder: Path, place: Place, term: int, *, slot_cap_bytes: int, closing_seconds: float = 3.0
+    ) -> None:
+        """`folder` is the data folder; `term` the epoch of the leader, 0 of one that only reads.
+
+        For `closing_seconds` of its term readers wait for what the last leader still seals.
+        """
+        self._closing_until = time.monotonic() + closing_seconds
         self._term = term
-        self._spools = folder / "spool"
         self._cap = slot_cap_bytes
-        local = self._spools / str(term) if place.shared else folder / "logs" / "runs"
+        spools = folder / "spool"
+        # As of now: a later term of this process makes a spool of its own.
+        self._earlier = [spool for spool in _terms(spools) if spool.name != str(term)]
+        local = spools / str(term) if place.shared else folder / "logs" / "runs"
         self.store = LogStore(local, slot_cap_bytes=slot_cap_bytes)
         self.archive = LogArchive(place) if place.shared else None
         self.followers = Followers()
-        self._sealing = Sealing(self.archive, self.store, term) if self.archive else None
+        self._sealing = Sealing(self.archive, self.store, term) if self.archive and term else None
         self._grown: dict[str, set[LogSource]] = {}
 
     async def append(self, source: LogSource, pieces: list[Piece]) -> int:
@@ -47,16 +56,20 @@ class RunLogs:
 
     def reader(self, run_id: str, target: str = "", worker_id: str = "") -> LogReader:
         """A reader of a run's output, optionally of one target or worker."""
-        return LogReader(self.store, self.archive, self._term, run_id, target, worker_id)
+        closing_until = self._closing_until if self._term else 0.0
+        return LogReader(self.store, self.archive, self._term, run_id, target, worker_id, closing_until)
 
     async def keep_sealing(self, clock: Clock) -> None:
-        """Seals until cancelled; nothing where there is no shared store. While that is away output waits on the disk."""
-        earlier, failed = self._term > 0, False
-        while self._sealing is not None:
+        """Seals until cancelled: first what earlier leaders on this data folder were killed before they sealed.
+
+        Who does not lead, or has no shared store, has nothing more to do then. While the store is away output waits.
+        """
+        failed = False
+        while self.archive is not None:
             try:
-                if earlier and self.archive is not None:
-                    await self._finish_earlier_terms(self.archive)
-                    earlier = False
+                await self._finish_earlier_terms(self.archive)
+                if self._sealing is None:
+                    return
                 await self._seal(self._sealing)
                 failed = False
             except (CrossfleetError, OSError) as error:
@@ -84,8 +97,9 @@ class RunLogs:
 
     async def remove(self, run_id: str) -> None:
         """Removes the output of a run. Raises ArtifactStoreUnavailable."""
-        if self.archive is not None and self._sealing is not None:
+        if self.archive is not None:
             await self.archive.remove(run_id)
+        if self._sealing is not None:
             self._sealing.forget(run_id)
         self._grown.pop(run_id, None)
         await asyncio.to_thread(self.store.remove, run_id)
@@ -100,15 +114,14 @@ class RunLogs:
                 raise
 
     async def _finish_earlier_terms(self, archive: LogArchive) -> None:
-        """What a leader on this data folder was killed before it sealed."""
-        for spool in await asyncio.to_thread(_terms, self._spools):
-            term = int(spool.name)
-            if term != self._term:
-                store = LogStore(spool, slot_cap_bytes=self._cap)
-                sealing = Sealing(archive, store, term)
-                for run_id in await asyncio.to_thread(store.runs):
-                    await sealing.finish(run_id)
-                await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
+        while self._earlier:
+            spool = self._earlier[0]
+            store = LogStore(spool, slot_cap_bytes=self._cap)
+            sealing = Sealing(archive, store, int(spool.name))
+            for run_id in await asyncio.to_thread(store.runs):
+                await sealing.finish(run_id)
+            await asyncio.to_thread(shutil.rmtree, spool, ignore_errors=True)
+            del self._earlier[0]
 
 
 def _terms(spools: Path) -> list[Path]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from crossfleet.coordinator.artifacts.blobs import BlobStore
+from crossfleet.coordinator.artifacts.owner import owns
 from crossfleet.coordinator.ledger import retention_queries
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
@@ -33,17 +35,20 @@ class Retention:
         policy: RetentionSettings,
         queries: Queries,
         clean: Clean,
+        identify: Callable[[str], Awaitable[str]],
         blobs: BlobStore,
         run_logs: RunLogs,
         uploads: Path,
         clock: Clock,
     ) -> None:
-        """`clean` removes rows by the ledger's writer; `uploads` is the folder of part files."""
+        """`clean` removes rows by the ledger's writer, `identify` answers its fleet; `uploads` is the folder of part files."""
         self.policy = policy
         self._queries = queries
         self._rows = RowRetention(queries, clean, clock)
         self._blobs = BlobRetention(queries, blobs)
-        self._recent = blobs.recent
+        self._store = blobs
+        self._identify = identify
+        self._told = False
         self._run_logs = run_logs
         self._uploads = uploads
         self._clock = clock
@@ -67,8 +72,7 @@ class Retention:
         now = horizon(self.policy, self._clock.now())
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
             lambda: self._rows.remove(now, self.policy.runs, removed),
-            lambda: self._remove_logs(now, removed, dry=False),
-            lambda: self._blobs.remove(now, removed),
+            lambda: self._remove_stored(now, removed),
             lambda: self._remove_uploads(now, removed),
         )
         for step in steps:
@@ -95,7 +99,21 @@ class Retention:
 
     def blobs_certain(self) -> bool:
         """Whether this coordinator has led for long enough to remove blobs."""
-        return self._recent.certain(RECENT_SECONDS)
+        return self._store.recent.certain(RECENT_SECONDS)
+
+    async def owns_store(self) -> bool:
+        """Whether artifacts and output are in a store of this fleet's own. Raises ArtifactStoreUnavailable."""
+        return not self._store.place.shared or await owns(self._store, await self._identify(secrets.token_hex(16)))
+
+    async def _remove_stored(self, now: Horizon, removed: Removed) -> None:
+        if await self.owns_store():
+            await self._remove_logs(now, removed, dry=False)
+            await self._blobs.remove(now, removed)
+        elif not self._told:
+            self._told = True
+            get_logger().warning(
+                "the artifact store is another fleet's: nothing is removed there", store=self._store.place.url
+            )
 
     async def _remove_logs(self, now: Horizon, removed: Removed, *, dry: bool) -> None:
         there = await self._run_logs.runs()

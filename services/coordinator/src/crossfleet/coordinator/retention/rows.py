@@ -47,7 +47,8 @@ class RowRetention:
         """Removes what is older than `horizon`, and what an earlier pass has left; counts in `removed`."""
         while runs := await self._queries.ask(retention_queries.old_runs, horizon.runs_before, most_runs, _AT_ONCE):
             cases, artifacts = await self._queries.ask(retention_queries.counted, list(runs))
-            await self._batch(Cleaning(runs=runs))
+            if not await self._batch(Cleaning(runs=runs)):
+                break
             removed.runs += len(runs)
             removed.cases += cases
             removed.artifacts += artifacts

@@ -1,11 +1,9 @@
-"""AdminService: settings, plugins, the scheduler, retention and backups, for operators."""
+"""AdminService: settings, plugins and the scheduler, for operators."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -13,12 +11,8 @@ import msgspec
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import admin_service_pb2_grpc as admin_grpc
-from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
-from crossfleet.coordinator.retention.retention import Retention
-from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
-from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.config import describe
 from crossfleet.foundation.errors import SettingNotFound, Unimplemented
 from crossfleet.foundation.redaction import without_secrets
@@ -77,22 +71,11 @@ class AdminReads(admin_grpc.AdminServiceServicer):
 
 
 class AdminServicer(AdminReads):
-    """All of the service."""
+    """And what a leader knows of its scheduler."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        sources: Mapping[str, str],
-        figures: SchedulerFigures,
-        retention: Retention,
-        backup: Callable[[bool, float], AsyncIterator[bytes]],
-        clock: Clock,
-    ) -> None:
-        """`figures` the link keeps up to date; `backup` makes one as of a time, with artifacts or without."""
+    def __init__(self, settings: Settings, sources: Mapping[str, str], figures: SchedulerFigures) -> None:
+        """`figures` the link keeps up to date."""
         super().__init__(settings, sources)
-        self._retention = retention
-        self._backup = backup
-        self._clock = clock
         self._figures = figures
 
     async def GetScheduler(
@@ -110,46 +93,6 @@ class AdminServicer(AdminReads):
             refused=figures.refused,
             last_refusal=figures.last_refusal,
         )
-
-    async def GetRetention(
-        self, request: admin_pb2.GetRetentionRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> admin_pb2.GetRetentionResponse:
-        """How long things are kept, and what goes. Raises ArtifactStoreUnavailable."""
-        retention, policy = self._retention, self._retention.policy
-        response = admin_pb2.GetRetentionResponse(
-            days=policy.days,
-            runs=policy.runs,
-            artifact_days=policy.artifact_days,
-            log_days=policy.log_days,
-            grace_hours=policy.grace_hours,
-            blobs_wait=not retention.blobs_certain(),
-        )
-        if request.count:
-            response.next.CopyFrom(_counts(await retention.foreseen()))
-        if retention.last_at:
-            response.last.CopyFrom(_counts(retention.last))
-            response.last_at.FromNanoseconds(int(retention.last_at * 1e9))
-        return response
-
-    async def Backup(
-        self, request: admin_pb2.BackupRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[admin_pb2.BackupResponse]:
-        """The bytes of a backup, then what they are. Raises ArtifactStoreUnavailable."""
-        at = self._clock.now()
-        digest, size = hashlib.sha256(), 0
-        async for made in self._backup(request.artifacts, at):
-            for start in range(0, len(made), PIECE_BYTES):
-                content = made[start : start + PIECE_BYTES]
-                digest.update(content)
-                size += len(content)
-                yield admin_pb2.BackupResponse(content=content)
-        summary = admin_pb2.BackupSummary(sha256=digest.hexdigest(), size_bytes=size)
-        summary.taken_at.FromNanoseconds(int(at * 1e9))
-        yield admin_pb2.BackupResponse(summary=summary)
-
-
-def _counts(removed: Removed) -> admin_pb2.RetentionCounts:
-    return admin_pb2.RetentionCounts(**asdict(removed))
 
 
 def _value(settings: msgspec.Struct, path: tuple[str, ...]) -> Any:

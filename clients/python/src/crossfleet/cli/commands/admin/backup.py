@@ -82,6 +82,7 @@ def _tell(file: Path, summary: BackupSummary, output: str, *, with_artifacts: bo
         content = {"file": str(file), "artifacts": with_artifacts, **documents.plain(summary)}
         print(documents.write(documents.envelope("backup", content)))
         return
-    print(f"{file}: {summary.size_bytes / 1e6:.1f} MB, read back and whole, sha256 {summary.sha256}")
+    size = f"{summary.size_bytes / 1e6:.1f} MB" if summary.size_bytes >= 1e6 else f"{summary.size_bytes / 1e3:.0f} kB"
+    print(f"{file}: {size}, read back and whole, sha256 {summary.sha256}")
     print(f"holds what was committed until {summary.taken_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC", end="")
     print(", artifacts and output of runs" if with_artifacts else "; artifacts and output of runs are not in it")

@@ -42,7 +42,11 @@ def main(arguments: list[str]) -> int:
         print(f"last pass         {local(found.last_at)}: removed {_counted(found.last)}")
     if found.HasField("next"):
         print(f"would go now      {_counted(found.next)}")
-        if found.next.blobs and found.blobs_wait:
+        if found.foreign_store:
+            print(
+                "                  but the artifact store is another fleet's: nothing goes there (its object `owner` says so)"
+            )
+        elif found.next.blobs and found.blobs_wait:
             print("                  blobs go once this coordinator has led for an hour")
     return 0
 

@@ -1,0 +1,79 @@
+"""AdminService of a leader: what else needs its stores, retention and backups."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import grpc
+
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
+from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
+from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.retention.retention import Retention
+from crossfleet.coordinator.retention.rows import Removed
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.servicers.admin import AdminServicer
+from crossfleet.foundation.clock import Clock
+
+
+class HousekeepingServicer(AdminServicer):
+    """Answers what AdminServicer does, and what is kept and may be carried away."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Mapping[str, str],
+        figures: SchedulerFigures,
+        retention: Retention,
+        backup: Callable[[bool, float], AsyncIterator[bytes]],
+        clock: Clock,
+    ) -> None:
+        """`backup` makes one as of a time, with artifacts or without."""
+        super().__init__(settings, sources, figures)
+        self._retention = retention
+        self._backup = backup
+        self._clock = clock
+
+    async def GetRetention(
+        self, request: admin_pb2.GetRetentionRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.GetRetentionResponse:
+        """How long things are kept, and what goes. Raises ArtifactStoreUnavailable."""
+        retention, policy = self._retention, self._retention.policy
+        response = admin_pb2.GetRetentionResponse(
+            days=policy.days,
+            runs=policy.runs,
+            artifact_days=policy.artifact_days,
+            log_days=policy.log_days,
+            grace_hours=policy.grace_hours,
+            blobs_wait=not retention.blobs_certain(),
+        )
+        if request.count:
+            response.foreign_store = not await retention.owns_store()
+            response.next.CopyFrom(_counts(await retention.foreseen()))
+        if retention.last_at:
+            response.last.CopyFrom(_counts(retention.last))
+            response.last_at.FromNanoseconds(int(retention.last_at * 1e9))
+        return response
+
+    async def Backup(
+        self, request: admin_pb2.BackupRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[admin_pb2.BackupResponse]:
+        """The bytes of a backup, then what they are. Raises ArtifactStoreUnavailable."""
+        at = self._clock.now()
+        digest, size = hashlib.sha256(), 0
+        async for made in self._backup(request.artifacts, at):
+            for start in range(0, len(made), PIECE_BYTES):
+                content = made[start : start + PIECE_BYTES]
+                digest.update(content)
+                size += len(content)
+                yield admin_pb2.BackupResponse(content=content)
+        summary = admin_pb2.BackupSummary(sha256=digest.hexdigest(), size_bytes=size)
+        summary.taken_at.FromNanoseconds(int(at * 1e9))
+        yield admin_pb2.BackupResponse(summary=summary)
+
+
+def _counts(removed: Removed) -> admin_pb2.RetentionCounts:
+    return admin_pb2.RetentionCounts(**asdict(removed))
