@@ -5,15 +5,22 @@ from collections.abc import Iterable
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.eligibility import Eligibility
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
-from crossfleet.scheduler.core.plan import plan
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Share
+from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 
-def made(workers: Iterable[WorkerView], groups: Iterable[Group], held: Iterable[Allocation] = (), **more) -> Plan:
-    rows = Delta(workers=tuple(workers), groups=tuple(groups), allocations=tuple(held))
-    return plan(Snapshot.of(rows, 1), Eligibility(Selectors()), **more)
+def made(
+    workers: Iterable[WorkerView],
+    groups: Iterable[Group],
+    held: Iterable[Allocation] = (),
+    refused: dict[str, frozenset[str]] | None = None,
+    shares: Iterable[Share] = (),
+    now: float = 0.0,
+    policy: Policy | None = None,
+) -> Plan:
+    rows = Delta(workers=tuple(workers), groups=tuple(groups), allocations=tuple(held), shares=tuple(shares))
+    return Planner(policy or Policy(), Selectors()).plan(Snapshot.of(rows, 1), now, refused)
 
 
 def slots(found: Plan) -> dict[tuple[str, str], int]:
