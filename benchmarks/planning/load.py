@@ -89,17 +89,18 @@ def _worker(number: int, kinds: int) -> WorkerView:
 
 
 def _request(number: int) -> Request:
-    """Distinct for each number: by selector, cores, memory, devices."""
+    """Distinct for each number: one of four sizes, and a selector."""
+    size, which = number % 4, number // 4
     selector = (
-        "",
-        f'worker.labels.zone == "{_ZONES[number // 8 % 2]}"',
-        f'device.class == "gpu" && device.model == "{_MODELS[number // 8 % 5]}"',
-        f'device.memory >= quantity("{16 << number // 8 % 3}Gi") && version(device.driver) >= version("550.{number // 24 % 8}")',
-    )[number % 4]
+        f'worker.labels.rack != "r{20 + which}"',
+        f'worker.labels.zone == "{_ZONES[which // 4 % 2]}" && worker.slots >= {-(which // 8)}',
+        f'device.class == "gpu" && device.model == "{_MODELS[which // 4 % 5]}" && device.memory >= {which // 20}',
+        f'device.memory >= quantity("{16 << which // 4 % 3}Gi") && version(device.driver) >= version("550.{which // 12}")',
+    )[which % 4]
     return Request(
         selector=selector,
-        cpu_cores=(0.0, 2.0, 4.0, 1.0)[number // 4 % 4],
-        memory_bytes=(number // 16) * _GIB // 2,
-        devices=(DeviceRequest("gpu", "", 2),) if number % 16 == 6 else (),
+        cpu_cores=(0.0, 2.0, 4.0, 1.0)[size],
+        memory_bytes=(0, 4, 16, 2)[size] * _GIB,
+        devices=(DeviceRequest("gpu", "", 2),) if which % 20 == 2 and size == 1 else (),
         runner="pytest",
     )

@@ -15,12 +15,12 @@ from crossfleet.scheduler.core.demands import Demand
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Group, Waiting
 from crossfleet.scheduler.core.place import Placing
-from crossfleet.scheduler.core.queue import Entry, Rank, rank
+from crossfleet.scheduler.core.queue import Entry, Rank
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _MOST_NAMED = 3
-_MOST_HOSTS = 128
-_MOST_DEMANDS = 16
+_MOST_HOSTS = 64
+_MOST_AGAIN = 128
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -36,7 +36,7 @@ class _Holders:
 class Reasons:
     """Tells reasons after placing, each once, and again when it has become another.
 
-    Who begins to wait is told at once. The rest is looked at again demand by demand, some in each cycle.
+    Who begins to wait is told at once. The rest is looked at again by turns, some in each cycle.
     """
 
     def __init__(self, fleet: Fleet, entries: Mapping[str, Entry], selectors: Selectors) -> None:
@@ -47,7 +47,7 @@ class Reasons:
         self._selectors = selectors
         self._of_demand: dict[Demand, dict[str, None]] = {}
         self._fresh: dict[str, None] = {}
-        self._turns: list[Demand] = []
+        self._turns: list[str] = []
         self._told: dict[str, Waiting] = {}
         self._holders: dict[Demand, _Holders] = {}
         self._explained: dict[Request, Explanation] = {}
@@ -91,16 +91,16 @@ class Reasons:
         self, snapshot: Snapshot, placing: Placing, refused: Mapping[str, frozenset[str]]
     ) -> tuple[Waiting, ...]:
         """The reasons that are new, in the order of the queue."""
-        if not self._turns:
-            self._turns = list(self._of_demand)
-        again, self._turns = self._turns[:_MOST_DEMANDS], self._turns[_MOST_DEMANDS:]
         proposed: dict[str, list[tuple[str, int]]] = {}
         for one in placing.proposals.values():
             proposed.setdefault(one.worker_id, []).append((one.group_id, one.slots))
         ids, self._fresh = self._fresh, {}
-        for demand in again:
+        if not self._turns:
+            self._turns = [one for waiting in self._of_demand.values() for one in waiting]
+        again, self._turns = self._turns[:_MOST_AGAIN], self._turns[_MOST_AGAIN:]
+        ids.update(dict.fromkeys(one for one in again if one in self.short))
+        for demand in {self.short[one] for one in again if one in self.short}:
             self._holders.pop(demand, None)
-            ids.update(self._of_demand.get(demand, {}))
         told = []
         for entry in (self._entries[one] for one in ids if one in self.short):
             reason = self._reason(snapshot, proposed, entry, refused.get(entry.group.id, _NOBODY))
@@ -161,9 +161,9 @@ class Reasons:
                     found.slots[held.group_id] += held.slots
                 for group_id, slots in proposed.get(name, ()):
                     found.slots[group_id] += slots
-            known = (snapshot.groups[one] for one in found.slots if one in snapshot.groups)
+            known = (self._entries[one] for one in found.slots if one in self._entries)
             found.total = found.slots.total()
-            found.known = sorted((rank(one), one) for one in known)
+            found.known = sorted((one.rank, one.group) for one in known)
         return found
 
     def _explanation(self, demand: Demand, snapshot: Snapshot) -> Explanation:

@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass
 
-from crossfleet.matching.fit import place
+from crossfleet.matching.fit import place, room
 from crossfleet.matching.free import Fit, Free, millicores, slot_millicores
 from crossfleet.matching.model import WorkerView
 from crossfleet.scheduler.core.demands import Demand, Key
@@ -91,9 +91,9 @@ class Kind:
 
 
 class Filling:
-    """Workers of a kind of which as much is free. ``members`` are their names, sorted."""
+    """Workers of a kind of which as much is free. ``members`` are their names, sorted; ``rooms`` what is known of ``room``."""
 
-    __slots__ = ("_after", "_devices", "_grants", "_rooms", "free", "kind", "members")
+    __slots__ = ("_after", "_devices", "_grants", "free", "kind", "members", "rooms")
 
     def __init__(self, kind: Kind, free: Free) -> None:
         """Nobody is so full yet."""
@@ -104,7 +104,7 @@ class Filling:
 
     def forget(self) -> None:
         """Drop what was remembered."""
-        self._rooms: dict[Demand, int] = {}
+        self.rooms: dict[Demand, int] = {}
         self._grants: dict[tuple[Demand, int], Grant] = {}
         self._after: dict[tuple[Demand, int], Filling] = {}
         self._devices: dict[tuple[int, ...], Filling] = {}
@@ -123,14 +123,11 @@ class Filling:
 
     def room(self, demand: Demand) -> int:
         """How many slots of a request fit."""
-        found = self._rooms.get(demand)
+        found = self.rooms.get(demand)
         if found is None:
-            found = 0
             able = demand.able(self.kind.key, self.kind.model)
-            if able is not None and self.free.slots > 0:
-                placed = place(demand.request, self.kind.model, self.free, able)
-                found = placed.slots if isinstance(placed, Fit) else 0
-            self._rooms[demand] = found
+            found = room(demand.request, self.kind.model, self.free, able) if able is not None else 0
+            self.rooms[demand] = found
         return found
 
     def grant(self, demand: Demand, slots: int) -> Grant:

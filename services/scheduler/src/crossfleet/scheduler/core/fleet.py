@@ -50,6 +50,7 @@ class Fleet:
         self._particular: list[Demand] = []
         self._counted: dict[Demand, int] = {}
         self._large: dict[Demand, bool] = {}
+        self._order: dict[Demand, list[Kind]] = {}
 
     def demand(self, request: Request) -> Demand:
         """The demand of a request."""
@@ -64,7 +65,8 @@ class Fleet:
         return found
 
     def count_rivals(self) -> None:
-        """Take over how many groups wait for each demand: what few can use is left to the few."""
+        """Take over, for a new plan, how many groups wait for each demand: what few can use is left to the few."""
+        self._order.clear()
         for demand, counted in self._counted.items():
             if demand.waiting != counted:
                 for kind in self.able[demand]:
@@ -120,24 +122,33 @@ class Fleet:
 
         Better is who is wanted by fewer, then who is fuller, then whose name comes first.
         """
-        found: tuple[tuple[int, int, int, str], int] | None = None
-        for kind in self.able[demand]:
-            if not kind.open:
-                continue
+        found: tuple[int, int, int, str] | None = None
+        found_room = 0
+        order = self._order.get(demand)
+        if order is None:
+            order = self._order[demand] = sorted(self.able[demand], key=_rivals)
+        useless = []
+        for kind in order:
             rivals = kind.rivals
+            if found is not None and not found[0] and rivals > found[1]:
+                break
+            useful = False
             for filling in kind.open:
-                room = filling.room(demand)
-                if room < least:
-                    continue
-                short = max(most - room, 0)
-                if found is not None and (short, rivals, filling.free.slots) > found[0][:3]:
+                room = filling.rooms.get(demand, -1)
+                if room < 0:
+                    room = filling.room(demand)
+                useful = useful or room > 0
+                short = most - room if room < most else 0
+                if room < least or (found is not None and (short, rivals, filling.free.slots) > found[:3]):
                     continue
                 name = filling.members[0] if not banned else _first(filling.members, banned)
-                if name is not None:
-                    rank = (short, rivals, filling.free.slots, name)
-                    if found is None or rank < found[0]:
-                        found = rank, room
-        return (found[0][3], found[1]) if found is not None else None
+                if name is not None and (found is None or (short, rivals, filling.free.slots, name) < found):
+                    found, found_room = (short, rivals, filling.free.slots, name), room
+            if not useful:
+                useless.append(kind)
+        for kind in useless:
+            order.remove(kind)  # Nothing is given back while a plan is made.
+        return (found[3], found_room) if found is not None else None
 
     def several(self, demand: Demand, least: int, count: int, banned: AbstractSet[str]) -> list[str]:
         """The best ``count`` hosts that have room for ``least`` slots each, or fewer if there are not so many."""
@@ -146,6 +157,19 @@ class Fleet:
         for filling in sorted(roomy, key=lambda one: (one.kind.rivals, one.free.slots, one.members[0])):
             names += islice((name for name in filling.members if name not in banned), count - len(names))
         return names
+
+    def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:
+        """Hosts that have room for ``least`` slots each when idle: those with free slots first, at most ``count``."""
+        kinds = sorted((one for one in self.able[demand] if one.idle.room(demand) >= least), key=lambda one: one.names[0])
+        fillings = (filling for kind in kinds for filling in kind.open)
+        names: dict[str, None] = {}
+        for filling in sorted(fillings, key=lambda one: (-one.free.slots, one.members[0])):
+            names.update(dict.fromkeys(filling.members[: count - len(names)]))
+        for kind in kinds:
+            names.update(dict.fromkeys(kind.names[:count]))
+            if len(names) >= count:
+                break
+        return list(names)
 
     def preference(self, name: str) -> tuple[int, int, str]:
         """Hosts that have equal room are taken in this order."""
@@ -239,3 +263,7 @@ class Fleet:
 
 def _first(members: Iterable[str], banned: AbstractSet[str]) -> str | None:
     return next((name for name in members if name not in banned), None)
+
+
+def _rivals(kind: Kind) -> int:
+    return kind.rivals

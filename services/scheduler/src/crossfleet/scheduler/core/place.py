@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from crossfleet.scheduler.core.demands import Demand
+from crossfleet.scheduler.core.demands import Shape
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Proposal
 from crossfleet.scheduler.core.queue import Entry
@@ -21,19 +21,23 @@ class Placing:
     def __init__(
         self, fleet: Fleet, snapshot: Snapshot, refused: Mapping[str, frozenset[str]], reservations: Reservations
     ) -> None:
-        """Nothing given yet. ``refused``: the workers that groups were refused on lately."""
+        """Nothing given yet. ``refused``: the workers that groups were refused on lately.
+
+        ``hindered``: some workers were closed to those who were served last.
+        """
         self.proposals: dict[tuple[str, str], Proposal] = {}
         self.reservations = reservations
+        self.hindered = False
         self._fleet = fleet
         self._snapshot = snapshot
         self._refused = refused
-        self._room: dict[Demand, int] = {}
+        self._room: dict[Shape, int] = {}
 
-    def room(self, demand: Demand) -> int:
-        """About how many slots of a demand are free: counted when first asked for, less what the demand got since."""
-        found = self._room.get(demand, 0)
-        if found <= 0:
-            found = self._room[demand] = self._fleet.all_room(demand)
+    def room(self, shape: Shape) -> int:
+        """About how many slots are free for a shape: counted when first asked for, less what it got since."""
+        found = self._room.get(shape)
+        if found is None:
+            found = self._room[shape] = self._fleet.all_room(shape.demand)
         return found
 
     def share_out(self, entries: list[Entry], most: int) -> dict[str, int]:
@@ -42,15 +46,15 @@ class Placing:
         A turn takes the fair part of what is free at once and not slot by slot, so that a group gets few workers
         (each of them has to import and collect) and two groups end at most one piece apart.
         """
+        self.hindered = False
         granted = dict.fromkeys((one.group.id for one in entries), 0)
         if len(entries) == 1:
             granted[entries[0].group.id] = self._turn(entries[0], min(entries[0].wanted, most))
             return granted
-        breadth = {one.group.id: self._breadth(one) for one in entries}
-        active = [one for one in entries if breadth[one.group.id]]
-        available = min(max((self.room(one.shape.demand) for one in active), default=0), most)
+        active = list(entries)
+        available = min(max(self.room(one.shape) for one in active), most)
         while active and most > 0:
-            entry = min(active, key=lambda one: (one.held, breadth[one.group.id], one.group.id))
+            entry = self._next(active)
             fair = -(-available // len(active)) if len(active) > 1 else entry.wanted
             got = self._turn(entry, min(entry.wanted, max(fair, least(entry)), most))
             granted[entry.group.id] += got
@@ -59,6 +63,14 @@ class Placing:
             if not got or not entry.wanted:
                 active.remove(entry)
         return granted
+
+    def _next(self, active: list[Entry]) -> Entry:
+        """The one that has least; of several the one that could be placed on the fewest workers."""
+        fewest = min(one.held for one in active)
+        least_served = [one for one in active if one.held == fewest]
+        if len(least_served) == 1:
+            return least_served[0]
+        return min(least_served, key=lambda one: (self._breadth(one), one.group.id))
 
     def _breadth(self, entry: Entry) -> int:
         """On how many workers a group could be placed now."""
@@ -69,6 +81,7 @@ class Placing:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
         group = entry.group
         refused = self._refused.get(group.id, _NOBODY) | self.reservations.closed_to(entry)
+        self.hindered = self.hindered or bool(refused or group.avoid)
         if entry.shape.hosts > 1:
             return self._gang(entry, refused)
         got, fewest = 0, min(least(entry), most)
@@ -122,8 +135,8 @@ class Placing:
             devices = tuple(dict.fromkeys((*before.device_ids, *devices)))
         total = slots + (before.slots if before is not None else 0)
         self.proposals[group.id, name] = Proposal(group.id, name, total, devices, gang)
-        if demand in self._room:
-            self._room[demand] -= slots
+        if entry.shape in self._room:
+            self._room[entry.shape] -= slots
         entry.held += slots
         entry.wanted -= slots
         entry.short -= slots

@@ -74,13 +74,6 @@ class Lane:
                 return self._queues[shape][0][1]
         return None
 
-    def open(self) -> Entry | None:
-        """The oldest group of a shape that some worker may have room for."""
-        for _, shape in self._heads:
-            if not shape.shut:
-                return self._queues[shape][0][1]
-        return None
-
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
         if before is not None:
             del self._heads[bisect_left(self._heads, (before,))]

@@ -15,6 +15,9 @@ from crossfleet.scheduler.core.snapshot import Snapshot
 if TYPE_CHECKING:
     from crossfleet.scheduler.core.planner import Planner
 
+# How many groups that wait for the same are tried in one round on what others keep, or on workers that refused them.
+_DEPTH = 8
+
 
 class Round:
     """Higher priority first; then the project with the smallest share; of its groups the oldest that finds room.
@@ -28,6 +31,7 @@ class Round:
         self._snapshot = snapshot
         self._placing = placing
         self._aside: list[Entry] = []
+        self._passed: dict[Shape, int] = {}
 
     def serve(self, impatient_since: float) -> None:
         """Serve everybody who finds room. Groups submitted before ``impatient_since`` may not be passed for ever."""
@@ -71,37 +75,47 @@ class Round:
                 self._set_aside(entry)
                 continue
             part = weight(shares.get(project)) / weights if len(turns) > 1 else 1.0
-            if self._give(self._planner.queue.bunch(entry), self._fair(entry, part)):
+            bunch = [one for one in self._planner.queue.bunch(entry) if not one.shape.shut]
+            if self._give(bunch, self._fair(entry, part)):
                 heapreplace(turns, (self._share(project), project))
 
     def _next(self, lane: Lane) -> Entry | None:
+        """Who is next of a project: finds room perhaps, or may keep workers for itself."""
         if self._placing.reservations.possible:
-            return lane.first(lambda shape: not shape.shut or self._large(shape))
-        return lane.open()
+            return lane.first(lambda shape: self._may_fit(shape) or (shape.shut and self._large(shape)))
+        return lane.first(self._may_fit)
+
+    def _may_fit(self, shape: Shape) -> bool:
+        return not shape.shut and self._passed.get(shape, 0) < _DEPTH
 
     def _fair(self, entry: Entry, part: float) -> int:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
         if part >= 1.0 or entry.wanted <= 1:
             return 1 << 31
-        return max(ceil(self._placing.room(entry.shape.demand) * part), entry.shape.least * entry.shape.hosts)
+        return max(ceil(self._placing.room(entry.shape) * part), entry.shape.least * entry.shape.hosts)
 
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""
         granted = self._placing.share_out(entries, most)
+        if not any(granted.values()):
+            for entry in entries:
+                self._shut_or_set_aside(entry)
+            return 0
         for entry in entries:
             if granted[entry.group.id]:
                 self._planner.queue.leave(entry)
                 self._planner.enter(entry)
-            elif not any(granted.values()):
-                self._shut_or_set_aside(entry)
         return sum(granted.values())
 
     def _shut_or_set_aside(self, entry: Entry) -> None:
         shape = entry.shape
-        found = self._planner.fleet.several(shape.demand, shape.least, shape.hosts, frozenset())
-        shape.shut = len(found) < shape.hosts
-        if not shape.shut:
-            self._set_aside(entry)
+        if self._placing.hindered:
+            found = self._planner.fleet.several(shape.demand, shape.least, shape.hosts, frozenset())
+            if len(found) == shape.hosts:
+                self._set_aside(entry)
+                self._passed[shape] = self._passed.get(shape, 0) + 1
+                return
+        shape.shut = True
 
     def _set_aside(self, entry: Entry) -> None:
         self._planner.queue.leave(entry)
