@@ -24,34 +24,25 @@ class Demand:
     """
 
     def __init__(self, request: Request, number: int, selectors: Selectors) -> None:
-        """Nothing looked at yet."""
+        """Nobody waits for it yet."""
         self.request = request
         self.number = number
         self.particular = _particular(request, selectors)
         self.waiting = 0
         self._selectors = selectors
-        self._able: dict[Key, Eligible | None] = {}
 
-    def able(self, key: Key, model: WorkerView) -> Eligible | None:
-        """The devices of a kind's model that satisfy it; None if no idle worker of the kind does."""
-        try:
-            return self._able[key]
-        except KeyError:
-            found = eligible(self.request, model, self._selectors)
-            answer = self._able[key] = found if isinstance(found, Eligible) else None
-            return answer
+    def able(self, worker: WorkerView) -> Eligible | None:
+        """The devices of a worker that satisfy it; None if it does not, even when idle."""
+        found = eligible(self.request, worker, self._selectors)
+        return found if isinstance(found, Eligible) else None
 
     def places(self, worker: WorkerView) -> Places | None:
         """What it chooses of one worker, None if that does not satisfy it."""
-        found = eligible(self.request, worker, self._selectors)
-        if not isinstance(found, Eligible):
+        found = self.able(worker)
+        if found is None:
             return None
         at = {device.id: index for index, device in enumerate(worker.devices)}
         return tuple(tuple(at[one] for one in ids) for ids in found.candidates)
-
-    def forget(self, key: Key) -> None:
-        """Drop a kind that no worker is of any more."""
-        self._able.pop(key, None)
 
     def large(self, model: WorkerView) -> bool:
         """Whether a slot takes so much that small work could keep it out for ever: more than a slot's share."""
@@ -67,13 +58,15 @@ class Demand:
 class Shape:
     """What groups wait for alike: slots of a demand, ``least`` of them at once on each of ``hosts`` workers.
 
-    ``shut``: no worker has room for it, until one of them gets more.
+    ``shut``: no worker has room for it, until one of them gets more. ``rests``: so many of its groups got nothing in
+    this round, though there is room, that no more are tried.
     """
 
     demand: Demand
     least: int
     hosts: int
     shut: bool = False
+    rests: bool = False
     waiting: int = 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from crossfleet.scheduler.core.fillings import Cost
 from crossfleet.scheduler.core.model import Share
 
 _LEAST_WEIGHT = 1e-6
+_NOTHING: Mapping[str, int] = {}
+_UNUSED: Mapping[str, float] = {}
 
 
 class Accounts:
@@ -16,27 +17,28 @@ class Accounts:
 
     def __init__(self) -> None:
         """Nobody holds anything."""
-        self._held: dict[str, Counter[str]] = {}
+        self._held: dict[str, dict[str, int]] = {}
 
     def charge(self, project: str, cost: Cost) -> None:
         """Something more is held."""
-        self._held.setdefault(project, Counter()).update(dict(cost))
+        held = self._held.setdefault(project, {})
+        for resource, amount in cost:
+            held[resource] = held.get(resource, 0) + amount
 
     def credit(self, project: str, cost: Cost) -> None:
         """Something is held no longer."""
         held = self._held[project]
-        held.subtract(dict(cost))
-        if not any(held.values()):
-            del self._held[project]
+        for resource, amount in cost:
+            held[resource] -= amount
 
     def share(self, project: str, totals: Mapping[str, int], wish: Share | None) -> float:
         """The dominant share: of two projects, the one with less goes first."""
-        held = self._held.get(project, {})
-        used: Mapping[str, float] = wish.used if wish is not None else {}
-        dominant = max((amount / totals[one] for one, amount in held.items() if totals[one] > 0), default=0.0)
-        if used:
-            both = (held.get(one, 0) / totals[one] + part for one, part in used.items() if totals.get(one, 0) > 0)
-            dominant = max(dominant, *both, 0.0)
+        held = self._held.get(project, _NOTHING)
+        used = wish.used if wish is not None else _UNUSED
+        dominant = 0.0
+        for resource, total in totals.items():
+            if total > 0:
+                dominant = max(dominant, held.get(resource, 0) / total + used.get(resource, 0.0))
         return dominant / weight(wish)
 
 

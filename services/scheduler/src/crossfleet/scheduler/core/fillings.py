@@ -10,9 +10,9 @@ from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass
 
-from crossfleet.matching.fit import place, room
+from crossfleet.matching.fit import Eligible, place, room
 from crossfleet.matching.free import Fit, Free, millicores, slot_millicores
-from crossfleet.matching.model import WorkerView
+from crossfleet.matching.model import Request, WorkerView
 from crossfleet.scheduler.core.demands import Demand, Key
 
 _MOST_FILLINGS = 4096
@@ -31,6 +31,17 @@ class Grant:
     taken: tuple[int, ...]
     cost: Cost
     left: Filling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aspect:
+    """What a kind of worker is for a demand: amounts, and the devices that satisfy it (None: it does not fit there).
+
+    Demands that differ in their selectors alone mostly have one aspect.
+    """
+
+    request: Request
+    able: Eligible | None
 
 
 class Kind:
@@ -58,9 +69,20 @@ class Kind:
         self.totals: Counter[str] = Counter({CPU: max(millicores(model.cpu_cores), 0)})
         self.totals.update(device.device_class for device in model.devices if not device.shared)
         self.nothing = (0,) * len(self.alike)
-        self._costs: dict[tuple[Demand, int, tuple[int, ...]], Cost] = {}
+        self._aspects: dict[Demand, Aspect] = {}
+        self._distinct: dict[object, Aspect] = {}
+        self._costs: dict[tuple[Aspect, int, tuple[int, ...]], Cost] = {}
         self._fillings: dict[Free, Filling] = {}
         self.idle = self.filling(Free.whole(model))
+
+    def aspect(self, demand: Demand) -> Aspect:
+        """What the kind is for a demand."""
+        found = self._aspects.get(demand)
+        if found is None:
+            request, able = demand.request, demand.able(self.model)
+            key = (request.cpu_cores, request.memory_bytes, request.exclusive, able)
+            found = self._aspects[demand] = self._distinct.setdefault(key, Aspect(request, able))
+        return found
 
     def filling(self, free: Free) -> Filling:
         """The filling with so much free."""
@@ -71,15 +93,15 @@ class Kind:
             found = self._fillings[free] = Filling(self, free)
         return found
 
-    def cost(self, demand: Demand, slots: int, counts: tuple[int, ...]) -> Cost:
+    def cost(self, aspect: Aspect, slots: int, counts: tuple[int, ...]) -> Cost:
         """What an allocation takes of the fleet; one that is exclusive takes the whole worker."""
-        found = self._costs.get((demand, slots, counts))
+        found = self._costs.get((aspect, slots, counts))
         if found is None:
-            whole = demand.request.exclusive
-            cost = Counter(self.totals if whole else {CPU: slots * slot_millicores(demand.request, self.model)})
+            whole = aspect.request.exclusive
+            cost = Counter(self.totals if whole else {CPU: slots * slot_millicores(aspect.request, self.model)})
             for positions, count in zip(self.alike, self.nothing if whole else counts, strict=True):
                 cost[self.model.devices[positions[0]].device_class] += count
-            found = self._costs[demand, slots, counts] = tuple(sorted(item for item in cost.items() if item[1]))
+            found = self._costs[aspect, slots, counts] = tuple(sorted(item for item in cost.items() if item[1]))
         return found
 
     def _forget(self) -> None:
@@ -104,9 +126,9 @@ class Filling:
 
     def forget(self) -> None:
         """Drop what was remembered."""
-        self.rooms: dict[Demand, int] = {}
-        self._grants: dict[tuple[Demand, int], Grant] = {}
-        self._after: dict[tuple[Demand, int], Filling] = {}
+        self.rooms: dict[Aspect, int] = {}
+        self._grants: dict[tuple[Aspect, int], Grant] = {}
+        self._after: dict[tuple[Aspect, int], Filling] = {}
         self._devices: dict[tuple[int, ...], Filling] = {}
 
     def enter(self, name: str) -> None:
@@ -121,39 +143,42 @@ class Filling:
         if self.free.slots > 0 and not self.members:
             del self.kind.open[self]
 
-    def room(self, demand: Demand) -> int:
-        """How many slots of a request fit."""
-        found = self.rooms.get(demand)
+    def room(self, aspect: Aspect) -> int:
+        """How many slots fit."""
+        found = self.rooms.get(aspect)
         if found is None:
-            able = demand.able(self.kind.key, self.kind.model)
-            found = room(demand.request, self.kind.model, self.free, able) if able is not None else 0
-            self.rooms[demand] = found
+            able = aspect.able
+            found = room(aspect.request, self.kind.model, self.free, able) if able is not None else 0
+            self.rooms[aspect] = found
         return found
 
-    def grant(self, demand: Demand, slots: int) -> Grant:
+    def grant(self, aspect: Aspect, slots: int) -> Grant:
         """What so many slots get: at least one, at most there is room for."""
-        found = self._grants.get((demand, slots))
+        found = self._grants.get((aspect, slots))
         if found is None:
-            kind = self.kind
-            able = demand.able(kind.key, kind.model)
-            placed = place(demand.request, kind.model, self.free, able, slots, slots) if able is not None else None
-            if not isinstance(placed, Fit):
-                raise ValueError(f"no room for {slots} slots")
+            found = self._grants[aspect, slots] = self._granted(aspect, slots)
+        return found
+
+    def _granted(self, aspect: Aspect, slots: int) -> Grant:
+        kind, able = self.kind, aspect.able
+        placed = place(aspect.request, kind.model, self.free, able, slots, slots) if able is not None else None
+        if not isinstance(placed, Fit):
+            raise ValueError(f"no room for {slots} slots")
+        counts = kind.nothing
+        shared: tuple[int, ...] = ()
+        if placed.devices:
             places = [kind.positions[one] for one in placed.device_ids]
             taken = Counter(kind.number[at] for at in places if at in kind.number)
             counts = tuple(taken[number] for number in range(len(kind.alike)))
             shared = tuple(at for at in places if at not in kind.number)
-            left = self.after(demand, slots).without(counts)
-            found = Grant(shared, counts, kind.cost(demand, slots, counts), left)
-            self._grants[demand, slots] = found
-        return found
+        return Grant(shared, counts, kind.cost(aspect, slots, counts), self.after(aspect, slots).without(counts))
 
-    def after(self, demand: Demand, slots: int) -> Filling:
+    def after(self, aspect: Aspect, slots: int) -> Filling:
         """How full a worker is when so many slots are held, leaving devices aside."""
-        found = self._after.get((demand, slots))
+        found = self._after.get((aspect, slots))
         if found is None:
-            found = self.kind.filling(self.free.minus(demand.request, slots, (), self.kind.model))
-            self._after[demand, slots] = found
+            found = self.kind.filling(self.free.minus(aspect.request, slots, (), self.kind.model))
+            self._after[aspect, slots] = found
         return found
 
     def without(self, counts: tuple[int, ...]) -> Filling:

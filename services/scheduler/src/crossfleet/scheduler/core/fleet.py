@@ -13,7 +13,7 @@ from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Places
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Cost, Filling, Kind
+from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _UNKNOWN = Request()
@@ -50,7 +50,8 @@ class Fleet:
         self._particular: list[Demand] = []
         self._counted: dict[Demand, int] = {}
         self._large: dict[Demand, bool] = {}
-        self._order: dict[Demand, list[Kind]] = {}
+        self._order: dict[Demand, list[tuple[Kind, Aspect]]] = {}
+        self._breadth: dict[Demand, int] = {}
 
     def demand(self, request: Request) -> Demand:
         """The demand of a request."""
@@ -60,13 +61,14 @@ class Fleet:
             if found.particular:
                 self._particular.append(found)
                 self.unsorted = True
-            self.able[found] = [kind for kind in self.kinds.values() if found.able(kind.key, kind.model) is not None]
+            self.able[found] = [kind for kind in self.kinds.values() if kind.aspect(found).able is not None]
             self._counted[found] = 0
         return found
 
     def count_rivals(self) -> None:
         """Take over, for a new plan, how many groups wait for each demand: what few can use is left to the few."""
         self._order.clear()
+        self._breadth.clear()
         for demand, counted in self._counted.items():
             if demand.waiting != counted:
                 for kind in self.able[demand]:
@@ -100,7 +102,7 @@ class Fleet:
     def take(self, name: str, demand: Demand, slots: int, project: str) -> tuple[str, ...]:
         """Give slots of a host to a project; answers their devices. There must be room for them."""
         host = self.hosts[name]
-        grant = host.filling.grant(demand, slots)
+        grant = host.filling.grant(host.kind.aspect(demand), slots)
         devices = host.view.devices
         ids = [devices[at].id for at in grant.shared]
         for positions, count in zip(host.kind.alike, grant.taken, strict=True):
@@ -112,10 +114,17 @@ class Fleet:
         self._move(name, host, grant.left)
         return tuple(ids)
 
-    def fillings(self, demand: Demand) -> Iterator[Filling]:
-        """Those with a free slot, of kinds that satisfy a demand; in no order."""
+    def rooms(self, demand: Demand) -> Iterator[tuple[Filling, int]]:
+        """The fillings that have a free slot, of kinds that satisfy a demand, and their room; in no order."""
         for kind in self.able[demand]:
-            yield from kind.open
+            if kind.open:
+                aspect = kind.aspect(demand)
+                for filling in kind.open:
+                    yield filling, filling.room(aspect)
+
+    def has_room(self, demand: Demand, least: int) -> bool:
+        """Whether any host has room for ``least`` slots."""
+        return any(room >= least for _, room in self.rooms(demand))
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
         """The host to take and its room: the best that has room for ``most`` slots, else the roomiest with ``least``.
@@ -126,17 +135,18 @@ class Fleet:
         found_room = 0
         order = self._order.get(demand)
         if order is None:
-            order = self._order[demand] = sorted(self.able[demand], key=_rivals)
+            ranked = sorted(self.able[demand], key=_rivals)
+            order = self._order[demand] = [(kind, kind.aspect(demand)) for kind in ranked]
         useless = []
-        for kind in order:
+        for kind, aspect in order:
             rivals = kind.rivals
             if found is not None and not found[0] and rivals > found[1]:
                 break
             useful = False
             for filling in kind.open:
-                room = filling.rooms.get(demand, -1)
+                room = filling.rooms.get(aspect, -1)
                 if room < 0:
-                    room = filling.room(demand)
+                    room = filling.room(aspect)
                 useful = useful or room > 0
                 short = most - room if room < most else 0
                 if room < least or (found is not None and (short, rivals, filling.free.slots) > found[:3]):
@@ -145,14 +155,14 @@ class Fleet:
                 if name is not None and (found is None or (short, rivals, filling.free.slots, name) < found):
                     found, found_room = (short, rivals, filling.free.slots, name), room
             if not useful:
-                useless.append(kind)
-        for kind in useless:
-            order.remove(kind)  # Nothing is given back while a plan is made.
+                useless.append((kind, aspect))
+        for pair in useless:
+            order.remove(pair)  # Nothing is given back while a plan is made.
         return (found[3], found_room) if found is not None else None
 
     def several(self, demand: Demand, least: int, count: int, banned: AbstractSet[str]) -> list[str]:
         """The best ``count`` hosts that have room for ``least`` slots each, or fewer if there are not so many."""
-        roomy = [one for one in self.fillings(demand) if one.room(demand) >= least]
+        roomy = [one for one, room in self.rooms(demand) if room >= least]
         names: list[str] = []
         for filling in sorted(roomy, key=lambda one: (one.kind.rivals, one.free.slots, one.members[0])):
             names += islice((name for name in filling.members if name not in banned), count - len(names))
@@ -160,7 +170,7 @@ class Fleet:
 
     def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:
         """Hosts that have room for ``least`` slots each when idle: those with free slots first, at most ``count``."""
-        kinds = sorted((one for one in self.able[demand] if one.idle.room(demand) >= least), key=lambda one: one.names[0])
+        kinds = sorted((one for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least), key=lambda one: one.names[0])
         fillings = (filling for kind in kinds for filling in kind.open)
         names: dict[str, None] = {}
         for filling in sorted(fillings, key=lambda one: (-one.free.slots, one.members[0])):
@@ -178,12 +188,19 @@ class Fleet:
 
     def all_room(self, demand: Demand) -> int:
         """How many slots of a demand the whole fleet has room for."""
-        return sum(filling.room(demand) * len(filling.members) for filling in self.fillings(demand))
+        return sum(room * len(filling.members) for filling, room in self.rooms(demand))
+
+    def breadth(self, demand: Demand) -> int:
+        """On how many hosts a demand could be placed if they were idle."""
+        found = self._breadth.get(demand)
+        if found is None:
+            found = self._breadth[demand] = sum(len(kind.names) for kind in self.able[demand])
+        return found
 
     def room(self, name: str, demand: Demand) -> int:
         """How many slots of a demand a host has room for; none on one that is not ready."""
         host = self.hosts.get(name)
-        return host.filling.room(demand) if host is not None else 0
+        return host.filling.room(host.kind.aspect(demand)) if host is not None else 0
 
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
         filling, own = host.kind.idle, {device.id for device in host.view.devices if not device.shared}
@@ -192,11 +209,12 @@ class Fleet:
         for held in snapshot.held_on(name):
             group = snapshot.groups.get(held.group_id)
             demand = self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
-            filling = filling.after(demand, held.slots)
+            aspect = host.kind.aspect(demand)
+            filling = filling.after(aspect, held.slots)
             devices = own.intersection(held.device_ids) if held.device_ids else ()
             host.used.update(devices)
             if group is not None:
-                cost = host.kind.cost(demand, held.slots, self._counts(host, devices))
+                cost = host.kind.cost(aspect, held.slots, self._counts(host, devices))
                 host.charges.append((group.project, cost))
                 self._accounts.charge(group.project, cost)
         self._move(name, host, filling.without(self._counts(host, host.used)))
@@ -231,7 +249,7 @@ class Fleet:
             kind = self.kinds[key] = Kind(view, key)
             self._large.clear()
             for demand, able in self.able.items():
-                if demand.able(key, view) is not None:
+                if kind.aspect(demand).able is not None:
                     able.append(kind)
                     kind.rivals += self._counted[demand]
         return kind
@@ -256,9 +274,8 @@ class Fleet:
             del self.kinds[kind.key]
             self._large.clear()
             for demand, able in self.able.items():
-                if demand.able(kind.key, kind.model) is not None:
+                if kind.aspect(demand).able is not None:
                     able.remove(kind)
-                demand.forget(kind.key)
 
 
 def _first(members: Iterable[str], banned: AbstractSet[str]) -> str | None:

@@ -65,17 +65,12 @@ class Placing:
         return granted
 
     def _next(self, active: list[Entry]) -> Entry:
-        """The one that has least; of several the one that could be placed on the fewest workers."""
+        """The one that has least; of several the one that the fewest workers satisfy."""
         fewest = min(one.held for one in active)
         least_served = [one for one in active if one.held == fewest]
         if len(least_served) == 1:
             return least_served[0]
-        return min(least_served, key=lambda one: (self._breadth(one), one.group.id))
-
-    def _breadth(self, entry: Entry) -> int:
-        """On how many workers a group could be placed now."""
-        demand = entry.shape.demand
-        return sum(len(one.members) for one in self._fleet.fillings(demand) if one.room(demand))
+        return min(least_served, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""

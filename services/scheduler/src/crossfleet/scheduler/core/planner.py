@@ -60,7 +60,7 @@ class Planner:
             first.group.submitted_at + self._policy.patience_seconds
             for lanes in self.queue.levels.values()
             for lane in lanes.values()
-            if not lane.held and (first := lane.first(lambda _: True)) is not None
+            if not lane.held and (first := lane.oldest(lambda _: True)) is not None
         )
         return min((time for time in times if time > now), default=None)
 
@@ -103,7 +103,7 @@ class Planner:
     def _open(self, opened: Mapping[Filling, None]) -> None:
         """Shapes for which some worker has got room are to be tried again."""
         for shape in self.shapes.values() if opened else ():
-            if shape.shut and any(one.room(shape.demand) >= shape.least for one in opened):
+            if shape.shut and any(one.room(one.kind.aspect(shape.demand)) >= shape.least for one in opened):
                 shape.shut = False
 
     def _look(self, snapshot: Snapshot, group_id: str) -> None:

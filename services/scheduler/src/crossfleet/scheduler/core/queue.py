@@ -67,12 +67,23 @@ class Lane:
         if at == 0:
             self._lead(entry.shape, entry.rank, queue[0][0] if queue else None)
 
-    def first(self, wanted: Callable[[Shape], bool]) -> Entry | None:
-        """The oldest group of a shape that is wanted."""
+    def open(self) -> Entry | None:
+        """The oldest group that may find room."""
         for _, shape in self._heads:
-            if wanted(shape):
+            if not (shape.shut or shape.rests):
                 return self._queues[shape][0][1]
         return None
+
+    def first(self, besides: Callable[[Shape], bool]) -> Entry | None:
+        """The oldest group that may find room, or whose shape is shut and one of those besides."""
+        for _, shape in self._heads:
+            if not (shape.shut or shape.rests) or (shape.shut and besides(shape)):
+                return self._queues[shape][0][1]
+        return None
+
+    def oldest(self, which: Callable[[Shape], bool]) -> Entry | None:
+        """The oldest group of a shape that is one of those."""
+        return next((self._queues[shape][0][1] for _, shape in self._heads if which(shape)), None)
 
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
         if before is not None:

@@ -41,11 +41,13 @@ class Round:
             self._serve_level(levels[priority])
         for entry in self._aside:
             self._planner.queue.enter(entry)
+        for shape in self._passed:
+            shape.rests = False
 
     def _serve_the_impatient(self, since: float) -> None:
         """The oldest group of each project that holds nothing at a priority gets its fewest slots, before all others."""
         heads = (
-            lane.first(self._satisfiable)
+            lane.oldest(self._satisfiable)
             for lanes in self._planner.queue.levels.values()
             for lane in lanes.values()
             if not lane.held
@@ -74,6 +76,9 @@ class Round:
                 self._placing.reservations.make(entry)
                 self._set_aside(entry)
                 continue
+            if not self._planner.fleet.has_room(entry.shape.demand, entry.shape.least):
+                entry.shape.shut = True
+                continue
             part = weight(shares.get(project)) / weights if len(turns) > 1 else 1.0
             bunch = [one for one in self._planner.queue.bunch(entry) if not one.shape.shut]
             if self._give(bunch, self._fair(entry, part)):
@@ -82,11 +87,8 @@ class Round:
     def _next(self, lane: Lane) -> Entry | None:
         """Who is next of a project: finds room perhaps, or may keep workers for itself."""
         if self._placing.reservations.possible:
-            return lane.first(lambda shape: self._may_fit(shape) or (shape.shut and self._large(shape)))
-        return lane.first(self._may_fit)
-
-    def _may_fit(self, shape: Shape) -> bool:
-        return not shape.shut and self._passed.get(shape, 0) < _DEPTH
+            return lane.first(self._large)
+        return lane.open()
 
     def _fair(self, entry: Entry, part: float) -> int:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
@@ -114,6 +116,7 @@ class Round:
             if len(found) == shape.hosts:
                 self._set_aside(entry)
                 self._passed[shape] = self._passed.get(shape, 0) + 1
+                shape.rests = self._passed[shape] >= _DEPTH
                 return
         shape.shut = True
 
@@ -126,9 +129,9 @@ class Round:
         return planner.accounts.share(project, planner.fleet.totals, self._snapshot.shares.get(project))
 
     def _satisfiable(self, shape: Shape) -> bool:
-        return any(kind.idle.room(shape.demand) >= shape.least for kind in self._planner.fleet.able[shape.demand])
+        return any(kind.idle.room(kind.aspect(shape.demand)) >= shape.least for kind in self._planner.fleet.able[shape.demand])
 
     def _large(self, shape: Shape) -> bool:
-        """Whether small work could keep it out for ever."""
+        """Whether small work could keep a shape out for ever."""
         several = shape.hosts > 1 or shape.least > 1 or shape.demand.request.exclusive
         return several or self._planner.fleet.large(shape.demand)
