@@ -55,7 +55,9 @@ def rows(sizes: Sizes) -> Delta:
         Share(f"project-{number:03}", 1.0 + number % 3, {"cpu": random.random() / sizes.projects})
         for number in range(sizes.projects)
     )
-    return Delta(workers=tuple(_worker(number, sizes.kinds) for number in range(sizes.workers)), groups=groups, shares=shares)
+    return Delta(
+        workers=tuple(_worker(number, sizes.kinds) for number in range(sizes.workers)), groups=groups, shares=shares
+    )
 
 
 def _worker(number: int, kinds: int) -> WorkerView:

@@ -9,7 +9,7 @@ from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import WorkerState, WorkerView
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Share
 from crossfleet.scheduler.core.session import Outcome
 
 _STATES = {
@@ -29,6 +29,7 @@ def rows_from_snapshot(message: scheduler_pb2.Snapshot) -> Delta:
         workers=tuple(worker_view(worker) for worker in message.workers),
         groups=tuple(group_from(group) for group in message.groups),
         allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+        shares=tuple(share_from(share) for share in message.shares),
     )
 
 
@@ -38,6 +39,7 @@ def delta_from(message: scheduler_pb2.Delta) -> Delta:
         workers=tuple(worker_view(worker) for worker in message.workers),
         groups=tuple(group_from(group) for group in message.groups),
         allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+        shares=tuple(share_from(share) for share in message.shares),
         removed_workers=tuple(message.removed_worker_ids),
         removed_groups=tuple(message.removed_group_ids),
         removed_allocations=tuple(message.removed_allocation_ids),
@@ -81,6 +83,13 @@ def allocation_from(message: scheduler_pb2.Allocation) -> Allocation:
     )
 
 
+def share_from(message: scheduler_pb2.ProjectShare) -> Share:
+    """What a project is to have and had. Raises InvalidArgument for a weight that is none."""
+    if not math.isfinite(message.weight) or message.weight < 0:
+        raise InvalidArgument(f"shares[{message.project}].weight: {message.weight} is not a weight: at least 0")
+    return Share(message.project, message.weight, dict(message.used))
+
+
 def outcomes_from(messages: Iterable[scheduler_pb2.PlanOutcome]) -> tuple[Outcome, ...]:
     """What became of plans."""
     return tuple(Outcome(one.plan_id, tuple(refusal.index for refusal in one.refused)) for one in messages)
@@ -89,9 +98,14 @@ def outcomes_from(messages: Iterable[scheduler_pb2.PlanOutcome]) -> tuple[Outcom
 def plan_message(plan_id: str, plan: Plan) -> scheduler_pb2.ScheduleResponse:
     """A plan."""
     response = scheduler_pb2.ScheduleResponse(plan_id=plan_id, base_revision=plan.base_revision)
+    response.revoke_allocation_ids.extend(plan.revoke)
     for one in plan.allocate:
         response.allocate.add(
-            group_id=one.group_id, worker_id=one.worker_id, slots=one.slots, device_ids=one.device_ids
+            group_id=one.group_id,
+            worker_id=one.worker_id,
+            slots=one.slots,
+            device_ids=one.device_ids,
+            gang_id=one.gang,
         )
     for wait in plan.waiting:
         response.waiting.add(group_id=wait.group_id, kind=_WAITS[wait.wait], code=wait.code, text=wait.text)

@@ -53,9 +53,11 @@ class Reasons:
         self._explained: dict[Request, Explanation] = {}
         self._workers: list[tuple[WorkerView, int]] = []
 
-    def note(self, entry: Entry) -> None:
-        """A group was looked at, or got something."""
+    def note(self, entry: Entry, *, again: bool) -> None:
+        """A group was looked at, or got something: then (``again``) the coordinator has forgotten its reason."""
         group_id, demand = entry.group.id, entry.shape.demand
+        if again:
+            self._told.pop(group_id, None)
         if self.short.get(group_id) is not demand:
             self.forget_place(group_id)
         if entry.short > 0:
@@ -87,9 +89,7 @@ class Reasons:
         self._explained.clear()
         self._workers.clear()
 
-    def tell(
-        self, snapshot: Snapshot, placing: Placing, refused: Mapping[str, frozenset[str]]
-    ) -> tuple[Waiting, ...]:
+    def tell(self, snapshot: Snapshot, placing: Placing, refused: Mapping[str, frozenset[str]]) -> tuple[Waiting, ...]:
         """The reasons that are new, in the order of the queue."""
         proposed: dict[str, list[tuple[str, int]]] = {}
         for one in placing.proposals.values():
@@ -124,6 +124,16 @@ class Reasons:
             told = self._explanation(entry.shape.demand, snapshot)
             if told.wait is Wait.NEVER or told.code is Code.STATE:
                 return Waiting(group.id, told.wait, str(told.code), told.text)
+        if request.gang > 1 and not entry.held:
+            able = self._fleet.able_hosts(entry.shape.demand, entry.shape.least)
+            if able < request.gang:
+                workers = f"{able} worker{'' if able == 1 else 's'}"
+                return Waiting(
+                    group.id,
+                    Wait.NEVER,
+                    "gang",
+                    f"its gang needs {request.gang} workers at once; {workers} could take it",
+                )
         if request.slots_max > 0 and entry.held >= request.slots_max:
             text = f"it has the {request.slots_max} slots that its slots_max allows"
             return Waiting(group.id, Wait.LATER, "slots_max", text)
@@ -148,9 +158,7 @@ class Reasons:
             return "busy", "it holds every slot that it can use of this fleet"
         return "busy", "too little is free at once on any worker that satisfies it"
 
-    def _held(
-        self, demand: Demand, snapshot: Snapshot, proposed: Mapping[str, list[tuple[str, int]]]
-    ) -> _Holders:
+    def _held(self, demand: Demand, snapshot: Snapshot, proposed: Mapping[str, list[tuple[str, int]]]) -> _Holders:
         found = self._holders.get(demand)
         if found is None:
             found = self._holders[demand] = _Holders()
@@ -176,7 +184,10 @@ class Reasons:
             if demand.particular:
                 workers = [(snapshot.workers[name], 1) for name in sorted(snapshot.workers)]
             found = explain(
-                demand.request, [one for one, _ in workers], self._selectors, {one.name: count for one, count in workers}
+                demand.request,
+                [one for one, _ in workers],
+                self._selectors,
+                {one.name: count for one, count in workers},
             )
             self._explained[demand.request] = found
         return found

@@ -170,7 +170,10 @@ class Fleet:
 
     def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:
         """Hosts that have room for ``least`` slots each when idle: those with free slots first, at most ``count``."""
-        kinds = sorted((one for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least), key=lambda one: one.names[0])
+        kinds = sorted(
+            (one for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least),
+            key=lambda one: one.names[0],
+        )
         fillings = (filling for kind in kinds for filling in kind.open)
         names: dict[str, None] = {}
         for filling in sorted(fillings, key=lambda one: (-one.free.slots, one.members[0])):
@@ -189,6 +192,10 @@ class Fleet:
     def all_room(self, demand: Demand) -> int:
         """How many slots of a demand the whole fleet has room for."""
         return sum(room * len(filling.members) for filling, room in self.rooms(demand))
+
+    def able_hosts(self, demand: Demand, least: int) -> int:
+        """How many hosts would have room for ``least`` slots if they were idle."""
+        return sum(len(one.names) for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least)
 
     def breadth(self, demand: Demand) -> int:
         """On how many hosts a demand could be placed if they were idle."""

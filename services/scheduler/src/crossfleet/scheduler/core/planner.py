@@ -107,11 +107,11 @@ class Planner:
                 shape.shut = False
 
     def _look(self, snapshot: Snapshot, group_id: str) -> None:
-        entry = self.entries.pop(group_id, None)
-        if entry is not None:
-            self.queue.leave(entry)
-        for held in snapshot.held_by(group_id):
-            self._ends.pop(held.worker_id, None)
+        before = self.entries.pop(group_id, None)
+        if before is not None:
+            self.queue.leave(before)
+        for one in snapshot.held_by(group_id):
+            self._ends.pop(one.worker_id, None)
         group = snapshot.groups.get(group_id)
         if group is None:
             self.fleet.of_group.pop(group_id, None)
@@ -125,10 +125,13 @@ class Planner:
         self.fleet.of_group[group_id] = self.fleet.demand(group.request)
         short = max(group.wanted_slots - proposed, 0)
         entry = self.entries[group_id] = Entry(group, rank(group), self._shape(group, 1, 1), held, short)
-        self.enter(entry)
+        self.enter(entry, again=before is None or before.held != held)
 
-    def enter(self, entry: Entry) -> None:
-        """Let a group wait for what it may get: what it wants within its limit, a gang's whole or nothing."""
+    def enter(self, entry: Entry, *, again: bool = True) -> None:
+        """Let a group wait for what it may get: what it wants within its limit, a gang's whole or nothing.
+
+        ``again``: it holds something else than before, so its reason is told again.
+        """
         request, hosts = entry.group.request, max(entry.group.request.gang, 1)
         if hosts > 1:
             fewest = max(request.slots_min, 1)
@@ -139,7 +142,7 @@ class Planner:
             fewest = max(min(least(entry), entry.wanted), 1)
         entry.shape = self._shape(entry.group, fewest, hosts)
         self.queue.enter(entry)
-        self._reasons.note(entry)
+        self._reasons.note(entry, again=again)
 
     def _shape(self, group: Group, fewest: int, hosts: int) -> Shape:
         demand = self.fleet.of_group[group.id]

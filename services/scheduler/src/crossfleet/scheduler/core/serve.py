@@ -129,7 +129,9 @@ class Round:
         return planner.accounts.share(project, planner.fleet.totals, self._snapshot.shares.get(project))
 
     def _satisfiable(self, shape: Shape) -> bool:
-        return any(kind.idle.room(kind.aspect(shape.demand)) >= shape.least for kind in self._planner.fleet.able[shape.demand])
+        return any(
+            kind.idle.room(kind.aspect(shape.demand)) >= shape.least for kind in self._planner.fleet.able[shape.demand]
+        )
 
     def _large(self, shape: Shape) -> bool:
         """Whether small work could keep a shape out for ever."""
