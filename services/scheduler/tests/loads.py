@@ -115,7 +115,8 @@ def free_of(snapshot: Snapshot, name: str, less: Iterable[Proposal] = ()) -> Fre
     """What nobody holds of a worker, less what was proposed."""
     worker = snapshot.workers[name]
     free = Free.whole(worker)
-    for held in (*snapshot.held_on(name), *(one for one in less if one.worker_id == name)):
+    taken: list[Allocation | Proposal] = [*snapshot.held_on(name), *(one for one in less if one.worker_id == name)]
+    for held in taken:
         group = snapshot.groups.get(held.group_id)
         free = free.minus(group.request if group else Request(), held.slots, held.device_ids, worker)
     return free

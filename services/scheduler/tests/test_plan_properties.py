@@ -8,7 +8,7 @@ from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit
 from crossfleet.matching.model import WorkerState
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.model import Allocation, Delta, Policy
+from crossfleet.scheduler.core.model import Allocation, Delta, Policy, Waiting
 from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.snapshot import Snapshot
 from services.scheduler.tests.loads import SELECTORS, changed, deltas, free_of, planned, snapshots
@@ -108,7 +108,8 @@ def test_nothing_is_placed_on_a_worker_that_is_not_ready(rows, now):
 @given(snapshots, st.lists(st.tuples(deltas, st.booleans()), max_size=5), times)
 def test_a_planner_fed_by_deltas_plans_as_one_that_starts_from_scratch(rows, changes, now):
     selectors = Selectors()
-    fed, planner, told = Snapshot.of(rows, 1), Planner(Policy(), selectors), {}
+    fed, planner = Snapshot.of(rows, 1), Planner(Policy(), selectors)
+    told: dict[str, Waiting] = {}
     for revision, (delta, adopted) in enumerate(changes, start=2):
         found = planner.plan(fed, now)
         told.update((one.group_id, one) for one in found.waiting)

@@ -25,8 +25,8 @@ def test_it_does_not_matter_how_often_it_is_counted():
     often, once = Usage(50.0, {}), Usage(50.0, {})
     for one in (often, once):
         one.advance(0.0, {"p": {"gpu": 0.4}})
-    for second in range(1, 60):
-        often.advance(float(second), {"p": {"gpu": 0.4}})
+    for at in range(1, 60):
+        often.advance(float(at), {"p": {"gpu": 0.4}})
     first, second = often.advance(60.0, {}), once.advance(60.0, {})
     assert first[0].used["gpu"] == pytest.approx(second[0].used["gpu"])
 
