@@ -48,7 +48,7 @@ class Kind:
     """Ready workers that no demand tells apart. ``model`` is any of them: it stands for all when matching is asked.
 
     ``alike`` has the positions of devices that are interchangeable. ``rivals`` counts the groups that want its workers.
-    ``open`` are the fillings of those that have a free slot.
+    ``open[n]`` are the fillings of those that have n slots free, ``fillings`` their number.
     """
 
     def __init__(self, model: WorkerView, key: Key) -> None:
@@ -56,8 +56,9 @@ class Kind:
         self.model = model
         self.key = key
         self.names: list[str] = []
-        self.open: dict[Filling, None] = {}
+        self.open: list[dict[Filling, None]] = [{} for _ in range(max(model.slots_total, 0) + 1)]
         self.rivals = 0
+        self.fillings = 0
         self.positions = {device.id: at for at, device in enumerate(model.devices)}
         twins: dict[object, list[int]] = {}
         for at, device in enumerate(model.devices):
@@ -135,13 +136,16 @@ class Filling:
         """A worker is so full from now on."""
         insort(self.members, name)
         if self.free.slots > 0:
-            self.kind.open[self] = None
+            some = self.kind.open[self.free.slots]
+            self.kind.fillings += self not in some
+            some[self] = None
 
     def leave(self, name: str) -> None:
         """A worker no longer is."""
         del self.members[bisect_left(self.members, name)]
         if self.free.slots > 0 and not self.members:
-            del self.kind.open[self]
+            del self.kind.open[self.free.slots][self]
+            self.kind.fillings -= 1
 
     def room(self, aspect: Aspect) -> int:
         """How many slots fit."""

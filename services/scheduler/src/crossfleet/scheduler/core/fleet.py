@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +14,7 @@ from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Places
 from crossfleet.scheduler.core.fairness import Accounts
 from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind
+from crossfleet.scheduler.core.search import Search
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _UNKNOWN = Request()
@@ -117,10 +118,11 @@ class Fleet:
     def rooms(self, demand: Demand) -> Iterator[tuple[Filling, int]]:
         """The fillings that have a free slot, of kinds that satisfy a demand, and their room; in no order."""
         for kind in self.able[demand]:
-            if kind.open:
+            if kind.fillings:
                 aspect = kind.aspect(demand)
-                for filling in kind.open:
-                    yield filling, filling.room(aspect)
+                for fillings in kind.open:
+                    for filling in fillings:
+                        yield filling, filling.room(aspect)
 
     def has_room(self, demand: Demand, least: int) -> bool:
         """Whether any host has room for ``least`` slots."""
@@ -131,34 +133,20 @@ class Fleet:
 
         Better is who is wanted by fewer, then who is fuller, then whose name comes first.
         """
-        found: tuple[int, int, int, str] | None = None
-        found_room = 0
         order = self._order.get(demand)
         if order is None:
             ranked = sorted(self.able[demand], key=_rivals)
             order = self._order[demand] = [(kind, kind.aspect(demand)) for kind in ranked]
-        useless = []
-        for kind, aspect in order:
-            rivals = kind.rivals
-            if found is not None and not found[0] and rivals > found[1]:
+        search = Search(least, most, banned)
+        for pair in order:
+            if search.done(pair[0].rivals):
                 break
-            useful = False
-            for filling in kind.open:
-                room = filling.rooms.get(aspect, -1)
-                if room < 0:
-                    room = filling.room(aspect)
-                useful = useful or room > 0
-                short = most - room if room < most else 0
-                if room < least or (found is not None and (short, rivals, filling.free.slots) > found[:3]):
-                    continue
-                name = filling.members[0] if not banned else _first(filling.members, banned)
-                if name is not None and (found is None or (short, rivals, filling.free.slots, name) < found):
-                    found, found_room = (short, rivals, filling.free.slots, name), room
-            if not useful:
-                useless.append((kind, aspect))
-        for pair in useless:
-            order.remove(pair)  # Nothing is given back while a plan is made.
-        return (found[3], found_room) if found is not None else None
+            if pair[0].fillings:
+                search.full(*pair)
+        if search.name is None or search.short:
+            # Nothing is given back while a plan is made, so who has no room is not asked again.
+            self._order[demand] = [pair for pair in order if pair[0].fillings and search.partial(*pair)]
+        return (search.name, search.room) if search.name is not None else None
 
     def several(self, demand: Demand, least: int, count: int, banned: AbstractSet[str]) -> list[str]:
         """The best ``count`` hosts that have room for ``least`` slots each, or fewer if there are not so many."""
@@ -174,7 +162,7 @@ class Fleet:
             (one for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least),
             key=lambda one: one.names[0],
         )
-        fillings = (filling for kind in kinds for filling in kind.open)
+        fillings = (filling for kind in kinds for some in kind.open for filling in some)
         names: dict[str, None] = {}
         for filling in sorted(fillings, key=lambda one: (-one.free.slots, one.members[0])):
             names.update(dict.fromkeys(filling.members[: count - len(names)]))
@@ -283,10 +271,6 @@ class Fleet:
             for demand, able in self.able.items():
                 if kind.aspect(demand).able is not None:
                     able.remove(kind)
-
-
-def _first(members: Iterable[str], banned: AbstractSet[str]) -> str | None:
-    return next((name for name in members if name not in banned), None)
 
 
 def _rivals(kind: Kind) -> int:
