@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
-from crossfleet.api.types.v1 import device_pb2
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import WorkerState, WorkerView
+from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Share
 from crossfleet.scheduler.core.session import Outcome
 
@@ -60,7 +61,7 @@ def group_from(message: scheduler_pb2.TaskGroup) -> Group:
         run_id=message.run_id,
         project=message.project,
         target=message.target,
-        request=request_from(message.request, message.selector, message.runner),
+        request=_request(message.request.SerializeToString(), message.selector, message.runner),
         priority=message.priority,
         submitted_at=message.submitted_unix_seconds,
         wanted_slots=max(message.wanted_slots, 0),
@@ -110,6 +111,12 @@ def plan_message(plan_id: str, plan: Plan) -> scheduler_pb2.ScheduleResponse:
     for wait in plan.waiting:
         response.waiting.add(group_id=wait.group_id, kind=_WAITS[wait.wait], code=wait.code, text=wait.text)
     return response
+
+
+@lru_cache(maxsize=4096)
+def _request(serialized: bytes, selector: str, runner: str) -> Request:
+    """One object for all groups that ask for the same, of which there are many."""
+    return request_from(suite_pb2.Request.FromString(serialized), selector, runner)
 
 
 def _check_cores(value: float, field: str) -> None:

@@ -31,6 +31,14 @@ class _Holders:
     slots: Counter[str] = field(default_factory=Counter)
     known: list[tuple[Rank, Group]] = field(default_factory=list)
     total: int = 0
+    texts: dict[int, str] = field(default_factory=dict)
+
+    def first(self, count: int) -> str:
+        """Names the first ``count`` of them."""
+        found = self.texts.get(count)
+        if found is None:
+            found = self.texts[count] = _named(self.known[:count], self.slots)
+        return found
 
 
 class Reasons:
@@ -144,9 +152,9 @@ class Reasons:
         group, known = entry.group, holders.known
         higher, older = bisect_left(known, ((-group.priority,),)), bisect_left(known, (entry.rank,))
         if higher:
-            return "behind_priority", f"behind higher priority: {_named(known[:higher], holders.slots)}"
+            return "behind_priority", f"behind higher priority: {holders.first(higher)}"
         if older:
-            return "behind", f"behind earlier work: {_named(known[:older], holders.slots)}"
+            return "behind", f"behind earlier work: {holders.first(older)}"
         slots = holders.total - holders.slots.get(group.id, 0)
         if slots:
             named = _named([pair for pair in known if pair[0] != entry.rank], holders.slots)

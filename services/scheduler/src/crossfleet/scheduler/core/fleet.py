@@ -13,11 +13,12 @@ from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Places
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind
+from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Grant, Kind
 from crossfleet.scheduler.core.search import Search
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _UNKNOWN = Request()
+_MOST_KNOWN = 4096
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class Fleet:
         self.kinds: dict[Key, Kind] = {}
         self.demands: dict[Request, Demand] = {}
         self.able: dict[Demand, list[Kind]] = {}
+        # Equal requests mostly are one object, and to hash one takes longer than all else that is done with it.
+        self._by_id: dict[int, tuple[Request, Demand]] = {}
         self.of_group: dict[str, Demand] = {}
         self._selectors = selectors
         self._particular: list[Demand] = []
@@ -56,7 +59,12 @@ class Fleet:
 
     def demand(self, request: Request) -> Demand:
         """The demand of a request."""
+        known = self._by_id.get(id(request))
+        if known is not None:
+            return known[1]
         found = self.demands.get(request)
+        if len(self._by_id) >= _MOST_KNOWN:
+            self._by_id.clear()
         if found is None:
             found = self.demands[request] = Demand(request, len(self.demands), self._selectors)
             if found.particular:
@@ -64,6 +72,7 @@ class Fleet:
                 self.unsorted = True
             self.able[found] = [kind for kind in self.kinds.values() if kind.aspect(found).able is not None]
             self._counted[found] = 0
+        self._by_id[id(request)] = request, found
         return found
 
     def count_rivals(self) -> None:
@@ -104,15 +113,22 @@ class Fleet:
         """Give slots of a host to a project; answers their devices. There must be room for them."""
         host = self.hosts[name]
         grant = host.filling.grant(host.kind.aspect(demand), slots)
+        ids: tuple[str, ...] = ()
+        if grant.shared or grant.taken is not host.kind.nothing:
+            ids = self._pick(host, grant)
+        host.charges.append((project, grant.cost))
+        self._accounts.charge(project, grant.cost)
+        self._move(name, host, grant.left)
+        return ids
+
+    @staticmethod
+    def _pick(host: Host, grant: Grant) -> tuple[str, ...]:
         devices = host.view.devices
         ids = [devices[at].id for at in grant.shared]
         for positions, count in zip(host.kind.alike, grant.taken, strict=True):
             free = [devices[at].id for at in positions if devices[at].id not in host.used] if count else []
             ids += free[:count]
             host.used.update(free[:count])
-        host.charges.append((project, grant.cost))
-        self._accounts.charge(project, grant.cost)
-        self._move(name, host, grant.left)
         return tuple(ids)
 
     def rooms(self, demand: Demand) -> Iterator[tuple[Filling, int]]:
@@ -126,7 +142,14 @@ class Fleet:
 
     def has_room(self, demand: Demand, least: int) -> bool:
         """Whether any host has room for ``least`` slots."""
-        return any(room >= least for _, room in self.rooms(demand))
+        for kind in self.able[demand]:
+            if kind.fillings:
+                aspect = kind.aspect(demand)
+                for fillings in kind.open:
+                    for filling in fillings:
+                        if filling.room(aspect) >= least:
+                            return True
+        return False
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
         """The host to take and its room: the best that has room for ``most`` slots, else the roomiest with ``least``.

@@ -96,7 +96,7 @@ class Policy:
     not proposed again until its worker or group changed, or ``refusal_seconds`` went by: else the two sides would
     repeat themselves for ever. Of a project that holds nothing at one priority, the oldest group gets its fewest
     slots before all others once it has waited ``patience_seconds``. At most ``reservations`` requests that do not fit
-    keep workers for themselves.
+    keep workers for themselves; once they have waited so long, nothing passes them, however soon it may end.
     """
 
     pending_seconds: float = 5.0

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from math import inf
 
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.demands import Shape
+from crossfleet.scheduler.core.demands import Demand, Shape
 from crossfleet.scheduler.core.explain import Reasons
 from crossfleet.scheduler.core.fairness import Accounts
 from crossfleet.scheduler.core.fillings import Filling
 from crossfleet.scheduler.core.fleet import Fleet
-from crossfleet.scheduler.core.model import Group, Plan, Policy
+from crossfleet.scheduler.core.model import Plan, Policy
 from crossfleet.scheduler.core.place import Placing, least
 from crossfleet.scheduler.core.queue import Entry, Queue, rank
 from crossfleet.scheduler.core.reserve import Reservations
@@ -40,12 +40,12 @@ class Planner:
         and on ``refused``, the workers that each group was refused on lately. Reasons that were told are not repeated.
         """
         self._take_in(snapshot)
-        placing = Placing(
-            self.fleet, snapshot, refused or {}, Reservations(self.fleet, self._policy.reservations, self._drained)
-        )
+        since = now - self._policy.patience_seconds
+        reservations = Reservations(self.fleet, self._policy.reservations, since, self._drained)
+        placing = Placing(self.fleet, snapshot, refused or {}, reservations)
         if any(shape.waiting and not shape.shut for shape in self.shapes.values()):
             self.fleet.count_rivals()
-            Round(self, snapshot, placing).serve(now - self._policy.patience_seconds)
+            Round(self, snapshot, placing).serve(since)
             self.queue.tidy()
         for group_id, worker_id in placing.proposals:
             # Until they are proposed for good, they are no more than that.
@@ -122,9 +122,9 @@ class Planner:
             held += one.slots
             if one.id in snapshot.proposed:
                 proposed += one.slots
-        self.fleet.of_group[group_id] = self.fleet.demand(group.request)
+        demand = self.fleet.of_group[group_id] = self.fleet.demand(group.request)
         short = max(group.wanted_slots - proposed, 0)
-        entry = self.entries[group_id] = Entry(group, rank(group), self._shape(group, 1, 1), held, short)
+        entry = self.entries[group_id] = Entry(group, rank(group), self._shape(demand, 1, 1), held, short)
         self.enter(entry, again=before is None or before.held != held)
 
     def enter(self, entry: Entry, *, again: bool = True) -> None:
@@ -140,12 +140,11 @@ class Planner:
             limit = request.slots_max - entry.held if request.slots_max > 0 else entry.short
             entry.wanted = max(min(entry.short, limit), 0)
             fewest = max(min(least(entry), entry.wanted), 1)
-        entry.shape = self._shape(entry.group, fewest, hosts)
+        entry.shape = self._shape(entry.shape.demand, fewest, hosts)
         self.queue.enter(entry)
         self._reasons.note(entry, again=again)
 
-    def _shape(self, group: Group, fewest: int, hosts: int) -> Shape:
-        demand = self.fleet.of_group[group.id]
+    def _shape(self, demand: Demand, fewest: int, hosts: int) -> Shape:
         found = self.shapes.get((demand, fewest, hosts))
         if found is None:
             found = self.shapes[demand, fewest, hosts] = Shape(demand, fewest, hosts)

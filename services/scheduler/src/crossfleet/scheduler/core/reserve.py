@@ -22,18 +22,23 @@ _LOOKED_AT = 32
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Workers kept for a group. ``seconds`` from now until all are expected to be free; infinite: unknown."""
+    """Workers kept for a group. ``seconds`` from now until all are expected to be free; infinite: unknown.
+
+    ``strict``: nothing passes it any more, since it has waited too long for what was expected.
+    """
 
     group_id: str
     workers: tuple[str, ...]
     seconds: float
+    strict: bool
 
 
 class Reservations:
     """Those of one plan. ``drained`` answers in how many seconds a worker is expected to be idle."""
 
-    def __init__(self, fleet: Fleet, most: int, drained: Callable[[str], float]) -> None:
-        """None yet, at most ``most``."""
+    def __init__(self, fleet: Fleet, most: int, strict_since: float, drained: Callable[[str], float]) -> None:
+        """None yet, at most ``most``. Nothing passes groups that were submitted before ``strict_since``."""
+        self._strict_since = strict_since
         self.made: dict[str, Reservation] = {}
         self._fleet = fleet
         self._left = most
@@ -56,7 +61,9 @@ class Reservations:
         self._left -= 1
         names = tuple(name for _, name in chosen)
         self._kept |= frozenset(names)
-        self.made[entry.group.id] = Reservation(entry.group.id, names, chosen[-1][0])
+        self.made[entry.group.id] = Reservation(
+            entry.group.id, names, chosen[-1][0], strict=entry.group.submitted_at <= self._strict_since
+        )
 
     def closed_to(self, entry: Entry) -> frozenset[str]:
         """The kept workers that a group may not use: what it would run there does not surely end before."""
@@ -67,7 +74,7 @@ class Reservations:
         for one in self.made.values():
             own = one.group_id == group.id
             lasts = group.estimated_seconds / max(entry.held, 1) if group.estimated_seconds > 0 else inf
-            if not own and (one.seconds == inf or lasts > one.seconds):
+            if not own and (one.strict or one.seconds == inf or lasts > one.seconds):
                 closed |= frozenset(one.workers)
         return closed
 
