@@ -163,7 +163,7 @@ def test_an_attribute_that_nobody_announced_is_allowed_when_it_looks_like_no_oth
 )
 def test_a_selector_knows_what_it_depends_on(text, device, worker, name):
     selector = Selectors().compile(text)
-    assert (selector.uses_device, selector.uses_worker, selector.uses_worker_name) == (device, worker, name)
+    assert (selector.uses_device, selector.uses_worker, selector.uses_identity) == (device, worker, name)
 
 
 def test_clauses_are_taken_from_the_tree_and_not_from_the_text():

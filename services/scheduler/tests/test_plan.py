@@ -5,15 +5,22 @@ from collections.abc import Iterable
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.eligibility import Eligibility
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
-from crossfleet.scheduler.core.plan import plan
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Share
+from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 
-def made(workers: Iterable[WorkerView], groups: Iterable[Group], held: Iterable[Allocation] = (), **more) -> Plan:
-    rows = Delta(workers=tuple(workers), groups=tuple(groups), allocations=tuple(held))
-    return plan(Snapshot.of(rows, 1), Eligibility(Selectors()), **more)
+def made(
+    workers: Iterable[WorkerView],
+    groups: Iterable[Group],
+    held: Iterable[Allocation] = (),
+    refused: dict[str, frozenset[str]] | None = None,
+    shares: Iterable[Share] = (),
+    now: float = 0.0,
+    policy: Policy | None = None,
+) -> Plan:
+    rows = Delta(workers=tuple(workers), groups=tuple(groups), allocations=tuple(held), shares=tuple(shares))
+    return Planner(policy or Policy(), Selectors()).plan(Snapshot.of(rows, 1), now, refused)
 
 
 def slots(found: Plan) -> dict[tuple[str, str], int]:
@@ -185,3 +192,106 @@ def test_who_is_in_the_way_is_named():
     found = made([worker("w1")], groups, [Allocation("x", "other", "w1", 2)])
     assert codes(found) == {"g": (Wait.LATER, "busy")}
     assert found.waiting[0].text == "2 slots are in use: 2 slots of run-7 py311"
+
+
+def gang(name: str, workers: int, slots: int = 1, **more) -> Group:
+    return Group(name, name, request=Request(gang=workers, slots_min=slots), wanted_slots=workers * slots, **more)
+
+
+def test_a_gang_gets_all_its_workers_at_once():
+    found = made([worker("w1"), worker("w2"), worker("w3", 1)], [gang("g", 2, 2)])
+    assert slots(found) == {("g", "w1"): 2, ("g", "w2"): 2}
+    assert {one.gang for one in found.allocate} == {"g"}
+
+
+def test_half_a_gang_gets_nothing_and_is_told_what_it_is_behind():
+    found = made([worker("w1"), worker("w2")], [gang("g", 2, 2)], [Allocation("x", "other", "w2", 1)])
+    assert found.allocate == ()
+    assert codes(found) == {"g": (Wait.LATER, "busy")}
+
+
+def test_a_gang_larger_than_the_fleet_can_never_be_placed():
+    found = made([worker("w1"), worker("w2", 1)], [gang("g", 2, 2)])
+    assert codes(found) == {"g": (Wait.NEVER, "gang")}
+    assert found.waiting[0].text == "its gang needs 2 workers at once; 1 worker could take it"
+
+
+def test_small_work_does_not_keep_a_gang_out():
+    busy = [Allocation("x", "long", "w2", 1)]
+    groups = [
+        group("long", 0, estimated_seconds=60.0),
+        gang("g", 2, 2, submitted_at=1),
+        group("small", 9, submitted_at=2),
+    ]
+    found = made([worker("w1"), worker("w2")], groups, busy)
+    assert found.allocate == ()
+
+
+def test_what_ends_before_the_gang_can_begin_may_pass_it():
+    busy = [Allocation("x", "long", "w2", 1)]
+    queue = [
+        group("long", 0, estimated_seconds=60.0),
+        gang("g", 2, 2, submitted_at=1),
+        group("slow", 1, submitted_at=2, estimated_seconds=61.0),
+        group("quick", 2, submitted_at=3, estimated_seconds=59.0),
+    ]
+    assert by_group(made([worker("w1"), worker("w2")], queue, busy)) == {"quick": 2}
+
+
+def test_work_may_use_what_a_gang_does_not_keep():
+    busy = [Allocation("x", "long", "w2", 1)]
+    groups = [
+        group("long", 0, estimated_seconds=60.0),
+        gang("g", 2, 2, submitted_at=1),
+        group("small", 9, submitted_at=2),
+    ]
+    found = made([worker("w1"), worker("w2"), worker("w3", 1)], groups, busy)
+    assert slots(found) == {("small", "w3"): 1}
+
+
+def test_two_gangs_never_take_half_each():
+    found = made([worker(f"w{n}", 1) for n in range(3)], [gang("a", 2), gang("b", 2)])
+    assert by_group(found) == {"a": 2}
+
+
+def test_a_whole_host_is_kept_for_who_asked_for_one():
+    alone = Group("g", "r", request=Request(exclusive=True), wanted_slots=1, submitted_at=1)
+    busy = [Allocation("x", "other", "w1", 1)]
+    found = made([worker("w1")], [group("other", 0), alone, group("small", 1, submitted_at=2)], busy)
+    assert found.allocate == ()
+
+
+def test_the_project_that_has_less_goes_first():
+    groups = [group("a", 2, project="rich", submitted_at=1), group("b", 2, project="poor", submitted_at=2)]
+    found = made([worker("w1"), worker("w2")], groups, [Allocation("x", "a", "w2", 2)])
+    assert by_group(found) == {"b": 2}
+
+
+def test_what_a_project_used_lately_counts():
+    groups = [group("a", 2, project="a"), group("b", 2, project="b", submitted_at=9)]
+    found = made([worker("w1")], groups, shares=[Share("a", used={"cpu": 0.75})])
+    assert by_group(found) == {"b": 2}
+
+
+def test_projects_share_what_is_free_by_their_weights():
+    groups = [group("a", 99, project="a"), group("b", 99, project="b")]
+    found = made([worker(f"w{n:02}", 4) for n in range(10)], groups, shares=[Share("a", weight=3.0)])
+    assert by_group(found) == {"a": 30, "b": 10}
+
+
+def test_two_projects_share_even_a_single_worker():
+    groups = [group("a", 99, project="a"), group("b", 99, project="b")]
+    assert by_group(made([worker("w1", 8)], groups)) == {"a": 4, "b": 4}
+
+
+def test_who_waited_too_long_behind_higher_priorities_gets_its_fewest_slots():
+    groups = [group("high", 9, priority=5, submitted_at=100.0), group("low", 9, submitted_at=0.0)]
+    policy = Policy(patience_seconds=600.0)
+    assert by_group(made([worker("w1", 4)], groups, now=599.0, policy=policy)) == {"high": 4}
+    assert by_group(made([worker("w1", 4)], groups, now=600.0, policy=policy)) == {"high": 3, "low": 1}
+
+
+def test_patience_is_once_for_what_already_has_something():
+    groups = [group("high", 9, priority=5, submitted_at=100.0), group("low", 9, submitted_at=0.0)]
+    found = made([worker("w1", 4)], groups, [Allocation("x", "low", "w1", 1)], now=9e9)
+    assert by_group(found) == {"high": 3}

@@ -112,3 +112,30 @@ def test_waiting_reasons_are_kept_and_told_once():
     assert [event.text for event in fleet.of(e.GroupWaiting)] == ["behind run 7"]
     assert fleet.place()
     assert fleet.state.groups["run/default"].waiting_text == ""
+
+
+def test_a_group_that_is_a_gang_gets_all_its_workers_or_none():
+    fleet = ready(slots=2, request=Request(gang=2, slots_min=2))
+    fleet.join("w2", slots=2, session="s2")
+    assert open_groups(fleet.state)[0].wanted_slots == 4
+    half = plan(fleet, ("run/default", "w1", 2))
+    assert [(one.index, one.reason) for one in half.refused] == [(0, "GANG_INCOMPLETE")]
+    parted = plan(fleet, ("run/default", "w1", 2), ("run/default", "w2", 2))
+    assert not parted.accepted
+
+    whole = plan(fleet, ("run/default", "w1", 2, (), "g"), ("run/default", "w2", 2, (), "g"))
+    assert len(whole.accepted) == 2
+    assert open_groups(fleet.state)[0].wanted_slots == 0
+
+
+def test_a_gang_that_lost_a_worker_is_given_back_and_placed_whole_again():
+    fleet = ready(slots=1, request=Request(gang=2))
+    fleet.join("w2", slots=1, session="s2")
+    plan(fleet, ("run/default", "w1", 1, (), "g"), ("run/default", "w2", 1, (), "g"))
+    fleet.do(c.WorkerLost("w2", "silent"))
+    assert fleet.state.allocations["a1"].closing
+    assert open_groups(fleet.state)[0].wanted_slots == 0
+    for attempt in fleet.live("w1"):
+        fleet.finish(attempt)
+    fleet.close_what_is_closing()
+    assert open_groups(fleet.state)[0].wanted_slots == 2

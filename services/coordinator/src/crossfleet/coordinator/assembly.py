@@ -25,8 +25,9 @@ from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
 from crossfleet.coordinator.commits import committing, learning, recording
-from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.config import Settings, weights
 from crossfleet.coordinator.convert import executing as executing_events
+from crossfleet.coordinator.core.usage import Usage
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.feed import EventFeed
@@ -264,6 +265,7 @@ def assemble(
         commit,
         clock,
         settings.unconnected_notice_seconds,
+        Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
     )
     return Coordinator(
         settings=settings,

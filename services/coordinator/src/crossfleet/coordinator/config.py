@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 import msgspec
 
 from crossfleet.coordinator.retention.policy import RetentionSettings
 from crossfleet.foundation.config import setting
+from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.serve import ServerSettings
 
@@ -62,7 +64,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     unconnected_notice_seconds: Annotated[
         float, setting("How long the scheduler may be away before runs are told that they wait for it.", ge=0)
     ] = 1.0
+    project_weights: Annotated[
+        str, setting("Weights of projects that want the same, such as `search=3,ads=0.5`; the others have 1.")
+    ] = ""
+    share_half_life_seconds: Annotated[
+        float, setting("After which time what a project held counts half for its share.", ge=1)
+    ] = 86_400.0
     log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
     uvloop: Annotated[bool, setting("Run on uvloop.")] = True
     server: ServerSettings = ServerSettings()
+
+
+def weights(text: str) -> dict[str, float]:
+    """The weights of `project_weights`, by project. Raises InvalidArgument that names what is wrong."""
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        project, _, value = part.rpartition("=")
+        try:
+            found[project] = float(value)
+        except ValueError:
+            found[project] = 0.0
+        if not project or not isfinite(found[project]) or found[project] <= 0:
+            raise InvalidArgument(f"project_weights: {part!r} is not PROJECT=WEIGHT with a weight above 0")
+    return found

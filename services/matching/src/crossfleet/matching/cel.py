@@ -52,12 +52,15 @@ _NO = Answer(False)
 
 @dataclass(frozen=True)
 class Selector:
-    """A compiled selector. ``uses_device``: it needs a device to hold; else the worker alone decides."""
+    """A compiled selector. ``uses_device``: it needs a device to hold; else the worker alone decides.
+
+    ``uses_identity``: it may tell apart what has one signature.
+    """
 
     text: str
     uses_device: bool = False
     uses_worker: bool = False
-    uses_worker_name: bool = False
+    uses_identity: bool = False
     program: Any = None
     checked: Checked | None = None
 
@@ -81,7 +84,7 @@ def _selector(text: str, checked: Checked) -> Selector:
         text=text,
         uses_device=any(path.root == "device" and not path.bound for path in found),
         uses_worker=any(path.root != "device" for path in found),
-        uses_worker_name=any(path.root == "worker" and path.parts[:1] in ((), ("name",)) for path in found),
+        uses_identity=any(names.tells_twins_apart(path) for path in found),
         program=_environment().deserialize(checked.serialized()),
         checked=checked,
     )

@@ -1,7 +1,7 @@
 """Says clause by clause why a request fits no worker of a fleet, and what came nearest."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from crossfleet.matching.cel import Selector, SelectorError
@@ -48,26 +48,34 @@ class Explanation:
     misses: tuple[str, ...] = ()
 
 
-def explain(request: Request, workers: Sequence[WorkerView], selectors: Selectors) -> Explanation:
-    """Explain a request against a fleet: ``never`` with the clause that fails, or ``later``."""
+def explain(
+    request: Request, workers: Sequence[WorkerView], selectors: Selectors, alike: Mapping[str, int] | None = None
+) -> Explanation:
+    """Explain a request against a fleet: ``never`` with the clause that fails, or ``later``.
+
+    ``alike``: how many workers each of them stands for, by name; one where nothing is said.
+    """
+    many = Counter({worker.name: 1 for worker in workers} if alike is None else alike)
     if not workers:
         return Explanation(Wait.LATER, Code.STATE, "the fleet has no workers yet")
-    refusals: list[Misfit] = []
+    refusals: list[tuple[Misfit, int]] = []
     able = []
     for worker in workers:
         found = _able(request, worker, selectors)
         if isinstance(found, Misfit):
-            refusals.append(found)
+            refusals.append((found, many[worker.name]))
         else:
             able.append(worker)
     if not able:
-        return _never(request, workers, refusals, selectors)
+        return _never(request, workers, refusals, selectors, many)
     names = tuple(worker.name for worker in able)
-    away = Counter(worker.state for worker in able if worker.state is not WorkerState.READY)
-    if sum(away.values()) == len(able):
-        states = ", ".join(f"{count} {state}" for state, count in sorted(away.items()))
+    away: Counter[WorkerState] = Counter()
+    for worker in able:
+        away[worker.state] += many[worker.name]
+    if not away[WorkerState.READY]:
+        states = ", ".join(f"{count} {state}" for state, count in sorted(away.items()) if count)
         return Explanation(Wait.LATER, Code.STATE, f"the only workers that satisfy it take no work ({states})", names)
-    return Explanation(Wait.LATER, Code.BUSY, f"{len(able)} of {len(workers)} workers satisfy it when free", names)
+    return Explanation(Wait.LATER, Code.BUSY, f"{away.total()} of {many.total()} workers satisfy it when free", names)
 
 
 def _able(request: Request, worker: WorkerView, selectors: Selectors) -> Eligible | Misfit:
@@ -79,19 +87,26 @@ def _able(request: Request, worker: WorkerView, selectors: Selectors) -> Eligibl
 
 
 def _never(
-    request: Request, workers: Sequence[WorkerView], refusals: list[Misfit], selectors: Selectors
+    request: Request,
+    workers: Sequence[WorkerView],
+    refusals: list[tuple[Misfit, int]],
+    selectors: Selectors,
+    many: Counter[str],
 ) -> Explanation:
     # What got furthest is nearest to fitting, so that is what a person would change.
-    last = max(refusals, key=lambda refusal: _RANK[refusal.code])
+    last = max((refusal for refusal, _ in refusals), key=lambda refusal: _RANK[refusal.code])
     if last.code not in (Code.SELECTOR, Code.DEVICES):
-        others = Counter(refusal.code for refusal in refusals if refusal.code is not last.code)
+        others: Counter[Code] = Counter()
+        for refusal, count in refusals:
+            if refusal.code is not last.code:
+                others[refusal.code] += count
         rest = "".join(f"; {count} fail on {code}" for code, count in sorted(others.items()))
-        return Explanation(Wait.NEVER, last.code, f"no worker of {len(workers)} can take it: {last.text}{rest}")
+        return Explanation(Wait.NEVER, last.code, f"no worker of {many.total()} can take it: {last.text}{rest}")
     parts = _selected(request, selectors, last.code)
-    clauses = tuple(_count(clause, workers, selectors) for clause in parts)
+    clauses = tuple(_count(clause, workers, selectors, many) for clause in parts)
     misses = tuple(_misses(parts, workers, selectors))
     named = [str(clause) for clause in clauses if clause.passed == 0] or [str(clause) for clause in clauses]
-    text = f"no worker of {len(workers)} can take it: {'; '.join(named) or last.text}"
+    text = f"no worker of {many.total()} can take it: {'; '.join(named) or last.text}"
     if named and all(clause.passed for clause in clauses):
         text += f"; never all together as asked ({last.text})"
     if misses:
@@ -123,13 +138,15 @@ def _subjects(clause: Selector, workers: Sequence[WorkerView]) -> Iterator[tuple
             yield worker, device
 
 
-def _count(clause: Selector, workers: Sequence[WorkerView], selectors: Selectors) -> ClauseCount:
+def _count(
+    clause: Selector, workers: Sequence[WorkerView], selectors: Selectors, many: Mapping[str, int]
+) -> ClauseCount:
     passed = total = 0
     missing = set()
     for worker, device in _subjects(clause, workers):
         answer = selectors.answer(clause, worker, device)
-        total += 1
-        passed += answer.holds
+        total += many[worker.name]
+        passed += answer.holds * many[worker.name]
         if answer.missing:
             missing.add(answer.missing)
     return ClauseCount(clause.text, passed, total, clause.uses_device, tuple(sorted(missing)))

@@ -105,14 +105,24 @@ def place(
     return _shortage(request, worker, free, code, slots, least)
 
 
+def room(request: Request, worker: WorkerView, free: Free, found: Eligible) -> int:
+    """How many slots ``place`` would find room for. Whoever plans asks this far more often than for a placement."""
+    if request.exclusive and not free.untouched:
+        return 0
+    slots = min(_limits(request, worker, free).values())
+    if slots <= 0 or not found.counts:
+        return slots
+    return len(grant(worker, found.counts, found.candidates, free.devices, slots))
+
+
 def _limits(request: Request, worker: WorkerView, free: Free) -> dict[Code, int]:
-    limits = {Code.SLOTS: free.slots}
+    limits = {Code.SLOTS: max(free.slots, 0)}
     cpu = slot_millicores(request, worker)
     if cpu > 0:
-        limits[Code.CPU] = free.cpu_millis // cpu
+        limits[Code.CPU] = max(free.cpu_millis // cpu, 0)
     if request.memory_bytes > 0:
-        limits[Code.MEMORY] = free.memory_bytes // request.memory_bytes
-    return {code: max(limit, 0) for code, limit in limits.items()}
+        limits[Code.MEMORY] = max(free.memory_bytes // request.memory_bytes, 0)
+    return limits
 
 
 def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slots: int, least: int) -> Misfit:

@@ -39,6 +39,7 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         exclusive=message.exclusive,
         tolerations=frozenset(message.tolerations),
         runner=runner,
+        gang=message.gang or 1,
     )
 
 

@@ -16,6 +16,9 @@ SHARED_CLASSES = frozenset({"cpu"})
 # A device in such a condition gets no work; any other condition is only a fact that selectors may use.
 BLOCKING_CONDITIONS = frozenset({"lost", "unhealthy"})
 
+# Attributes that tell one device from its twin. A selector that reads none of them takes twins for the same.
+IDENTITY = frozenset({"bus", "index", "serial", "uuid"})
+
 
 class WorkerState(StrEnum):
     """Whether a worker may be given work; only ``READY`` may."""
@@ -47,9 +50,14 @@ class Device:
 
     @cached_property
     def signature(self) -> str:
-        """Equal for devices that no selector can tell apart (selectors do not see the id)."""
-        attributes, capacities = sorted(self.attributes.items()), sorted(self.capacities.items())
-        return repr((self.device_class, attributes, capacities, sorted(self.conditions)))
+        """Equal for devices that no selector can tell apart without their identity (selectors do not see the id)."""
+        attributes = sorted(item for item in self.attributes.items() if item[0] not in IDENTITY)
+        return repr((self.device_class, attributes, sorted(self.capacities.items()), sorted(self.conditions)))
+
+    @cached_property
+    def identity(self) -> str:
+        """What the signature leaves out."""
+        return repr(sorted(item for item in self.attributes.items() if item[0] in IDENTITY))
 
 
 @dataclass(frozen=True)
@@ -70,10 +78,15 @@ class WorkerView:
 
     @cached_property
     def signature(self) -> str:
-        """Equal for workers that no selector can tell apart without using their name."""
-        facts = (self.cpu_cores, self.memory_bytes, self.slots_total, self.host, self.version)
+        """Equal for workers that no selector can tell apart without their identity."""
+        facts = (self.cpu_cores, self.memory_bytes, self.slots_total, self.version)
         sets = (sorted(self.labels.items()), sorted(self.taints), sorted(self.runners))
         return repr((facts, sets, [device.signature for device in self.devices]))
+
+    @cached_property
+    def identity(self) -> str:
+        """What the signature leaves out: name, host, and what tells its devices from others."""
+        return repr((self.name, self.host, [device.identity for device in self.devices]))
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,8 @@ class Request:
     ``cpu_cores`` 0 means the worker's cores divided by its slots, ``memory_bytes`` 0 no reservation.
     ``slots_min`` is the fewest slots that make sense, ``slots_max`` (0: no limit) the most over all workers.
     ``exclusive`` asks for workers that run nothing else meanwhile. ``runner`` (empty: any) is the kind that
-    the worker must be able to execute.
+    the worker must be able to execute. ``gang`` above 1 asks for ``slots_min`` slots on each of so many workers, all at
+    once or none.
     """
 
     selector: str = ""
@@ -104,3 +118,4 @@ class Request:
     exclusive: bool = False
     tolerations: frozenset[str] = frozenset()
     runner: str = ""
+    gang: int = 1

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from crossfleet.matching.expression import Kind, Node
+from crossfleet.matching.model import IDENTITY
 
 ROOTS = ("worker", "device", "devices")
 FUNCTIONS = ("quantity", "version", "has", "size", "matches", "startsWith", "endsWith", "contains", "exists", "all")
@@ -83,6 +84,15 @@ def paths(node: Node, bound: frozenset[str] = frozenset()) -> Iterator[Path]:
         bound |= {str(node.value)}
     for child in node.children:
         yield from paths(child, bound)
+
+
+def tells_twins_apart(path: Path) -> bool:
+    """Whether a path may read what signatures leave out: an identity, or a whole of which it is a part."""
+    parts = path.parts[1:] if path.root != "worker" and path.parts[:1] == ("attributes",) else path.parts
+    if not parts:
+        # ``devices`` alone is what a loop runs over; what it reads of each shows at the loop's variable.
+        return path.open or path.root != "devices"
+    return parts[0] in (("name", "host") if path.root == "worker" else IDENTITY)
 
 
 def _path(node: Node, bound: frozenset[str]) -> Path | None:

@@ -9,6 +9,7 @@ from crossfleet.matching.selectors import Selectors
 MAX_DEVICE_REQUESTS = 16
 MAX_DEVICES = 64
 MAX_SLOTS = 100_000
+MAX_GANG = 1_000
 
 
 class RequestError(ValueError):
@@ -31,7 +32,12 @@ def validate(request: Request, selectors: Selectors) -> None:
     for name, value in (("slots_min", request.slots_min), ("slots_max", request.slots_max)):
         if not 0 <= value <= MAX_SLOTS:
             raise RequestError(name, f"{value} is not from 0 to {MAX_SLOTS}")
-    if request.slots_max and request.slots_max < request.slots_min:
+    if not 0 <= request.gang <= MAX_GANG:
+        raise RequestError("gang", f"{request.gang} is not from 0 to {MAX_GANG}")
+    if request.slots_max and request.slots_max < request.slots_min * max(request.gang, 1):
+        if request.gang > 1:
+            needed = request.slots_min * request.gang
+            raise RequestError("slots_max", f"{request.slots_max} is less than its gang needs, {needed}")
         raise RequestError("slots_max", f"{request.slots_max} is less than slots_min, {request.slots_min}")
     if len(request.devices) > MAX_DEVICE_REQUESTS:
         raise RequestError("devices", f"{len(request.devices)} entries; at most {MAX_DEVICE_REQUESTS} are allowed")

@@ -15,7 +15,7 @@ class Selectors:
     def __init__(self) -> None:
         """Start with nothing learned."""
         self._compiled: dict[str, Selector | SelectorError] = {}
-        self._answers: dict[tuple[str, str, str, str], Answer] = {}
+        self._answers: dict[tuple[object, ...], Answer] = {}
         self._learned: set[str] = set()
 
     @property
@@ -52,11 +52,12 @@ class Selectors:
         """Whether a selector holds; evaluated once for all workers and devices that it cannot tell apart."""
         if selector.program is None:
             return selector.evaluate(worker, device)
+        seen = device if selector.uses_device else None
         key = (
             selector.text,
             worker.signature if selector.uses_worker else "",
-            worker.name if selector.uses_worker_name else "",
-            device.signature if device is not None and selector.uses_device else "",
+            seen.signature if seen is not None else "",
+            (worker.identity, seen.identity if seen is not None else "") if selector.uses_identity else "",
         )
         found = self._answers.get(key)
         if found is None:

@@ -18,6 +18,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     refusal_seconds: Annotated[
         float, setting("How long a refused placement is not proposed again while nothing changes, in seconds.", ge=0.01)
     ] = 1.0
+    patience_seconds: Annotated[
+        float,
+        setting(
+            "How long a group waits at most behind higher priorities while its project holds nothing at its own, in "
+            "seconds; then it gets its fewest slots next.",
+            ge=1,
+        ),
+    ] = 1800.0
+    reservations: Annotated[
+        int, setting("How many large requests that do not fit keep workers for themselves at once.", ge=0, le=64)
+    ] = 2
     log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
     server: ServerSettings = ServerSettings()

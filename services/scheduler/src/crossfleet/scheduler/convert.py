@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
-from crossfleet.api.types.v1 import device_pb2
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import WorkerState, WorkerView
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan
+from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Share
 from crossfleet.scheduler.core.session import Outcome
 
 _STATES = {
@@ -29,6 +30,7 @@ def rows_from_snapshot(message: scheduler_pb2.Snapshot) -> Delta:
         workers=tuple(worker_view(worker) for worker in message.workers),
         groups=tuple(group_from(group) for group in message.groups),
         allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+        shares=tuple(share_from(share) for share in message.shares),
     )
 
 
@@ -38,6 +40,7 @@ def delta_from(message: scheduler_pb2.Delta) -> Delta:
         workers=tuple(worker_view(worker) for worker in message.workers),
         groups=tuple(group_from(group) for group in message.groups),
         allocations=tuple(allocation_from(allocation) for allocation in message.allocations),
+        shares=tuple(share_from(share) for share in message.shares),
         removed_workers=tuple(message.removed_worker_ids),
         removed_groups=tuple(message.removed_group_ids),
         removed_allocations=tuple(message.removed_allocation_ids),
@@ -58,7 +61,7 @@ def group_from(message: scheduler_pb2.TaskGroup) -> Group:
         run_id=message.run_id,
         project=message.project,
         target=message.target,
-        request=request_from(message.request, message.selector, message.runner),
+        request=_request(message.request.SerializeToString(), message.selector, message.runner),
         priority=message.priority,
         submitted_at=message.submitted_unix_seconds,
         wanted_slots=max(message.wanted_slots, 0),
@@ -81,6 +84,13 @@ def allocation_from(message: scheduler_pb2.Allocation) -> Allocation:
     )
 
 
+def share_from(message: scheduler_pb2.ProjectShare) -> Share:
+    """What a project is to have and had. Raises InvalidArgument for a weight that is none."""
+    if not math.isfinite(message.weight) or message.weight < 0:
+        raise InvalidArgument(f"shares[{message.project}].weight: {message.weight} is not a weight: at least 0")
+    return Share(message.project, message.weight, dict(message.used))
+
+
 def outcomes_from(messages: Iterable[scheduler_pb2.PlanOutcome]) -> tuple[Outcome, ...]:
     """What became of plans."""
     return tuple(Outcome(one.plan_id, tuple(refusal.index for refusal in one.refused)) for one in messages)
@@ -89,13 +99,24 @@ def outcomes_from(messages: Iterable[scheduler_pb2.PlanOutcome]) -> tuple[Outcom
 def plan_message(plan_id: str, plan: Plan) -> scheduler_pb2.ScheduleResponse:
     """A plan."""
     response = scheduler_pb2.ScheduleResponse(plan_id=plan_id, base_revision=plan.base_revision)
+    response.revoke_allocation_ids.extend(plan.revoke)
     for one in plan.allocate:
         response.allocate.add(
-            group_id=one.group_id, worker_id=one.worker_id, slots=one.slots, device_ids=one.device_ids
+            group_id=one.group_id,
+            worker_id=one.worker_id,
+            slots=one.slots,
+            device_ids=one.device_ids,
+            gang_id=one.gang,
         )
     for wait in plan.waiting:
         response.waiting.add(group_id=wait.group_id, kind=_WAITS[wait.wait], code=wait.code, text=wait.text)
     return response
+
+
+@lru_cache(maxsize=4096)
+def _request(serialized: bytes, selector: str, runner: str) -> Request:
+    """One object for all groups that ask for the same, of which there are many."""
+    return request_from(suite_pb2.Request.FromString(serialized), selector, runner)
 
 
 def _check_cores(value: float, field: str) -> None:

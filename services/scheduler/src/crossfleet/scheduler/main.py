@@ -20,7 +20,12 @@ async def start() -> None:
     telemetry.configure("scheduler")
     draining = Draining()
     servicer = SchedulerServicer(
-        policy=Policy(pending_seconds=settings.pending_seconds, refusal_seconds=settings.refusal_seconds),
+        policy=Policy(
+            pending_seconds=settings.pending_seconds,
+            refusal_seconds=settings.refusal_seconds,
+            patience_seconds=settings.patience_seconds,
+            reservations=settings.reservations,
+        ),
         version=__version__,
         clock=SystemClock(),
         draining=draining,

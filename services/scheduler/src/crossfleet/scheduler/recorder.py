@@ -46,7 +46,7 @@ class PrometheusRecorder:
         """Observe one plan."""
         self._seconds.observe(seconds)
         self._proposed.inc(sum(proposal.slots for proposal in plan.allocate))
-        self._waiting.set(len(plan.waiting))
+        self._waiting.set(plan.short)
 
     def gap(self) -> None:
         """Count one gap."""

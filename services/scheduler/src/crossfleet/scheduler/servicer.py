@@ -15,6 +15,7 @@ from crossfleet.scheduler.stream import Stream
 
 Context = grpc.aio.ServicerContext[Any, Any]
 NAME = "crossfleet-default"
+_ABILITIES = ("gangs",)
 
 
 class SchedulerServicer(scheduler_grpc.SchedulerServiceServicer):
@@ -31,8 +32,10 @@ class SchedulerServicer(scheduler_grpc.SchedulerServiceServicer):
     async def Describe(
         self, request: scheduler_pb2.DescribeRequest, context: Context
     ) -> scheduler_pb2.DescribeResponse:
-        """Name, version and abilities: takes deltas; plans no gangs, reservations or revocations yet."""
-        return scheduler_pb2.DescribeResponse(name=NAME, version=self._version, snapshots_only=False, abilities=[])
+        """Name, version and abilities. It takes deltas."""
+        return scheduler_pb2.DescribeResponse(
+            name=NAME, version=self._version, snapshots_only=False, abilities=_ABILITIES
+        )
 
     async def Schedule(
         self, request_iterator: AsyncIterator[scheduler_pb2.ScheduleRequest], context: Context

@@ -9,7 +9,7 @@ from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.foundation.clock import Clock
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler import convert
-from crossfleet.scheduler.core.model import Policy, Waiting
+from crossfleet.scheduler.core.model import Policy
 from crossfleet.scheduler.core.session import Gap, Session
 from crossfleet.scheduler.recorder import Recorder
 
@@ -40,7 +40,6 @@ class Stream:
         self._changed = False
         self._gap = _Gap.NONE
         self._ended = False
-        self._told: tuple[Waiting, ...] = ()
         self._now = (0.0, 0.0)
 
     async def answers(
@@ -118,7 +117,7 @@ class Stream:
         started = self._clock.monotonic()
         plan_id, plan = self._session.plan(self._time())
         self._recorder.planned(plan, self._clock.monotonic() - started)
-        if not (plan.allocate or self._changed or plan.waiting != self._told):
+        if not (plan.allocate or self._changed or plan.waiting or plan.revoke):
             return None
-        self._changed, self._told = False, plan.waiting
+        self._changed = False
         return convert.plan_message(plan_id, plan)

@@ -20,6 +20,7 @@ _REQUEST = {
     "slots_min": (int,),
     "slots_max": (int,),
     "exclusive": (bool,),
+    "gang": (int,),
     "tolerations": (list,),
     "devices": (list,),
 }

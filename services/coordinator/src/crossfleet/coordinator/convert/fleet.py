@@ -36,4 +36,5 @@ def request_message(request: Request) -> suite_pb2.Request:
         slots_max=request.slots_max,
         exclusive=request.exclusive,
         tolerations=sorted(request.tolerations),
+        gang=request.gang,
     )

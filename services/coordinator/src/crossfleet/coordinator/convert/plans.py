@@ -11,6 +11,7 @@ from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
+from crossfleet.coordinator.core.usage import ProjectUse
 
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
@@ -67,6 +68,11 @@ def allocation(one: Allocation) -> scheduler_pb2.Allocation:
         device_ids=[device for devices in one.device_ids for device in devices],
         closing=one.closing,
     )
+
+
+def share(one: ProjectUse) -> scheduler_pb2.ProjectShare:
+    """What a project is to have and had."""
+    return scheduler_pb2.ProjectShare(project=one.project, weight=one.weight, used=one.used)
 
 
 def snapshot(state: State) -> scheduler_pb2.Snapshot:

@@ -8,7 +8,7 @@ from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import RETRIED, Cause, Ending
-from crossfleet.coordinator.core.settling import end_attempt, fail_group, settle_group, useless
+from crossfleet.coordinator.core.settling import close_gang, end_attempt, fail_group, settle_group, useless
 
 
 def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> str:
@@ -53,6 +53,8 @@ def drop_allocation(
             allocation.run_id, allocation.group_id, allocation.allocation_id, cause, message, avoid and not group.over
         )
     )
+    if group.target.request.gang > 1 and cause is not Cause.DONE and not group.over:
+        close_gang(emit, group, f"its gang lost {allocation.worker_id}")
     feed_group(emit, group)
     feed_waiting_for_quiet(emit, group.run_id)
     settle_group(emit, group)

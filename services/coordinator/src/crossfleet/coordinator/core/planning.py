@@ -12,7 +12,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.coordinator.core.settling import close
+from crossfleet.coordinator.core.settling import close, close_gang
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
@@ -78,7 +78,10 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
     for allocation_id in command.revoke:
         allocation = emit.state.allocations.get(allocation_id)
         if allocation is not None and not allocation.closing:
+            gang = emit.state.groups[allocation.group_id].target.request.gang > 1
             close(emit, allocation, "revoked by the scheduler")
+            if gang:
+                close_gang(emit, emit.state.groups[allocation.group_id], "its gang was revoked by the scheduler")
     refused: list[Refusal] = []
     accepted: list[str] = []
     books = _Books(emit)
@@ -117,7 +120,26 @@ def _judge_unit(
         text = f"its gang {item.gang_id} is not complete: {judged[1]}"
         refused.extend(Refusal(other, "GANG_INCOMPLETE", text) for other in others)
         return []
+    lacking = _lacking(grants)
+    if lacking:
+        refused.extend(Refusal(index, "GANG_INCOMPLETE", lacking) for index, _ in items)
+        return []
     return grants
+
+
+def _lacking(grants: list[_Grant]) -> str:
+    """What a unit lacks of the gangs that its groups are; empty when they are whole."""
+    for group in {grant.group.group_id: grant.group for grant in grants}.values():
+        request = group.target.request
+        if request.gang > 1:
+            slots = {grant.worker.worker_id: len(grant.slots) for grant in grants if grant.group is group}
+            whole = sum(slots.values()) == view.gang_slots(request) and len(slots) == request.gang
+            if not whole or len(set(slots.values())) > 1:
+                each = max(request.slots_min, 1)
+                return (
+                    f"group {group.group_id} is a gang: {each} slots on each of {request.gang} workers, in one gang_id"
+                )
+    return ""
 
 
 def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | tuple[str, str]:

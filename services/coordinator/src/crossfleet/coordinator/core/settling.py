@@ -124,6 +124,12 @@ def close(emit: Emitter, allocation: Allocation, cause: str) -> None:
         emit(e.SlotsReleased(allocation.run_id, allocation.allocation_id, allocation.worker_id, waiting))
 
 
+def close_gang(emit: Emitter, group: Group, cause: str) -> None:
+    """Give back what is left of a gang: without one of its workers it is none, and only a whole one is placed again."""
+    for allocation in open_allocations(emit, group):
+        close(emit, allocation, cause)
+
+
 def finish_group(
     emit: Emitter,
     group: Group,

@@ -45,6 +45,10 @@ def wanted_slots(state: State, group: Group) -> int:
     run = state.runs[group.run_id]
     if group.over or run.state >= RunState.STOPPING:
         return 0
+    if group.target.request.gang > 1:
+        # All at once or none: what it holds is complete.
+        idle = not group.allocations and (group.queue.count > 0 or not group.collected)
+        return gang_slots(group.target.request) if idle else 0
     most = min(group.target.request.slots_max or _MOST_SLOTS, _MOST_SLOTS) - held_slots(state, group)
     if not group.collected:
         return max(most, 0)
@@ -52,6 +56,11 @@ def wanted_slots(state: State, group: Group) -> int:
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     busy = group.queue.shareable + bool(group.queue.exclusive.cases)
     return max(min(most, busy, worth), 0)
+
+
+def gang_slots(request: Request) -> int:
+    """Slots of a whole gang."""
+    return request.gang * max(request.slots_min, 1)
 
 
 def group_view(state: State, group: Group) -> GroupView:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.answers import PlanAnswer
 from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.usage import Usage, held_parts
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.sessions.session import Commit
@@ -30,6 +32,7 @@ _DESCRIBE_SECONDS = 5.0
 _COUNTDOWN_SECONDS = 0.5
 _REFUSED_SECONDS = 0.1
 _SETTLED_SECONDS = 0.01
+_COUNT_SECONDS = 1.0
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 # A stream that ends earlier is one more failure: a scheduler that always breaks off is not dialled in a loop.
 _STEADY_SECONDS = 5.0
@@ -49,8 +52,12 @@ class SchedulerLink:
         commit: Commit,
         clock: Clock,
         notice_seconds: float,
+        usage: Usage | None = None,
     ) -> None:
-        """`state` answers the state as it is; groups are told after `notice_seconds` without a scheduler that they wait for it."""
+        """`state` answers the state as it is; groups are told after `notice_seconds` without a scheduler that they wait for it.
+
+        `usage` counts what projects have; without it schedulers hear nothing of shares.
+        """
         self.figures = SchedulerFigures(address=address)
         self._address = address
         self._token_file = token_file
@@ -58,6 +65,8 @@ class SchedulerLink:
         self._commit = commit
         self._clock = clock
         self._notice = notice_seconds
+        self._usage = usage
+        self._counted_at = -inf
         self._changes = Changes()
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
         self._wake = asyncio.Event()
@@ -179,9 +188,19 @@ class SchedulerLink:
         update = scheduler_pb2.ScheduleRequest(revision=revision, outcomes=outcomes, now_unix_seconds=self._clock.now())
         if whole:
             update.snapshot.CopyFrom(plans.snapshot(state))
+            update.snapshot.shares.extend(self._shares(state, whole=True))
         else:
             update.delta.CopyFrom(plans.delta(state, workers, groups, allocations))
+            update.delta.shares.extend(self._shares(state, whole=False))
         return update
+
+    def _shares(self, state: State, *, whole: bool) -> list[scheduler_pb2.ProjectShare]:
+        """What projects had, for every snapshot and from time to time: counting looks at all allocations."""
+        now = self._clock.monotonic()
+        if self._usage is None or (not whole and now - self._counted_at < _COUNT_SECONDS):
+            return []
+        self._counted_at = now
+        return [plans.share(one) for one in self._usage.advance(now, held_parts(state))]
 
     async def _hear(self, call: Any) -> None:
         async for message in call:

@@ -1,78 +1,216 @@
 """Why a group gets less than it wants: never, or later and behind whom."""
 
+from __future__ import annotations
+
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from crossfleet.matching.explain import Explanation, explain
 from crossfleet.matching.misfit import Code, Wait
-from crossfleet.scheduler.core.ground import Ground
+from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.matching.selectors import Selectors
+from crossfleet.scheduler.core.demands import Demand
+from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Group, Waiting
-from crossfleet.scheduler.core.order import rank
+from crossfleet.scheduler.core.place import Placing
+from crossfleet.scheduler.core.queue import Entry, Rank
+from crossfleet.scheduler.core.snapshot import Snapshot
 
-_MAX_NAMED = 3
+_MOST_NAMED = 3
+_MOST_HOSTS = 64
+_MOST_AGAIN = 128
+_NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Holders:
+    """Who holds what a demand could use: slots by group, and the known ones in their order. Of many only some."""
+
+    slots: Counter[str] = field(default_factory=Counter)
+    known: list[tuple[Rank, Group]] = field(default_factory=list)
+    total: int = 0
+    texts: dict[int, str] = field(default_factory=dict)
+
+    def first(self, count: int) -> str:
+        """Names the first ``count`` of them."""
+        found = self.texts.get(count)
+        if found is None:
+            found = self.texts[count] = _named(self.known[:count], self.slots)
+        return found
 
 
 class Reasons:
-    """Tells reasons after placing, from the same pass; holders are counted once per distinct request."""
+    """Tells reasons after placing, each once, and again when it has become another.
 
-    def __init__(self, ground: Ground) -> None:
-        """Look at what the pass left."""
-        self._ground = ground
-        self._proposed_on: dict[str, list[tuple[str, int]]] = {}
-        self._holders: dict[object, Counter[str]] = {}
-        for proposal in ground.proposals.values():
-            self._proposed_on.setdefault(proposal.worker_id, []).append((proposal.group_id, proposal.slots))
+    Who begins to wait is told at once. The rest is looked at again by turns, some in each cycle.
+    """
 
-    def waiting(self, group: Group, refused: frozenset[str], *, at_limit: bool) -> Waiting:
-        """The reason of one group."""
-        ground = self._ground
-        if not ground.snapshot.workers:
+    def __init__(self, fleet: Fleet, entries: Mapping[str, Entry], selectors: Selectors) -> None:
+        """Nobody waits."""
+        self.short: dict[str, Demand] = {}
+        self._fleet = fleet
+        self._entries = entries
+        self._selectors = selectors
+        self._of_demand: dict[Demand, dict[str, None]] = {}
+        self._fresh: dict[str, None] = {}
+        self._turns: list[str] = []
+        self._told: dict[str, Waiting] = {}
+        self._holders: dict[Demand, _Holders] = {}
+        self._explained: dict[Request, Explanation] = {}
+        self._workers: list[tuple[WorkerView, int]] = []
+
+    def note(self, entry: Entry, *, again: bool) -> None:
+        """A group was looked at, or got something: then (``again``) the coordinator has forgotten its reason."""
+        group_id, demand = entry.group.id, entry.shape.demand
+        if again:
+            self._told.pop(group_id, None)
+        if self.short.get(group_id) is not demand:
+            self.forget_place(group_id)
+        if entry.short > 0:
+            self._fresh[group_id] = None
+            if group_id not in self.short:
+                self.short[group_id] = demand
+                self._of_demand.setdefault(demand, {})[group_id] = None
+        else:
+            self.forget(group_id)
+
+    def forget(self, group_id: str) -> None:
+        """A group does not wait."""
+        self.forget_place(group_id)
+        self._told.pop(group_id, None)
+        self._fresh.pop(group_id, None)
+
+    def forget_place(self, group_id: str) -> None:
+        """A group no longer waits for what it waited for."""
+        demand = self.short.pop(group_id, None)
+        if demand is not None:
+            waiting = self._of_demand[demand]
+            del waiting[group_id]
+            if not waiting:
+                del self._of_demand[demand]
+                self._holders.pop(demand, None)
+
+    def workers_changed(self) -> None:
+        """What was said of the whole fleet may hold no more."""
+        self._explained.clear()
+        self._workers.clear()
+
+    def tell(self, snapshot: Snapshot, placing: Placing, refused: Mapping[str, frozenset[str]]) -> tuple[Waiting, ...]:
+        """The reasons that are new, in the order of the queue."""
+        proposed: dict[str, list[tuple[str, int]]] = {}
+        for one in placing.proposals.values():
+            proposed.setdefault(one.worker_id, []).append((one.group_id, one.slots))
+        ids, self._fresh = self._fresh, {}
+        if not self._turns:
+            self._turns = [one for waiting in self._of_demand.values() for one in waiting]
+        again, self._turns = self._turns[:_MOST_AGAIN], self._turns[_MOST_AGAIN:]
+        ids.update(dict.fromkeys(one for one in again if one in self.short))
+        for demand in {self.short[one] for one in again if one in self.short}:
+            self._holders.pop(demand, None)
+        told = []
+        for entry in (self._entries[one] for one in ids if one in self.short):
+            reason = self._reason(snapshot, proposed, entry, refused.get(entry.group.id, _NOBODY))
+            if self._told.get(entry.group.id) != reason:
+                self._told[entry.group.id] = reason
+                told.append((entry.rank, reason))
+        return tuple(reason for _, reason in sorted(told, key=lambda pair: pair[0]))
+
+    def _reason(
+        self,
+        snapshot: Snapshot,
+        proposed: Mapping[str, list[tuple[str, int]]],
+        entry: Entry,
+        refused: frozenset[str],
+    ) -> Waiting:
+        group, request = entry.group, entry.group.request
+        if not snapshot.workers:
             return Waiting(group.id, Wait.LATER, "no_workers", "the fleet has no workers yet")
-        able = ground.eligibility.row(group.request, ground.snapshot).able
-        if not able or group.request.slots_min > 1:  # Else some ready worker would do: it can only be busy.
-            told = ground.eligibility.explanation(group.request, ground.snapshot)
+        # Else some ready worker would do: it can only be busy.
+        if not self._fleet.able[entry.shape.demand] or request.slots_min > 1:
+            told = self._explanation(entry.shape.demand, snapshot)
             if told.wait is Wait.NEVER or told.code is Code.STATE:
                 return Waiting(group.id, told.wait, str(told.code), told.text)
-        if at_limit:
-            text = f"it has the {group.request.slots_max} slots that its slots_max allows"
+        if request.gang > 1 and not entry.held:
+            able = self._fleet.able_hosts(entry.shape.demand, entry.shape.least)
+            if able < request.gang:
+                workers = f"{able} worker{'' if able == 1 else 's'}"
+                return Waiting(
+                    group.id,
+                    Wait.NEVER,
+                    "gang",
+                    f"its gang needs {request.gang} workers at once; {workers} could take it",
+                )
+        if request.slots_max > 0 and entry.held >= request.slots_max:
+            text = f"it has the {request.slots_max} slots that its slots_max allows"
             return Waiting(group.id, Wait.LATER, "slots_max", text)
-        return self._later(group, refused)
+        code, text = self._later(self._held(entry.shape.demand, snapshot, proposed), entry, refused)
+        return Waiting(group.id, Wait.LATER, code, text)
 
-    def _later(self, group: Group, refused: frozenset[str]) -> Waiting:
-        snapshot = self._ground.snapshot
-        holders = self._counted(group)
-        others = {one: slots for one, slots in holders.items() if one != group.id}
-        known = {one: snapshot.groups[one] for one in others if one in snapshot.groups}
-        higher = [one for one in known.values() if one.priority > group.priority]
-        older = [one for one in known.values() if one.priority == group.priority and rank(one) < rank(group)]
+    def _later(self, holders: _Holders, entry: Entry, refused: frozenset[str]) -> tuple[str, str]:
+        group, known = entry.group, holders.known
+        higher, older = bisect_left(known, ((-group.priority,),)), bisect_left(known, (entry.rank,))
         if higher:
-            text = f"behind higher priority: {self._named(higher, others)}"
-            return Waiting(group.id, Wait.LATER, "behind_priority", text)
+            return "behind_priority", f"behind higher priority: {holders.first(higher)}"
         if older:
-            return Waiting(group.id, Wait.LATER, "behind", f"behind earlier work: {self._named(older, others)}")
-        if others:
-            slots = sum(others.values())
-            named = self._named(list(known.values()), others)
-            return Waiting(group.id, Wait.LATER, "busy", f"{slots} slots are in use{': ' + named if named else ''}")
+            return "behind", f"behind earlier work: {holders.first(older)}"
+        slots = holders.total - holders.slots.get(group.id, 0)
+        if slots:
+            named = _named([pair for pair in known if pair[0] != entry.rank], holders.slots)
+            return "busy", f"{slots} slots are in use{': ' + named if named else ''}"
         if refused:
-            text = f"the coordinator refused {', '.join(sorted(refused)[:_MAX_NAMED])}; it is asked again soon"
-            return Waiting(group.id, Wait.LATER, "refused", text)
-        if group.id in holders:
-            return Waiting(group.id, Wait.LATER, "busy", "it holds every slot that it can use of this fleet")
-        return Waiting(group.id, Wait.LATER, "busy", "too little is free at once on any worker that satisfies it")
+            names = ", ".join(sorted(refused)[:_MOST_NAMED])
+            return "refused", f"the coordinator refused {names}; it is asked again soon"
+        if group.id in holders.slots:
+            return "busy", "it holds every slot that it can use of this fleet"
+        return "busy", "too little is free at once on any worker that satisfies it"
 
-    def _counted(self, group: Group) -> Counter[str]:
-        found = self._holders.get(group.request)
+    def _held(self, demand: Demand, snapshot: Snapshot, proposed: Mapping[str, list[tuple[str, int]]]) -> _Holders:
+        found = self._holders.get(demand)
         if found is None:
-            found = self._holders[group.request] = Counter()
-            for name in self._ground.eligibility.row(group.request, self._ground.snapshot).able:
-                for held in self._ground.snapshot.held_on(name):
-                    found[held.group_id] += held.slots
-                for group_id, slots in self._proposed_on.get(name, ()):
-                    found[group_id] += slots
+            found = self._holders[demand] = _Holders()
+            kinds = sorted(self._fleet.able[demand], key=lambda kind: kind.names[0])
+            names = [name for kind in kinds for name in kind.names[:_MOST_HOSTS]]
+            for name in names[:_MOST_HOSTS]:
+                for held in snapshot.held_on(name):
+                    found.slots[held.group_id] += held.slots
+                for group_id, slots in proposed.get(name, ()):
+                    found.slots[group_id] += slots
+            known = (self._entries[one] for one in found.slots if one in self._entries)
+            found.total = found.slots.total()
+            found.known = sorted((one.rank, one.group) for one in known)
         return found
 
-    @staticmethod
-    def _named(groups: list[Group], slots: dict[str, int]) -> str:
-        ranked = sorted(groups, key=rank)
-        parts = [f"{slots[one.id]} slots of {one.run_id or one.id} {one.target}".rstrip() for one in ranked]
-        more = f" and {len(parts) - _MAX_NAMED} more" if len(parts) > _MAX_NAMED else ""
-        return ", ".join(parts[:_MAX_NAMED]) + more
+    def _explanation(self, demand: Demand, snapshot: Snapshot) -> Explanation:
+        """What matching says of a request and this whole fleet."""
+        found = self._explained.get(demand.request)
+        if found is None:
+            if not self._workers:
+                self._workers = _alike(snapshot.workers)
+            workers = self._workers
+            if demand.particular:
+                workers = [(snapshot.workers[name], 1) for name in sorted(snapshot.workers)]
+            found = explain(
+                demand.request,
+                [one for one, _ in workers],
+                self._selectors,
+                {one.name: count for one, count in workers},
+            )
+            self._explained[demand.request] = found
+        return found
+
+
+def _alike(workers: Mapping[str, WorkerView]) -> list[tuple[WorkerView, int]]:
+    """One worker of each signature and state, and how many there are of it."""
+    found: dict[tuple[str, WorkerState], list[str]] = {}
+    for name in sorted(workers):
+        found.setdefault((workers[name].signature, workers[name].state), []).append(name)
+    return [(workers[names[0]], len(names)) for names in found.values()]
+
+
+def _named(groups: list[tuple[Rank, Group]], slots: Mapping[str, int]) -> str:
+    first = (group for _, group in groups[:_MOST_NAMED])
+    parts = [f"{slots[one.id]} slots of {one.run_id or one.id} {one.target}".rstrip() for one in first]
+    more = f" and {len(groups) - _MOST_NAMED} more" if len(groups) > _MOST_NAMED else ""
+    return ", ".join(parts) + more

@@ -1,12 +1,13 @@
 """The words of planning: groups that want slots, allocations that hold them, plans."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Request, WorkerView
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds.
 
@@ -27,7 +28,7 @@ class Group:
     avoid: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """Slots and devices of one worker that a group holds, ``closing`` ones included."""
 
@@ -39,17 +40,31 @@ class Allocation:
     closing: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a project is to have of a contended fleet, and what it had.
+
+    ``weight`` is relative to other projects. ``used`` is the part of the fleet that it held lately, by resource
+    (``cpu`` or a device class), where what lies one half-life back counts half: 0.25 is a quarter of all.
+    """
+
+    project: str
+    weight: float = 1.0
+    used: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """Slots of one worker proposed for a group."""
+    """Slots of one worker proposed for a group. Those of one ``gang`` are granted together or not at all."""
 
     group_id: str
     worker_id: str
     slots: int
     device_ids: tuple[str, ...] = ()
+    gang: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Why a group gets less than it wants."""
 
@@ -61,11 +76,16 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is proposed on a revision, and why each group waits that gets less than it wants."""
+    """What is proposed on a revision, and why groups wait that get less than they want.
+
+    ``waiting`` has those alone whose reason was not told before. ``short`` counts all groups that wait.
+    """
 
     base_revision: int
     allocate: tuple[Proposal, ...] = ()
+    revoke: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    short: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,11 +94,15 @@ class Policy:
 
     A proposal counts as held until its outcome is known, at most ``pending_seconds``. A refused placement is
     not proposed again until its worker or group changed, or ``refusal_seconds`` went by: else the two sides would
-    repeat themselves for ever.
+    repeat themselves for ever. Of a project that holds nothing at one priority, the oldest group gets its fewest
+    slots before all others once it has waited ``patience_seconds``. At most ``reservations`` requests that do not fit
+    keep workers for themselves; once they have waited so long, nothing passes them, however soon it may end.
     """
 
     pending_seconds: float = 5.0
     refusal_seconds: float = 1.0
+    patience_seconds: float = 1800.0
+    reservations: int = 2
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,7 @@ class Delta:
     workers: tuple[WorkerView, ...] = ()
     groups: tuple[Group, ...] = ()
     allocations: tuple[Allocation, ...] = ()
+    shares: tuple[Share, ...] = ()
     removed_workers: tuple[str, ...] = ()
     removed_groups: tuple[str, ...] = ()
     removed_allocations: tuple[str, ...] = ()

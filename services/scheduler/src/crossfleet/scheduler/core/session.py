@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from crossfleet.matching.model import WorkerView
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.eligibility import Eligibility
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Proposal
-from crossfleet.scheduler.core.plan import plan
+from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.refusals import Refusals
 from crossfleet.scheduler.core.snapshot import Snapshot
 
@@ -46,7 +45,7 @@ class Session:
     def __init__(self, policy: Policy, selectors: Selectors) -> None:
         """Wait for the first snapshot."""
         self._policy = policy
-        self._eligibility = Eligibility(selectors)
+        self._planner = Planner(policy, selectors)
         self._snapshot: Snapshot | None = None
         self._sent: dict[str, _Sent] = {}
         self._refused = Refusals(policy.refusal_seconds)
@@ -58,9 +57,10 @@ class Session:
         return -1 if self._snapshot is None else self._snapshot.revision
 
     def due(self, now: float) -> float | None:
-        """When the next unanswered proposal or refusal is forgotten, by the leader's clock."""
+        """When the next unanswered proposal or refusal is forgotten, or patience ends, by the leader's clock."""
         times = [sent.at + self._policy.pending_seconds for sent in self._sent.values()]
-        return min([*times, *self._refused.ends(now)], default=None)
+        patience = self._planner.due(now)
+        return min([*times, *self._refused.ends(now), *([] if patience is None else [patience])], default=None)
 
     def replace(self, rows: Delta, revision: int) -> None:
         """Take over a full snapshot. Unanswered proposals stay: their outcome is still to come."""
@@ -68,7 +68,6 @@ class Session:
         self._snapshot = Snapshot.of(rows, revision)
         if before is None:
             return
-        self._snapshot.changed_workers.update(before.workers)
         self._refused.forgive(frozenset(), before.groups.keys() - self._snapshot.groups.keys())
         for allocation in before.proposed.values():
             self._snapshot.propose(allocation)
@@ -102,7 +101,7 @@ class Session:
         if snapshot is None:
             raise Gap("no snapshot has come yet")
         self._expire(snapshot, now)
-        made = plan(snapshot, self._eligibility, self._refused.standing(now))
+        made = self._planner.plan(snapshot, now, self._refused.standing(now))
         self._plans += 1
         plan_id = f"plan-{self._plans}"
         if made.allocate:

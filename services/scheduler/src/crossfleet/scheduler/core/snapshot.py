@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from crossfleet.matching.free import Free
-from crossfleet.matching.model import Request, WorkerView
-from crossfleet.scheduler.core.model import Allocation, Delta, Group
-
-_UNKNOWN_REQUEST = Request()
+from crossfleet.matching.model import WorkerView
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Share
 
 
 class Snapshot:
-    """Rows by id and what follows from them. What follows is kept until a row under it changes.
+    """Rows by id. ``changed_workers`` and ``changed_groups`` are those whose row, or whose hold, changed since
+    whoever plans took them; ``fleet_changed``: a worker's row did.
 
     ``proposed`` are allocations that were proposed and not answered yet: they count as held.
     """
@@ -22,10 +20,12 @@ class Snapshot:
         self.groups: dict[str, Group] = {}
         self.allocations: dict[str, Allocation] = {}
         self.proposed: dict[str, Allocation] = {}
+        self.shares: dict[str, Share] = {}
         self.changed_workers: set[str] = set()
+        self.changed_groups: set[str] = set()
+        self.fleet_changed = False
         self._held_on: dict[str, dict[str, Allocation]] = {}
         self._held_by: dict[str, dict[str, Allocation]] = {}
-        self._free: dict[str, Free] = {}
 
     @classmethod
     def of(cls, rows: Delta, revision: int = 0) -> "Snapshot":
@@ -38,8 +38,9 @@ class Snapshot:
         """Take over a delta. Ids that are removed twice, or were never there, do not matter."""
         self.revision = revision
         for worker_id in delta.removed_workers:
-            self.workers.pop(worker_id, None)
-            self._touch(worker_id)
+            if self.workers.pop(worker_id, None) is not None:
+                self.changed_workers.add(worker_id)
+                self.fleet_changed = True
         for group_id in delta.removed_groups:
             self._set_group(group_id, None)
         for allocation_id in delta.removed_allocations:
@@ -47,13 +48,16 @@ class Snapshot:
         for worker in delta.workers:
             if self.workers.get(worker.name) != worker:  # Most news of a worker is only that it lives.
                 self.workers[worker.name] = worker
-                self._touch(worker.name)
+                self.changed_workers.add(worker.name)
+                self.fleet_changed = True
         for group in delta.groups:
             self._set_group(group.id, group)
         for allocation in delta.allocations:
             self._release(self.allocations.get(allocation.id))
             self.allocations[allocation.id] = allocation
             self._hold(allocation)
+        for share in delta.shares:
+            self.shares[share.project] = share
 
     def propose(self, allocation: Allocation) -> None:
         """Count an unanswered proposal as held."""
@@ -63,19 +67,6 @@ class Snapshot:
     def settle(self, allocation_id: str) -> None:
         """Forget a proposal: it was answered, or never will be."""
         self._release(self.proposed.pop(allocation_id, None))
-
-    def free(self, worker_id: str) -> Free:
-        """What nobody holds of a worker."""
-        found = self._free.get(worker_id)
-        if found is None:
-            worker = self.workers[worker_id]
-            found = Free.whole(worker)
-            for held in self.held_on(worker_id):
-                group = self.groups.get(held.group_id)
-                request = group.request if group else _UNKNOWN_REQUEST
-                found = found.minus(request, held.slots, held.device_ids, worker)
-            self._free[worker_id] = found
-        return found
 
     def held_on(self, worker_id: str) -> Iterable[Allocation]:
         """Allocations and proposals on a worker."""
@@ -89,14 +80,14 @@ class Snapshot:
         before = self.groups.pop(group_id, None)
         if group is not None:
             self.groups[group_id] = group
-        if (before and before.request) != (group and group.request):
-            for held in self.held_by(group_id):
-                self._free.pop(held.worker_id, None)
+        self.changed_groups.add(group_id)
+        if (before and (before.request, before.project)) != (group and (group.request, group.project)):
+            self.changed_workers.update(held.worker_id for held in self.held_by(group_id))
 
     def _hold(self, allocation: Allocation) -> None:
         self._held_on.setdefault(allocation.worker_id, {})[allocation.id] = allocation
         self._held_by.setdefault(allocation.group_id, {})[allocation.id] = allocation
-        self._free.pop(allocation.worker_id, None)
+        self._note(allocation)
 
     def _release(self, allocation: Allocation | None) -> None:
         if allocation is None:
@@ -106,8 +97,8 @@ class Snapshot:
             rows.pop(allocation.id, None)
             if not rows:
                 index.pop(key, None)
-        self._free.pop(allocation.worker_id, None)
+        self._note(allocation)
 
-    def _touch(self, worker_id: str) -> None:
-        self._free.pop(worker_id, None)
-        self.changed_workers.add(worker_id)
+    def _note(self, allocation: Allocation) -> None:
+        self.changed_workers.add(allocation.worker_id)
+        self.changed_groups.add(allocation.group_id)

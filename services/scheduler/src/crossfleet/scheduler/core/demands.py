@@ -1,0 +1,78 @@
+"""Distinct requests, and what each kind of worker has for them: asked of matching once for each pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crossfleet.matching.cel import SelectorError
+from crossfleet.matching.fit import Eligible, eligible
+from crossfleet.matching.free import millicores
+from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.selectors import Selectors
+
+Places = tuple[tuple[int, ...], ...]
+"""For each device request the positions, on a worker, of the devices that satisfy it."""
+
+Key = tuple[str, tuple[tuple[int, Places], ...]]
+"""What workers of one kind have in common: their signature, and what particular demands choose of them."""
+
+
+class Demand:
+    """One distinct request. ``particular``: it may choose among workers of one signature, by name or by identity.
+
+    ``waiting`` counts the groups that want slots of it.
+    """
+
+    def __init__(self, request: Request, number: int, selectors: Selectors) -> None:
+        """Nobody waits for it yet."""
+        self.request = request
+        self.number = number
+        self.particular = _particular(request, selectors)
+        self.waiting = 0
+        self._selectors = selectors
+
+    def able(self, worker: WorkerView) -> Eligible | None:
+        """The devices of a worker that satisfy it; None if it does not, even when idle."""
+        found = eligible(self.request, worker, self._selectors)
+        return found if isinstance(found, Eligible) else None
+
+    def places(self, worker: WorkerView) -> Places | None:
+        """What it chooses of one worker, None if that does not satisfy it."""
+        found = self.able(worker)
+        if found is None:
+            return None
+        at = {device.id: index for index, device in enumerate(worker.devices)}
+        return tuple(tuple(at[one] for one in ids) for ids in found.candidates)
+
+    def large(self, model: WorkerView) -> bool:
+        """Whether a slot takes so much that small work could keep it out for ever: more than a slot's share."""
+        request, slots = self.request, max(model.slots_total, 1)
+        return (
+            millicores(request.cpu_cores) > millicores(model.cpu_cores) // slots
+            or request.memory_bytes * slots > model.memory_bytes
+            or any(one.count > 1 for one in request.devices)
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Shape:
+    """What groups wait for alike: slots of a demand, ``least`` of them at once on each of ``hosts`` workers.
+
+    ``shut``: no worker has room for it, until one of them gets more. ``rests``: so many of its groups got nothing in
+    this round, though there is room, that no more are tried.
+    """
+
+    demand: Demand
+    least: int
+    hosts: int
+    shut: bool = False
+    rests: bool = False
+    waiting: int = 0
+
+
+def _particular(request: Request, selectors: Selectors) -> bool:
+    try:
+        texts = [request.selector, *(demand.selector for demand in request.devices)]
+        return any(selectors.compile(text).uses_identity for text in texts)
+    except SelectorError:
+        return False

@@ -1,0 +1,84 @@
+"""Workers kept for requests that do not fit yet, so that small work does not keep them out for ever.
+
+EASY backfill (Lifka 1995): who does not fit keeps the workers that are expected to be free first. Others may still use
+them if they are expected to end before the last of these is free. Requests keep workers in the order of the plan, whole
+sets of them, and no worker is kept twice: two halves of gangs never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import nsmallest
+from math import inf
+
+from crossfleet.scheduler.core.fleet import Fleet
+from crossfleet.scheduler.core.queue import Entry
+
+_NOBODY: frozenset[str] = frozenset()
+# Of so many workers for each one needed the earliest is kept: nearly as good as the best of all, and soon found.
+_LOOKED_AT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Workers kept for a group. ``seconds`` from now until all are expected to be free; infinite: unknown.
+
+    ``strict``: nothing passes it any more, since it has waited too long for what was expected.
+    """
+
+    group_id: str
+    workers: tuple[str, ...]
+    seconds: float
+    strict: bool
+
+
+class Reservations:
+    """Those of one plan. ``drained`` answers in how many seconds a worker is expected to be idle."""
+
+    def __init__(self, fleet: Fleet, most: int, strict_since: float, drained: Callable[[str], float]) -> None:
+        """None yet, at most ``most``. Nothing passes groups that were submitted before ``strict_since``."""
+        self._strict_since = strict_since
+        self.made: dict[str, Reservation] = {}
+        self._fleet = fleet
+        self._left = most
+        self._drained = drained
+        self._kept: frozenset[str] = _NOBODY
+
+    @property
+    def possible(self) -> bool:
+        """Whether one more may be made."""
+        return self._left > 0
+
+    def make(self, entry: Entry) -> None:
+        """Keep the workers that are free first; none where too few could ever do."""
+        shape = entry.shape
+        candidates = self._fleet.emptiest(shape.demand, shape.least, _LOOKED_AT * shape.hosts)
+        times = ((self._free(name, entry), name) for name in candidates if name not in self._kept)
+        chosen = nsmallest(shape.hosts, times)
+        if len(chosen) < shape.hosts:
+            return
+        self._left -= 1
+        names = tuple(name for _, name in chosen)
+        self._kept |= frozenset(names)
+        self.made[entry.group.id] = Reservation(
+            entry.group.id, names, chosen[-1][0], strict=entry.group.submitted_at <= self._strict_since
+        )
+
+    def closed_to(self, entry: Entry) -> frozenset[str]:
+        """The kept workers that a group may not use: what it would run there does not surely end before."""
+        if not self.made:
+            return _NOBODY
+        group = entry.group
+        closed: frozenset[str] = _NOBODY
+        for one in self.made.values():
+            own = one.group_id == group.id
+            lasts = group.estimated_seconds / max(entry.held, 1) if group.estimated_seconds > 0 else inf
+            if not own and (one.strict or one.seconds == inf or lasts > one.seconds):
+                closed |= frozenset(one.workers)
+        return closed
+
+    def _free(self, name: str, entry: Entry) -> float:
+        if self._fleet.room(name, entry.shape.demand) >= entry.shape.least:
+            return 0.0
+        return self._drained(name)
