@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"  plan of a new planner that knows the selectors:          {fresh * 1e3:8.1f} ms")
     small = Sizes(sizes.workers // 20, sizes.groups // 20, sizes.shapes, sizes.projects, sizes.kinds)
     ours, theirs = timed(Run(small).plan), timed(lambda: place_naively(rows(small)))
-    print(f"  naive planner, {small.workers} workers: {theirs * 1e3:.0f} ms, ours {ours * 1e3:.0f} ms: {ours / theirs:.3f}")
+    print(
+        f"  naive planner, {small.workers} workers: {theirs * 1e3:.0f} ms, ours {ours * 1e3:.0f} ms: {ours / theirs:.3f}"
+    )
     if not options.quick:
         print_growth()
     met = verdict("everything placed anew", again * 1e3, GOAL_WHOLE * 1e3, " ms")
