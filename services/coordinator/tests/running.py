@@ -30,7 +30,7 @@ from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.solo import SoloTerm
-from crossfleet.coordinator.ledger.writer import Patience
+from crossfleet.coordinator.ledger.patience import NO_PATIENCE
 from crossfleet.coordinator.opening import database_of, open_ledger
 from crossfleet.coordinator.servicers.fleet import Identity
 from crossfleet.foundation.channel import open_channel
@@ -110,7 +110,7 @@ async def running(
         queries = database.queries()
         stack.callback(queries.close)
         writer = await open_ledger(
-            stack, database, SoloTerm(), leader="test", limit=wanted.queue_commands, patience=Patience()
+            stack, database, SoloTerm(), leader="test", limit=wanted.queue_commands, patience=NO_PATIENCE
         )
         identity = Identity("test", "test", wanted.embedded, lambda: None)
         made = assemble(wanted, folder, writer, queries, draining, clock or SystemClock(), identity)

@@ -13,8 +13,9 @@ import pytest
 
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.ledger.patience import Patience
 from crossfleet.coordinator.ledger.store import CommitUnsettled, StoreAway
-from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter, Patience
+from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.ledger.scenario import submit
 

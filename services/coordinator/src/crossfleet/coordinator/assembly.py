@@ -152,9 +152,9 @@ class Coordinator:
         """At once: nothing more is committed, answered or assigned."""
         self.writer.depose(cause)
 
-    async def finish(self) -> None:
-        """Takes no more commands, and commits those that were taken."""
-        await self.writer.finish()
+    async def finish(self, *, holding: bool) -> None:
+        """Takes no more commands, and commits those that were taken. `holding`: who comes later waits for `stop_deciding`."""
+        await self.writer.finish(holding=holding)
 
     def end_streams(self, cause: str) -> None:
         """Ends all streams; workers keep what they have and come back to the next leader."""

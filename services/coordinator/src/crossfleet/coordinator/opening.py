@@ -12,6 +12,7 @@ from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.port import Term
 from crossfleet.coordinator.ledger.database import Database, database
 from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.patience import Patience
 from crossfleet.coordinator.ledger.store import (
     SchemaUnsupported,
     StoreAway,
@@ -20,7 +21,7 @@ from crossfleet.coordinator.ledger.store import (
     StoreRefused,
     TakeOverRefused,
 )
-from crossfleet.coordinator.ledger.writer import LedgerWriter, Patience
+from crossfleet.coordinator.ledger.writer import LedgerWriter
 from crossfleet.foundation.errors import (
     ConfigurationInvalid,
     DiskFull,

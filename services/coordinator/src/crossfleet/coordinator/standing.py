@@ -14,7 +14,7 @@ from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.port import Election, Leader, Term
 from crossfleet.coordinator.ledger.database import Database
-from crossfleet.coordinator.ledger.writer import Patience
+from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
 from crossfleet.coordinator.opening import open_ledger, prepare
 from crossfleet.coordinator.roles.following import METHODS, reads
 from crossfleet.coordinator.roles.terms import Terms
@@ -47,7 +47,7 @@ class Standing:
     def patience(self) -> Patience:
         """With a file, the first failure is the end; a server may come back, or be there for another coordinator."""
         if not self.settings.database:
-            return Patience()
+            return NO_PATIENCE
         wait = self.settings.database_wait_seconds
         return Patience(refuse=wait, leave=math.inf if self.alone else 2 * wait)
 

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
@@ -14,6 +13,7 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
+from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
 from crossfleet.coordinator.ledger.projection import in_parts
 from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed
 from crossfleet.coordinator.ledger.storing import Storing
@@ -24,24 +24,11 @@ from crossfleet.foundation.logs import get_logger
 _LARGEST_BATCH = 512
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
-_AWAY = "the database has not answered for {:g} s"
 
 Subscriber = Callable[[Committed], None]
 Foresight = Callable[[Sequence[Event]], None]
 
-__all__ = ["Committed", "LedgerRejected", "LedgerWriter", "Patience"]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one batch may take. After `refuse` seconds what waits is refused, and what comes; after `leave` seconds the
-    ledger is given up, as another coordinator may reach the database. Until then it is tried again.
-
-    Without an end of either the first failure of the store is the end of the ledger.
-    """
-
-    refuse: float = math.inf
-    leave: float = math.inf
+__all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
 
 
 class TermOver(Deposed):
@@ -58,7 +45,7 @@ class LedgerWriter:
         limit: int = 10_000,
         *,
         remaining: Callable[[], float] = lambda: math.inf,
-        patience: Patience = Patience(),
+        patience: Patience = NO_PATIENCE,
     ) -> None:
         """`clock` gives unix seconds; at most `limit` commands wait. `remaining` answers the seconds left of the term: at
         0 nothing is written any more, nor told."""
@@ -76,6 +63,7 @@ class LedgerWriter:
         self._storing = Storing(ledger, again=patience.refuse < math.inf)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._holding = False
         self._away = False
         self._refused: tuple[float, float] | None = None
         self.failed = ""
@@ -117,9 +105,11 @@ class LedgerWriter:
         await self.finish()
         await self._storing.close()
 
-    async def finish(self) -> None:
-        """Commit what is queued, where that is done in time. Later commands are refused (DRAINING)."""
+    async def finish(self, *, holding: bool = False) -> None:
+        """Commit what is queued, where that is done in time. Later commands are refused: at once (DRAINING), or, `holding`,
+        when another leader may be known (NOT_LEADER, at `depose`)."""
         self._stopping = True
+        self._holding = holding
         self._wake.set()
         if self._task is None or self._task.done():
             return
@@ -138,12 +128,14 @@ class LedgerWriter:
 
     async def submit(self, command: Command) -> Answer:
         """The answer, once it is durable. Raises LedgerRejected."""
+        if self._holding:
+            await self._over.wait()
         if self.failed:
             raise LedgerRejected(Rejection("NOT_LEADER", self.failed))
         if self._stopping:
             raise LedgerRejected(Rejection("DRAINING", "the coordinator is going down"))
         if self._away:
-            raise LedgerRejected(_away(self._patience))
+            raise LedgerRejected(self._patience.refusal())
         answer = self._waiters.put(command)
         self._wake.set()
         return await answer
@@ -227,7 +219,7 @@ class LedgerWriter:
             loop, patience = asyncio.get_running_loop(), self._patience
             timers = [loop.call_later(patience.refuse, self._lose_patience)]
             if patience.leave < math.inf:
-                timers.append(loop.call_later(patience.leave, self.depose, _AWAY.format(patience.leave)))
+                timers.append(loop.call_later(patience.leave, self.depose, patience.absence(patience.leave)))
             try:
                 outcome = await self._commit(commands)
             finally:
@@ -245,9 +237,9 @@ class LedgerWriter:
         """The batch in hand may be written yet, so that nobody can be told what becomes of it."""
         self._away = True
         unknown = Rejection(
-            "COMMIT_UNSETTLED", f"{_AWAY.format(self._patience.refuse)}: ask again with the same request id"
+            "COMMIT_UNSETTLED", f"{self._patience.absence(self._patience.refuse)}: ask again with the same request id"
         )
-        self._waiters.refuse(unknown, _away(self._patience))
+        self._waiters.refuse(unknown, self._patience.refusal())
 
     async def _commit(self, commands: Sequence[Command]) -> Outcome:
         """The state follows here, on the loop that reads it; only SQL is waited for in the thread."""
@@ -308,7 +300,3 @@ class LedgerWriter:
         rejection = Rejection(reason, cause)
         self._waiters.refuse(rejection, rejection)
         self._over.set()
-
-
-def _away(patience: Patience) -> Rejection:
-    return Rejection("DATABASE_AWAY", f"{_AWAY.format(patience.refuse)}; nothing was recorded: try again later")

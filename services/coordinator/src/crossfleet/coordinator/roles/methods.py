@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 
 from crossfleet.foundation.serve.definition import Servicer
 
-Handlers = Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler  # generic in the stubs only
+Handlers = Mapping[str, Handler]
 """Handlers by path, `/package.Service/Method`."""
 
 
@@ -18,7 +22,7 @@ class _Collector:
     """Stands in for the server."""
 
     def __init__(self) -> None:
-        self.found: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self.found: dict[str, Handler] = {}
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """The same again, without the names of the methods."""
@@ -33,6 +37,20 @@ def handlers_of(servicers: Iterable[Servicer]) -> Handlers:
     for add, servicer in servicers:
         add(servicer, collector)
     return collector.found
+
+
+async def answered(handler: Handler, requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+    """The answers of any kind of handler, from bytes to bytes."""
+    given: Any = (handler.request_deserializer(one) async for one in requests)  # type: ignore[misc]
+    if not handler.request_streaming:
+        given = await anext(given)
+    behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    encode: Any = handler.response_serializer
+    if handler.response_streaming:
+        async for answer in behaviour(given, context):
+            yield encode(answer)
+    else:
+        yield encode(await behaviour(given, context))
 
 
 def only(handlers: Handlers, names: Mapping[str, Collection[str]]) -> Handlers:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 
-from crossfleet.coordinator.roles.methods import Handlers
+from crossfleet.coordinator.roles.methods import Handler, Handlers, answered
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.interceptors.layers import Call
 from crossfleet.foundation.serve.definition import Servicer
+
+# A take-over takes some ten milliseconds, and its callers have nowhere else to go.
+_DECISION_SECONDS = 2.0
 
 Refusal = Callable[[], CrossfleetError]
 
@@ -41,20 +46,30 @@ class Switch:
         self._following = following
         self._refusal = refusal
         self._charge = Charge(following)
-        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(self._refuse_call)
+        self._decided = asyncio.Event()
+        self._decided.set()
+        self._others: Handlers = {
+            path: grpc.stream_stream_rpc_method_handler(partial(self._wait, path)) for path in known
+        }
+
+    def expect(self) -> None:
+        """It may lead in a moment: what would be refused waits for the decision, within a bound."""
+        self._decided.clear()
 
     def lead(self, handlers: Handlers) -> None:
         """From now on these answer."""
         self._put(handlers)
 
     def follow(self) -> None:
-        """From now on reads are answered and all else is refused; does nothing where that is so."""
+        """From now on reads are answered and all else is refused."""
         if self._charge.handlers is not self._following:
             self._put(self._following)
+        self._decided.set()
 
     def _put(self, handlers: Handlers) -> None:
         self._charge.over = True
         self._charge = Charge(handlers)
+        self._decided.set()
 
     def servicers(self) -> list[Servicer]:
         """What a server adds."""
@@ -64,12 +79,21 @@ class Switch:
     def _add(self, name: str, server: Any) -> None:
         server.add_generic_rpc_handlers((_Service(name, self._handler),))
 
-    def _handler(self, path: str) -> grpc.RpcMethodHandler[Any, Any] | None:
-        return self._charge.handlers.get(path) or (self._refuse if path in self._known else None)
+    def _handler(self, path: str) -> Handler | None:
+        return self._charge.handlers.get(path) or self._others.get(path)
 
-    async def _refuse_call(self, requests: object, context: object) -> AsyncIterator[bytes]:
-        raise self._refusal()
-        yield b""  # makes it the handler of a stream, which serves for any kind of call
+    async def _wait(self, path: str, requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        """Serves any kind of call, since on the wire each is a stream of bytes both ways."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DECISION_SECONDS):
+                await self._decided.wait()
+        charge = self._charge
+        handler = charge.handlers.get(path)
+        if handler is None:
+            raise self._refusal()
+        async for answer in answered(handler, requests, context):
+            yield answer
+        self._check_over(charge, handler)
 
     def layer(self, call: Call) -> AbstractContextManager[None]:
         """The layer around each call that lets it end with the refusal."""
@@ -84,7 +108,9 @@ class Switch:
             if error.reason == "NOT_LEADER" and not error.metadata.get("leader"):
                 raise self._refusal() from error
             raise
-        handler = charge.handlers.get(path)
+        self._check_over(charge, charge.handlers.get(path))
+
+    def _check_over(self, charge: Charge, handler: Handler | None) -> None:
         if charge.over and handler is not None and handler.response_streaming:
             raise self._refusal()
 
@@ -92,7 +118,7 @@ class Switch:
 class _Service(grpc.ServiceRpcHandler):
     """The methods of one service, looked up anew for each call."""
 
-    def __init__(self, name: str, find: Callable[[str], grpc.RpcMethodHandler[Any, Any] | None]) -> None:
+    def __init__(self, name: str, find: Callable[[str], Handler | None]) -> None:
         self._name = name
         self._find = find
 
@@ -100,7 +126,7 @@ class _Service(grpc.ServiceRpcHandler):
         """Its full name."""
         return self._name
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a call; none for a method of another service, or that nobody knows."""
         path = str(handler_call_details.method)
         return self._find(path) if path.startswith(f"/{self._name}/") else None

@@ -40,8 +40,8 @@ class Charge(Protocol):
     def stop_deciding(self, cause: str) -> None:
         """At once: nothing more is committed, answered or assigned."""
 
-    async def finish(self) -> None:
-        """Take no more commands, and commit those that were taken."""
+    async def finish(self, *, holding: bool) -> None:
+        """Take no more commands, and commit those that were taken. `holding`: who comes later waits for `stop_deciding`."""
 
     def end_streams(self, cause: str) -> None:
         """Let every stream of workers and watchers end."""
@@ -121,7 +121,7 @@ class Terms:
     async def _serve(self, term: Term) -> None:
         try:
             async with AsyncExitStack() as stack:
-                charge = await self.take_over(stack, term)
+                charge = await self._taken_over(stack, term)
                 self._begin(charge, term)
                 try:
                     await self._until_over(charge, term)
@@ -129,6 +129,14 @@ class Terms:
                     self.leads.set(False)
         finally:
             await self._resign(term)
+
+    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Charge:
+        self.switch.expect()
+        try:
+            return await self.take_over(stack, term)
+        except BaseException:
+            self.switch.follow()
+            raise
 
     def _begin(self, charge: Charge, term: Term) -> None:
         self.switch.lead(charge.handlers())
@@ -162,15 +170,16 @@ class Terms:
     async def _hand_over(self, charge: Charge, term: Term) -> None:
         if self.alone:
             charge.end_streams(self.draining.cause)
-            await charge.finish()
+            await charge.finish(holding=False)
             return
-        await charge.finish()
+        await charge.finish(holding=True)
         self.switch.follow()
         await self._resign(term)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SUCCESSOR_SECONDS):
                 while (leader := self.election.leader()) is None or leader.name == self.me.name:
                     await self.election.wait_changed()
+        charge.stop_deciding("it was handed over")
         charge.end_streams(self.draining.cause)
 
     async def _resign(self, term: Term) -> None:

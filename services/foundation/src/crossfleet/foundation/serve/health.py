@@ -75,12 +75,12 @@ class DrainingHealth(health_pb2_grpc.HealthServicer):
         condition = self._conditions.get(request.service)
         last = -1
         while True:
-            change = condition.change if condition else None
+            over, change = self._draining.begun, condition.change if condition else None
             status = self._status(request.service)
             if status != last:
                 last = status
                 yield health_pb2.HealthCheckResponse(status=status)
-            if self._draining.begun:
+            if over:
                 return
             await self._draining_or(change)
 
