@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfleet.foundation.clock import ManualClock, SystemClock
+from crossfleet.foundation.clock import ManualClock, SleeplessClock, SystemClock
 from crossfleet.foundation.ids import RandomIds, SequentialIds
 from crossfleet.foundation.wait import eventually
 
@@ -32,8 +32,8 @@ async def test_sleepers_wake_when_the_clock_passes_them_and_not_before() -> None
     assert woken == [1, 2, 3]
 
 
-async def test_the_system_clock_goes_on() -> None:
-    clock = SystemClock()
+@pytest.mark.parametrize("clock", [SystemClock(), SleeplessClock()])
+async def test_the_clocks_of_the_system_go_on(clock: SystemClock) -> None:
     before = clock.monotonic(), clock.now()
     await clock.sleep(0)
     assert clock.monotonic() >= before[0]

@@ -108,19 +108,27 @@ def ensure_token_file(path: str | Path) -> str:
 
 def read_token(path: str | Path) -> str:
     """The token in `path`. Raises ConfigurationInvalid (missing, empty) and FilePermissionsUnsafe (readable by others)."""
+    token = read_secret(path, "token")
+    if not token.isascii() or any(character.isspace() for character in token):
+        raise ConfigurationInvalid(
+            f"the token file {path} must hold one line of ASCII without spaces", source=str(path)
+        )
+    return token
+
+
+def read_secret(path: str | Path, what: str) -> str:
+    """The text in `path`, without the white space round it; `what` it is goes into errors. Raises as `read_token`."""
     file = Path(path)
     try:
         with file.open() as opened:
             mode = os.fstat(opened.fileno()).st_mode & 0o777
-            token = opened.read(_LONGEST_TOKEN).strip()
+            secret = opened.read(_LONGEST_TOKEN).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid(f"the token file {file} cannot be read: {error}", source=str(file)) from error
+        raise ConfigurationInvalid(f"the {what} file {file} cannot be read: {error}", source=str(file)) from error
     if mode & 0o077 and os.name == "posix":
         raise FilePermissionsUnsafe(
-            f"others can read the token file {file}: run chmod 600 on it", path=file, mode=oct(mode)
+            f"others can read the {what} file {file}: run chmod 600 on it", path=file, mode=oct(mode)
         )
-    if not token or not token.isascii() or any(character.isspace() for character in token):
-        raise ConfigurationInvalid(
-            f"the token file {file} must hold one line of ASCII without spaces", source=str(file)
-        )
-    return token
+    if not secret:
+        raise ConfigurationInvalid(f"the {what} file {file} must hold one line, and is empty", source=str(file))
+    return secret

@@ -8,6 +8,8 @@ import itertools
 import time
 from typing import Protocol
 
+_BOOT_TIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 
 class Clock(Protocol):
     """What time it is, and waiting."""
@@ -39,6 +41,17 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """As asyncio.sleep."""
         await asyncio.sleep(seconds)
+
+
+class SleeplessClock(SystemClock):
+    """As SystemClock; its monotonic time goes on while the machine is suspended, where the system has such a clock.
+
+    For what others count too, as leases.
+    """
+
+    def monotonic(self) -> float:
+        """Seconds of CLOCK_BOOTTIME, or else of CLOCK_MONOTONIC."""
+        return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
 
 
 class ManualClock:

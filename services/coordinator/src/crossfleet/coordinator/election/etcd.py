@@ -9,7 +9,7 @@ from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.election.roll import Roll, introduction
 from crossfleet.coordinator.election.session import Session, open_session
 from crossfleet.foundation import logs
-from crossfleet.foundation.clock import Clock, SystemClock
+from crossfleet.foundation.clock import Clock, SleeplessClock
 from crossfleet.foundation.errors import Cancelled, CrossfleetError, DeadlineExceeded, Unavailable
 from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.settings import EtcdSettings
@@ -164,10 +164,11 @@ async def open_election(
     settings: EtcdSettings, name: str, lease_seconds: float, clock: Clock | None = None
 ) -> EtcdElection:
     """The election called `name`. Raises what EtcdClient and `EtcdElection.start` raise."""
+    clock = clock or SleeplessClock()
     client = EtcdClient(
         settings, attempt_seconds=_ATTEMPT_SHARE * lease_seconds, call_seconds=_CALL_SHARE * lease_seconds, clock=clock
     )
-    election = EtcdElection(client, name, lease_seconds, clock or SystemClock())
+    election = EtcdElection(client, name, lease_seconds, clock)
     try:
         await election.start()
     except BaseException:

@@ -46,16 +46,20 @@ class Roll:
 
     async def follow(self) -> None:
         """Keeps it current until cancelled, whatever happens to etcd."""
-        pauses = delays(longest=_LONGEST_PAUSE)
+        pauses, told = delays(longest=_LONGEST_PAUSE), ""
         while True:
             try:
                 await self._list()
-                pauses = delays(longest=_LONGEST_PAUSE)
+                pauses, told = delays(longest=_LONGEST_PAUSE), ""
                 await self._watch()
             except CursorExpired:
                 pass
             except CrossfleetError as error:
-                logs.get_logger().warning("the election cannot be followed; it is tried again", cause=str(error))
+                if str(error) != told:
+                    logs.get_logger().warning("the election cannot be followed; it is tried again", cause=str(error))
+                told = str(error)
+            except Exception as error:  # noqa: BLE001 - a candidate that does not follow would neither lead nor let be
+                logs.get_logger().error("the election cannot be followed; it is tried again", exc_info=error)
             await asyncio.sleep(next(pauses))
 
     async def _watch(self) -> None:

@@ -65,6 +65,13 @@ class Session:
             logs.get_logger().warning("the lease was not revoked; it ends by itself", cause=str(error) or "too late")
 
     async def _keep(self) -> None:
+        try:
+            self.end(await self._renew())
+        finally:
+            self.end("its renewal failed")  # nobody may wait for ever, whatever it was
+
+    async def _renew(self) -> str:
+        """Renews it in time, until that fails; says why."""
         pauses, cause = delays(longest=_LONGEST_PAUSE), ""
         while not self.ended:
             await self._clock.sleep(max(0.0, self._tenure.renewal_due - self._clock.monotonic()))
@@ -73,8 +80,7 @@ class Session:
                 async with asyncio.timeout(self.remaining()):
                     ttl = await self._client.refresh_lease(self.lease)
             except LeaseLost as error:
-                self.end(error.message)
-                return
+                return error.message
             except (CrossfleetError, TimeoutError) as error:
                 if not cause:
                     logs.get_logger().warning("the lease was not renewed; it is tried again", cause=str(error))
@@ -82,8 +88,10 @@ class Session:
                 await self._clock.sleep(min(next(pauses), self.remaining()))
             else:
                 self._tenure = self._tenure.renewed(sent, ttl, self._clock.monotonic())
+                if cause:
+                    logs.get_logger().info("the lease is renewed again", remaining=round(self.remaining(), 3))
                 pauses, cause = delays(longest=_LONGEST_PAUSE), ""
-        self.end(f"the lease could not be renewed in time: {cause or 'this process stood still'}")
+        return f"the lease could not be renewed in time: {cause or 'this process stood still'}"
 
 
 async def open_session(client: EtcdClient, ttl: float, clock: Clock, on_end: Callable[[], None]) -> Session:

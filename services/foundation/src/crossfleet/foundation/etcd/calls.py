@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from crossfleet.foundation.auth import read_token
+from crossfleet.foundation.auth import read_secret
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.etcd.failures import CallFailed, Failure, judge, wrong_endpoint
 from crossfleet.foundation.etcd.members import Member, Members
@@ -50,7 +50,7 @@ class Calls:
         self._call_seconds = call_seconds
         self._draw = draw
         self._user = settings.user
-        self._password = read_token(settings.password_file) if settings.password_file else ""
+        self._password = read_secret(settings.password_file, "password") if settings.password_file else ""
         self._token: str | None = None
         self._renewing = asyncio.Lock()
         self._cluster = 0
