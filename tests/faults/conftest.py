@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from crossfleet.client import Client, Endpoint
 from tests.faults.gated import GatedSuite
 from tests.faults.leftovers import kill_all, processes_of
 from tests.integration.processes import Fleet
+from tests.real import etcd
+from tests.real.coordinators import Coordinators
+from tests.real.postgres import PostgresServer, postgres_server
 
 LEASE = ("--lease-seconds", "2")
 
@@ -47,3 +51,30 @@ async def client(fleet: Fleet) -> AsyncIterator[Client]:
     """As a user's program holds it: one that outlives the coordinator."""
     async with Client.open(Endpoint(f"unix:{fleet.folder}/c")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def elector(folder: Path) -> Iterator[etcd.Cluster]:
+    with etcd.running(folder / "e") as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture
+async def three(folder: Path, elector: etcd.Cluster, postgres: PostgresServer) -> AsyncIterator[Coordinators]:
+    """Three coordinators, their scheduler, and a worker of two slots that knows all of them."""
+    database = postgres.create(folder.name)
+    running = Coordinators(folder, elector.endpoints, database, flags=("--lease-seconds", "4"))
+    try:
+        await running.start_scheduler()
+        await asyncio.gather(*(running.start(name) for name in ("a", "b", "c")))
+        await running.start_worker()
+        await running.settled(1)
+        yield running
+    finally:
+        await running.stop()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
@@ -18,38 +17,10 @@ from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import check_all_passed_once, watched
-from tests.real import etcd
 from tests.real.coordinators import LEASE_SECONDS, Coordinators
-from tests.real.postgres import PostgresServer, postgres_server
+from tests.real.postgres import PostgresServer
 
 pytestmark = pytest.mark.needs_etcd
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture
-def elector(folder: Path) -> Iterator[etcd.Cluster]:
-    with etcd.running(folder / "e") as cluster:
-        yield cluster
-
-
-@pytest_asyncio.fixture
-async def three(folder: Path, elector: etcd.Cluster, postgres: PostgresServer) -> AsyncIterator[Coordinators]:
-    """Three coordinators, their scheduler, and a worker of two slots that knows all of them."""
-    database = postgres.create(folder.name)
-    running = Coordinators(folder, elector.endpoints, database, flags=("--lease-seconds", "4"))
-    try:
-        await running.start_scheduler()
-        await asyncio.gather(*(running.start(name) for name in ("a", "b", "c")))
-        await running.start_worker()
-        await running.settled(1)
-        yield running
-    finally:
-        await running.stop()
 
 
 @pytest_asyncio.fixture

@@ -32,7 +32,7 @@ AGENT = "crossfleet.worker "
 SHORT = ("--orphan-seconds", "1", "--drain-seconds", "0.2", "--grace-seconds", "0.5")
 
 
-@pytest.fixture(params=["pytest", "command"])
+@pytest.fixture(params=["pytest", pytest.param("command", marks=pytest.mark.slow)])
 def spec(request: pytest.FixtureRequest, folder: Path) -> run_pb2.RunSpec:
     """A run that never ends by itself, of a runner with a zygote or of a single program."""
     place = folder / "endless"

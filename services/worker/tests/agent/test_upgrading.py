@@ -71,6 +71,20 @@ async def test_an_agent_may_hang_up_again_and_again() -> None:
         await stage.until(lambda: not stage.shims() and not stage.runners(), "the end of everything")
 
 
+async def test_an_agent_that_is_told_to_go_while_it_starts_anew_goes_in_good_order() -> None:
+    async with staged() as stage:
+        gate = await at_the_gate(stage)
+        (agent,) = stage.agents
+        os.kill(agent.pid, signal.SIGSTOP)
+        agent.send_signal(signal.SIGHUP)
+        agent.send_signal(signal.SIGTERM)
+        os.kill(agent.pid, signal.SIGCONT)
+        await stage.until(lambda: stage.coordinator.draining, "the agent to say that it leaves")
+        gate.touch()
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.results[1, 1].outcome == result_pb2.OUTCOME_PASSED
+
+
 async def test_an_agent_that_was_started_anew_still_ends_with_its_lifeline() -> None:
     async with staged() as stage:
         read, write = os.pipe()

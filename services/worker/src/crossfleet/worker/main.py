@@ -73,11 +73,14 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
             task.cancel()
         ending.append(asyncio.ensure_future(agent.abandon()))
 
-    def on_signal(name: str) -> None:
+    def on_signal(number: signal.Signals) -> None:
+        if renewal.wanted:
+            renewal.told.append(number)
+            return
         if ending:
             abandon()
             return
-        leaving = agent.leave(name, drain_seconds=settings.server.drain_seconds, grace=settings.grace_seconds)
+        leaving = agent.leave(number.name, drain_seconds=settings.server.drain_seconds, grace=settings.grace_seconds)
         ending.append(asyncio.ensure_future(leaving))
 
     def on_hangup() -> None:
@@ -86,9 +89,9 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
             ending.append(asyncio.ensure_future(agent.step_aside()))
 
     loop = asyncio.get_running_loop()
-    renewal.listen(on_hangup)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number.name)
+        loop.add_signal_handler(number, on_signal, number)
+    renewal.listen(on_hangup)
     lifeline = watch_lifeline(settings.server.lifeline_fd, abandon) if settings.server.lifeline_fd >= 0 else None
     door = Server(ServiceDefinition("worker", [servicer(agent)]), settings.server)
     announcing = asyncio.ensure_future(_announce(door, settings.server, welcomed))
