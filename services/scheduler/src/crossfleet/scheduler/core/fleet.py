@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +14,7 @@ from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Places
 from crossfleet.scheduler.core.fairness import Accounts
 from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Grant, Kind
+from crossfleet.scheduler.core.model import Allocation
 from crossfleet.scheduler.core.search import Search
 from crossfleet.scheduler.core.snapshot import Snapshot
 
@@ -204,6 +205,19 @@ class Fleet:
         """How many slots of a demand the whole fleet has room for."""
         return sum(room * len(filling.members) for filling, room in self.rooms(demand))
 
+    def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
+        """How many slots of a demand a host would have room for if nothing but these were held of it."""
+        host = self.hosts[name]
+        filling, used = host.kind.idle, set[str]()
+        own = {device.id for device in host.view.devices if not device.shared}
+        for one in held:
+            filling = filling.after(host.kind.aspect(self._demand_of(one)), one.slots)
+            used |= own.intersection(one.device_ids)
+        return filling.without(self._counts(host, used)).room(host.kind.aspect(demand))
+
+    def _demand_of(self, held: Allocation) -> Demand:
+        return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
+
     def able_hosts(self, demand: Demand, least: int) -> int:
         """How many hosts would have room for ``least`` slots if they were idle."""
         return sum(len(one.names) for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least)
@@ -226,7 +240,7 @@ class Fleet:
         host.used = set()
         for held in snapshot.held_on(name):
             group = snapshot.groups.get(held.group_id)
-            demand = self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
+            demand = self._demand_of(held)
             aspect = host.kind.aspect(demand)
             filling = filling.after(aspect, held.slots)
             devices = own.intersection(held.device_ids) if held.device_ids else ()

@@ -16,6 +16,7 @@ from crossfleet.scheduler.core.fillings import Filling
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Plan, Policy
 from crossfleet.scheduler.core.place import Placing, least
+from crossfleet.scheduler.core.preempt import victims
 from crossfleet.scheduler.core.queue import Entry, Queue, rank
 from crossfleet.scheduler.core.reserve import Reservations
 from crossfleet.scheduler.core.serve import Round
@@ -33,11 +34,19 @@ class Planner:
         self._selectors = selectors
         self._begin()
 
-    def plan(self, snapshot: Snapshot, now: float, refused: Mapping[str, frozenset[str]] | None = None) -> Plan:
+    def plan(
+        self,
+        snapshot: Snapshot,
+        now: float,
+        refused: Mapping[str, frozenset[str]] | None = None,
+        *,
+        preempt: bool = True,
+    ) -> Plan:
         """Propose allocations for what waits, and say why whoever gets less than it wants waits.
 
         Deterministic: depends only on the rows of the snapshot, on ``now`` (seconds since 1970, for patience alone)
         and on ``refused``, the workers that each group was refused on lately. Reasons that were told are not repeated.
+        ``preempt``: allocations may be revoked, where the policy says so.
         """
         self._take_in(snapshot)
         since = now - self._policy.patience_seconds
@@ -52,7 +61,9 @@ class Planner:
             snapshot.changed_groups.add(group_id)
             snapshot.changed_workers.add(worker_id)
         waiting = self._reasons.tell(snapshot, placing, refused or {})
-        return Plan(snapshot.revision, tuple(placing.proposals.values()), (), waiting, len(self._reasons.short))
+        gap = self._policy.preemption_gap
+        revoke = victims(snapshot, self.fleet, self.queue, gap) if preempt and gap > 0 else ()
+        return Plan(snapshot.revision, tuple(placing.proposals.values()), revoke, waiting, len(self._reasons.short))
 
     def due(self, now: float) -> float | None:
         """When the patience of a group ends next."""
