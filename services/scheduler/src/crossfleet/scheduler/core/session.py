@@ -10,7 +10,6 @@ from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.refusals import Refusals
 from crossfleet.scheduler.core.snapshot import Snapshot
 
-
 _HOUR = 3600.0
 
 
