@@ -32,6 +32,7 @@ class Planner:
         """Nothing seen yet."""
         self._policy = policy
         self._selectors = selectors
+        self._most_shapes = _MOST_SHAPES
         self._begin()
 
     def plan(
@@ -90,9 +91,10 @@ class Planner:
         snapshot.changed_workers, snapshot.changed_groups = set(), set()
         known = self._selectors.learned
         self._selectors.learn(snapshot.workers[name] for name in workers if name in snapshot.workers)
-        if self._snapshot is not snapshot or self._selectors.learned > known or len(self.shapes) > _MOST_SHAPES:
+        if self._snapshot is not snapshot or self._selectors.learned > known or len(self.shapes) > self._most_shapes:
             # A selector that was refused as a slip may be right now; and what nobody asks for any more is forgotten.
             self._begin()
+            self._most_shapes = max(_MOST_SHAPES, 2 * len(snapshot.groups))
             self._snapshot = snapshot
             workers, groups = set(snapshot.workers), set(snapshot.groups)
         for group_id in groups:
