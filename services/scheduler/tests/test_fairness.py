@@ -84,13 +84,10 @@ def test_shares_converge_within_a_twentieth_of_the_weights(weights, seed):
 def test_a_large_request_begins_though_small_work_never_ends(request_):
     """Even where estimates stay what they are, so that small work always seems to end in time."""
     fleet = Clockwork(workers=3, slots=2, policy=Policy(patience_seconds=10.0))
-    fleet.submit("large", 6 if request_.gang > 1 else 2, 5.0, request=request_)
+    large = Group("large", "large", request=request_, wanted_slots=6 if request_.gang > 1 else 2, estimated_seconds=5.0)
     for count in range(60):
         for n in range(4):
             fleet.submit(f"small-{count}-{n}", 1, 1.0 + 0.1 * n, project="other")
-        if count == 0:
-            large = fleet.snapshot.groups["large"]
-            fleet.snapshot.apply(Delta(removed_groups=("large",)), 1)
         if count == 1:
             fleet.snapshot.apply(Delta(groups=(replace(large, submitted_at=fleet.now),)), 1)
         fleet.step()

@@ -29,6 +29,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     reservations: Annotated[
         int, setting("How many large requests that do not fit keep workers for themselves at once.", ge=0, le=64)
     ] = 2
+    preemption_gap: Annotated[
+        int,
+        setting(
+            "By how much work must be more urgent to get, between two tasks, slots that others hold. 0: it waits.", ge=0
+        ),
+    ] = 0
+    preemptions_per_hour: Annotated[
+        int, setting("How many allocations are taken back in an hour at most.", ge=1, le=100_000)
+    ] = 60
     log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
     server: ServerSettings = ServerSettings()

@@ -25,6 +25,8 @@ async def start() -> None:
             refusal_seconds=settings.refusal_seconds,
             patience_seconds=settings.patience_seconds,
             reservations=settings.reservations,
+            preemption_gap=settings.preemption_gap,
+            preemptions_per_hour=settings.preemptions_per_hour,
         ),
         version=__version__,
         clock=SystemClock(),

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from itertools import islice
 
 from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Places
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Grant, Kind
+from crossfleet.scheduler.core.fillings import Aspect, Filling, Kind
+from crossfleet.scheduler.core.host import Host
+from crossfleet.scheduler.core.model import Allocation
 from crossfleet.scheduler.core.search import Search
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _UNKNOWN = Request()
 _MOST_KNOWN = 4096
-
-
-@dataclass(slots=True)
-class Host:
-    """A ready worker: how full it is, the devices in use, and what it costs whom."""
-
-    view: WorkerView
-    kind: Kind
-    filling: Filling
-    used: set[str] = field(default_factory=set)
-    charges: list[tuple[str, Cost]] = field(default_factory=list)
 
 
 class Fleet:
@@ -115,21 +105,11 @@ class Fleet:
         grant = host.filling.grant(host.kind.aspect(demand), slots)
         ids: tuple[str, ...] = ()
         if grant.shared or grant.taken is not host.kind.nothing:
-            ids = self._pick(host, grant)
+            ids = host.pick(grant)
         host.charges.append((project, grant.cost))
         self._accounts.charge(project, grant.cost)
         self._move(name, host, grant.left)
         return ids
-
-    @staticmethod
-    def _pick(host: Host, grant: Grant) -> tuple[str, ...]:
-        devices = host.view.devices
-        ids = [devices[at].id for at in grant.shared]
-        for positions, count in zip(host.kind.alike, grant.taken, strict=True):
-            free = [devices[at].id for at in positions if devices[at].id not in host.used] if count else []
-            ids += free[:count]
-            host.used.update(free[:count])
-        return tuple(ids)
 
     def rooms(self, demand: Demand) -> Iterator[tuple[Filling, int]]:
         """The fillings that have a free slot, of kinds that satisfy a demand, and their room; in no order."""
@@ -204,6 +184,19 @@ class Fleet:
         """How many slots of a demand the whole fleet has room for."""
         return sum(room * len(filling.members) for filling, room in self.rooms(demand))
 
+    def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
+        """How many slots of a demand a host would have room for if nothing but these were held of it."""
+        host = self.hosts[name]
+        filling, used = host.kind.idle, set[str]()
+        own = {device.id for device in host.view.devices if not device.shared}
+        for one in held:
+            filling = filling.after(host.kind.aspect(self._demand_of(one)), one.slots)
+            used |= own.intersection(one.device_ids)
+        return filling.without(host.counts(used)).room(host.kind.aspect(demand))
+
+    def _demand_of(self, held: Allocation) -> Demand:
+        return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
+
     def able_hosts(self, demand: Demand, least: int) -> int:
         """How many hosts would have room for ``least`` slots if they were idle."""
         return sum(len(one.names) for one in self.able[demand] if one.idle.room(one.aspect(demand)) >= least)
@@ -226,28 +219,21 @@ class Fleet:
         host.used = set()
         for held in snapshot.held_on(name):
             group = snapshot.groups.get(held.group_id)
-            demand = self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
+            demand = self._demand_of(held)
             aspect = host.kind.aspect(demand)
             filling = filling.after(aspect, held.slots)
             devices = own.intersection(held.device_ids) if held.device_ids else ()
             host.used.update(devices)
             if group is not None:
-                cost = host.kind.cost(aspect, held.slots, self._counts(host, devices))
+                cost = host.kind.cost(aspect, held.slots, host.counts(devices))
                 host.charges.append((group.project, cost))
                 self._accounts.charge(group.project, cost)
-        self._move(name, host, filling.without(self._counts(host, host.used)))
+        self._move(name, host, filling.without(host.counts(host.used)))
 
     def _credit(self, host: Host) -> None:
         for project, cost in host.charges:
             self._accounts.credit(project, cost)
         host.charges = []
-
-    @staticmethod
-    def _counts(host: Host, devices: Collection[str]) -> tuple[int, ...]:
-        if not devices:
-            return host.kind.nothing
-        every = host.view.devices
-        return tuple(sum(every[at].id in devices for at in positions) for positions in host.kind.alike)
 
     def _move(self, name: str, host: Host, filling: Filling) -> None:
         if host.filling is not filling:

@@ -97,12 +97,16 @@ class Policy:
     repeat themselves for ever. Of a project that holds nothing at one priority, the oldest group gets its fewest
     slots before all others once it has waited ``patience_seconds``. At most ``reservations`` requests that do not fit
     keep workers for themselves; once they have waited so long, nothing passes them, however soon it may end.
+    Allocations are taken back, between two tasks, for work that is more urgent by ``preemption_gap`` at least (0: never),
+    at most ``preemptions_per_hour``.
     """
 
     pending_seconds: float = 5.0
     refusal_seconds: float = 1.0
     patience_seconds: float = 1800.0
     reservations: int = 2
+    preemption_gap: int = 0
+    preemptions_per_hour: int = 60
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from crossfleet.scheduler.core.fillings import Filling
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Plan, Policy
 from crossfleet.scheduler.core.place import Placing, least
+from crossfleet.scheduler.core.preempt import victims
 from crossfleet.scheduler.core.queue import Entry, Queue, rank
 from crossfleet.scheduler.core.reserve import Reservations
 from crossfleet.scheduler.core.serve import Round
@@ -31,13 +32,22 @@ class Planner:
         """Nothing seen yet."""
         self._policy = policy
         self._selectors = selectors
+        self._most_shapes = _MOST_SHAPES
         self._begin()
 
-    def plan(self, snapshot: Snapshot, now: float, refused: Mapping[str, frozenset[str]] | None = None) -> Plan:
+    def plan(
+        self,
+        snapshot: Snapshot,
+        now: float,
+        refused: Mapping[str, frozenset[str]] | None = None,
+        *,
+        preempt: bool = True,
+    ) -> Plan:
         """Propose allocations for what waits, and say why whoever gets less than it wants waits.
 
         Deterministic: depends only on the rows of the snapshot, on ``now`` (seconds since 1970, for patience alone)
         and on ``refused``, the workers that each group was refused on lately. Reasons that were told are not repeated.
+        ``preempt``: allocations may be revoked, where the policy says so.
         """
         self._take_in(snapshot)
         since = now - self._policy.patience_seconds
@@ -52,7 +62,9 @@ class Planner:
             snapshot.changed_groups.add(group_id)
             snapshot.changed_workers.add(worker_id)
         waiting = self._reasons.tell(snapshot, placing, refused or {})
-        return Plan(snapshot.revision, tuple(placing.proposals.values()), (), waiting, len(self._reasons.short))
+        gap = self._policy.preemption_gap
+        revoke = victims(snapshot, self.fleet, self.queue, gap) if preempt and gap > 0 else ()
+        return Plan(snapshot.revision, tuple(placing.proposals.values()), revoke, waiting, len(self._reasons.short))
 
     def due(self, now: float) -> float | None:
         """When the patience of a group ends next."""
@@ -79,9 +91,10 @@ class Planner:
         snapshot.changed_workers, snapshot.changed_groups = set(), set()
         known = self._selectors.learned
         self._selectors.learn(snapshot.workers[name] for name in workers if name in snapshot.workers)
-        if self._snapshot is not snapshot or self._selectors.learned > known or len(self.shapes) > _MOST_SHAPES:
+        if self._snapshot is not snapshot or self._selectors.learned > known or len(self.shapes) > self._most_shapes:
             # A selector that was refused as a slip may be right now; and what nobody asks for any more is forgotten.
             self._begin()
+            self._most_shapes = max(_MOST_SHAPES, 2 * len(snapshot.groups))
             self._snapshot = snapshot
             workers, groups = set(snapshot.workers), set(snapshot.groups)
         for group_id in groups:

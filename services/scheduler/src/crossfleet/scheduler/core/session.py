@@ -10,6 +10,8 @@ from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.refusals import Refusals
 from crossfleet.scheduler.core.snapshot import Snapshot
 
+_HOUR = 3600.0
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -49,6 +51,7 @@ class Session:
         self._snapshot: Snapshot | None = None
         self._sent: dict[str, _Sent] = {}
         self._refused = Refusals(policy.refusal_seconds)
+        self._revoked: list[float] = []
         self._plans = 0
 
     @property
@@ -101,7 +104,11 @@ class Session:
         if snapshot is None:
             raise Gap("no snapshot has come yet")
         self._expire(snapshot, now)
-        made = self._planner.plan(snapshot, now, self._refused.standing(now))
+        self._revoked = [at for at in self._revoked if at > now - _HOUR]
+        preempt = len(self._revoked) < self._policy.preemptions_per_hour
+        made = self._planner.plan(snapshot, now, self._refused.standing(now), preempt=preempt)
+        snapshot.revoked.update(made.revoke)
+        self._revoked += [now] * len(made.revoke)
         self._plans += 1
         plan_id = f"plan-{self._plans}"
         if made.allocate:

@@ -10,7 +10,8 @@ class Snapshot:
     """Rows by id. ``changed_workers`` and ``changed_groups`` are those whose row, or whose hold, changed since
     whoever plans took them; ``fleet_changed``: a worker's row did.
 
-    ``proposed`` are allocations that were proposed and not answered yet: they count as held.
+    ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
+    are to be given back: they count as held until they are gone.
     """
 
     def __init__(self, revision: int = 0) -> None:
@@ -21,6 +22,7 @@ class Snapshot:
         self.allocations: dict[str, Allocation] = {}
         self.proposed: dict[str, Allocation] = {}
         self.shares: dict[str, Share] = {}
+        self.revoked: set[str] = set()
         self.changed_workers: set[str] = set()
         self.changed_groups: set[str] = set()
         self.fleet_changed = False
@@ -45,6 +47,7 @@ class Snapshot:
             self._set_group(group_id, None)
         for allocation_id in delta.removed_allocations:
             self._release(self.allocations.pop(allocation_id, None))
+            self.revoked.discard(allocation_id)
         for worker in delta.workers:
             if self.workers.get(worker.name) != worker:  # Most news of a worker is only that it lives.
                 self.workers[worker.name] = worker
