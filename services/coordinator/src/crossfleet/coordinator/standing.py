@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossfleet.coordinator import __version__
+from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.assembly import Coordinator, assemble
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.port import Election, Leader, Term
 from crossfleet.coordinator.ledger.database import Database
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
+from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.opening import open_ledger, prepare
 from crossfleet.coordinator.roles.following import METHODS, reads
 from crossfleet.coordinator.roles.terms import Terms
@@ -101,9 +103,14 @@ class Standing:
             layers=[terms.switch.layer],
             conditions={LEADER_HEALTH: terms.leads},
         )
+        # What it led when it was killed; whoever leads now, its output is missing there.
+        place = place_of(self.settings.artifacts, self.folder, self.settings.artifacts_credentials_file)
+        left = RunLogs(self.folder, place, 0, slot_cap_bytes=self.settings.slot_log_bytes)
+        sealing = asyncio.ensure_future(left.keep_sealing(self.clock))
         try:
             yield terms, definition
         finally:
+            sealing.cancel()
             await self.election.close()
             queries.close()
 
