@@ -146,7 +146,7 @@ class LedgerWriter:
 
     async def identify(self, candidate: str) -> str:
         """The id of the fleet; `candidate` becomes it where it has none. Raises StoreFull, StoreFailed, Deposed."""
-        return await self._threaded(self._ledger.store.identify, candidate, self._ledger.epoch)
+        return await self._storing.threaded(self._ledger.store.identify, candidate, self._ledger.epoch)
 
     async def clean(self, cleaning: Cleaning) -> int:
         """Remove what is not kept any longer; answers the rows. Commits wait for it. Raises StoreFull, StoreFailed, Deposed."""
