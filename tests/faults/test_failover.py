@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from signal import SIGKILL
 
 import grpc
 import pytest
@@ -16,7 +17,9 @@ from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
 from tests.faults.gated import GatedSuite
-from tests.faults.verdicts import check_all_passed_once, watched
+from tests.faults.leftovers import kill_all, processes_of
+from tests.faults.verdicts import HOST_LOST, causes, check_all_passed_once, watched
+from tests.real import etcd
 from tests.real.coordinators import LEASE_SECONDS, Coordinators
 from tests.real.postgres import PostgresServer
 
@@ -119,3 +122,69 @@ def head(postgres: PostgresServer, three: Coordinators) -> tuple[int, str]:
     """Epoch and leader of the head row. Workers and time still move its number of commits."""
     rows = postgres.execute("SELECT epoch, leader FROM ledger_head", three.folder.name)
     return rows[0][0], rows[0][1]
+
+
+@pytest.mark.slow
+async def test_what_nobody_claims_after_a_take_over_is_placed_again_one_lease_later(
+    three: Coordinators, client: Client, suite: GatedSuite
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    await suite.begun(worker="w1")
+    await three.start_worker("w2")
+    await three.settled(2)
+
+    await three.kill(await three.leader())
+    kill_all(processes_of(three.folder / "w1"))
+    await three.workers["w1"].end(SIGKILL)
+    suite.open(worker="w2")
+    events = await watching
+
+    run = events[-1].run_finished.run
+    assert (run.counts.passed, run.counts.total) == (suite.total, suite.total)
+    ended = await causes(client, run.run_id)
+    assert HOST_LOST in ended["w1"]
+
+
+@pytest.mark.slow
+async def test_a_run_outlives_a_database_that_restarts(
+    three: Coordinators, client: Client, suite: GatedSuite, postgres: PostgresServer
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    await suite.begun()
+    first = await three.leader()
+
+    postgres.kill()
+    suite.open()
+    await eventually(lambda: "gated-0" in suite.ran(), what="the gated case went on")
+    postgres.start()
+    events = await watching
+
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+    assert await three.leader() == first
+
+
+async def test_while_etcd_is_gone_nobody_decides_reads_are_answered_and_tests_run_on(
+    three: Coordinators, client: Client, suite: GatedSuite, elector: etcd.Cluster
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    await suite.begun()
+    first = await three.leader()
+
+    elector.nodes[0].kill()
+
+    async def nobody_leads() -> bool:
+        return not any(await asyncio.gather(*map(three.leads, three.services)))
+
+    await eventually(nobody_leads, deadline=20, what="the leader gives its term up")
+    assert [run.run_id async for run in client.runs.list()] == [submitted.run.run_id]
+    assert (await three.asked(first)).open_runs == 1
+    elector.nodes[0].start()
+    suite.open()
+    events = await watching
+
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
