@@ -43,8 +43,10 @@ class Node:
         """Begin; `wait_ready` waits until it answers."""
         log = (self.folder / f"{self.name}.log").open("ab")
         with log:
+            # Where there is setpriv, it dies with the tests, also when these are killed.
+            with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
             self.process = subprocess.Popen(
-                ["etcd", *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+                [*with_us, "etcd", *self.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
             )
 
     def wait_ready(self, limit: float = 20.0) -> None:
