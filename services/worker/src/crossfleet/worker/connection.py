@@ -56,7 +56,7 @@ class Connection:
         A worker that was welcomed once goes on dialling whatever happens: tests are running under it.
         """
         while not leaving():
-            began, seat = time.monotonic(), self._route.seat
+            began, seat, named = time.monotonic(), self._route.seat, False
             try:
                 await self._once(hello)
             except CrossfleetError as error:
@@ -66,13 +66,13 @@ class Connection:
                     raise
                 self._tell(error)
                 if not isinstance(error, ShimUnreachable):  # the coordinator has nothing to do with it
-                    self._route.turn(seat, error)
+                    named = self._route.turn(seat, error)
                 if self._route.refusal is not None and self._route.exhausted and not self._welcomed:
                     raise self._route.refusal from error
                 if not isinstance(error, (Unavailable, NotLeader, ShimUnreachable)):
                     self._backoff.answered()
             self._backoff.lived(time.monotonic() - began)
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.hop() if named else self._backoff.next())
 
     def welcomed(self) -> None:
         """The present session was accepted."""
