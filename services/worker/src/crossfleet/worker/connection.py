@@ -42,7 +42,7 @@ class Connection:
         self._open_channel = open_channel
         self._backoff = backoff
         self._welcomed = False
-        self._told = ""
+        self._told = self._sent_to = ""
         self.channel: grpc.aio.Channel | None = None
 
     @property
@@ -77,7 +77,7 @@ class Connection:
     def welcomed(self) -> None:
         """The present session was accepted."""
         self._welcomed = True
-        self._told = ""
+        self._told = self._sent_to = ""
         self._route.settled(self._route.seat)
         get_logger().info("joined the fleet", address=self.address)
 
@@ -98,7 +98,10 @@ class Connection:
         A coordinator that was never there is told after the time that a start may take.
         """
         if isinstance(error, NotLeader):
-            get_logger().info("sent to the leader", address=self.address, leader=error.metadata.get("leader", ""))
+            leader = error.metadata.get("leader", "")
+            if leader != self._sent_to:
+                self._sent_to = leader
+                get_logger().info("sent to the leader", address=self.address, leader=leader)
             return
         told = "session lost"
         if isinstance(error, Unavailable) and not self._welcomed:
