@@ -17,6 +17,8 @@ from crossfleet.api.coordinator.v1 import (
     event_service_pb2_grpc,
     fleet_service_pb2,
     fleet_service_pb2_grpc,
+    log_service_pb2,
+    log_service_pb2_grpc,
     run_service_pb2,
     run_service_pb2_grpc,
 )
@@ -40,6 +42,7 @@ class Script:
     outcomes: Outcomes = field(default_factory=dict)
     break_stream_after: list[int] = field(default_factory=list)
     break_upload_after: list[int] = field(default_factory=list)
+    end_logs_after: list[int] = field(default_factory=list)
     unavailable_answers: int = 0
     page: int = 2
     hold: bool = False
@@ -235,6 +238,22 @@ class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
         return fleet_service_pb2.ListWorkersResponse(workers=[status], next_page_token="2" if first else "")
 
 
+class Logs(log_service_pb2_grpc.LogServiceServicer):
+    """Five pieces of output of one slot, two of them at once; streams end where the script says so, as one that drains does."""
+
+    def __init__(self, script: Script, runs: Runs) -> None:
+        self.script = script
+        self.runs = runs
+
+    async def ReadLogs(self, request, context) -> AsyncIterator[log_service_pb2.ReadLogsResponse]:
+        ends = self.script.end_logs_after.pop(0) if self.script.end_logs_after else 5
+        for number, at in list(enumerate((1.0, 2.0, 2.0, 1.5, 3.0)))[:ends]:
+            chunk = log_service_pb2.LogChunk(slot=0, content=b"%d" % number, unix_seconds=at)
+            yield log_service_pb2.ReadLogsResponse(chunks=[chunk])
+        if ends == 5:
+            self.runs.run(request.run_id).state = run_pb2.RUN_STATE_FINISHED
+
+
 class ScriptedFleet:
     """All services together; `definition` is what a server serves."""
 
@@ -244,6 +263,7 @@ class ScriptedFleet:
         self.events = Events(self.script, self.runs)
         self.blobs = Blobs(self.script)  # type: ignore[abstract]
         self.fleet = Fleet()  # type: ignore[abstract]
+        self.logs = Logs(self.script, self.runs)  # type: ignore[abstract]
         self.definition = ServiceDefinition(
             name="coordinator",
             servicers=[
@@ -251,5 +271,6 @@ class ScriptedFleet:
                 (event_service_pb2_grpc.add_EventServiceServicer_to_server, self.events),
                 (artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server, self.blobs),
                 (fleet_service_pb2_grpc.add_FleetServiceServicer_to_server, self.fleet),
+                (log_service_pb2_grpc.add_LogServiceServicer_to_server, self.logs),
             ],
         )

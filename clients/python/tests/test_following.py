@@ -216,3 +216,13 @@ async def test_an_upload_goes_on_at_the_next_leader_where_it_broke_off(folder: P
     assert several.fleet.blobs.stored[large.digest] == large.content
     assert several.fleet.blobs.received == large.size_bytes
     assert "UploadBlob" in follower.calls
+
+
+async def test_output_that_is_followed_goes_on_where_its_stream_ended(folder: Path) -> None:
+    async with coordinators(folder, Script(end_logs_after=[2, 0, 4])) as several:
+        leader = await several.add()
+        await several.add(leader.address)
+        async with several.client() as client:
+            run_id = (await client.runs.submit(spec())).run.run_id
+            seen = [chunk.content async for chunk in client.logs.read(run_id, follow=True)]
+    assert seen == [b"0", b"1", b"2", b"3", b"4"]

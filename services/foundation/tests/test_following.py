@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,3 +194,46 @@ async def test_a_budget_ends_the_tries_of_all_callers_together(two: FollowingCha
     for _ in range(20):
         tries += await outcome(two, 600.0, Unavailable("gone"))
     assert tries < 250
+
+
+class Line:
+    """Stands for a channel to one address, whose calls end when they are told to."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.calls: list[Line] = []
+
+    def unary_unary(self, method: str) -> Callable[..., Line]:
+        def begin() -> Line:
+            self.calls.append(Line())
+            return self.calls[-1]
+
+        return begin
+
+    def add_done_callback(self, ended: Callable[[object], None]) -> None:
+        self.end = lambda: ended(self)
+
+    async def close(self, grace: float | None = None) -> None:
+        self.closed = True
+
+
+async def test_lines_to_leaders_of_long_ago_are_closed_once_nothing_uses_them() -> None:
+    lines: dict[str, Line] = {}
+
+    def open_line(address: str) -> Any:
+        return lines.setdefault(address, Line())
+
+    channel = FollowingChannel(route(), open_line)
+    ask = channel.unary_unary("/a/b")
+    for number in range(20):
+        channel.route.turn(channel.seat, NotLeader("no", leader=f"10.1.0.{number}:1"))
+        channel.route.settled(channel.seat)
+        ask()
+        if number:
+            lines[channel.seat.address].calls[0].end()
+        await asyncio.gather(channel.tidy(), channel.tidy())
+    still_open = [address for address, line in lines.items() if not line.closed]
+    assert len(still_open) == 8
+    assert {"10.1.0.0:1", "10.1.0.19:1"} <= set(still_open), "the first has a call under way, the last is the leader"
+    await channel.close()
+    assert all(line.closed for line in lines.values())

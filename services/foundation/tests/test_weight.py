@@ -34,6 +34,7 @@ _ALL = [
     "logs",
     "telemetry",
     "retry",
+    "following.pursuit",
     "plugins",
     "lock",
     "filesystems",

@@ -59,8 +59,16 @@ def test_a_session_that_lived_begins_anew_and_a_short_one_does_not() -> None:
     assert not Backoff(lambda: 1.0, quick=1).patient
 
 
+def test_a_leader_that_is_named_late_in_an_outage_is_dialled_soon() -> None:
+    backoff = remote(random.Random(1))
+    for _ in range(20):
+        backoff.next()
+    assert all(backoff.hop() <= 0.19 for _ in range(100))
+
+
 def dials(seed: int, outage: float) -> tuple[list[float], list[float]]:
-    """When a thousand workers dial that lost their coordinator at 0; and when each finds the one that leads from `outage` on."""
+    """When a thousand workers dial that lost their coordinator at 0; and when each is at the one that leads from `outage` on,
+    which whoever is dialled names then."""
     source = random.Random(seed)
     paces = [remote(source) for _ in range(WORKERS)]
     due = [(pace.next(), number) for number, pace in enumerate(paces)]
@@ -70,7 +78,7 @@ def dials(seed: int, outage: float) -> tuple[list[float], list[float]]:
         at, number = heapq.heappop(due)
         made.append(at)
         if at >= outage:
-            found.append(at)
+            found.append(at + paces[number].hop())
         else:
             heapq.heappush(due, (at + paces[number].next(), number))
     return made, found
@@ -85,12 +93,12 @@ def test_a_thousand_workers_that_lose_their_leader_do_not_come_as_one(seed: int)
         "they arrive within a tenth of a second"
     )
     assert len(made) <= 16 * WORKERS
-    assert min(found) < 12.05, "none is there when the new leader is"
-    assert max(found) <= 16.0
+    assert min(found) < 12.1, "none is there when the new leader is"
+    assert max(found) <= 16.2
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_thousand_workers_of_a_leader_that_hands_over_come_within_moments_but_spread(seed: int) -> None:
     _, found = dials(seed, outage=0.0)
-    assert max(found) <= 0.25
+    assert max(found) <= 0.4
     assert max(Counter(int(at * 100) for at in found).values()) <= 0.1 * WORKERS

@@ -24,10 +24,10 @@ def test_waitsat_the_gate():
 """
 
 
-async def at_the_gate(stage: Stage, *arguments: str) -> Path:
+async def at_the_gate(stage: Stage, *arguments: str, environment: dict[str, str] | None = None) -> Path:
     """One attempt of which the first case is done and the second one waits."""
     root = stage.suite(test_g=GATED)
-    await stage.ready(stage.start(*arguments))
+    await stage.ready(stage.start(*arguments, environment=environment))
     stage.open()
     await stage.collected()
     stage.assign(1, [0, 1])

@@ -42,7 +42,7 @@ class Connection:
         self._open_channel = open_channel
         self._backoff = backoff
         self._welcomed = False
-        self._told = ""
+        self._told = self._sent_to = ""
         self.channel: grpc.aio.Channel | None = None
 
     @property
@@ -56,7 +56,7 @@ class Connection:
         A worker that was welcomed once goes on dialling whatever happens: tests are running under it.
         """
         while not leaving():
-            began, seat = time.monotonic(), self._route.seat
+            began, seat, named = time.monotonic(), self._route.seat, False
             try:
                 await self._once(hello)
             except CrossfleetError as error:
@@ -66,18 +66,18 @@ class Connection:
                     raise
                 self._tell(error)
                 if not isinstance(error, ShimUnreachable):  # the coordinator has nothing to do with it
-                    self._route.turn(seat, error)
+                    named = self._route.turn(seat, error)
                 if self._route.refusal is not None and self._route.exhausted and not self._welcomed:
                     raise self._route.refusal from error
                 if not isinstance(error, (Unavailable, NotLeader, ShimUnreachable)):
                     self._backoff.answered()
             self._backoff.lived(time.monotonic() - began)
-            await asyncio.sleep(self._backoff.next())
+            await asyncio.sleep(self._backoff.hop() if named else self._backoff.next())
 
     def welcomed(self) -> None:
         """The present session was accepted."""
         self._welcomed = True
-        self._told = ""
+        self._told = self._sent_to = ""
         self._route.settled(self._route.seat)
         get_logger().info("joined the fleet", address=self.address)
 
@@ -98,7 +98,10 @@ class Connection:
         A coordinator that was never there is told after the time that a start may take.
         """
         if isinstance(error, NotLeader):
-            get_logger().info("sent to the leader", address=self.address, leader=error.metadata.get("leader", ""))
+            leader = error.metadata.get("leader", "")
+            if leader != self._sent_to:
+                self._sent_to = leader
+                get_logger().info("sent to the leader", address=self.address, leader=leader)
             return
         told = "session lost"
         if isinstance(error, Unavailable) and not self._welcomed:

@@ -92,8 +92,9 @@ class FollowingChannel(grpc.aio.Channel):
     async def tidy(self) -> None:
         """Close the lines that have been unused longest, where there are many: leaders come and go at new addresses."""
         spare = [address for address, line in self._lines.items() if not line.calls]
-        for address in spare[: max(0, len(self._lines) - _MOST_LINES)]:
-            await self._lines.pop(address).channel.close()
+        idle = [self._lines.pop(address) for address in spare[: max(0, len(self._lines) - _MOST_LINES)]]
+        for line in idle:  # nobody finds them any more
+            await line.channel.close()
 
     async def close(self, grace: float | None = None) -> None:
         """As grpc.aio.Channel."""

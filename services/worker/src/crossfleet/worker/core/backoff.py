@@ -53,3 +53,7 @@ class Backoff:
             return self._first * (1.0 + 1.5 * self._random())
         grown = self._growth ** min(self._failures - self._quick, 40)
         return self._random() * min(self._most, self._first * grown)
+
+    def hop(self) -> float:
+        """Seconds to wait before dialling a leader that was named: as after a first failure, and none is counted."""
+        return self._random() * min(self._most, self._first * self._growth)
