@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +38,7 @@ _T = TypeVar("_T")
 _head = tables.ledger_head
 _MOVE = text(
     "UPDATE ledger_head SET seq = :seq, next_attempt = :attempt, next_task = :task, next_allocation = :allocation"
-    " WHERE id = 1 AND epoch = :epoch AND seq = :before"
+    " WHERE id = 1 AND epoch = :epoch AND seq = :seq - 1"
 )
 # What Head.admits says, by the row as it is when the lock on it is had.
 _TAKE_OVER = text(
@@ -56,6 +55,8 @@ class SqlStore:
         """Create or check the schema. Raises SchemaUnsupported, StoreFailed."""
         self._engine = engine
         self._statements = statements.Statements(engine.dialect)
+        # Those of the driver come unwrapped where it is called past SQLAlchemy.
+        self._failures = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError)
         self._connection: Connection | None = None
         self._unsettled: Batch | None = None
         self._cut = False
@@ -106,24 +107,11 @@ class SqlStore:
         """
 
         def write(connection: Connection) -> None:
-            moved = connection.execute(
-                _MOVE,
-                {
-                    "seq": batch.seq,
-                    "before": batch.seq - 1,
-                    "epoch": batch.epoch,
-                    "attempt": batch.next_attempt,
-                    "task": batch.next_task,
-                    "allocation": batch.next_allocation,
-                },
-            )
-            if moved.rowcount != 1:
+            if not self._write(connection, batch):
                 found = read_head(connection)
                 if batch is self._unsettled and (found.epoch, found.seq) == (batch.epoch, batch.seq):
                     return
                 raise Deposed(f"the head is at {found.epoch}.{found.seq}, not {batch.epoch}.{batch.seq - 1}")
-            for rows in batch.writes:
-                self._statements.write(connection, rows)
 
         try:
             self._transact(write)
@@ -202,6 +190,14 @@ class SqlStore:
         self._drop_connection()
         self._engine.dispose()
 
+    def _write(self, connection: Connection, batch: Batch) -> bool:
+        """Move the head and write the rows; False where the head is not where the batch follows: nothing may be committed."""
+        moved = connection.execute(_MOVE, head_values(batch))
+        if moved.rowcount == 1:
+            for rows in batch.writes:
+                self._statements.write(connection, rows)
+        return moved.rowcount == 1
+
     def _enter_term(self, connection: Connection, cluster: str) -> int:
         """Called within a take-over; answers the id of the connection, 0 where it has none."""
         return 0
@@ -222,7 +218,7 @@ class SqlStore:
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SQLAlchemyError, sqlite3.Error):
+            with suppress(*self._failures):
                 connection.invalidate()
                 connection.close()
 
@@ -232,9 +228,20 @@ class SqlStore:
             connection = self._open()
             with connection.begin():
                 return work(connection)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except self._failures as error:
             self._drop_connection()
             raise failure_of(error) from error
+
+
+def head_values(batch: Batch) -> dict[str, int]:
+    """Parameters of the statement that moves the head."""
+    return {
+        "epoch": batch.epoch,
+        "seq": batch.seq,
+        "attempt": batch.next_attempt,
+        "task": batch.next_task,
+        "allocation": batch.next_allocation,
+    }
 
 
 def _fence(connection: Connection, epoch: int) -> None:
