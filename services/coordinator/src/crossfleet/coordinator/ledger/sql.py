@@ -14,7 +14,6 @@ from crossfleet.coordinator.ledger import dropping, identity, schema, statements
 from crossfleet.coordinator.ledger.engines import sqlite_engine
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
-from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
     Cleaning,
@@ -286,19 +285,15 @@ def _load(connection: Connection) -> Stored:
             .order_by(events.seq, events.run_id)
         )
     ]
-    collections = tables.collections.c
-    digests = sorted(collection_digests(body for _, _, body in facts))
-    found: dict[str, bytes] = {}
-    for start in range(0, len(digests), 500):
-        some = digests[start : start + 500]
-        for row in connection.execute(select(tables.collections).where(collections.digest.in_(some))):
-            found[row.digest] = row.cases
+    groups, collections = tables.task_groups.c, tables.collections.c
+    digests = select(groups.digest).where(groups.run_id.in_(live))
+    found = connection.execute(select(tables.collections).where(collections.digest.in_(digests)))
     requests = select(runs.request_id, runs.run_id, runs.fingerprint, runs.live)
     return Stored(
         head,
         [dict(row) for row in connection.execute(select(tables.runs).where(runs.live)).mappings()],
         [(row[0], row[1], row[2], row[3]) for row in connection.execute(requests)],
         facts,
-        found,
+        {row.digest: row.cases for row in found},
         [dict(row) for row in connection.execute(select(tables.workers)).mappings()],
     )
