@@ -49,7 +49,9 @@ def fill(store: Store, size: Size) -> int:
 
 def _submit(run: int, cases: int) -> c.SubmitRun:
     name = f"run-{run:02d}"
-    ids = tuple(f"tests/part_{index // 100:03d}/test_{index // 10:04d}.py::test_case[{index}]" for index in range(cases))
+    ids = tuple(
+        f"tests/part_{index // 100:03d}/test_{index // 10:04d}.py::test_case[{index}]" for index in range(cases)
+    )
     policy = c.PolicySpec(max_cases_per_task=1)
     target = c.TargetSpec("default", "", Request())
     return c.SubmitRun(name, "f", name, "project", "suite", "noop", 0, (target,), policy, 1, b"s" * 400, ids)
