@@ -144,6 +144,22 @@ def test_a_terminated_backend_costs_a_second_try_and_nothing_else(stores, postgr
     assert store.head().seq == head.seq + 1
 
 
+def test_a_ledger_is_read_back_after_what_an_earlier_connection_may_still_commit(stores, postgres_server, postgres_url):
+    store = stores()
+    store.take_over("leader", "etcd", 1)
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    with psycopg.connect(
+        host=str(postgres_server.folder), port=postgres_server.port, user="postgres", dbname=name
+    ) as earlier:
+        earlier.execute("UPDATE ledger_head SET seq = 1")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(store.load)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            earlier.commit()
+            assert waiting.result(10).head.seq == 1
+
+
 def test_a_successor_ends_the_transaction_of_a_leader_that_froze_inside_it(stores, postgres_server):
     frozen = stores()
     head = frozen.take_over("frozen", "etcd", 1)
