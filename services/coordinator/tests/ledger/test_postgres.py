@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import postgres, postgres_store, reset
 from crossfleet.coordinator.ledger.ledger import Ledger
@@ -350,7 +352,8 @@ def test_a_database_without_a_ledger_has_no_election_to_reset(postgres_url):
 
 
 def test_texts_may_hold_what_postgresql_cannot(stores):
-    ledger = Ledger(stores())
+    store = stores()
+    ledger = Ledger(store)
     ledger.open("leader", "etcd", 1)
     start(ledger, cases=("a\0b", "\\u0000", "c"))
     attempt = next(iter(ledger.state.attempts.values()))
@@ -358,7 +361,7 @@ def test_texts_may_hold_what_postgresql_cannot(stores):
     ledger.commit([c.WorkerReport("w1", "i1", (c.AttemptResults(attempt.attempt_id, (failed,)),))], 2.0)
 
     assert ledger.store.head().seq == ledger.seq
-    (message,) = ledger.store._transact(lambda one: one.execute(text("SELECT message FROM verdicts")).scalars().all())
+    (message,) = store._transact(lambda one: one.execute(text("SELECT message FROM verdicts")).scalars().all())
     assert message == "nul \N{REPLACEMENT CHARACTER}, and \\u0000"
 
 
@@ -380,8 +383,9 @@ def test_a_full_disk_of_the_server_refuses_the_write_and_loses_nothing(postgres_
         subprocess.run(["mount", "-o", f"remount,{options.replace('6m', '64m')}", str(disk)], check=True)
         (small,) = ledger.commit([submit("small")], 3.0).answers
 
+        assert isinstance(refused, Rejection)
         assert refused.reason == "DISK_FULL"
-        assert small.changed
+        assert isinstance(small, RunAnswer)
         assert set(ledger.state.runs) == {"small"}
         ledger.store.close()
         postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
