@@ -25,18 +25,22 @@ _POLL_SECONDS = 0.02
 class WarmFleet:
     """One worker with `slots` slots on a data folder of its own, from entering the block to leaving it."""
 
-    def __init__(self, slots: int, *, metrics: bool = False) -> None:
-        """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent."""
+    def __init__(self, slots: int, *, metrics: bool = False, database: str = "") -> None:
+        """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent. `database`: its URL."""
         self._slots = slots
         self._temporary = tempfile.TemporaryDirectory(prefix="cf-bench-")
         self.data = Path(self._temporary.name)
         self._metrics = f"127.0.0.1:{_free_port()}" if metrics else ""
+        self._database = database
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Started, and serving. Raises TimeoutError with what it said."""
         told = self.data / "told.txt"
-        variables = environment() | {"CROSSFLEET_COORDINATOR_METRICS": self._metrics}
+        variables = environment() | {
+            "CROSSFLEET_COORDINATOR_METRICS": self._metrics,
+            "CROSSFLEET_COORDINATOR_DATABASE": self._database,
+        }
         command = [CROSSFLEET, "up", "--data", str(self.data), "--workers", "1", "--slots", str(self._slots)]
         with told.open("wb") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)

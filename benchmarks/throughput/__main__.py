@@ -1,22 +1,24 @@
 """Durable tasks a second, beside this disk's floor, and beside Dask, Ray and Celery with Redis in the same run.
 
-    python -m benchmarks.throughput [--quick] [--tasks N] [--rounds N] [--no-peers]
+    python -m benchmarks.throughput [--quick] [--tasks N] [--rounds N] [--no-peers] [--database URL|postgres]
 
 A task is one no-op case: submitted, placed, executed in the agent, its result committed (SQLite, synchronous=FULL) and
 its end told to the client. The peers keep nothing on disk. A single task is timed alone, on an idle system. The floor is
 how often a bare sqlite3 connection commits one small row with synchronous=FULL in the folder of the fleet's data.
-Rounds are interleaved; the table shows medians. Exits 1 where a goal is missed.
+Rounds are interleaved; the table shows medians. Exits 1 where a goal is missed. With --database the same is measured on a
+ledger in PostgreSQL: at that URL, or (`postgres`) in a server that is started beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +27,11 @@ from benchmarks.ledger_floor import floor
 from benchmarks.measuring import machine, middle, verdict
 from benchmarks.throughput.fleet_side import SLOTS, many, single
 from benchmarks.warm_fleet import WarmFleet
+from tests.real.postgres import PostgresServer
 
 GOAL_TASKS = 3000.0
 GOAL_SINGLE = 0.005
+GOAL_SHARED = 0.5
 _PEERS = {
     "dask": ["dask==2026.8.0", "distributed==2026.8.0"],
     "ray": ["ray==2.60.0"],
@@ -53,19 +57,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="rounds; default 3")
     parser.add_argument("--singles", type=int, default=100, help="single tasks of a round; default 100")
     parser.add_argument("--no-peers", action="store_true", help="only the fleet and the floor")
+    parser.add_argument(
+        "--database", default="", help="measure on PostgreSQL too: a URL, or `postgres` for a server here"
+    )
     options = parser.parse_args(arguments)
     tasks, rounds = (5_000, 1) if options.quick else (options.tasks, options.rounds)
     print(f"throughput: {machine()}; {tasks} tasks a round, {rounds} rounds")
-    ours, floors, peers = Row(), [], {} if options.no_peers else {name: Row() for name in _PEERS}
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            floors.append(floor(folder))
-        with WarmFleet(SLOTS) as fleet:
-            ours.singles += asyncio.run(single(fleet, options.singles))
-            ours.rates.append(tasks / asyncio.run(many(fleet, tasks)))
-        for name, row in peers.items():
-            _measure_peer(name, row, tasks, options.singles)
-    return _report(ours, floors, peers)
+    ours, shared, floors = Row(), Row(), []
+    peers = {} if options.no_peers else {name: Row() for name in _PEERS}
+    with _databases(options.database) as next_database:
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                floors.append(floor(folder))
+            _measure_fleet(ours, "", tasks, options.singles)
+            if options.database:
+                _measure_fleet(shared, next_database(), tasks, options.singles)
+            for name, row in peers.items():
+                _measure_peer(name, row, tasks, options.singles)
+    return _report(ours, shared, floors, peers)
+
+
+@contextlib.contextmanager
+def _databases(wanted: str) -> Iterator[Callable[[], str]]:
+    """A function that answers the URL for the next round."""
+    if wanted != "postgres":
+        yield lambda: wanted
+        return
+    with PostgresServer({"shared_buffers": "128MB"}) as server:
+        names = (f"round_{number}" for number in range(1 << 20))
+        yield lambda: server.create(next(names))
+
+
+def _measure_fleet(row: Row, database: str, tasks: int, singles: int) -> None:
+    with WarmFleet(SLOTS, database=database) as fleet:
+        row.singles += asyncio.run(single(fleet, singles))
+        row.rates.append(tasks / asyncio.run(many(fleet, tasks)))
 
 
 def _measure_peer(name: str, row: Row, tasks: int, singles: int) -> None:
@@ -97,10 +123,15 @@ def _measure_peer(name: str, row: Row, tasks: int, singles: int) -> None:
         row.singles += found["singles"]
 
 
-def _report(ours: Row, floors: list[float], peers: dict[str, Row]) -> int:
+def _report(ours: Row, shared: Row, floors: list[float], peers: dict[str, Row]) -> int:
     print(f"  {'':26}{'tasks/s':>10}{'ratio':>8}{'single p50':>13}   durable")
     rate, base = middle(ours.rates), middle(floors)
     print(f"  {'crossfleet':26}{rate:10.0f}{1:8.2f}{middle(ours.singles) * 1e3:10.2f} ms   yes")
+    if shared.rates:
+        theirs = middle(shared.rates)
+        print(
+            f"  {'the same, on PostgreSQL':26}{theirs:10.0f}{rate / theirs:8.2f}{middle(shared.singles) * 1e3:10.2f} ms   yes"
+        )
     for name, row in peers.items():
         if row.missing:
             print(f"  {name:26}skipped: {row.missing}")
@@ -111,6 +142,10 @@ def _report(ours: Row, floors: list[float], peers: dict[str, Row]) -> int:
     print("  ratio: crossfleet's tasks a second to those of the row")
     met = verdict("durable tasks a second", rate, GOAL_TASKS, at_least=True)
     met &= verdict("single task on an idle fleet, p50", middle(ours.singles) * 1e3, GOAL_SINGLE * 1e3, " ms")
+    if shared.rates:
+        met &= verdict(
+            "tasks a second on PostgreSQL to SQLite", middle(shared.rates) / rate, GOAL_SHARED, at_least=True
+        )
     return 0 if met else 1
 
 

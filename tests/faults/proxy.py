@@ -12,20 +12,25 @@ class Relay:
     """Listens at `inside` and passes bytes to and from `outside`, a socket or HOST:PORT.
 
     `cut` drops all connections and refuses new ones, `hold` lets bytes wait in both directions, `heal` undoes both.
+    `lose` waits for a word from inside, and drops the connections then.
     """
 
     def __init__(self, inside: Path, outside: Path | str) -> None:
-        self._inside, self._outside = inside, outside
+        self.inside, self._outside = inside, outside
         self._open = asyncio.Event()
         self._open.set()
         self._refusing = False
         self._cuts = 0
+        self._word = b""
+        self._losing_answer = False
+        self._word_passed = False
+        self._stay_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._serve, str(self._inside))
+        self._server = await asyncio.start_unix_server(self._serve, str(self.inside))
         return self
 
     async def __aexit__(
@@ -47,6 +52,18 @@ class Relay:
     def hold(self) -> None:
         """Pass nothing on; connections stay."""
         self._open.clear()
+
+    def lose(self, word: bytes, *, answer: bool, stay_cut: bool) -> None:
+        """Cut at the next `word` from inside: before it gets through, or (`answer`) when its answer comes."""
+        self._word, self._losing_answer, self._stay_cut = word, answer, stay_cut
+        self._word_passed = False
+
+    def _loses(self, piece: bytes, *, outward: bool) -> bool:
+        if outward and self._word and self._word in piece:
+            self._word = b""
+            self._word_passed = True
+            return not self._losing_answer
+        return not outward and self._losing_answer and self._word_passed
 
     def heal(self) -> None:
         """Pass on what waited, and take connections again."""
@@ -70,7 +87,7 @@ class Relay:
             return
         self._writers |= {writer, far_writer}
         for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.ensure_future(self._pass(source, sink))
+            task = asyncio.ensure_future(self._pass(source, sink, outward=sink is far_writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -80,10 +97,15 @@ class Relay:
         host, _, port = self._outside.rpartition(":")
         return await asyncio.open_connection(host, int(port))
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, outward: bool) -> None:
         try:
             while piece := await source.read(65536):
                 await self._open.wait()
+                if self._loses(piece, outward=outward):
+                    self._losing_answer = False
+                    self.cut()
+                    self._refusing = self._stay_cut
+                    return
                 sink.write(piece)
                 await sink.drain()
         except OSError:

@@ -369,3 +369,16 @@ def test_no_reruns_on_the_command_line_win_over_pytests_own() -> None:
 def test_reruns_that_cannot_be_are_refused_with_a_hint(words: list[str], named: str) -> None:
     with pytest.raises(UsageError, match=named):
         recognise(words)
+
+
+def test_a_reset_of_an_election_needs_a_database_and_asks_first(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CROSSFLEET_COORDINATOR_DATABASE", raising=False)
+
+    assert main(["admin", "election", "reset"]) == 2
+    assert "--database URL" in capfd.readouterr().err
+    assert main(["admin", "election", "reset", "--database", "mysql://u:hidden@h/x", "--yes"]) == 2
+    said = capfd.readouterr().err
+    assert "postgresql+psycopg://USER@HOST/DATABASE" in said
+    assert "hidden" not in said

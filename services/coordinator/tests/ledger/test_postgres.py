@@ -1,7 +1,9 @@
 """What only PostgreSQL can do to a ledger: its backends, locks, roles and rights."""
 
 import contextlib
+import random
 import socket
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +11,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from crossfleet.coordinator.ledger import postgres, postgres_store
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.ledger import postgres, postgres_store, reset
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.postgres import PostgresAddress
 from crossfleet.coordinator.ledger.queries import Queries
@@ -138,6 +144,22 @@ def test_a_terminated_backend_costs_a_second_try_and_nothing_else(stores, postgr
         store.commit(batch_of(head))
     store.commit(batch_of(head))
     assert store.head().seq == head.seq + 1
+
+
+def test_a_ledger_is_read_back_after_what_an_earlier_connection_may_still_commit(stores, postgres_server, postgres_url):
+    store = stores()
+    store.take_over("leader", "etcd", 1)
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    with psycopg.connect(
+        host=str(postgres_server.folder), port=postgres_server.port, user="postgres", dbname=name
+    ) as earlier:
+        earlier.execute("UPDATE ledger_head SET seq = 1")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(store.load)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            earlier.commit()
+            assert waiting.result(10).head.seq == 1
 
 
 def test_a_successor_ends_the_transaction_of_a_leader_that_froze_inside_it(stores, postgres_server):
@@ -306,3 +328,67 @@ def test_a_standby_and_a_full_server_are_away(stores, postgres_server, postgres_
     with psycopg.connect(host=str(postgres_server.folder), port=postgres_server.port, user="narrow", dbname=name):
         with pytest.raises(StoreAway, match="too many connections"):
             SqlStore.postgres(PostgresAddress(postgres_server.url(name, "narrow")))
+
+
+def test_an_election_that_was_reset_takes_the_next_winner_of_any_cluster(stores, postgres_url):
+    store = stores()
+    head = store.take_over("leader", "old", 90)
+    address = PostgresAddress(postgres_url)
+    assert "backend" in reset.look(address).living
+    with pytest.raises(reset.LeaderLives):
+        reset.reset(address, force=False)
+    reset.reset(address, force=True)
+
+    with pytest.raises(Deposed):
+        store.commit(batch_of(head))
+    store.close()
+    assert reset.look(address).living == ""
+    assert stores().take_over("next", "new", 2).epoch == head.epoch + 2
+
+
+def test_a_database_without_a_ledger_has_no_election_to_reset(postgres_url):
+    with pytest.raises(StoreRefused, match="no ledger"):
+        reset.reset(PostgresAddress(postgres_url), force=True)
+
+
+def test_texts_may_hold_what_postgresql_cannot(stores):
+    store = stores()
+    ledger = Ledger(store)
+    ledger.open("leader", "etcd", 1)
+    start(ledger, cases=("a\0b", "\\u0000", "c"))
+    attempt = next(iter(ledger.state.attempts.values()))
+    failed = c.CaseOutcome(attempt.cases[0], Outcome.FAILED, 0.1, "nul \0, and \\u0000", b"\0")
+    ledger.commit([c.WorkerReport("w1", "i1", (c.AttemptResults(attempt.attempt_id, (failed,)),))], 2.0)
+
+    assert ledger.store.head().seq == ledger.seq
+    (message,) = store._transact(lambda one: one.execute(text("SELECT message FROM verdicts")).scalars().all())
+    assert message == "nul \N{REPLACEMENT CHARACTER}, and \\u0000"
+
+
+def test_a_full_disk_of_the_server_refuses_the_write_and_loses_nothing(postgres_server, stores, postgres_url):
+    disk = postgres_server.folder / "small"
+    disk.mkdir()
+    options = f"size=6m,mode=700,uid={postgres_server.folder.stat().st_uid}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(disk)], check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    try:
+        postgres_server.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        postgres_server.execute(f"ALTER DATABASE {name} SET default_tablespace = small")
+        ledger = Ledger(stores())
+        ledger.open("leader", "etcd", 1)
+        large = submit("large", tuple(f"{random.Random(n).randbytes(100).hex()}" for n in range(60_000)))
+        (refused,) = ledger.commit([large], 2.0).answers
+        # What was rolled back takes room until it is vacuumed away: there is room again on a larger disk.
+        subprocess.run(["mount", "-o", f"remount,{options.replace('6m', '64m')}", str(disk)], check=True)
+        (small,) = ledger.commit([submit("small")], 3.0).answers
+
+        assert isinstance(refused, Rejection)
+        assert refused.reason == "DISK_FULL"
+        assert isinstance(small, RunAnswer)
+        assert set(ledger.state.runs) == {"small"}
+        ledger.store.close()
+        postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres_server.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

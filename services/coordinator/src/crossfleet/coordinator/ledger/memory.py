@@ -8,7 +8,6 @@ from typing import Any
 
 from crossfleet.coordinator.core import durations
 from crossfleet.coordinator.ledger import tables
-from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
     Cleaning,
@@ -62,7 +61,7 @@ class MemoryStore:
             for (_, run_id), row in sorted(self.rows["events"].items())
             if run_id in live
         ]
-        wanted = collection_digests(body for _, _, body in events)
+        wanted = {row["digest"] for row in self.rows["task_groups"].values() if row["run_id"] in live and row["digest"]}
         return Stored(
             self._head,
             runs,

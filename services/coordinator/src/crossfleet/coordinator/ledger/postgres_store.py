@@ -12,8 +12,9 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from crossfleet.coordinator.ledger import postgres
-from crossfleet.coordinator.ledger.sql import SqlStore
-from crossfleet.coordinator.ledger.store import StoreAway, StoreLocked
+from crossfleet.coordinator.ledger.postgres_statements import PostgresStatements
+from crossfleet.coordinator.ledger.sql import SqlStore, head_values
+from crossfleet.coordinator.ledger.store import Batch, StoreAway, StoreLocked
 
 _T = TypeVar("_T")
 
@@ -23,6 +24,10 @@ TRIES = 10
 # Any number that nothing else uses in this database.
 _ALONE_KEY = 0x63726F7373
 
+_MOVE = (
+    "UPDATE ledger_head SET seq = %(seq)s, next_attempt = %(attempt)s, next_task = %(task)s,"
+    " next_allocation = %(allocation)s WHERE id = 1 AND epoch = %(epoch)s AND seq = %(seq)s - 1"
+)
 # Holders of the head row, less those who wait themselves: for a lock, or for a standby to have what they committed.
 _HOLDERS = text(
     "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
@@ -43,7 +48,18 @@ class PostgresStore(SqlStore):
         self._left: set[int] = set()
         self._pid = 0
         self._alone = False
-        super().__init__(postgres.writing(address))
+        engine = postgres.writing(address)
+        self._sent = PostgresStatements(engine.dialect)
+        super().__init__(engine)
+
+    def _write(self, connection: Connection, batch: Batch) -> bool:
+        """All statements leave before the first answer is read: two round trips a commit."""
+        driver = _driver(connection)
+        with driver.pipeline():
+            moved = driver.execute(_MOVE, head_values(batch))
+            for write in batch.writes:
+                self._sent.send(driver, write)
+        return bool(moved.rowcount == 1)
 
     def _open(self) -> Connection:
         known = self._connection

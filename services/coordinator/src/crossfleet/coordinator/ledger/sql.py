@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,6 @@ from crossfleet.coordinator.ledger import dropping, identity, schema, statements
 from crossfleet.coordinator.ledger.engines import sqlite_engine
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.history import observe_durations
-from crossfleet.coordinator.ledger.needed import collection_digests
 from crossfleet.coordinator.ledger.store import (
     Batch,
     Cleaning,
@@ -39,7 +37,7 @@ _T = TypeVar("_T")
 _head = tables.ledger_head
 _MOVE = text(
     "UPDATE ledger_head SET seq = :seq, next_attempt = :attempt, next_task = :task, next_allocation = :allocation"
-    " WHERE id = 1 AND epoch = :epoch AND seq = :before"
+    " WHERE id = 1 AND epoch = :epoch AND seq = :seq - 1"
 )
 # What Head.admits says, by the row as it is when the lock on it is had.
 _TAKE_OVER = text(
@@ -56,6 +54,8 @@ class SqlStore:
         """Create or check the schema. Raises SchemaUnsupported, StoreFailed."""
         self._engine = engine
         self._statements = statements.Statements(engine.dialect)
+        # Those of the driver come unwrapped where it is called past SQLAlchemy.
+        self._failures = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError)
         self._connection: Connection | None = None
         self._unsettled: Batch | None = None
         self._cut = False
@@ -106,24 +106,11 @@ class SqlStore:
         """
 
         def write(connection: Connection) -> None:
-            moved = connection.execute(
-                _MOVE,
-                {
-                    "seq": batch.seq,
-                    "before": batch.seq - 1,
-                    "epoch": batch.epoch,
-                    "attempt": batch.next_attempt,
-                    "task": batch.next_task,
-                    "allocation": batch.next_allocation,
-                },
-            )
-            if moved.rowcount != 1:
+            if not self._write(connection, batch):
                 found = read_head(connection)
                 if batch is self._unsettled and (found.epoch, found.seq) == (batch.epoch, batch.seq):
                     return
                 raise Deposed(f"the head is at {found.epoch}.{found.seq}, not {batch.epoch}.{batch.seq - 1}")
-            for rows in batch.writes:
-                self._statements.write(connection, rows)
 
         try:
             self._transact(write)
@@ -202,6 +189,14 @@ class SqlStore:
         self._drop_connection()
         self._engine.dispose()
 
+    def _write(self, connection: Connection, batch: Batch) -> bool:
+        """Move the head and write the rows; False where the head is not where the batch follows: nothing may be committed."""
+        moved = connection.execute(_MOVE, head_values(batch))
+        if moved.rowcount == 1:
+            for rows in batch.writes:
+                self._statements.write(connection, rows)
+        return moved.rowcount == 1
+
     def _enter_term(self, connection: Connection, cluster: str) -> int:
         """Called within a take-over; answers the id of the connection, 0 where it has none."""
         return 0
@@ -222,7 +217,7 @@ class SqlStore:
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(SQLAlchemyError, sqlite3.Error):
+            with suppress(*self._failures):
                 connection.invalidate()
                 connection.close()
 
@@ -232,9 +227,20 @@ class SqlStore:
             connection = self._open()
             with connection.begin():
                 return work(connection)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except self._failures as error:
             self._drop_connection()
             raise failure_of(error) from error
+
+
+def head_values(batch: Batch) -> dict[str, int]:
+    """Parameters of the statement that moves the head."""
+    return {
+        "epoch": batch.epoch,
+        "seq": batch.seq,
+        "attempt": batch.next_attempt,
+        "task": batch.next_task,
+        "allocation": batch.next_allocation,
+    }
 
 
 def _fence(connection: Connection, epoch: int) -> None:
@@ -279,19 +285,15 @@ def _load(connection: Connection) -> Stored:
             .order_by(events.seq, events.run_id)
         )
     ]
-    collections = tables.collections.c
-    digests = sorted(collection_digests(body for _, _, body in facts))
-    found: dict[str, bytes] = {}
-    for start in range(0, len(digests), 500):
-        some = digests[start : start + 500]
-        for row in connection.execute(select(tables.collections).where(collections.digest.in_(some))):
-            found[row.digest] = row.cases
+    groups, collections = tables.task_groups.c, tables.collections.c
+    digests = select(groups.digest).where(groups.run_id.in_(live))
+    found = connection.execute(select(tables.collections).where(collections.digest.in_(digests)))
     requests = select(runs.request_id, runs.run_id, runs.fingerprint, runs.live)
     return Stored(
         head,
         [dict(row) for row in connection.execute(select(tables.runs).where(runs.live)).mappings()],
         [(row[0], row[1], row[2], row[3]) for row in connection.execute(requests)],
         facts,
-        found,
+        {row.digest: row.cases for row in found},
         [dict(row) for row in connection.execute(select(tables.workers)).mappings()],
     )

@@ -12,7 +12,7 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
 
 
-class _Prepared:
+class Prepared:
     """A statement as the driver takes it, and how a row becomes its parameters."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect, row: Row, renamed: Mapping[str, str]) -> None:
@@ -42,12 +42,16 @@ class Statements:
             from sqlalchemy.dialects import postgresql  # a tenth of a cold start, for nothing on SQLite
 
             self._insert_or = postgresql.insert
-        self._made: dict[tuple[str, Mode, frozenset[str]], _Prepared] = {}
+        self._made: dict[tuple[str, Mode, frozenset[str]], Prepared] = {}
 
     def write(self, connection: Connection, write: Write) -> None:
         """All rows of one table. Raises SQLAlchemyError."""
-        if not write.rows:
-            return
+        if write.rows:
+            prepared = self.prepared(write)
+            connection.exec_driver_sql(prepared.sql, prepared.parameters(write.rows))
+
+    def prepared(self, write: Write) -> Prepared:
+        """The statement for rows, at least one."""
         row = write.rows[0]
         key = (write.table, write.mode, frozenset(row))
         prepared = self._made.get(key)
@@ -56,8 +60,8 @@ class Statements:
             renamed = {f"key_{column.name}": column.name for column in table.primary_key}
             made = self._make(table, write.mode, row)
             renamed = renamed if write.mode is Mode.UPDATE else {}
-            prepared = self._made[key] = _Prepared(made, self._dialect, row, renamed)
-        connection.exec_driver_sql(prepared.sql, prepared.parameters(write.rows))
+            prepared = self._made[key] = Prepared(made, self._dialect, row, renamed)
+        return prepared
 
     def _make(self, table: Table, mode: Mode, row: Row) -> ClauseElement:
         keys = [column.name for column in table.primary_key]

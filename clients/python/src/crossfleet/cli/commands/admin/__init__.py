@@ -10,6 +10,7 @@ from crossfleet.cli import exits
 COMMANDS: dict[str, str] = {
     "backup": "write all that a fleet has committed to a file, while it works",
     "restore": "fill an empty data folder or database from a backup",
+    "election": "`election reset`: let the winner of a new or restored etcd cluster lead",
     "retention": "show how long things are kept, and what would go now",
 }
 """Name of a module of this package -> one line of help."""
