@@ -46,18 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _refused(str(error))
     except CrossfleetError as error:
         fields = "".join(f"; {field.path}: {field.description}" for field in error.fields)
-        return _refused(f"{error.message}{fields}")
+        return _refused(f"{error.message}{fields}", _WRONG if error.retry_after is None else _FAILED)
     except OSError as error:
         return _refused(f"{error.filename or file}: {error.strerror or error}")
     except (StoreFailed, StoreFull) as error:
-        print(f"nothing was restored: {error}", file=sys.stderr)
-        return _FAILED
+        return _refused(str(error), _FAILED)
     return 0
 
 
-def _refused(text: str) -> int:
+def _refused(text: str, status: int = _WRONG) -> int:
     print(f"nothing was restored: {text}", file=sys.stderr)
-    return _WRONG
+    return status
 
 
 def _restored(file: Path, settings: Settings) -> Restored:

@@ -27,6 +27,10 @@ class Recent:
             oldest = next(iter(self._named))
             self._blind = max(self._blind, self._named.pop(oldest))
 
+    def now(self) -> float:
+        """The time by its clock."""
+        return self._clock()
+
     def has(self, digest: str, seconds: float) -> bool:
         """Whether a digest was named within the last `seconds`."""
         at = self._named.get(digest)
@@ -35,10 +39,3 @@ class Recent:
     def certain(self, seconds: float) -> bool:
         """Whether all that was named within the last `seconds` is known."""
         return self._clock() - self._blind >= seconds
-
-    def within(self, seconds: float) -> set[str]:
-        """What was named within the last `seconds`; forgets the rest."""
-        since = self._clock() - seconds
-        for digest in [digest for digest, at in self._named.items() if at < since]:
-            del self._named[digest]
-        return set(self._named)

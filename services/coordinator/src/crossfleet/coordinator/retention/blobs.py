@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from google.protobuf.message import DecodeError
@@ -32,22 +33,29 @@ class BlobRetention:
         """Removes, or with `dry` counts, what is not needed. Raises ArtifactStoreUnavailable."""
         if not dry and not self._blobs.recent.certain(RECENT_SECONDS):
             return
-        async for some in self._unneeded(horizon):
+        async for some in self._unneeded(horizon, dry=dry):
             if not dry:
                 await self._blobs.remove([one.digest for one in some])
             removed.blobs += len(some)
             removed.blob_bytes += sum(one.size for one in some)
 
-    async def _unneeded(self, horizon: Horizon) -> AsyncIterator[list[Stored]]:
+    async def _unneeded(self, horizon: Horizon, *, dry: bool) -> AsyncIterator[list[Stored]]:
         needed: set[bytes] | None = None
+        named = self._blobs.recent
+        began = named.now()
         async for some in self._blobs.listed():
             old = [one for one in some if one.at < horizon.uploads_before]
             if not old:
                 continue
             if needed is None:
                 needed = await self._needed(horizon)
-            recent = self._blobs.recent.within(RECENT_SECONDS)
-            found = [one for one in old if bytes.fromhex(one.digest) not in needed and one.digest not in recent]
+            # What was committed since the marks were made was named since then, or within the hour before.
+            window = RECENT_SECONDS + named.now() - began
+            if not dry and not named.certain(window):
+                return
+            found = [
+                one for one in old if bytes.fromhex(one.digest) not in needed and not named.has(one.digest, window)
+            ]
             if found:
                 yield found
 
@@ -60,20 +68,31 @@ class BlobRetention:
         manifests: set[str] = set()
         after = ""
         while specs := await self._queries.ask(retention_queries.kept_specs, horizon.artifacts_before, after, _PAGE):
-            for _, content in specs:
-                spec = RunSpec.FromString(content)
-                manifests.add(spec.workspace.manifest_digest)
-                if spec.policy.shard.durations_digest:
-                    needed.add(bytes.fromhex(spec.policy.shard.durations_digest))
+            named, more = await asyncio.to_thread(_named, [content for _, content in specs])
+            manifests |= named
+            needed |= more
             after = specs[-1][0]
-        for digest in manifests - {""}:
+        for digest in manifests:
             needed.add(bytes.fromhex(digest))
             needed.update(await self._files(digest))
         return needed
 
     async def _files(self, digest: str) -> set[bytes]:
         try:
-            manifest = Manifest.FromString(await self._blobs.get(digest))
+            return await asyncio.to_thread(_of_manifest, await self._blobs.get(digest))
         except (BlobNotFound, StorageCorrupt, DecodeError):
             return set()
-        return {bytes.fromhex(entry.digest) for entry in manifest.entries if entry.digest}
+
+
+def _named(specs: list[bytes]) -> tuple[set[str], set[bytes]]:
+    """The manifests of specs, and the other blobs that they name. Some have a million cases: not on the loop."""
+    manifests, others = set(), set()
+    for content in specs:
+        spec = RunSpec.FromString(content)
+        manifests.add(spec.workspace.manifest_digest)
+        others.add(bytes.fromhex(spec.policy.shard.durations_digest))
+    return manifests - {""}, others
+
+
+def _of_manifest(content: bytes) -> set[bytes]:
+    return {bytes.fromhex(entry.digest) for entry in Manifest.FromString(content).entries}
