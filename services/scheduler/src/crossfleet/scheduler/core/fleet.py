@@ -127,7 +127,8 @@ class Fleet:
                 aspect = kind.aspect(demand)
                 for fillings in kind.open:
                     for filling in fillings:
-                        if filling.room(aspect) >= least:
+                        room = filling.rooms.get(aspect, -1)
+                        if room >= least or (room < 0 and filling.room(aspect) >= least):
                             return True
         return False
 

@@ -120,23 +120,27 @@ class Planner:
                 shape.shut = False
 
     def _look(self, snapshot: Snapshot, group_id: str) -> None:
-        before = self.entries.pop(group_id, None)
-        if before is not None:
-            self.queue.leave(before)
+        before, group = self.entries.get(group_id), snapshot.groups.get(group_id)
+        held = proposed = 0
         for one in snapshot.held_by(group_id):
             self._ends.pop(one.worker_id, None)
-        group = snapshot.groups.get(group_id)
+            held += one.slots
+            if one.id in snapshot.proposed:
+                proposed += one.slots
+        short = max(group.wanted_slots - proposed, 0) if group is not None else 0
+        if before is not None and group is not None and (held, short) == (before.held, before.short):
+            same = before.rank == rank(group) and before.group.project == group.project
+            if same and before.group.request == group.request:
+                before.group = group  # Most news of a group is only that less of it is left.
+                return
+        if before is not None:
+            self.queue.leave(before)
+            del self.entries[group_id]
         if group is None:
             self.fleet.of_group.pop(group_id, None)
             self._reasons.forget(group_id)
             return
-        held = proposed = 0
-        for one in snapshot.held_by(group_id):
-            held += one.slots
-            if one.id in snapshot.proposed:
-                proposed += one.slots
         demand = self.fleet.of_group[group_id] = self.fleet.demand(group.request)
-        short = max(group.wanted_slots - proposed, 0)
         entry = self.entries[group_id] = Entry(group, rank(group), self._shape(demand, 1, 1), held, short)
         self.enter(entry, again=before is None or before.held != held)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crossfleet.scheduler.core.planner import Planner
 
 # How many groups that wait for the same are tried in one round on what others keep, or on workers that refused them.
-_DEPTH = 8
+_DEPTH = 4
 
 
 class Round:
