@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1 import suite_pb2
+from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.matching.model import Request, WorkerView
@@ -15,12 +18,30 @@ _VIEW_STATES = {
     WorkerState.SUSPECT: ViewState.SUSPECT,
     WorkerState.DRAINING: ViewState.DRAINING,
     WorkerState.LOST: ViewState.LOST,
+    WorkerState.QUARANTINED: ViewState.QUARANTINED,
 }
 
 
 def view_now(worker: Worker) -> WorkerView:
     """A worker as planners see it, with the state that it is in now."""
     return replace(worker.view, state=_VIEW_STATES[worker.state])
+
+
+def health_messages(worker: Worker) -> Iterator[fleet_pb2.HealthStatus]:
+    """What is known of the health of a worker's host, then of its devices."""
+    for device_id, known in sorted(worker.health.items()):
+        message = fleet_pb2.HealthStatus(
+            device_id=device_id,
+            stage=int(known.stage),  # type: ignore[arg-type]
+            cause=known.cause,
+            rounds=known.rounds,
+            report=known.report,
+        )
+        set_time(message.since, known.since)
+        set_time(message.until, known.until)
+        for one in known.incidents:
+            set_time(message.incidents.add(cause=one.cause, weight=one.weight).at, one.at)
+        yield message
 
 
 def request_message(request: Request) -> suite_pb2.Request:

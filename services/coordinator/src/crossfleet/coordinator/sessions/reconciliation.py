@@ -54,6 +54,7 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
     ]
     if worker.state is WorkerState.DRAINING:
         messages.append(orders.drain(worker.cause))
+    messages += [orders.check_health(device_id, known) for device_id, known in worker.health.items() if known.asks]
     return Reconciliation(tuple(keep), tuple(cancel), tuple(messages), frozenset(unsure))
 
 

@@ -46,6 +46,8 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
             case facts.WorkerStateChanged() if event.state == WorkerState.DRAINING:
                 found.setdefault(event.worker_id, []).append(orders.drain(event.cause))
+            case facts.HealthChanged() if event.health.asks:
+                found.setdefault(event.worker_id, []).append(orders.check_health(event.device_id, event.health))
             case _:
                 pass
     return found
