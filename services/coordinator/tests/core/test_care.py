@@ -211,9 +211,9 @@ def test_a_case_that_takes_two_hosts_memory_is_suspected_itself_and_not_tried_on
     fleet.submit(cases=(*IDS, "m::hungry"), policy=c.PolicySpec(max_attempts=5, max_cases_per_task=1))
     for name in ("w1", "w2"):
         fleet.do(c.ApplyPlan("p", (c.ProposedAllocation("run/default", name, 1),)))
-    hungry = None
+    hungry: tuple[int, ...] = ()
     for name in ("w1", "w2"):
-        while hungry is not None and fleet.live(name)[0].cases != hungry:
+        while hungry and fleet.live(name)[0].cases != hungry:
             fleet.finish(fleet.live(name)[0])
         (attempt,) = fleet.live(name)
         hungry = attempt.cases
@@ -324,8 +324,9 @@ def host_of(fleet, worker):
     return fleet.state.workers[worker].health.get("")
 
 
-def check(fleet, blamed, by_hand):
-    for event in fleet.events[check.seen :]:
+def check(fleet, by_hand):
+    blamed: set[str] = set()
+    for event in fleet.events:
         if isinstance(event, e.WorkerStateChanged) and event.state == WorkerState.LOST:
             blamed.add(event.worker_id)
         if isinstance(event, e.AttemptEnded | e.AllocationClosed) and event.cause in {
@@ -333,7 +334,6 @@ def check(fleet, blamed, by_hand):
             Cause.ENVIRONMENT,
         }:
             blamed.update(fleet.state.workers)
-    check.seen = len(fleet.events)
     out = {name for name, worker in fleet.state.workers.items() if worker.quarantined}
     assert len(out - by_hand) <= max(1, int(len(fleet.state.workers) * POLICY.share))
     assert out - by_hand <= blamed, "a host without failures is out"
@@ -348,7 +348,7 @@ def check(fleet, blamed, by_hand):
 def test_whatever_fails_the_cap_holds_and_everybody_is_back_or_held_in_the_end(hosts, steps):
     fleet = of([f"w{number}" for number in range(hosts)])
     fleet.submit(cases=IDS, policy=c.PolicySpec(max_attempts=5))
-    blamed, by_hand, check.seen = set(), set(), 0
+    by_hand: set[str] = set()
     for name, pick in steps:
         step(fleet, name, pick)
         by_hand = {
@@ -356,7 +356,7 @@ def test_whatever_fails_the_cap_holds_and_everybody_is_back_or_held_in_the_end(h
             for one, worker in fleet.state.workers.items()
             if worker.quarantined and worker.health[""].cause.startswith("by hand")
         }
-        check(fleet, blamed, by_hand)
+        check(fleet, by_hand)
     for _ in range(100):
         if not any(worker.quarantined and stage(fleet, name) is not Stage.HELD for name, worker in workers(fleet)):
             break
@@ -368,7 +368,7 @@ def test_whatever_fails_the_cap_holds_and_everybody_is_back_or_held_in_the_end(h
                 fleet.finish(attempt)
         fleet.close_what_is_closing()
         care(fleet, 5.0)
-        check(fleet, blamed, by_hand)
+        check(fleet, by_hand)
     else:
         raise AssertionError("somebody stayed out for ever")
     replayed = State()

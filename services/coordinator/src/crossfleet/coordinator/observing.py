@@ -66,9 +66,7 @@ class _Instruments:
         self.tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
         self.cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
         self.reruns = Counter("crossfleet_cases_rerun", "Failures after which a case was run again.")
-        self.health = Counter(
-            "crossfleet_health_changes", "Steps of hosts and devices that failed.", ["what", "stage"]
-        )
+        self.health = Counter("crossfleet_health_changes", "Steps of hosts and devices that failed.", ["what", "stage"])
         self.quarantined = Gauge(
             "crossfleet_workers_quarantined", "Workers that get no work since too much failed there."
         )

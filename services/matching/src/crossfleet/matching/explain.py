@@ -66,7 +66,7 @@ def explain(
             refusals.append((found, many[worker.name]))
         else:
             able.append(worker)
-    later = next((refusal for refusal in refusals if refusal.wait is Wait.LATER), None)
+    later = next((refusal for refusal, _ in refusals if refusal.wait is Wait.LATER), None)
     if not able and later is not None:
         return Explanation(Wait.LATER, later.code, later.text)
     if not able:

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
-from crossfleet.coordinator.convert.fleet import request_message
+from crossfleet.coordinator.convert.fleet import request_message, worker_message
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
 from crossfleet.coordinator.core.usage import ProjectUse
-from crossfleet.matching.model import QUARANTINED
 
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
@@ -20,14 +19,8 @@ _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
 def worker(one: Worker) -> device_pb2.Worker:
-    """A worker as it described itself, with the state that the coordinator gives it and the devices that are out."""
-    message = device_pb2.Worker.FromString(one.description)
-    message.state = int(one.state)  # type: ignore[assignment]
-    for device in message.devices:
-        known = one.health.get(device.device_id)
-        if known is not None and known.out:
-            device.conditions.append(QUARANTINED)
-    return message
+    """A worker as it stands."""
+    return worker_message(one.description, one.state, one.health)
 
 
 def visible(one: Worker | None) -> bool:

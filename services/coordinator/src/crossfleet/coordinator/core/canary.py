@@ -77,7 +77,7 @@ def _suitable(emit: Emitter, worker: Worker) -> tuple[Group, Fit | None] | None:
 def _may_be_tried(emit: Emitter, group: Group) -> bool:
     """Its cases are known and may run alone anywhere: what a doubtful host enumerates is not to be believed."""
     request = group.target.request
-    alone = request.exclusive or request.slots_min > 1 or group.measures
+    alone = request.exclusive or request.slots_min > 1 or request.gang > 1 or group.measures
     whole = emit.state.runs[group.run_id].policy.grouping is not Grouping.NONE
     return (
         group.collected

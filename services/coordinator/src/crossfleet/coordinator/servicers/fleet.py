@@ -132,7 +132,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         message = fleet_pb2.WorkerStatus(
             worker=plans.worker(worker),
             busy_slots=sum(len(one.slots) for one in held),
-            health=health_messages(worker),
+            health=health_messages(worker.health),
             cause=worker.cause,
         )
         set_time(message.worker.last_seen_at, self._heard_at(worker.worker_id))
