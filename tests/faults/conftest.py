@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.real.coordinators import Coordinators
 from tests.real.postgres import PostgresServer, postgres_server
 
 LEASE = ("--lease-seconds", "2")
+SMALL = "4m"
 
 
 @pytest.fixture
@@ -27,6 +30,24 @@ def folder() -> Iterator[Path]:
         for log in sorted([*Path(name).glob("*.log"), *Path(name).glob("*/shim/shim.log")]):  # shown with a failure
             print(f"--- {log}\n{log.read_text(errors='replace')[-4000:]}")
         kill_all(processes_of(Path(name)))
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    place = folder / "small"
+    place.mkdir()
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=700", "tmpfs", str(place)],
+            check=False,
+            capture_output=True,
+        ).returncode
+    ):
+        pytest.skip("a small file system cannot be mounted here: run as root, with CAP_SYS_ADMIN")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.fixture

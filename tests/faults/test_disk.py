@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,41 +12,10 @@ from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.wait import eventually
 from tests.faults.conftest import LEASE
+from tests.faults.disks import fill
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import causes, check_all_passed_once, watched
 from tests.integration.processes import Fleet
-
-SMALL = "4m"
-
-
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    place = folder / "small"
-    place.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=700", "tmpfs", str(place)],
-            check=False,
-            capture_output=True,
-        ).returncode
-    ):
-        pytest.skip("a small file system cannot be mounted here: run as root, with CAP_SYS_ADMIN")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def fill(place: Path) -> Path:
-    """Use the disk up."""
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
-    return ballast
 
 
 class FleetOnDisk(Fleet):

@@ -157,3 +157,21 @@ async def test_a_worker_frozen_beyond_its_lease_cannot_count_its_late_results(
     records = await check_all_passed_once(client, events, suite)
     assert gated(records).worker_id == "w2"
     assert HOST_LOST in (await causes(client, submitted.run.run_id))["w1"]
+
+
+async def test_a_running_test_of_a_worker_that_is_drained_ends_normally(
+    fleet: Fleet, client: Client, suite: GatedSuite
+) -> None:
+    submitted = await fleet.submit(suite.spec(), "r1")
+    await suite.begun(worker="w1")
+    await fleet.start_worker("w2")
+    await fleet.settled(2)
+
+    await client.fleet.drain("w1", "new memory")
+    await client.fleet.quarantine("w1", "it smokes as well")
+    suite.open()
+    events = await watched(client, submitted)
+
+    records = await check_all_passed_once(client, events, suite)
+    assert gated(records).worker_id == "w1"
+    assert suite.repeated() == {}

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.outcomes import BAD, Outcome, RunVerdict
+from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.outcomes import BAD, Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.worker.core.records import Kind, Outgoing
+from tests.simulation.coordinator import POLICY
 from tests.simulation.fold import difference
 
 
@@ -23,6 +25,7 @@ class AuditedGroup:
     cases: list[str] = field(default_factory=list)
     verdicts: dict[int, int] = field(default_factory=dict)
     failures: dict[int, list[int]] = field(default_factory=dict)
+    struck: dict[int, set[str]] = field(default_factory=dict)
     most_reruns: int = 0
     over: bool = False
 
@@ -51,6 +54,10 @@ class Auditor:
         self.allocations: dict[str, e.AllocationOpened] = {}
         self.attempts: dict[int, AuditedAttempt] = {}
         self.seen: Counter[str] = Counter()
+        self.out: set[str] = set()
+        self.canaries: dict[str, int] = {}
+        self._doubtful: set[str] = set()
+        self._failures: Counter[str] = Counter()
         self._stored: dict[int, list[str]] = {}
         self._assigned: set[int] = set()
         self._told: dict[int, int] = {}
@@ -82,6 +89,8 @@ class Auditor:
             check = getattr(self, f"_{type(event).__name__}", None)
             if check is not None:
                 check(event)
+        if self._doubtful:
+            self._wrong(f"{sorted(self._doubtful)} were opened on hosts that are out")
 
     def told(self, coordinator: Any, committed: Any) -> None:
         """A commit is published: it must be stored, be the next, and the state must be the fold of all that is stored."""
@@ -174,9 +183,37 @@ class Auditor:
         if event.group_id.endswith("/gpu") and len(devices) != len(event.slots):
             self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
         self.allocations[event.allocation_id] = event
+        if event.worker_id in self.out:
+            self._doubtful.add(event.allocation_id)
+
+    def _CanaryOpened(self, event: e.CanaryOpened) -> None:
+        if event.allocation_id not in self._doubtful:
+            self._wrong(f"{event.allocation_id} is the canary of a host that is in service")
+        self._doubtful.discard(event.allocation_id)
+        self.canaries[event.allocation_id] = 0
+
+    def _HealthChanged(self, event: e.HealthChanged) -> None:
+        """No more than the policy's share are out but by hand, and one at least stays."""
+        if event.device_id:
+            return
+        if not event.health.out:
+            self.out.discard(event.worker_id)
+        elif event.worker_id not in self.out:
+            self.out.add(event.worker_id)
+            hosts = len(self._world.hosts)
+            if len(self.out) > max(1, int(hosts * POLICY.share)) or len(self.out) >= hosts:
+                self._wrong(f"{sorted(self.out)} of {hosts} hosts are out")
+            if not self._failures[event.worker_id]:
+                self._wrong(f"{event.worker_id} is out, and nothing failed there")
+
+    def _WorkerStateChanged(self, event: e.WorkerStateChanged) -> None:
+        if event.state == WorkerState.LOST:
+            self._failures[event.worker_id] += 1
 
     def _AllocationClosed(self, event: e.AllocationClosed) -> None:
-        del self.allocations[event.allocation_id]
+        closed = self.allocations.pop(event.allocation_id)
+        self.canaries.pop(event.allocation_id, None)
+        self._failures[closed.worker_id] += event.cause in RETRIED
         for number, attempt in self.attempts.items():
             if attempt.allocation_id == event.allocation_id:
                 self._wrong(f"{event.allocation_id} was closed under attempt {number}")
@@ -185,6 +222,10 @@ class Auditor:
         group = self.groups[event.group_id]
         allocation = self.allocations[event.allocation_id]
         taken = {case for one in self.attempts.values() if one.group_id == event.group_id for case in one.cases}
+        if event.allocation_id in self.canaries:
+            self.canaries[event.allocation_id] += len(event.tasks)
+            if self.canaries[event.allocation_id] > 1:
+                self._wrong(f"the canary {event.allocation_id} got more than one task")
         for task in event.tasks:
             if task.attempt_id in self._assigned:
                 self._wrong(f"attempt {task.attempt_id} exists twice")
@@ -217,6 +258,9 @@ class Auditor:
             if failures and not case.attempt_id:
                 if case.outcome != failures[-1]:
                     self._wrong(f"case {index} of {event.group_id} was to be run again and ends as {case.outcome}")
+            elif case.outcome == Outcome.CRASHED and "suspected" in case.message:
+                if len(group.struck.get(index, ())) < 2:
+                    self._wrong(f"case {index} of {event.group_id} is suspected after {group.struck.get(index)}")
             elif case.outcome not in {Outcome.NOT_RUN, Outcome.CANCELLED}:
                 self._check_truth(event.group_id, case, Outcome.FLAKY if failures else None)
 
@@ -233,6 +277,9 @@ class Auditor:
                 self._wrong(f"case {index} of {event.group_id} is run again after {failures}")
             attempt = self.attempts[case.attempt_id]
             attempt.cases = tuple(one for one in attempt.cases if one != index)
+
+    def _CaseStruck(self, event: e.CaseStruck) -> None:
+        self.groups[event.group_id].struck.setdefault(event.case_index, set()).add(event.worker_id)
 
     def _check_truth(self, group_id: str, case: e.FinishedCase, if_good: Outcome | None = None) -> None:
         """What is stored of a case is what its own attempt showed; `if_good` stands for anything but a failure."""
@@ -254,6 +301,9 @@ class Auditor:
         if attempt is None:
             self._wrong(f"attempt {event.attempt_id} ended twice")
             return
+        self._failures[attempt.worker_id] += event.cause in RETRIED
+        if event.charged and attempt.allocation_id in self.canaries and event.cause in RETRIED:
+            self._wrong(f"attempt {event.attempt_id} of a canary cost its cases a try")
         group = self.groups[event.group_id]
         left = {case for case in attempt.cases if case not in group.verdicts}
         if left != set(event.left):

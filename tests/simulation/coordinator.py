@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from crossfleet.coordinator.core.commands import Command, PassTime, RecordCollection
+from crossfleet.coordinator.core.care import waits_for_care
+from crossfleet.coordinator.core.commands import CareForHosts, Command, PassTime, RecordCollection
+from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from crossfleet.coordinator.scheduling.link import SchedulerLink
@@ -16,6 +18,12 @@ from tests.simulation.clock import SimClock, SimIds
 from tests.simulation.network import Server
 
 _TICK = 1.0  # simulated seconds: no test waits for them
+_CARE = 0.5  # simulated seconds: no test waits for them
+
+POLICY = CarePolicy(
+    share=0.5, failures=2.0, rounds=2, test_seconds=2.0, repair_seconds=1.0, canary_seconds=4.0, rest_seconds=0.5
+)
+"""Hosts are doubted soon, so that it happens within the few seconds of a seed."""
 
 
 class SimCoordinator:
@@ -53,6 +61,7 @@ class SimCoordinator:
             "leases": self.fleet.watch_leases(),
             "scheduler link": self.link.run(),
             "time": self._pass_time(),
+            "care": self._care(),
             "failure": self._wait_failed(),
         }.items():
             world.watch_task(self.process.start(work), f"coordinator {name}")
@@ -85,6 +94,16 @@ class SimCoordinator:
                     await self.commit(PassTime())
                 except Exception as error:  # deposed: the process is about to end
                     self.world.note("pass time refused", str(error)[:40])
+                    return
+
+    async def _care(self) -> None:
+        while True:
+            await asyncio.sleep(_CARE)
+            if waits_for_care(self.writer.state):
+                try:
+                    await self.commit(CareForHosts(POLICY))
+                except Exception as error:  # deposed: the process is about to end
+                    self.world.note("care refused", str(error)[:40])
                     return
 
     async def _wait_failed(self) -> None:

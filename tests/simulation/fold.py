@@ -26,7 +26,8 @@ def difference(stored: State, live: State) -> str:
             if found:
                 return f"{name}[{key}].{found}"
     for key, worker in stored.workers.items():
-        if worker.allocations != live.workers[key].allocations or worker.drained != live.workers[key].drained:
+        other = live.workers[key]
+        if (worker.allocations, worker.drained, worker.health) != (other.allocations, other.drained, other.health):
             return f"workers[{key}]"
     return ""
 

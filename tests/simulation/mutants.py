@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from crossfleet.coordinator.core import commands, evolve, evolve_work, machine, planning, reporting, submitting
+from crossfleet.coordinator.core import care, commands, evolve, evolve_work, machine, planning, reporting, submitting
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.core.model import Worker
+from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.sessions.session import Session
@@ -132,6 +133,22 @@ def _keep_reruns_from_the_scheduler() -> Iterator[Any]:
     yield patch.object(Changes, "note", deaf)
 
 
+def _place_on_hosts_that_are_out() -> Iterator[Any]:
+    standing = property(lambda self: WorkerState.DRAINING if self.drained else WorkerState.READY)
+    yield patch.object(Worker, "standing", standing)
+
+
+def _take_everybody_out() -> Iterator[Any]:
+    yield patch.object(care, "room", lambda members, out, serving, share: members)
+
+
+def _let_a_canary_go_on() -> Iterator[Any]:
+    def unmarked(state: Any, event: e.CanaryOpened) -> None:
+        return None
+
+    yield patch.dict(evolve._HANDLERS, {e.CanaryOpened: unmarked})
+
+
 MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "acknowledge-before-commit": _acknowledge_before_commit,
     "forget-the-head-check": _forget_the_head_check,
@@ -146,6 +163,9 @@ MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "lose-a-case-that-is-run-again": _lose_a_case_that_is_run_again,
     "forget-the-failure-before": _forget_the_failure_before,
     "keep-reruns-from-the-scheduler": _keep_reruns_from_the_scheduler,
+    "place-on-hosts-that-are-out": _place_on_hosts_that_are_out,
+    "take-everybody-out": _take_everybody_out,
+    "let-a-canary-go-on": _let_a_canary_go_on,
 }
 
 

@@ -21,6 +21,7 @@ from crossfleet.worker.core.records import Outgoing
 from crossfleet.worker.core.window import Window
 from crossfleet.worker.identity import Identity
 from crossfleet.worker.runners.registry import Runners
+from crossfleet.worker.selftest import Finding
 from crossfleet.worker.translate.downward import Opening
 from tests.simulation.loop import Process
 from tests.simulation.network import Channel, Stream, Wire
@@ -149,6 +150,7 @@ class Host:
     def __init__(self, world: Any, name: str, slots: int, side: str, gpus: int) -> None:
         self.world, self.name = world, name
         self.random = world.chance.stream(f"host {name}")
+        self.health = world.chance.stream(f"health {name}")
         self.wire = Wire(world.chance.stream(f"wire {name}"), world.spy(name))
         self.streams: list[Stream] = []
         labels = {"side": side}
@@ -233,6 +235,7 @@ class Host:
             "Link": lambda: WatchedLink(self._acknowledged, Window(most_cases=world.window)),
             "identity": lambda settings, names: self.identity,
             "Search": _nothing,
+            "SelfTest": lambda *_: SimpleNamespace(host=self._look_at_itself, device=self._look_at_itself),
             "Inventory": lambda search: inventory,
             "ShimProcess": lambda *_, **__: SimpleNamespace(forget=_nothing),
             "ShimLink": port,
@@ -257,6 +260,11 @@ class Host:
 
     async def _look(self) -> bool:
         return False
+
+    async def _look_at_itself(self, *_: str) -> list[Finding]:
+        await asyncio.sleep(0.01 + 0.1 * self.health.random())
+        good = self.world.healing or self.health.random() < 0.7
+        return [Finding("disk", good, "as it happens")]
 
     async def _wait_for_nothing(self, *_: object) -> None:
         return None

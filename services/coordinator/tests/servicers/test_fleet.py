@@ -9,8 +9,10 @@ import pytest
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1 import device_pb2
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, another, noop, running
 
 
@@ -90,3 +92,39 @@ async def test_a_silent_worker_says_when_it_was_last_heard(tmp_path: Path) -> No
         found = await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))
 
     assert found.worker.worker.last_seen_at.ToSeconds() == 1_000_000
+
+
+async def test_a_quarantined_worker_stays_so_over_a_restart_and_is_back_when_its_tests_were_good(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed(checks_health=True)
+        doubted = await fleet.fleet.QuarantineWorker(
+            fleet_pb2.QuarantineWorkerRequest(worker_id="w1", reason="fails at night")
+        )
+        asked = (await worker.next("check_health")).check_health
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed(checks_health=True)
+        again = (await worker.next("check_health")).check_health
+        after = await fleet.worker_state("w1")
+        for request in (again, None):
+            order = request or (await worker.next("check_health")).check_health
+            finding = worker_pb2.HealthFinding(name="disk", good=True, text="it keeps what is written")
+            answer = worker_pb2.HealthChecked(request=order.request, good=True, findings=[finding])
+            await worker.send(worker_pb2.WorkerMessage(health_checked=answer))
+
+        async def back() -> bool:
+            return await fleet.worker_state("w1") == device_pb2.WORKER_STATE_READY
+
+        await eventually(back, deadline=10, what="w1 is back")
+        status = (await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))).worker
+
+    (health,) = doubted.worker.health
+    assert (health.stage, health.cause) == (fleet_pb2.HEALTH_STAGE_TESTING, "by hand: fails at night")
+    assert health.since.seconds
+    assert again == asked
+    assert after == device_pb2.WORKER_STATE_QUARANTINED
+    assert status.health[0].stage == fleet_pb2.HEALTH_STAGE_WELL
+    assert status.health[0].report == "disk: good, it keeps what is written"

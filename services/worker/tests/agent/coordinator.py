@@ -48,6 +48,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
         self.wants: list[tuple[str, int]] = []
         self.progress: list[wire.Progress] = []
         self.draining: list[str] = []
+        self.checked: list[wire.HealthChecked] = []
         self.devices: list[wire.DevicesChanged] = []
         self.keep: Callable[[wire.Hello], tuple[list[str], list[int]]] = _keep_all
         self.messages = 0
@@ -144,6 +145,8 @@ class ScriptedCoordinator(WorkerServiceServicer):
             self.progress.append(message.progress)
         elif kind == "draining":
             self.draining.append(message.draining.reason)
+        elif kind == "health_checked":
+            self.checked.append(message.health_checked)
         elif kind == "devices_changed":
             self.devices.append(message.devices_changed)
         elif kind == "heartbeat":

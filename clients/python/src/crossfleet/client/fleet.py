@@ -42,7 +42,12 @@ class FleetCalls:
         request = wire.DrainWorkerRequest(worker_id=worker_id, reason=reason)
         return (await self._connection.call(lambda limit: self._stub.DrainWorker(request, timeout=limit))).worker
 
+    async def quarantine(self, worker_id: str, reason: str = "") -> wire.WorkerStatus:
+        """Doubts a worker: it gets nothing new until it has passed a test and a task."""
+        request = wire.QuarantineWorkerRequest(worker_id=worker_id, reason=reason)
+        return (await self._connection.call(lambda limit: self._stub.QuarantineWorker(request, timeout=limit))).worker
+
     async def undrain(self, worker_id: str) -> wire.WorkerStatus:
-        """Lets a drained worker take work again."""
+        """Lets a worker take work again that was drained, quarantined or held."""
         request = wire.UndrainWorkerRequest(worker_id=worker_id)
         return (await self._connection.call(lambda limit: self._stub.UndrainWorker(request, timeout=limit))).worker

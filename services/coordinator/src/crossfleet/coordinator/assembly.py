@@ -24,6 +24,7 @@ from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.place import place_of
 from crossfleet.coordinator.artifacts.uploads import Uploads
+from crossfleet.coordinator.caring import care_for_hosts, policy_of
 from crossfleet.coordinator.commits import committing, learning, recording
 from crossfleet.coordinator.config import Settings, weights
 from crossfleet.coordinator.convert import executing as executing_events
@@ -112,6 +113,7 @@ class Coordinator:
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
         self._start(self.retention.keep_removing())
         self._start(self.run_logs.keep_sealing(self.clock))
+        self._start(care_for_hosts(self.writer, self.lookup.commit, self.clock, policy_of(self.settings)))
         self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
         try:
             yield

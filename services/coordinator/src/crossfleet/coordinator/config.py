@@ -70,6 +70,25 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     share_half_life_seconds: Annotated[
         float, setting("After which time what a project held counts half for its share.", ge=1)
     ] = 86_400.0
+    quarantine_share: Annotated[
+        float,
+        setting(
+            "Share of a pool (workers of one label `pool`, or without it) that may be quarantined at once; one host at"
+            " least, and never the last. 0: nobody is quarantined but by hand.",
+            ge=0,
+            le=1,
+        ),
+    ] = 1 / 3
+    quarantine_failures: Annotated[
+        float, setting("Recent failures of infrastructure after which a host is quarantined.", ge=1)
+    ] = 3.0
+    quarantine_memory_seconds: Annotated[float, setting("After how long such a failure counts half.", ge=1)] = 600.0
+    quarantine_rounds: Annotated[
+        int, setting("How often it is tried to bring a host back before a person must say so.", ge=1)
+    ] = 3
+    quarantine_rest_seconds: Annotated[
+        float, setting("Pause after the first round that failed; it doubles with each.", ge=0.1)
+    ] = 60.0
     log_format: Annotated[Literal["json", "console"], setting("Form of the log on standard error.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("Least level that is logged.")] = "info"
     uvloop: Annotated[bool, setting("Run on uvloop.")] = True

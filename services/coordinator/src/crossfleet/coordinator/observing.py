@@ -66,6 +66,10 @@ class _Instruments:
         self.tasks = Counter("crossfleet_tasks_assigned", "Attempts put on slots.")
         self.cases = Counter("crossfleet_cases_finished", "Verdicts of cases.", ["outcome"])
         self.reruns = Counter("crossfleet_cases_rerun", "Failures after which a case was run again.")
+        self.health = Counter("crossfleet_health_changes", "Steps of hosts and devices that failed.", ["what", "stage"])
+        self.quarantined = Gauge(
+            "crossfleet_workers_quarantined", "Workers that get no work since too much failed there."
+        )
         self.runs = Counter("crossfleet_runs_finished", "Finished runs.", ["verdict"])
         self.messages = Counter("crossfleet_session_messages", "Messages of the streams with workers.", ["direction"])
         self.bytes = Counter("crossfleet_session_bytes", "Their bytes, without what gRPC adds.", ["direction"])
@@ -95,12 +99,13 @@ class PrometheusObserver:
         made.sessions.set_function(lambda: len(sessions))
         made.open_runs.set_function(lambda: len(writer.state.runs))
         made.live_attempts.set_function(lambda: len(writer.state.attempts))
+        made.quarantined.set_function(lambda: sum(one.quarantined for one in writer.state.workers.values()))
         made.leads.set(1)
 
     def ended(self) -> None:
         """Lets go of what gauges were read from."""
         made = self._made
-        for gauge in (made.queue, made.sessions, made.open_runs, made.live_attempts):
+        for gauge in (made.queue, made.sessions, made.open_runs, made.live_attempts, made.quarantined):
             gauge.set_function(int)
         made.leads.set(0)
 
@@ -129,6 +134,9 @@ class PrometheusObserver:
                     self._by_outcome[case.outcome].inc()
             elif type(event) is facts.CasesRerun:
                 self._made.reruns.inc(len(event.cases))
+            elif type(event) is facts.HealthChanged:
+                what = "device" if event.device_id else "host"
+                self._made.health.labels(what, event.health.stage.name.lower()).inc()
             elif type(event) is facts.RunFinished:
                 self._made.runs.labels(event.verdict.name.lower()).inc()
 

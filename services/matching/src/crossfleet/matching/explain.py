@@ -66,6 +66,9 @@ def explain(
             refusals.append((found, many[worker.name]))
         else:
             able.append(worker)
+    later = next((refusal for refusal, _ in refusals if refusal.wait is Wait.LATER), None)
+    if not able and later is not None:
+        return Explanation(Wait.LATER, later.code, later.text)
     if not able:
         return _never(request, workers, refusals, selectors, many)
     names = tuple(worker.name for worker in able)

@@ -1,12 +1,20 @@
 """The one function that says whether a request fits a worker. Scheduler and coordinator both use it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossfleet.matching.cel import Selector, SelectorError
 from crossfleet.matching.devices import Candidates, grant
 from crossfleet.matching.free import Fit, Free, slot_millicores
 from crossfleet.matching.misfit import Code, Misfit, Wait
-from crossfleet.matching.model import BLOCKING_CONDITIONS, Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.model import (
+    BLOCKING_CONDITIONS,
+    QUARANTINED,
+    Device,
+    DeviceRequest,
+    Request,
+    WorkerState,
+    WorkerView,
+)
 from crossfleet.matching.quantity import format_quantity
 from crossfleet.matching.selectors import Selectors
 
@@ -52,9 +60,14 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
     candidates = []
     for demand, own in wanted:
         both = (selector, own)
-        good = (device for device in worker.devices if accepts(demand, both, worker, device, request, selectors))
+        good = [device for device in worker.devices if accepts(demand, both, worker, device, request, selectors)]
         ids = tuple(device.id for device in good)
         if len(ids) < demand.count:
+            out = _quarantined(demand, both, worker, request, selectors)
+            if out and len(ids) + out >= demand.count:
+                return Misfit(
+                    Wait.LATER, Code.STATE, f"{out} devices of the kind asked for on {worker.name} are quarantined"
+                )
             text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
         candidates.append(ids)
@@ -64,6 +77,15 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
     found = Eligible(tuple(demand.count for demand in demands), tuple(candidates))
     whole = place(request, worker, Free.whole(worker), found, 1, 0)
     return found if isinstance(whole, Fit) else whole
+
+
+def _quarantined(
+    demand: DeviceRequest, both: tuple[Selector, Selector], worker: WorkerView, request: Request, selectors: Selectors
+) -> int:
+    """How many more devices it would have, were none of them quarantined."""
+    tolerant = replace(request, tolerations=request.tolerations | {QUARANTINED})
+    out = (one for one in worker.devices if QUARANTINED in one.conditions - request.tolerations)
+    return sum(accepts(demand, both, worker, device, tolerant, selectors) for device in out)
 
 
 def device_demands(request: Request, selector: Selector) -> tuple[DeviceRequest, ...]:

@@ -13,8 +13,11 @@ Attribute = Scalar | tuple[Scalar, ...]
 # What accounts for cores is cpu_cores, so several slots may be granted the same processor.
 SHARED_CLASSES = frozenset({"cpu"})
 
+QUARANTINED = "quarantined"
+"""The condition of a device that failed too much and has not yet passed a test."""
+
 # A device in such a condition gets no work; any other condition is only a fact that selectors may use.
-BLOCKING_CONDITIONS = frozenset({"lost", "unhealthy"})
+BLOCKING_CONDITIONS = frozenset({"lost", "unhealthy", QUARANTINED})
 
 # Attributes that tell one device from its twin. A selector that reads none of them takes twins for the same.
 IDENTITY = frozenset({"bus", "index", "serial", "uuid"})
@@ -27,6 +30,7 @@ class WorkerState(StrEnum):
     SUSPECT = "suspect"
     DRAINING = "draining"
     LOST = "lost"
+    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True)

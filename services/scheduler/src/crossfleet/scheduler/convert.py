@@ -17,6 +17,7 @@ _STATES = {
     device_pb2.WORKER_STATE_READY: WorkerState.READY,
     device_pb2.WORKER_STATE_DRAINING: WorkerState.DRAINING,
     device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
+    device_pb2.WORKER_STATE_QUARANTINED: WorkerState.QUARANTINED,
 }
 _WAITS = {
     Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER,

@@ -104,7 +104,7 @@ class Agent:
         """
         while not self.link.connected:
             await until(lambda: self.link.connected, _SETTLE_SECONDS)
-        self._say(facts.draining(reason))
+        self.say(facts.draining(reason))
 
     async def leave(self, reason: str, *, drain_seconds: float, grace: float) -> None:
         """Go in good order: tell the coordinator, let running attempts end, cancel the rest, end the shim.
@@ -112,7 +112,7 @@ class Agent:
         Cases that were cut off count as this host's loss, so that they are executed elsewhere.
         """
         self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
-        self._say(facts.draining(self.orders.refusing))
+        self.say(facts.draining(self.orders.refusing))
         await until(lambda: not self._running(), drain_seconds)
         self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
         running = self._running()
@@ -149,7 +149,7 @@ class Agent:
         self._ask_again()
         self.succession.review(self.replayed)
         if self.orders.refusing:
-            self._say(facts.draining(self.orders.refusing))
+            self.say(facts.draining(self.orders.refusing))
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
@@ -205,7 +205,7 @@ class Agent:
         taints = [*self.identity.taints, *passing]
         if taints != self.taints:
             self.taints = taints
-            self._say(facts.devices_changed(self.inventory.devices, taints))
+            self.say(facts.devices_changed(self.inventory.devices, taints))
 
     def on_shim_lost(self) -> None:
         """The shim is gone. Whether it comes back as itself or as another shows when it is attached again."""
@@ -231,7 +231,7 @@ class Agent:
 
     async def _look(self) -> None:
         if await self.inventory.look():
-            self._say(facts.devices_changed(self.inventory.devices, self.taints))
+            self.say(facts.devices_changed(self.inventory.devices, self.taints))
         for detector, cause in self.inventory.errors.items():
             get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
 
@@ -255,7 +255,8 @@ class Agent:
             self._paused = full
             self.shim.pause(full)
 
-    def _say(self, message: wire.WorkerMessage) -> None:
+    def say(self, message: wire.WorkerMessage) -> None:
+        """Send what may get lost, now."""
         self.link.say(message)
         self.session.wake()
 

@@ -16,6 +16,7 @@ from crossfleet.worker import processenv
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.building import EnvironmentCache
+from crossfleet.worker.checkup import Checkup
 from crossfleet.worker.config import Settings
 from crossfleet.worker.connection import Connection
 from crossfleet.worker.content import ContentCache
@@ -32,8 +33,10 @@ from crossfleet.worker.memory import resident_bytes
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
 from crossfleet.worker.preparation import Limits, Preparation
+from crossfleet.worker.repair import Repair
 from crossfleet.worker.reports import Reports
 from crossfleet.worker.runners.registry import Runners
+from crossfleet.worker.selftest import SelfTest
 from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.shimstart import ShimProcess
@@ -67,7 +70,8 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         say=logs.system,
         wake=session.wake,
     )
-    orders = Orders(link, shim, openings, wake=session.wake, grace=settings.grace_seconds)
+    checkup = _checkup(settings, state, cache, inventory, agent)
+    orders = Orders(link, shim, openings, checkup, wake=session.wake, grace=settings.grace_seconds)
     lasting = Lasting(link, session.wake_soon)
     reports = Reports(
         link,
@@ -95,6 +99,15 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         lasting=lasting,
     )
     return agent
+
+
+def _checkup(settings: Settings, state: Path, cache: Path, inventory: Inventory, agent: Agent) -> Checkup:
+    environment = {
+        **processenv.passed_through(os.environ, settings.pass_through),
+        "CROSSFLEET_WORKER": agent.identity.name,
+    }
+    repair = Repair(settings.repair, settings.repair_seconds, environment)
+    return Checkup(SelfTest((state, cache), inventory), repair, agent.say)
 
 
 def _preparation(settings: Settings, state: Path, cache: Path, worker: str, connection: Connection) -> Preparation:

@@ -64,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     )
     artifact_bytes: Annotated[int, setting("The longest artifact that is kept, in bytes.", ge=0)] = 2**30
     detector_seconds: Annotated[float, setting("Time limit of each device detector, in seconds.", ge=0.1)] = 20.0
+    repair: Annotated[
+        tuple[str, ...],
+        setting("Command that mends this host when its test fails: program, then each argument. No shell. May repeat."),
+    ] = ()
+    repair_seconds: Annotated[float, setting("Time limit of that command, in seconds.", ge=1, le=600)] = 300.0
     log_format: Annotated[Literal["json", "console"], setting("Format of the log on stderr.")] = "json"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], setting("The least level that is logged.")] = (
         "info"

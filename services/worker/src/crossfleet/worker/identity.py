@@ -48,6 +48,7 @@ class Identity:
             version=worker_version(),
             host=platform.node(),
             runners=self.runners,
+            checks_health=True,
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping
 
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.api.worker.v1.worker_service_pb2 import OpenAllocation
-from crossfleet.foundation.errors import CrossfleetError, InvalidArgument
+from crossfleet.foundation.errors import CrossfleetError, DiskFull, InvalidArgument, Unavailable
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.about import About, about_from
 from crossfleet.worker.core.holdings import Phase
@@ -18,6 +19,8 @@ from crossfleet.worker.runners.registry import Runners
 from crossfleet.worker.runners.runner import AgentRunner, ProcessRunner
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.translate import downward, upward
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Openings:
@@ -90,8 +93,7 @@ class Openings:
 
     def fail(self, allocation: str, error: CrossfleetError) -> None:
         """End an allocation that could not begin. What the suite itself got wrong is no fault of this machine."""
-        cause = "collection" if isinstance(error, InvalidArgument) else "environment"
-        self.end(allocation, cause, f"{error.reason}: {error}")
+        self.end(allocation, _cause(error), f"{error.reason}: {error}")
 
     def end(self, allocation: str, cause: str, message: str) -> None:
         """End an allocation that the shim does not have; tasks that came for it are left."""
@@ -130,9 +132,18 @@ class Openings:
             self.fail(allocation, error)
         except Exception as error:  # noqa: BLE001 - one allocation must not end the agent
             get_logger().error("an allocation could not be prepared", allocation=allocation, exc_info=error)
-            self.end(allocation, "environment", f"the worker could not prepare it: {error}")
+            self.end(allocation, _cause(error), f"the worker could not prepare it: {error}")
         else:
             holding = self._link.holdings.get(allocation)
             if holding is not None:
                 holding.advance(Phase.COLLECTING)
                 self._shim.send(downward.open_line(opening))
+
+
+def _cause(error: Exception) -> str:
+    """The class of the failure, see docs/failures.md."""
+    if isinstance(error, InvalidArgument):
+        return "collection"
+    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL):
+        return "disk_full"
+    return "network" if isinstance(error, Unavailable) else "environment"

@@ -8,6 +8,7 @@ from typing import Any
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
+from crossfleet.worker.checkup import Checkup
 from crossfleet.worker.core.holdings import Holding, Phase, Task
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.opening import Openings
@@ -19,7 +20,14 @@ class Orders:
     """One method for each kind of message down."""
 
     def __init__(
-        self, link: Link, shim: ShimLink, openings: Openings, *, wake: Callable[[], None], grace: float
+        self,
+        link: Link,
+        shim: ShimLink,
+        openings: Openings,
+        checkup: Checkup,
+        *,
+        wake: Callable[[], None],
+        grace: float,
     ) -> None:
         """`wake` says that there is something to send; `grace` in seconds is for attempts that a Welcome ends."""
         self._link = link
@@ -34,6 +42,7 @@ class Orders:
             "cancel_attempts": lambda message: self.cancel(message.attempt_ids, message.grace_seconds),
             "close_allocation": lambda message: self.close(message.allocation_id),
             "acknowledge": lambda message: self._cut(self._link.acknowledged(message.sequence)),
+            "check_health": checkup.check,
             "inspect": lambda message: self._shim.send(downward.inspect_line(message)),
             "drain": lambda message: get_logger().info("the fleet gives this worker nothing new", cause=message.reason),
         }

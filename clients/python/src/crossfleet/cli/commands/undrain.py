@@ -1,4 +1,4 @@
-"""`crossfleet undrain`: takes a drained worker back."""
+"""`crossfleet undrain`: takes a worker back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from crossfleet.client import Client
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `undrain`."""
-    made = command_parser("undrain", "Lets a drained worker take work again.", "  crossfleet undrain gpu-1")
+    made = command_parser(
+        "undrain", "Lets a worker take work again that was drained, quarantined or held.", "  crossfleet undrain gpu-1"
+    )
     made.add_argument("worker_id", metavar="WORKER")
     return made
 

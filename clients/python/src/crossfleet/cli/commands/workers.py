@@ -8,6 +8,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, Wo
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.health import health_lines, out
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local
 from crossfleet.client import Client
@@ -17,9 +18,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `workers`."""
     made = command_parser(
         "workers",
-        "Lists the workers of a fleet, and says which coordinator leads it.",
-        "  crossfleet workers\n  crossfleet workers --devices --output json",
+        "Lists the workers of a fleet, says which coordinator leads it, and of those that are doubted or out why and since when.",
+        "  crossfleet workers\n  crossfleet workers --quarantined\n  crossfleet workers --devices --output json",
     )
+    made.add_argument("--quarantined", action="store_true", help="only those that are out, or have devices that are")
     made.add_argument("--devices", action="store_true", help="each device with its attributes, as selectors see them")
     return made
 
@@ -32,13 +34,15 @@ def main(arguments: list[str]) -> int:
         return await client.fleet.summary(), [status async for status in client.fleet.workers()]
 
     fleet, workers = ask(options.data, listed)
+    if options.quarantined:
+        workers = [status for status in workers if out(status)]
     if options.output == "json":
         document = documents.envelope("workers", [documents.plain(each) for each in workers])
         leader = {"address": fleet.leader_address, "epoch": fleet.epoch}
         print(documents.write(document | {"leader": leader}))
         return 0
     if not workers:
-        print("no workers")
+        print("no worker is quarantined" if options.quarantined else "no workers")
     else:
         _print_table(workers, devices=options.devices)
     if fleet.leader_address:
@@ -51,6 +55,9 @@ def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
     rows = [_row(status) for status in workers]
     columns = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
     print(table(heads[:columns], [row[:columns] for row in rows], right=frozenset((2, 3, 4))))
+    told = [line for status in workers for line in health_lines(status)]
+    if told:
+        print("", *told, sep="\n")
     for status in workers if devices else ():
         for device in status.worker.devices:
             print(

@@ -166,6 +166,9 @@ class Progress:
         self.run = fact.run
 
     def _on_worker_changed(self, fact: wire.WorkerChanged, at: float) -> None:
-        if fact.state != "WORKER_STATE_READY":
+        if fact.device_id:
+            stage = fact.health.removeprefix("HEALTH_STAGE_").lower()
+            self.notes.append(f"device {fact.device_id} of {fact.worker_id} is {stage}. {fact.cause}".rstrip())
+        elif fact.state != "WORKER_STATE_READY":
             state = fact.state.removeprefix("WORKER_STATE_").lower()
             self.notes.append(f"worker {fact.worker_id} is {state}. {fact.cause}".rstrip())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from crossfleet.api.types.v1 import suite_pb2
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.coordinator.convert.runs import set_time
+from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import QUARANTINED, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
 
 _VIEW_STATES = {
@@ -15,12 +19,41 @@ _VIEW_STATES = {
     WorkerState.SUSPECT: ViewState.SUSPECT,
     WorkerState.DRAINING: ViewState.DRAINING,
     WorkerState.LOST: ViewState.LOST,
+    WorkerState.QUARANTINED: ViewState.QUARANTINED,
 }
 
 
 def view_now(worker: Worker) -> WorkerView:
     """A worker as planners see it, with the state that it is in now."""
     return replace(worker.view, state=_VIEW_STATES[worker.state])
+
+
+def worker_message(description: bytes, state: WorkerState, health: Mapping[str, Health]) -> device_pb2.Worker:
+    """A worker as it described itself, with the state that the coordinator gives it and the devices that are out."""
+    message = device_pb2.Worker.FromString(description)
+    message.state = int(state)  # type: ignore[assignment]
+    for device in message.devices:
+        known = health.get(device.device_id)
+        if known is not None and known.out:
+            device.conditions.append(QUARANTINED)
+    return message
+
+
+def health_messages(health: Mapping[str, Health]) -> Iterator[fleet_pb2.HealthStatus]:
+    """What is known of the health of a worker's host, then of its devices."""
+    for device_id, known in sorted(health.items()):
+        message = fleet_pb2.HealthStatus(
+            device_id=device_id,
+            stage=int(known.stage),  # type: ignore[arg-type]
+            cause=known.cause,
+            rounds=known.rounds,
+            report=known.report,
+        )
+        set_time(message.since, known.since)
+        set_time(message.until, known.until)
+        for one in known.incidents:
+            set_time(message.incidents.add(cause=one.cause, weight=one.weight).at, one.at)
+        yield message
 
 
 def request_message(request: Request) -> suite_pb2.Request:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.core.events import AssignedTask
+from crossfleet.coordinator.core.health import Health
 
 _GRACE_SECONDS = 5.0
 Message = worker_pb2.CoordinatorMessage
@@ -38,6 +39,15 @@ def cancel(attempt_ids: Iterable[int]) -> Message:
 def close(allocation_id: str) -> Message:
     """Give an allocation back."""
     return Message(close_allocation=worker_pb2.CloseAllocation(allocation_id=allocation_id))
+
+
+def check_health(device_id: str, health: Health) -> Message:
+    """Test the host, or the device that is named."""
+    return Message(
+        check_health=worker_pb2.CheckHealth(
+            request=health.request, device_id=device_id, repair=health.repair, cause=health.cause
+        )
+    )
 
 
 def drain(reason: str) -> Message:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
-from crossfleet.coordinator.convert.fleet import request_message
+from crossfleet.coordinator.convert.fleet import request_message, worker_message
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
@@ -19,10 +19,8 @@ _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
 def worker(one: Worker) -> device_pb2.Worker:
-    """A worker as it described itself, with the state that the coordinator gives it."""
-    message = device_pb2.Worker.FromString(one.description)
-    message.state = int(one.state)  # type: ignore[assignment]
-    return message
+    """A worker as it stands."""
+    return worker_message(one.description, one.state, one.health)
 
 
 def visible(one: Worker | None) -> bool:

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.commands import (
     CaseOutcome,
     CollectedCase,
     CollectionError,
+    HealthChecked,
     HeldAllocation,
     WantTasks,
     WorkerHello,
@@ -28,6 +29,7 @@ _ENDINGS = {ending.value: ending for ending in Ending}
 _LONGEST_SECONDS = 365 * 86_400.0
 # Pytest lists no shorter phase among the slowest; below it a passed case's time is that of its call.
 _SLOW_PHASE = 0.005
+_MOST_REPAIR_OUTPUT = 1000
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -45,7 +47,20 @@ def hello(message: worker_pb2.Hello, session_id: str) -> WorkerHello:
             HeldAllocation(one.allocation_id, tuple(one.attempt_ids), tuple(one.wanting_slots))
             for one in message.allocations
         ),
+        checks_health=message.worker.checks_health,
     )
+
+
+def health_checked(worker_id: str, message: worker_pb2.HealthChecked) -> HealthChecked:
+    """What a test has shown, with a line for the repair and for each finding, the bad ones first."""
+    lines = []
+    if message.HasField("repair"):
+        output = message.repair.output.decode(errors="replace").strip()[-_MOST_REPAIR_OUTPUT:]
+        said = f": {output}" if output else ""
+        lines.append(f"repair: exit status {message.repair.exit_status} after {message.repair.seconds:.1f} s{said}")
+    findings = sorted(message.findings, key=lambda one: one.good)
+    lines += [f"{one.name}: {'good' if one.good else 'bad'}, {one.text}" for one in findings]
+    return HealthChecked(worker_id, message.device_id, message.request, message.good, "\n".join(lines))
 
 
 def results(message: worker_pb2.Results) -> AttemptResults:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from crossfleet.coordinator.core import canary
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.blame import blame
 from crossfleet.coordinator.core.commands import AllocationEnded
 from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.model import Allocation, Group
-from crossfleet.coordinator.core.outcomes import RETRIED, Cause, Ending
-from crossfleet.coordinator.core.settling import close_gang, end_attempt, fail_group, settle_group, useless
+from crossfleet.coordinator.core.outcomes import Cause, Ending
+from crossfleet.coordinator.core.settling import (
+    close_gang,
+    end_attempt,
+    fail_group,
+    open_allocations,
+    settle_group,
+    useless,
+)
 
 
 def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> str:
@@ -24,11 +34,16 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
         # It went away by itself while it was wanted.
         cause = Cause.ENVIRONMENT
     message = item.message
-    if cause in {Cause.DONE, Cause.UNSPECIFIED} and group.queue.count and useless(group, allocation):
+    if cause in RETRIED and cause is not Cause.HOST_LOST and not allocation.closing:
+        # Where it has shown something on any host, that another cannot begin is no fault of its own.
+        begun = group.open_cases < len(group.outcomes)
+        blame(emit, worker_id, cause, () if begun else (group.group_id,), allocation.device_ids[0])
+    lacks = cause in {Cause.DONE, Cause.UNSPECIFIED} and group.queue.count and useless(group, allocation)
+    if lacks and not allocation.canary:
         # Counted as a failure, so that a group whose cases exist on no worker comes to an end.
         cause, message = Cause.ENVIRONMENT, allocation.cause
     drop_allocation(emit, allocation, cause, message, avoid=cause in RETRIED)
-    if group.over:
+    if group.over or allocation.canary:
         return group.group_id
     if cause is Cause.COLLECTION:
         ending = item.ending or Ending.RUNNER_ENDED
@@ -46,13 +61,13 @@ def drop_allocation(
     group = emit.state.groups[allocation.group_id]
     reason = Cause.ENVIRONMENT if cause in {Cause.DONE, Cause.UNSPECIFIED} else cause
     for slot in allocation.slots.values():
-        for attempt_id in list(slot.attempts):
+        # The one that is executing last: of the others it must show that they were not.
+        for attempt_id in slot.attempts[::-1]:
             end_attempt(emit, emit.state.attempts[attempt_id], reason, message, free=free)
-    emit(
-        e.AllocationClosed(
-            allocation.run_id, allocation.group_id, allocation.allocation_id, cause, message, avoid and not group.over
-        )
-    )
+    avoided = avoid and not group.over and not allocation.canary
+    emit(e.AllocationClosed(allocation.run_id, allocation.group_id, allocation.allocation_id, cause, message, avoided))
+    if allocation.canary:
+        canary.ended(emit, allocation, cause, message)
     if group.target.request.gang > 1 and cause is not Cause.DONE and not group.over:
         close_gang(emit, group, f"its gang lost {allocation.worker_id}")
     feed_group(emit, group)
@@ -61,8 +76,12 @@ def drop_allocation(
 
 
 def fail_if_spent(emit: Emitter, group: Group, cause: Cause, message: str) -> None:
-    """Fail a group whose allocations failed as often in a row as its run allows attempts, without any result."""
+    """Fail a group whose allocations failed as often in a row as its run allows attempts, without any result.
+
+    Not while others of it get ready: one broken host must not fail what another is about to begin.
+    """
     most = max(emit.state.runs[group.run_id].policy.max_attempts, 1)
-    if not group.over and cause in RETRIED and group.failures >= most and not group.attempts:
+    spent = cause in RETRIED and group.failures >= most
+    if not group.over and spent and not group.attempts and not open_allocations(emit, group):
         text = f"{cause.name.lower()} ({group.failures} times): {message}".rstrip(": ")
         fail_group(emit, group, text, infrastructure=True)

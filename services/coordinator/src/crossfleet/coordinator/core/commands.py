@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.grouping import Grouping
+from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.matching.model import Request, WorkerView
 
@@ -96,6 +97,8 @@ class WorkerHello:
     description: bytes
     """The Worker message; opaque to the core."""
     held: tuple[HeldAllocation, ...] = ()
+    checks_health: bool = False
+    """Whether it can test itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,32 @@ class DrainWorker:
     worker_id: str
     drain: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineWorker:
+    """A person doubts a worker: out, and through the tests. As many may be out so as people want."""
+
+    worker_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CareForHosts:
+    """Time went by: whoever has failed too much is taken out, whoever is out goes a step on."""
+
+    policy: CarePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked:
+    """A worker has tested itself, or the device that is named. `report` is one line or a few."""
+
+    worker_id: str
+    device_id: str
+    request: int
+    good: bool
+    report: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +357,9 @@ Command = (
     | WorkerHeard
     | WorkerLost
     | DrainWorker
+    | QuarantineWorker
+    | CareForHosts
+    | HealthChecked
     | ApplyPlan
     | RecordCollection
     | WantTasks

@@ -9,8 +9,8 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot
 from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
-from crossfleet.coordinator.core.placement import Elsewhere, Place
-from crossfleet.coordinator.core.settling import open_allocations
+from crossfleet.coordinator.core.placement import Apart, Elsewhere, Place
+from crossfleet.coordinator.core.settling import close, open_allocations
 
 # One that runs and the one that follows, so that no slot waits for a message.
 _HELD_BY_SLOT = 2
@@ -121,7 +121,7 @@ def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total:
         dispatcher.speed(slot.estimated, slot.actual),
         total,
         known=group.estimates_known,
-        max_cases=emit.state.runs[group.run_id].policy.max_cases_per_task,
+        max_cases=1 if allocation.canary else emit.state.runs[group.run_id].policy.max_cases_per_task,
         allowed=_allowed(emit, group, allocation, slot),
         after=slot.last_case,
     )
@@ -129,6 +129,17 @@ def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total:
 
 def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) -> Container[int] | None:
     """The cases that a slot may have; None for all."""
+    # A rerun has a place of its own, and so has what a grouping keeps together.
+    apart = {
+        one: lost for one, lost in group.struck.items() if one not in group.earlier and not group.queue.is_bound(one)
+    }
+    if apart:
+        open_on = [(one.worker_id, one.local_of) for one in open_allocations(emit, group) if one.ready]
+        return Apart(apart, open_on, allocation.worker_id, _reruns_allowed(emit, group, allocation, slot))
+    return _reruns_allowed(emit, group, allocation, slot)
+
+
+def _reruns_allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) -> Container[int] | None:
     if not group.earlier:
         return allocation.local_of
     placement = emit.state.runs[group.run_id].policy.rerun_placement
@@ -147,7 +158,9 @@ def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, pie
     state = emit.state
     exclusive = group.measures and group.cases[piece[0]].exclusive
     last = len(piece) == (group.queue.count if exclusive else group.queue.shareable)
-    task = e.AssignedTask(state.next_attempt, state.next_task, slot.number, piece, last)
+    task = e.AssignedTask(state.next_attempt, state.next_task, slot.number, piece, last or allocation.canary)
     emit(
         e.TasksAssigned(group.run_id, group.group_id, allocation.allocation_id, allocation.worker_id, (task,), emit.now)
     )
+    if allocation.canary:
+        close(emit, allocation, "a canary gets one task")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.matching.model import WorkerView
 
@@ -308,6 +309,7 @@ class WorkerJoined:
     runners: tuple[str, ...]
     description: bytes
     at: float
+    checks_health: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,33 @@ class WorkerStateChanged:
     state: int
     drained: bool
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """What is known of the health of a host, or of one of its devices, as a whole. `device_id` is empty for the host."""
+
+    worker_id: str
+    device_id: str
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryOpened:
+    """An allocation is the canary of its worker: it gets one task, and what infrastructure does to that costs its run nothing."""
+
+    run_id: str
+    allocation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStruck:
+    """A case was executing when its host or process was lost for a cause that it may have brought about itself."""
+
+    run_id: str
+    group_id: str
+    case_index: int
+    worker_id: str
 
 
 Event = (
@@ -356,4 +385,7 @@ Event = (
     | WorkerJoined
     | WorkerUpdated
     | WorkerStateChanged
+    | HealthChanged
+    | CanaryOpened
+    | CaseStruck
 )

@@ -99,6 +99,7 @@ def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase
     """An attempt has shown something, and its slot how fast it is."""
     attempt.settled += 1
     group.failures = 0
+    state.allocations[attempt.allocation_id].proved = True
     estimates = group.queue.estimates
     if case.case_index < len(estimates):
         slot = state.allocations[attempt.allocation_id].slots[attempt.slot]

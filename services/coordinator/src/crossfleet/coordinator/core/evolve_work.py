@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry
 from crossfleet.coordinator.core.model import Allocation, Attempt, Slot, State
-from crossfleet.coordinator.core.outcomes import RETRIED, Cause, GroupState, RunState
+from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 
 # Ends that the worker need not know of: its results may still come.
 _NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK})
@@ -85,10 +85,21 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     group.allocations.discard(event.allocation_id)
     if event.avoid:
         group.avoid.add(allocation.worker_id)
-    if event.cause in RETRIED and event.cause is not Cause.PREEMPTED:
+    if retry.fails_an_allocation(event.cause) and not allocation.canary:
         group.failures += 1
     if not group.over and not group.allocations:
         group.state = GroupState.WAITING
+
+
+def canary_opened(state: State, event: e.CanaryOpened) -> None:
+    """It gets one task."""
+    state.allocations[event.allocation_id].canary = True
+
+
+def case_struck(state: State, event: e.CaseStruck) -> None:
+    """A case had a part in a loss, or was there."""
+    struck = state.groups[event.group_id].struck
+    struck[event.case_index] = (*struck.get(event.case_index, ()), event.worker_id)
 
 
 def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
@@ -141,6 +152,8 @@ def attempt_ended(state: State, event: e.AttemptEnded) -> None:
     """An attempt is over; what it left is pending again."""
     attempt = _drop(state, event.attempt_id)
     group = state.groups[event.group_id]
+    if retry.fails_an_allocation(event.cause):
+        state.allocations[attempt.allocation_id].broken = True
     if event.left:
         if event.charged:
             for index in retry.charged_cases(event.cause, event.left):

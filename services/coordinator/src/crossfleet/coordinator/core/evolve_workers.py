@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.matching.model import QUARANTINED, WorkerView
 
 
 def worker_joined(state: State, event: e.WorkerJoined) -> None:
     """A worker opened a session; what it holds stays as it is until other facts say otherwise."""
     earlier = state.workers.get(event.worker_id)
     drained = earlier.drained if earlier else False
-    state.workers[event.worker_id] = Worker(
+    health = earlier.health if earlier else {}
+    worker = state.workers[event.worker_id] = Worker(
         event.worker_id,
         event.incarnation,
         event.session_id,
-        event.view,
+        _with_health(event.view, health),
         event.runners,
         event.description,
-        WorkerState.DRAINING if drained else WorkerState.READY,
+        WorkerState.READY,
         drained,
         earlier.cause if earlier and drained else "",
         event.at,
         earlier.allocations if earlier else set(),
+        event.checks_health,
+        health,
     )
-    state.selectors.learn((event.view,))
+    worker.state = worker.standing
+    state.selectors.learn((worker.view,))
 
 
 def worker_updated(state: State, event: e.WorkerUpdated) -> None:
     """Its devices, conditions or taints changed."""
     worker = state.workers[event.worker_id]
-    worker.view = event.view
+    worker.view = _with_health(event.view, worker.health)
     worker.description = event.description
-    state.selectors.learn((event.view,))
+    state.selectors.learn((worker.view,))
 
 
 def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:
@@ -43,3 +52,26 @@ def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:
     worker.cause = event.cause
     if worker.state is WorkerState.LOST:
         worker.session_id = ""
+
+
+def health_changed(state: State, event: e.HealthChanged) -> None:
+    """What is known of the health of a host or device is another. A new record, since earlier ones may be held elsewhere."""
+    worker = state.workers[event.worker_id]
+    worker.health = {**worker.health, event.device_id: event.health}
+    if worker.state in {WorkerState.READY, WorkerState.DRAINING, WorkerState.QUARANTINED}:
+        worker.state = worker.standing
+    if event.device_id:
+        worker.view = _with_health(worker.view, worker.health)
+        state.selectors.learn((worker.view,))
+
+
+def _with_health(view: WorkerView, health: Mapping[str, Health]) -> WorkerView:
+    """The view in which devices that are out are in that condition, and no others."""
+    out = {device_id for device_id, one in health.items() if device_id and one.out}
+    if not out and not any(QUARANTINED in device.conditions for device in view.devices):
+        return view
+    devices = (
+        replace(one, conditions=one.conditions - {QUARANTINED} | ({QUARANTINED} if one.id in out else frozenset()))
+        for one in view.devices
+    )
+    return replace(view, devices=tuple(devices))

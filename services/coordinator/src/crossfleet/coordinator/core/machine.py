@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from crossfleet.coordinator.core import collecting, commands, planning, reporting, stopping, submitting, workers
+from crossfleet.coordinator.core import care, collecting, commands, planning, reporting, stopping, submitting, workers
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
@@ -24,6 +24,9 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WorkerHeard: workers.worker_heard,
     commands.WorkerLost: workers.worker_lost,
     commands.DrainWorker: workers.drain_worker,
+    commands.QuarantineWorker: care.quarantine_worker,
+    commands.CareForHosts: care.care_for_hosts,
+    commands.HealthChecked: care.health_checked,
     commands.ApplyPlan: planning.apply_plan,
     commands.RecordCollection: collecting.record_collection,
     commands.WantTasks: reporting.want_tasks,

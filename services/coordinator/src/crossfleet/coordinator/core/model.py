@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.events import FinishedCase
+from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.matching.model import Request, WorkerView
@@ -42,6 +43,7 @@ class Allocation:
 
     `mapping[local]` is the canonical index of the worker's own case number `local` (-1: unknown to the group), empty
     when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
+    `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
     """
 
     allocation_id: str
@@ -60,6 +62,9 @@ class Allocation:
     mapping: tuple[int, ...] = ()
     local_of: dict[int, int] | None = None
     first_number: int = 0
+    canary: bool = False
+    proved: bool = False
+    broken: bool = False
 
 
 @dataclass(slots=True)
@@ -83,7 +88,8 @@ class Attempt:
 class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
-    `tries` counts what infrastructure has cost a case. `marks` says how often a case may be run again, `earlier` has the
+    `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
+    lost. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive.
     """
@@ -102,6 +108,7 @@ class Group:
     outcomes: bytearray = field(default_factory=bytearray)
     seconds: array[float] = field(default_factory=lambda: array("d"))
     tries: dict[int, int] = field(default_factory=dict)
+    struck: dict[int, tuple[str, ...]] = field(default_factory=dict)
     marks: dict[int, int] = field(default_factory=dict)
     earlier: dict[int, list[FinishedCase]] = field(default_factory=dict)
     resting: dict[int, float] = field(default_factory=dict)
@@ -175,7 +182,10 @@ class Run:
 
 @dataclass(slots=True)
 class Worker:
-    """A worker that joined once. `session_id` is empty while it has no session since the coordinator started."""
+    """A worker that joined once. `session_id` is empty while it has no session since the coordinator started.
+
+    `health` has what is known of the host (under the empty name) and of its devices, `view` their quarantine as a condition.
+    """
 
     worker_id: str
     incarnation: str
@@ -188,6 +198,21 @@ class Worker:
     cause: str = ""
     joined_at: float = 0.0
     allocations: set[str] = field(default_factory=set)
+    checks_health: bool = False
+    health: dict[str, Health] = field(default_factory=dict)
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether the host is out."""
+        host = self.health.get("")
+        return host is not None and host.out
+
+    @property
+    def standing(self) -> WorkerState:
+        """The state in which it is while it is heard."""
+        if self.drained:
+            return WorkerState.DRAINING
+        return WorkerState.QUARANTINED if self.quarantined else WorkerState.READY
 
 
 @dataclass(slots=True)

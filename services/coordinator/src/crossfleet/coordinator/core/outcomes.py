@@ -95,20 +95,8 @@ class WorkerState(IntEnum):
     SUSPECT = 2
     DRAINING = 3
     LOST = 4
+    QUARANTINED = 5
 
 
 BAD = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED, Outcome.TIMED_OUT})
 """Outcomes that make a run fail and count against its failure limit."""
-
-RETRIED = frozenset(
-    {
-        Cause.HOST_LOST,
-        Cause.OUT_OF_MEMORY,
-        Cause.DISK_FULL,
-        Cause.DEVICE_LOST,
-        Cause.ENVIRONMENT,
-        Cause.NETWORK,
-        Cause.PREEMPTED,
-    }
-)
-"""Causes after which the cases left are tried again, within the run's budget."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from crossfleet.coordinator.core.events import FinishedCase
@@ -65,4 +65,33 @@ class Elsewhere:
         own = dislike(placement, failed_at, self._here)
         return not own or own <= min(
             dislike(placement, failed_at, place) for place, known in self._places if known is None or index in known
+        )
+
+
+class Apart:
+    """The cases that a slot may have: one that was lost with a host goes to another host while one is open."""
+
+    def __init__(
+        self,
+        struck: Mapping[int, Container[str]],
+        open_on: Collection[tuple[str, Container[int] | None]],
+        worker_id: str,
+        others: Container[int] | None,
+    ) -> None:
+        """`struck` names the workers on which cases were lost, `open_on` those that work for the group, each with the cases that
+        it has (None: all); `others` limits further."""
+        self._struck = struck
+        self._open_on = open_on
+        self._worker_id = worker_id
+        self._others = others
+
+    def __contains__(self, index: object) -> bool:
+        """Whether the slot may have a case."""
+        if not isinstance(index, int) or (self._others is not None and index not in self._others):
+            return False
+        lost_on = self._struck.get(index, ())
+        if self._worker_id not in lost_on:
+            return True
+        return not any(
+            worker_id not in lost_on and (known is None or index in known) for worker_id, known in self._open_on
         )

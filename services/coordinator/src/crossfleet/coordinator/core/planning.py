@@ -12,7 +12,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.coordinator.core.settling import close, close_gang
+from crossfleet.coordinator.core.settling import close, close_gang, open_allocations
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
@@ -152,6 +152,11 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
         return "WORKER_NOT_FOUND", f"no worker {item.worker_id}"
     if worker.state is not WorkerState.READY:
         return "WORKER_NOT_SCHEDULABLE", f"worker {item.worker_id} is {worker.state.name.lower()}"
+    if group.failures and worker.worker_id in group.avoid and open_allocations(emit, group):
+        return (
+            "RESOURCES_UNAVAILABLE",
+            f"group {item.group_id} could not begin on {item.worker_id}, and holds slots elsewhere",
+        )
     wanted = books.wanted(group)
     if item.slots > wanted:
         return "RESOURCES_UNAVAILABLE", f"group {item.group_id} wants {max(wanted, 0)} more slots, not {item.slots}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.allocations import allocation_ended
 from crossfleet.coordinator.core.answers import ReportAnswer
+from crossfleet.coordinator.core.blame import blame, devices_of, executing, subject
 from crossfleet.coordinator.core.commands import (
     AttemptFinished,
     AttemptResults,
@@ -17,7 +18,7 @@ from crossfleet.coordinator.core.commands import (
 from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Attempt, Group
-from crossfleet.coordinator.core.outcomes import BAD
+from crossfleet.coordinator.core.outcomes import BAD, Cause
 from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
@@ -121,8 +122,13 @@ def _add(emit: Emitter, group: Group, case_ids: list[str]) -> None:
 
 
 def _finish(emit: Emitter, attempt: Attempt, item: AttemptFinished) -> None:
-    end_attempt(emit, attempt, item.cause, item.message, item.peak_memory)
     group = emit.state.groups[attempt.group_id]
+    if item.cause is not Cause.HOST_LOST:  # said by a worker, it means that it leaves
+        case = executing(emit, attempt)
+        subjects = () if case is None else (subject(group, case),)
+        blame(emit, attempt.worker_id, item.cause, subjects, devices_of(emit, attempt))
+    end_attempt(emit, attempt, item.cause, item.message, item.peak_memory)
+    stop_at_failure_limit(emit, emit.state.runs[attempt.run_id])
     allocation = emit.state.allocations[attempt.allocation_id]
     if attempt.pending:
         # Cases came back: whoever is idle takes them.

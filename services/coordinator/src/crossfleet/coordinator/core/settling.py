@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry, verdict
+from crossfleet.coordinator.core.blame import strike
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
 
@@ -19,9 +21,17 @@ def end_attempt(
 ) -> None:
     """End an attempt. Cases without a verdict go back to the queue, or end as not run when their tries are spent.
 
-    `free`: costs no try, whatever the cause.
+    One that was executing as its host was lost, and on others too, has crashed. `free`: costs no try, whatever the cause;
+    so does what infrastructure does to a canary.
     """
     group = emit.state.groups[attempt.group_id]
+    if not free:
+        suspected = strike(emit, group, attempt, cause)
+        if suspected:
+            first = next(index for index in attempt.cases if index in attempt.pending)
+            finish_without_result(emit, group, [first], Outcome.CRASHED, suspected, attempt)
+        canary = emit.state.allocations[attempt.allocation_id].canary and cause in RETRIED
+        free = canary or bool(suspected and retry.blames_first(cause))
     left: Sequence[int] = [index for index in attempt.cases if index in attempt.pending] if attempt.pending else ()
     charged = bool(left) and not free and retry.charges(cause, attempt.settled)
     if charged:

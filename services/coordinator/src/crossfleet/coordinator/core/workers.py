@@ -5,6 +5,8 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.allocations import drop_allocation, fail_if_spent
 from crossfleet.coordinator.core.answers import HelloAnswer
+from crossfleet.coordinator.core.blame import blame, executing_on
+from crossfleet.coordinator.core.care import release
 from crossfleet.coordinator.core.commands import (
     AttemptsMissing,
     DrainWorker,
@@ -20,6 +22,7 @@ from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Allocation, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.settling import close, end_attempt, settle_group
+from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
 
 def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
@@ -44,6 +47,7 @@ def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
             command.runners,
             command.description,
             emit.now,
+            command.checks_health,
         )
     )
     worker = emit.state.workers[command.worker_id]
@@ -117,8 +121,7 @@ def worker_heard(emit: Emitter, command: WorkerHeard) -> None:
     """A suspect worker is ready again, and its slots get what they waited for."""
     worker = emit.state.workers.get(command.worker_id)
     if worker is not None and worker.session_id == command.session_id and worker.state is WorkerState.SUSPECT:
-        state = WorkerState.DRAINING if worker.drained else WorkerState.READY
-        emit(e.WorkerStateChanged(worker.worker_id, state, worker.drained, ""))
+        emit(e.WorkerStateChanged(worker.worker_id, worker.standing, worker.drained, ""))
         for allocation in _allocations(emit, worker):
             _resume(emit, allocation)
 
@@ -129,22 +132,29 @@ def worker_lost(emit: Emitter, command: WorkerLost) -> None:
     if worker is None or worker.state is WorkerState.LOST:
         return
     emit(e.WorkerStateChanged(worker.worker_id, WorkerState.LOST, worker.drained, command.reason))
+    blame(emit, worker.worker_id, Cause.HOST_LOST, executing_on(emit, worker))
     for allocation_id in sorted(worker.allocations):
         allocation = emit.state.allocations.get(allocation_id)
         if allocation is not None:
             drop_allocation(emit, allocation, Cause.HOST_LOST, command.reason, avoid=True)
             fail_if_spent(emit, emit.state.groups[allocation.group_id], Cause.HOST_LOST, command.reason)
+            stop_at_failure_limit(emit, emit.state.runs[allocation.run_id])
 
 
 def drain_worker(emit: Emitter, command: DrainWorker) -> None:
-    """Keep new work away, or no longer. Tasks that were assigned end normally, then its slots are given back."""
+    """Keep new work away, or no longer. Tasks that were assigned end normally, then its slots are given back.
+
+    No longer means that a person has decided: neither does a quarantine keep it away.
+    """
     worker = emit.state.workers.get(command.worker_id)
     if worker is None:
         raise Refused("WORKER_NOT_FOUND", f"no worker {command.worker_id}", "worker_id", worker=command.worker_id)
+    if not command.drain:
+        release(emit, worker)
     if worker.drained == command.drain:
         return
     state = worker.state
-    if state in {WorkerState.READY, WorkerState.DRAINING}:
+    if state in {WorkerState.READY, WorkerState.DRAINING, WorkerState.QUARANTINED}:
         state = WorkerState.DRAINING if command.drain else WorkerState.READY
     emit(e.WorkerStateChanged(worker.worker_id, state, command.drain, command.reason))
     if command.drain:

@@ -74,6 +74,8 @@ class Announcer:
                 event.worker_changed.worker_id = fact.worker_id
                 event.worker_changed.state = f"WORKER_STATE_{WorkerState(fact.state).name}"
                 event.worker_changed.cause = fact.cause
+            case facts.HealthChanged():
+                _health_changed(event.worker_changed, fact)
             case _:
                 return False
         return True
@@ -115,6 +117,14 @@ class Announcer:
         attempt.peak_memory_bytes = fact.peak_memory
         set_time(attempt.assigned_at, known.at)
         set_time(attempt.ended_at, fact.at)
+
+
+def _health_changed(message: event_pb2.WorkerChanged, fact: facts.HealthChanged) -> None:
+    message.worker_id, message.device_id = fact.worker_id, fact.device_id
+    message.health, message.cause = f"HEALTH_STAGE_{fact.health.stage.name}", fact.health.cause
+    if not fact.device_id:
+        state = WorkerState.QUARANTINED if fact.health.out else WorkerState.READY
+        message.state = f"WORKER_STATE_{state.name}"
 
 
 def _tasks_assigned(message: event_pb2.TasksAssigned, fact: facts.TasksAssigned) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, get_type_hints
@@ -12,6 +12,7 @@ import msgspec
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
+from crossfleet.coordinator.core.health import Health
 from crossfleet.matching.model import WorkerView
 
 # Numbers are stored: never change or reuse one. A fact whose fields change gets a new number, the old keeps its reader.
@@ -42,6 +43,9 @@ _NUMBERS: dict[int, type] = {
     24: e.CasesRerun,
     25: e.CasesDue,
     26: e.RunnerDescribed,
+    31: e.HealthChanged,
+    32: e.CanaryOpened,
+    33: e.CaseStruck,
 }
 
 # (fact, field): what is read back instead.
@@ -52,6 +56,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.CasesRerun, "payloads"): (),
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
+    (e.WorkerJoined, "checks_health"): False,
     (e.WorkerUpdated, "view"): WorkerView(""),
     (e.WorkerUpdated, "description"): b"",
 }
@@ -160,6 +165,16 @@ def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
 def decode_case_ids(body: bytes) -> tuple[str, ...]:
     """The ids of a collection, in order; several times as fast as its cases."""
     return tuple(case.case_id for case in _ids.decode(_unpack(body)))
+
+
+def encode_health(health: Mapping[str, Health]) -> str:
+    """What is known of a worker's health, as JSON; empty where that is nothing."""
+    return msgspec.json.encode(health).decode() if health else ""
+
+
+def decode_health(text: str) -> dict[str, Health]:
+    """The same again."""
+    return msgspec.json.decode(text, type=dict[str, Health]) if text else {}
 
 
 def _pack(body: bytes) -> bytes:

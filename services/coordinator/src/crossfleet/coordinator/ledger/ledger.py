@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
-from crossfleet.coordinator.core.events import Event, WorkerJoined, WorkerStateChanged, WorkerUpdated
+from crossfleet.coordinator.core.events import Event, HealthChanged, WorkerJoined, WorkerStateChanged, WorkerUpdated
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.ledger.loading import rebuild
@@ -24,7 +24,7 @@ from crossfleet.coordinator.ledger.store import (
     StoreRefused,
 )
 
-_WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged)
+_WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged, HealthChanged)
 
 
 @dataclass(frozen=True, slots=True)

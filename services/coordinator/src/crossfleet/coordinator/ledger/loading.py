@@ -57,4 +57,5 @@ def _worker(row: Row) -> Worker:
         row["drained"],
         row["cause"],
         row["joined_at"],
+        health=codec.decode_health(row["health"]),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
-from crossfleet.coordinator.core.outcomes import Cause, Outcome
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 
@@ -271,7 +271,7 @@ class _Projection:
         }
         self._upserts.setdefault("artifacts", []).extend(rows.values())
 
-    def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged) -> None:
+    def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
         self._workers[event.worker_id] = None
 
 
@@ -294,6 +294,7 @@ _HANDLERS: dict[type, str] = {
     e.WorkerJoined: "_touch_worker",
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",
+    e.HealthChanged: "_touch_worker",
 }
 
 
@@ -343,14 +344,16 @@ def group_variables(group: Group) -> Row:
 
 
 def worker_row(worker: Worker) -> Row:
-    """A worker as it stands."""
+    """A worker as it stands. Versions that know of no quarantine read it as a worker that is being drained."""
+    state = WorkerState.DRAINING if worker.state is WorkerState.QUARANTINED else worker.state
     return {
         "worker_id": worker.worker_id,
         "incarnation": worker.incarnation,
-        "state": int(worker.state),
+        "state": int(state),
         "drained": worker.drained,
         "cause": worker.cause,
         "runners": json.dumps(worker.runners),
         "description": worker.description,
         "joined_at": worker.joined_at,
+        "health": codec.encode_health(worker.health),
     }

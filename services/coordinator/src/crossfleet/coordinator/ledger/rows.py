@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.events import Event
+from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 
 
@@ -136,7 +138,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker that joined once."""
+    """A worker that joined once. `health` by device, of the host under the empty name."""
 
     worker_id: str
     incarnation: str
@@ -146,6 +148,7 @@ class WorkerRow:
     runners: tuple[str, ...]
     description: bytes
     joined_at: float
+    health: Mapping[str, Health]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, select, tuple_
 
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, RunState, RunVerdict, WorkerState
-from crossfleet.coordinator.ledger import tables
+from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WorkerRow
 from crossfleet.coordinator.ledger.sql import read_head
 from crossfleet.coordinator.ledger.store import Head
@@ -92,10 +92,17 @@ def artifacts(connection: Connection, run_id: str, after: tuple[str, str], limit
 def workers(connection: Connection) -> list[WorkerRow]:
     """All, by name."""
     table = tables.workers
-    return [
-        WorkerRow(**(dict(row) | {"state": WorkerState(row["state"]), "runners": tuple(json.loads(row["runners"]))}))
-        for row in connection.execute(select(table).order_by(table.c.worker_id)).mappings()
-    ]
+    return [_worker(row) for row in connection.execute(select(table).order_by(table.c.worker_id)).mappings()]
+
+
+def _worker(row: RowMapping) -> WorkerRow:
+    """A quarantined worker is stored as one that is being drained, beside its health."""
+    health = codec.decode_health(row["health"])
+    state = WorkerState(row["state"])
+    if state is WorkerState.DRAINING and not row["drained"] and "" in health and health[""].out:
+        state = WorkerState.QUARANTINED
+    changed = {"state": state, "runners": tuple(json.loads(row["runners"])), "health": health}
+    return WorkerRow(**(dict(row) | changed))
 
 
 def head(connection: Connection) -> Head:

@@ -216,6 +216,7 @@ workers = Table(
     Column("runners", Text, nullable=False),
     Column("description", LargeBinary, nullable=False),
     Column("joined_at", Double, nullable=False),
+    Column("health", Text, nullable=False, server_default=text("''")),
 )
 
 # Mean and variance of the logarithm of a case's seconds, and the weight of what is known.

@@ -62,7 +62,7 @@ class Changes:
                 case facts.RunStopping():
                     run = state.runs.get(event.run_id)
                     self.groups.update(run.groups if run else ())
-                case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged():
+                case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged() | facts.HealthChanged():
                     self.workers.add(event.worker_id)
                 case _:
                     pass

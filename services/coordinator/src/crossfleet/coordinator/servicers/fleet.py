@@ -10,8 +10,9 @@ from typing import Any
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
 from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.convert.fleet import health_messages
 from crossfleet.coordinator.convert.runs import set_time
-from crossfleet.coordinator.core.commands import DrainWorker
+from crossfleet.coordinator.core.commands import DrainWorker, QuarantineWorker
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 from crossfleet.coordinator.election.port import Leader
@@ -75,17 +76,24 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
 
     async def DrainWorker(self, request: fleet_pb2.DrainWorkerRequest, context: Any) -> fleet_pb2.DrainWorkerResponse:
         """Keeps new work away. Raises WorkerNotFound, InvalidArgument."""
-        if len(request.reason.encode()) > 200:
-            raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])
+        _check_reason(request.reason)
         await self._lookup.commit(DrainWorker(request.worker_id, True, request.reason))
         return fleet_pb2.DrainWorkerResponse(worker=self._worker(request.worker_id))
 
     async def UndrainWorker(
         self, request: fleet_pb2.UndrainWorkerRequest, context: Any
     ) -> fleet_pb2.UndrainWorkerResponse:
-        """Lets a worker take work again. Raises WorkerNotFound."""
+        """Lets a worker take work again, whatever kept it away. Raises WorkerNotFound."""
         await self._lookup.commit(DrainWorker(request.worker_id, False, ""))
         return fleet_pb2.UndrainWorkerResponse(worker=self._worker(request.worker_id))
+
+    async def QuarantineWorker(
+        self, request: fleet_pb2.QuarantineWorkerRequest, context: Any
+    ) -> fleet_pb2.QuarantineWorkerResponse:
+        """Doubts a worker. Raises WorkerNotFound, InvalidArgument."""
+        _check_reason(request.reason)
+        await self._lookup.commit(QuarantineWorker(request.worker_id, request.reason))
+        return fleet_pb2.QuarantineWorkerResponse(worker=self._worker(request.worker_id))
 
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Any) -> fleet_pb2.GetFleetResponse:
         """The summary."""
@@ -121,7 +129,12 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
 
     def _status(self, state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
         held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
-        message = fleet_pb2.WorkerStatus(worker=plans.worker(worker), busy_slots=sum(len(one.slots) for one in held))
+        message = fleet_pb2.WorkerStatus(
+            worker=plans.worker(worker),
+            busy_slots=sum(len(one.slots) for one in held),
+            health=health_messages(worker.health),
+            cause=worker.cause,
+        )
         set_time(message.worker.last_seen_at, self._heard_at(worker.worker_id))
         for one in held:
             message.allocations.add(
@@ -133,3 +146,8 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
                 running_attempts=one.live,
             )
         return message
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason.encode()) > 200:
+        raise InvalidArgument("the reason is too long", fields=[FieldViolation("reason", "at most 200 bytes")])

@@ -9,6 +9,7 @@ from typing import Any
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
 from crossfleet.api.types.v1.device_pb2 import Worker
+from crossfleet.coordinator.convert.fleet import health_messages, worker_message
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.ledger.queries import Queries
@@ -64,14 +65,17 @@ class FleetReads(fleet_grpc.FleetServiceServicer):
 
 
 def _described(row: WorkerRow) -> Worker:
-    message = Worker.FromString(row.description)
-    message.state = int(row.state)  # type: ignore[assignment]
-    return message
+    return worker_message(row.description, row.state, row.health)
 
 
 def _status(row: WorkerRow, held: Iterable[HeldRow]) -> fleet_pb2.WorkerStatus:
     mine = [one for one in held if one.worker_id == row.worker_id]
-    message = fleet_pb2.WorkerStatus(worker=_described(row), busy_slots=sum(len(one.slots) for one in mine))
+    message = fleet_pb2.WorkerStatus(
+        worker=_described(row),
+        busy_slots=sum(len(one.slots) for one in mine),
+        health=health_messages(row.health),
+        cause=row.cause,
+    )
     for one in mine:
         message.allocations.add(
             allocation_id=one.allocation_id,

@@ -44,7 +44,7 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
         keep.append(allocation_id)
         known = set(listed.attempt_ids)
         unsure |= {attempt for slot in allocation.slots.values() for attempt in slot.attempts if attempt not in known}
-        if allocation.closing:
+        if allocation.closing and not allocation.live:
             messages.append(orders.close(allocation_id))
     cancel = [
         attempt
@@ -54,6 +54,7 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
     ]
     if worker.state is WorkerState.DRAINING:
         messages.append(orders.drain(worker.cause))
+    messages += [orders.check_health(device_id, known) for device_id, known in worker.health.items() if known.asks]
     return Reconciliation(tuple(keep), tuple(cancel), tuple(messages), frozenset(unsure))
 
 

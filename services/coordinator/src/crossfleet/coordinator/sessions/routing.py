@@ -18,6 +18,7 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
     """
     found: dict[str, list[orders.Message]] = {}
     assigns: dict[str, orders.Message] = {}
+    closing: dict[str, None] = {}
     for event in events:
         match event:
             case facts.TasksAssigned():
@@ -39,13 +40,21 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                     order = allocations.open_allocation(state, allocation, specs)
                     found.setdefault(event.worker_id, []).append(order)
             case facts.AllocationClosing():
-                allocation = state.allocations.get(event.allocation_id)
-                if allocation is not None:
-                    found.setdefault(allocation.worker_id, []).append(orders.close(event.allocation_id))
+                closing[event.allocation_id] = None
+            case facts.AttemptEnded():
+                group = state.groups.get(event.group_id)
+                closing.update(dict.fromkeys(sorted(group.allocations) if group is not None else ()))
             case facts.AttemptsRevoked():
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
             case facts.WorkerStateChanged() if event.state == WorkerState.DRAINING:
                 found.setdefault(event.worker_id, []).append(orders.drain(event.cause))
+            case facts.HealthChanged() if event.health.asks:
+                found.setdefault(event.worker_id, []).append(orders.check_health(event.device_id, event.health))
             case _:
                 pass
+    for allocation_id in closing:
+        allocation = state.allocations.get(allocation_id)
+        # A worker that is told to close cancels what it still executes.
+        if allocation is not None and allocation.closing and not allocation.live:
+            found.setdefault(allocation.worker_id, []).append(orders.close(allocation_id))
     return found

@@ -117,6 +117,8 @@ class Session:
             self._lasting.said(self.worker_id, message.progress)
         elif kind == "inspected":
             self._inquiries.answered(self.worker_id, message.inspected)
+        elif kind == "health_checked":
+            await self._submit(self._commit(reports.health_checked(self.worker_id, message.health_checked)))
         elif kind == "draining":
             await self._submit(self._commit(commands.DrainWorker(self.worker_id, True, message.draining.reason)))
 
