@@ -35,7 +35,7 @@ async def test_a_dead_leader_is_followed_when_its_lease_is_over_and_not_before(
 ) -> None:
     election = await standing(one.endpoints, lease=1)
     async with holder(one.endpoints, election, 1.0) as other:
-        await other.until("won")
+        await other.until("leads")
         waiting = asyncio.create_task(election.campaign(ANN))
         await asyncio.sleep(0)
         await other.until("leads")
@@ -51,7 +51,7 @@ async def test_a_dead_leader_is_followed_when_its_lease_is_over_and_not_before(
 async def test_a_leader_that_slept_through_its_lease_knows_it_when_it_wakes(one: Cluster, standing: Standing) -> None:
     election = await standing(one.endpoints, lease=1)
     async with holder(one.endpoints, election, 1.0) as other:
-        await other.until("won")
+        await other.until("leads")
         other.process.send_signal(signal.SIGSTOP)
         term = await asyncio.wait_for(election.campaign(ANN), 1 + LATE)
         won = time.monotonic()

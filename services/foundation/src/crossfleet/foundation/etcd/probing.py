@@ -22,7 +22,10 @@ _RANGE = "/etcdserverpb.KV/Range"
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
-    """An etcd. `cluster` is its identity in hexadecimal digits, as etcdctl shows it; `version` of one that answered."""
+    """An etcd. `cluster` is its identity in hexadecimal digits, as etcdctl shows it; `members` is how many answered.
+
+    `version` is empty where only root may ask for it, as from etcd 3.6 on.
+    """
 
     cluster: str
     version: str
@@ -30,13 +33,13 @@ class ClusterInfo:
 
 
 async def probe(calls: Calls, prefix: bytes) -> ClusterInfo:
-    """Asks every endpoint once, at the same time; then reads below `prefix`, which takes rights and a quorum.
+    """Reads below `prefix` from every endpoint once, at the same time; then once so that it takes a majority.
 
     Endpoints that fail while others answer are logged. Raises ConfigurationInvalid (an endpoint is no etcd, or of
     another cluster), CertificateInvalid, Unauthenticated, PermissionDenied, Unavailable, DeadlineExceeded.
     """
-    found = await asyncio.gather(*(_status(calls, member) for member in calls.members.all))
-    answers = [answer for answer in found if isinstance(answer, etcd_pb2.StatusResponse)]
+    found = await asyncio.gather(*(_answer(calls, member, prefix) for member in calls.members.all))
+    answers = [answer for answer in found if isinstance(answer, etcd_pb2.RangeResponse)]
     failures = [answer for answer in found if isinstance(answer, CrossfleetError)]
     if not answers:
         raise _most_telling(failures)
@@ -45,13 +48,14 @@ async def probe(calls: Calls, prefix: bytes) -> ClusterInfo:
             raise failure
         logs.get_logger().warning("a member of etcd cannot be used", cause=str(failure))
     request = etcd_pb2.RangeRequest(key=prefix, count_only=True)
-    await calls.unary(_RANGE, request, etcd_pb2.RangeResponse, repeatable=True)
-    return ClusterInfo(f"{answers[0].header.cluster_id:x}", answers[0].version, len(answers))
+    agreed = await calls.unary(_RANGE, request, etcd_pb2.RangeResponse, repeatable=True)
+    return ClusterInfo(f"{agreed.header.cluster_id:x}", await _version(calls), len(answers))
 
 
-async def _status(calls: Calls, member: Member) -> etcd_pb2.StatusResponse | CrossfleetError:
-    async def send(member: Member, metadata: Metadata) -> etcd_pb2.StatusResponse:
-        return await calls.send(member, _STATUS, etcd_pb2.StatusRequest(), etcd_pb2.StatusResponse, metadata)
+async def _answer(calls: Calls, member: Member, prefix: bytes) -> etcd_pb2.RangeResponse | CrossfleetError:
+    async def send(member: Member, metadata: Metadata) -> etcd_pb2.RangeResponse:
+        request = etcd_pb2.RangeRequest(key=prefix, count_only=True, serializable=True)
+        return await calls.send(member, _RANGE, request, etcd_pb2.RangeResponse, metadata)
 
     try:
         return await calls.attempt(member, send)
@@ -60,6 +64,14 @@ async def _status(calls: Calls, member: Member) -> etcd_pb2.StatusResponse | Cro
     if isinstance(error, Unavailable) and not calls.tls and await _speaks_tls(member.address, calls.attempt_seconds):
         return CertificateInvalid(f"etcd at {member.address}: {NEEDS_TLS}", address=member.address)
     return error
+
+
+async def _version(calls: Calls) -> str:
+    try:
+        found = await calls.unary(_STATUS, etcd_pb2.StatusRequest(), etcd_pb2.StatusResponse, repeatable=True)
+    except CrossfleetError:
+        return ""
+    return found.version
 
 
 def _most_telling(failures: list[CrossfleetError]) -> CrossfleetError:
