@@ -155,7 +155,7 @@ async def test_a_run_outlives_a_database_that_restarts(
     await suite.begun()
     first = await three.leader()
 
-    postgres.kill()
+    postgres.stop()
     suite.open()
     await eventually(lambda: "gated-0" in suite.ran(), what="the gated case went on")
     postgres.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -21,6 +22,7 @@ from crossfleet.api.coordinator.v1.event_service_pb2_grpc import EventServiceStu
 from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
 from crossfleet.api.coordinator.v1.run_service_pb2_grpc import RunServiceStub
 from crossfleet.coordinator.roles.following import METHODS, READS
+from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.roles.conftest import Group, Member, refused
 from services.coordinator.tests.running import ScriptedWorker, noop
@@ -186,6 +188,20 @@ async def test_a_leader_that_drains_hands_over_and_its_streams_name_the_successo
     assert successor.terms.me.address in str(session.details())
     await successor.leads()
     assert group.urn.elected == 2
+
+
+async def test_whoever_calls_during_a_hand_over_is_answered_or_told_of_the_successor(group: Group) -> None:
+    leader, successor = await group.add("a"), await group.add("b")
+    await leader.leads()
+
+    leader.draining.begin("SIGTERM")
+    calls = [submitted(member, f"{member.name}-{number}") for number in range(20) for member in (leader, successor)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    refusals = [error_from_rpc(one) for one in outcomes if isinstance(one, grpc.RpcError)]
+    assert len(refusals) + sum(isinstance(one, str) for one in outcomes) == len(calls)
+    told = {(error.reason, error.metadata.get("leader")) for error in refusals}
+    assert told <= {("NOT_LEADER", leader.terms.me.address), ("NOT_LEADER", successor.terms.me.address)}
 
 
 async def test_health_tells_who_leads_and_when_that_changes(group: Group) -> None:

@@ -14,10 +14,13 @@ from crossfleet.coordinator.opening import database_of
 from crossfleet.coordinator.standing import Ready, Standing
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.config import load_with_sources
-from crossfleet.foundation.errors import ConfigurationInvalid, FieldViolation
+from crossfleet.foundation.errors import AddressInvalid, ConfigurationInvalid, FieldViolation, SocketPathTooLong
 from crossfleet.foundation.filesystems import refuse_network_filesystem
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.serve import print_ready, run_service
+from crossfleet.foundation.serve.addresses import TcpAddress, parse
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::", "::0"})  # noqa: S104 - not served on, but told apart
 
 
 async def start(settings: Settings, sources: Mapping[str, str]) -> None:
@@ -44,17 +47,28 @@ async def _election(settings: Settings) -> Election:
     if not settings.database:
         needed = FieldViolation("database", "the one that all coordinators share: --database postgresql+psycopg://...")
         raise ConfigurationInvalid("coordinators that elect a leader by etcd need one database", fields=[needed])
-    if not settings.advertise and any(map(_is_everywhere, settings.server.listen[:1])):
-        needed = FieldViolation("advertise", "HOST:PORT by which others reach this coordinator: --advertise HOST:PORT")
-        raise ConfigurationInvalid(f"{settings.server.listen[0]} is no address to be reached under", fields=[needed])
+    _check_advertised(settings)
+    if not settings.artifacts:
+        logs.get_logger().warning("artifacts lie in this coordinator's data folder: another leader does not have them")
     from crossfleet.coordinator.election.etcd import open_election  # not for a fleet that has no etcd
 
     return await open_election(settings.etcd, settings.election, settings.leader_lease_seconds)
 
 
-def _is_everywhere(listen: str) -> bool:
-    """Whether an address stands for all of a machine's."""
-    return listen.startswith(("0.0.0.0:", "[::]:", "[::0]:"))
+def _check_advertised(settings: Settings) -> None:
+    """Raises ConfigurationInvalid unless others can dial the address under which this coordinator is to lead."""
+    address = settings.advertise or next(iter(settings.server.listen), "")
+    try:
+        parsed = parse(address)
+    except (AddressInvalid, SocketPathTooLong) as error:
+        raise _not_advertised(error.message) from error
+    if isinstance(parsed, TcpAddress) and (parsed.host in _EVERYWHERE or (settings.advertise and not parsed.port)):
+        raise _not_advertised(f"{address} is no address that others can dial")
+
+
+def _not_advertised(why: str) -> ConfigurationInvalid:
+    needed = FieldViolation("advertise", "HOST:PORT by which others reach this coordinator: --advertise HOST:PORT")
+    return ConfigurationInvalid(why, fields=[needed])
 
 
 def _announced(lock: FolderLock) -> Ready:

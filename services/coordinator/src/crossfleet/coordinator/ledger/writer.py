@@ -24,6 +24,8 @@ from crossfleet.foundation.logs import get_logger
 _LARGEST_BATCH = 512
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
+# Of a coordinator that goes down while its database is away.
+_FINISH_SECONDS = 3.0
 
 Subscriber = Callable[[Committed], None]
 Foresight = Callable[[Sequence[Event]], None]
@@ -113,7 +115,7 @@ class LedgerWriter:
         self._wake.set()
         if self._task is None or self._task.done():
             return
-        limit = None if self._patience.refuse == math.inf else self._patience.refuse
+        limit = None if self._patience.refuse == math.inf else min(self._patience.refuse, _FINISH_SECONDS)
         await asyncio.wait([self._task], timeout=limit)
         if not self._task.done():
             self.depose("the coordinator went down while the database was away")

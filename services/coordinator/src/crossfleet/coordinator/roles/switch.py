@@ -16,8 +16,8 @@ from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.interceptors.layers import Call
 from crossfleet.foundation.serve.definition import Servicer
 
-# A take-over takes some ten milliseconds, and its callers have nowhere else to go.
-_DECISION_SECONDS = 2.0
+# A hand-over takes less than a tenth of a second, and its callers have nowhere else to go.
+_DECISION_SECONDS = 1.0
 
 Refusal = Callable[[], CrossfleetError]
 
@@ -53,23 +53,25 @@ class Switch:
         }
 
     def expect(self) -> None:
-        """It may lead in a moment: what would be refused waits for the decision, within a bound."""
+        """Nobody is known to lead: what would be refused waits for somebody, within a bound."""
         self._decided.clear()
+
+    def settle(self) -> None:
+        """Who leads is known."""
+        self._decided.set()
 
     def lead(self, handlers: Handlers) -> None:
         """From now on these answer."""
         self._put(handlers)
+        self.settle()
 
     def follow(self) -> None:
         """From now on reads are answered and all else is refused."""
-        if self._charge.handlers is not self._following:
-            self._put(self._following)
-        self._decided.set()
+        self._put(self._following)
 
     def _put(self, handlers: Handlers) -> None:
         self._charge.over = True
         self._charge = Charge(handlers)
-        self._decided.set()
 
     def servicers(self) -> list[Servicer]:
         """What a server adds."""

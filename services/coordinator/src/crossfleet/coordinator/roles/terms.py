@@ -92,19 +92,38 @@ class Terms:
 
     async def run(self) -> None:
         """Until the coordinator drains; then the term has been handed over. Raises what a restart does not mend."""
-        while not self.draining.begun:
-            try:
-                term = await self._elected()
-                if term is not None:
-                    await self._serve(term)
-                    await self._pause()
-            except SchemaVersionUnsupported:
-                raise
-            except CrossfleetError as error:
-                if self.alone:
-                    raise
-                get_logger().warning("could not lead", reason=error.reason, cause=error.message)
+        watching = asyncio.ensure_future(self._watch_election())
+        try:
+            while not self.draining.begun:
+                await self._stand_once()
+        finally:
+            watching.cancel()
+
+    async def _watch_election(self) -> None:
+        while True:
+            self._judge()
+            await self.election.wait_changed()
+
+    def _judge(self) -> None:
+        leader = self.election.leader()
+        if self.leads.holds or (leader is not None and leader.name != self.me.name):
+            self.switch.settle()
+        else:
+            self.switch.expect()
+
+    async def _stand_once(self) -> None:
+        try:
+            term = await self._elected()
+            if term is not None:
+                await self._serve(term)
                 await self._pause()
+        except SchemaVersionUnsupported:
+            raise
+        except CrossfleetError as error:
+            if self.alone:
+                raise
+            get_logger().warning("could not lead", reason=error.reason, cause=error.message)
+            await self._pause()
 
     async def _elected(self) -> Term | None:
         """The term, once elected; None where the coordinator drains before."""
@@ -121,7 +140,7 @@ class Terms:
     async def _serve(self, term: Term) -> None:
         try:
             async with AsyncExitStack() as stack:
-                charge = await self._taken_over(stack, term)
+                charge = await self.take_over(stack, term)
                 self._begin(charge, term)
                 try:
                     await self._until_over(charge, term)
@@ -129,14 +148,6 @@ class Terms:
                     self.leads.set(False)
         finally:
             await self._resign(term)
-
-    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Charge:
-        self.switch.expect()
-        try:
-            return await self.take_over(stack, term)
-        except BaseException:
-            self.switch.follow()
-            raise
 
     def _begin(self, charge: Charge, term: Term) -> None:
         self.switch.lead(charge.handlers())
@@ -164,8 +175,13 @@ class Terms:
         if self.alone or charge.broken:
             self.draining.begin(cause)
         if not self.alone:
-            self.switch.follow()
+            self._follow()
         charge.end_streams(cause)
+
+    def _follow(self) -> None:
+        self.leads.set(False)
+        self.switch.follow()
+        self._judge()
 
     async def _hand_over(self, charge: Charge, term: Term) -> None:
         if self.alone:
@@ -173,7 +189,7 @@ class Terms:
             await charge.finish(holding=False)
             return
         await charge.finish(holding=True)
-        self.switch.follow()
+        self._follow()
         await self._resign(term)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SUCCESSOR_SECONDS):
