@@ -178,6 +178,16 @@ def test_a_successor_ends_the_transaction_of_a_leader_that_froze_inside_it(store
     assert frozen.head().seq == head.seq
 
 
+def test_a_deposed_leader_writes_no_row_for_which_its_successor_would_have_to_wait(stores):
+    deposed, successor = stores(), stores()
+    old = deposed.take_over("deposed", "etcd", 1)
+    new = successor.take_over("successor", "etcd", 2)
+    with deposed._open().begin():
+        assert not deposed._write(deposed._connection, batch_of(old, "the same"))
+        successor.commit(batch_of(new, "the same"))
+    assert successor.head().seq == new.seq + 1
+
+
 def test_a_candidate_that_slept_disturbs_nobody(stores, postgres_server):
     leader = stores()
     head = leader.take_over("leader", "etcd", 7)

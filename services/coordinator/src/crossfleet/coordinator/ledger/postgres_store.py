@@ -24,10 +24,13 @@ TRIES = 10
 # Any number that nothing else uses in this database.
 _ALONE_KEY = 0x63726F7373
 
+# Fails unless it has moved the head: what follows in the pipeline is then not carried out, and holds nothing up.
 _MOVE = (
-    "UPDATE ledger_head SET seq = %(seq)s, next_attempt = %(attempt)s, next_task = %(task)s,"
-    " next_allocation = %(allocation)s WHERE id = 1 AND epoch = %(epoch)s AND seq = %(seq)s - 1"
+    "WITH moved AS (UPDATE ledger_head SET seq = %(seq)s, next_attempt = %(attempt)s, next_task = %(task)s,"
+    " next_allocation = %(allocation)s WHERE id = 1 AND epoch = %(epoch)s AND seq = %(seq)s - 1 RETURNING 1)"
+    " SELECT 1 / count(*) FROM moved"
 )
+_DIVISION_BY_ZERO = "22012"
 # Holders of the head row, less those who wait themselves: for a lock, or for a standby to have what they committed.
 _HOLDERS = text(
     "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
@@ -55,11 +58,17 @@ class PostgresStore(SqlStore):
     def _write(self, connection: Connection, batch: Batch) -> bool:
         """All statements leave before the first answer is read: two round trips a commit."""
         driver = _driver(connection)
-        with driver.pipeline():
-            moved = driver.execute(_MOVE, head_values(batch))
-            for write in batch.writes:
-                self._sent.send(driver, write)
-        return bool(moved.rowcount == 1)
+        try:
+            with driver.pipeline():
+                driver.execute(_MOVE, head_values(batch))
+                for write in batch.writes:
+                    self._sent.send(driver, write)
+        except self._failures as error:
+            if getattr(error, "sqlstate", "") != _DIVISION_BY_ZERO:
+                raise
+            driver.rollback()
+            return False
+        return True
 
     def _open(self) -> Connection:
         known = self._connection
@@ -95,8 +104,9 @@ class PostgresStore(SqlStore):
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", "") != "55P03":
                     raise
-                text_ = "another coordinator leads on this database, without an election: give both etcd.endpoints, or stop it"
-                raise StoreLocked(text_) from error
+                raise StoreLocked(
+                    "another coordinator leads on this database, without an election: give both etcd.endpoints, or stop it"
+                ) from error
         self._alone = not cluster
         return self._pid
 
