@@ -139,3 +139,13 @@ def test_what_does_not_fit_leaves_the_place_empty(another):
     target.check_empty()
     assert contents(target) == {}
     assert set(tables.metadata.tables) > {"collections"}
+
+
+def test_an_error_of_sql_shows_no_values(another):
+    store = another("sqlite")
+    rows = [{"digest": "secret", "cases": "no bytes"}]
+
+    with pytest.raises(StoreFailed) as failed:
+        store._transact(lambda connection: connection.execute(tables.collections.insert(), rows))
+
+    assert "secret" not in f"{failed.value} {failed.value.__cause__}"
