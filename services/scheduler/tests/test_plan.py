@@ -225,6 +225,10 @@ def test_small_work_does_not_keep_a_gang_out():
     ]
     found = made([worker("w1"), worker("w2")], groups, busy)
     assert found.allocate == ()
+    assert codes(found)["small"] == (Wait.LATER, "reserved")
+    assert [one.text for one in found.waiting if one.code == "reserved"] == [
+        "what is free is kept for g, which could else be kept out for ever"
+    ]
 
 
 def test_what_ends_before_the_gang_can_begin_may_pass_it():

@@ -111,11 +111,23 @@ class Reasons:
             self._holders.pop(demand, None)
         told = []
         for entry in (self._entries[one] for one in ids if one in self.short):
-            reason = self._reason(snapshot, proposed, entry, refused.get(entry.group.id, _NOBODY))
+            reason = self._reserved(snapshot, placing, entry)
+            reason = reason or self._reason(snapshot, proposed, entry, refused.get(entry.group.id, _NOBODY))
             if self._told.get(entry.group.id) != reason:
                 self._told[entry.group.id] = reason
                 told.append((entry.rank, reason))
         return tuple(reason for _, reason in sorted(told, key=lambda pair: pair[0]))
+
+    def _reserved(self, snapshot: Snapshot, placing: Placing, entry: Entry) -> Waiting | None:
+        """Whether a group waits although there is room, since that is kept for others."""
+        if not entry.wanted or not placing.reservations.closed_to(entry):
+            return None
+        if not self._fleet.has_room(entry.shape.demand, entry.shape.least):
+            return None
+        others = (snapshot.groups[one] for one in placing.reservations.made if one != entry.group.id)
+        names = ", ".join(f"{one.run_id or one.id} {one.target}".rstrip() for one in others)
+        text = f"what is free is kept for {names}, which could else be kept out for ever"
+        return Waiting(entry.group.id, Wait.LATER, "reserved", text)
 
     def _reason(
         self,
