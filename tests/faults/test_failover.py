@@ -146,8 +146,7 @@ async def test_what_nobody_claims_after_a_take_over_is_placed_again_one_lease_la
     assert HOST_LOST in ended["w1"]
 
 
-@pytest.mark.slow
-async def test_a_run_outlives_a_database_that_restarts(
+async def test_a_run_outlives_a_database_that_takes_no_connections_for_a_while(
     three: Coordinators, client: Client, suite: GatedSuite, postgres: PostgresServer
 ) -> None:
     submitted = await client.runs.submit(suite.spec(), request_id="r1")
@@ -155,10 +154,12 @@ async def test_a_run_outlives_a_database_that_restarts(
     await suite.begun()
     first = await three.leader()
 
-    postgres.stop()
+    name = three.folder.name
+    postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     suite.open()
-    await eventually(lambda: "gated-0" in suite.ran(), what="the gated case went on")
-    postgres.start()
+    await eventually(lambda: "the database is away" in (three.folder / f"{first}.log").read_text(), what="it is away")
+    postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
     events = await watching
 
     await check_all_passed_once(client, events, suite)

@@ -14,6 +14,10 @@ class Deposed(Exception):
     """The head row is not where this leader left it: another one has taken over. Nothing was written."""
 
 
+class TermOver(Deposed):
+    """By its own clock the leader must not decide any more. Nothing is told of what may have been written."""
+
+
 class StoreFull(Exception):
     """The disk, or the quota, is full. Nothing was written."""
 

@@ -15,7 +15,7 @@ from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
 from crossfleet.coordinator.ledger.projection import in_parts
-from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed
+from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed, TermOver
 from crossfleet.coordinator.ledger.storing import Storing
 from crossfleet.coordinator.ledger.waiters import LedgerRejected, Waiters
 from crossfleet.foundation.logs import get_logger
@@ -24,17 +24,12 @@ from crossfleet.foundation.logs import get_logger
 _LARGEST_BATCH = 512
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
-# Of a coordinator that goes down while its database is away.
-_FINISH_SECONDS = 3.0
+_FINISH_SECONDS = 3.0  # of a coordinator that goes down while its database is away
 
 Subscriber = Callable[[Committed], None]
 Foresight = Callable[[Sequence[Event]], None]
 
 __all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
-
-
-class TermOver(Deposed):
-    """By its own clock the leader must not decide any more."""
 
 
 class LedgerWriter:
