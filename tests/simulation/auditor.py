@@ -8,7 +8,7 @@ from typing import Any
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.failures import RETRIED
-from crossfleet.coordinator.core.outcomes import BAD, Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
@@ -302,6 +302,8 @@ class Auditor:
             self._wrong(f"attempt {event.attempt_id} ended twice")
             return
         self._failures[attempt.worker_id] += event.cause in RETRIED
+        if event.cause == Cause.CANCELLED:
+            self._wrong(f"attempt {event.attempt_id} was cancelled, and nobody had stopped its run")
         if event.charged and attempt.allocation_id in self.canaries and event.cause in RETRIED:
             self._wrong(f"attempt {event.attempt_id} of a canary cost its cases a try")
         group = self.groups[event.group_id]

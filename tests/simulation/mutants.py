@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from crossfleet.coordinator.convert import orders
 from crossfleet.coordinator.core import care, commands, evolve, evolve_work, machine, planning, reporting, submitting
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
+from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
@@ -149,6 +151,20 @@ def _let_a_canary_go_on() -> Iterator[Any]:
     yield patch.dict(evolve._HANDLERS, {e.CanaryOpened: unmarked})
 
 
+def _close_under_running_tests() -> Iterator[Any]:
+    route = routing.route
+
+    def hasty(state: Any, events: Any, specs: Any) -> Any:
+        found = route(state, events, specs)
+        for event in events:
+            allocation = state.allocations.get(event.allocation_id) if isinstance(event, e.AllocationClosing) else None
+            if allocation is not None and allocation.live:
+                found.setdefault(allocation.worker_id, []).append(orders.close(event.allocation_id))
+        return found
+
+    yield patch.object(fleet, "route", hasty)
+
+
 MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "acknowledge-before-commit": _acknowledge_before_commit,
     "forget-the-head-check": _forget_the_head_check,
@@ -166,6 +182,7 @@ MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
     "place-on-hosts-that-are-out": _place_on_hosts_that_are_out,
     "take-everybody-out": _take_everybody_out,
     "let-a-canary-go-on": _let_a_canary_go_on,
+    "close-under-running-tests": _close_under_running_tests,
 }
 
 
