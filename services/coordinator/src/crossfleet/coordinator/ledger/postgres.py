@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,8 @@ def _engine(address: PostgresAddress, session: Mapping[str, str], **more: Any) -
         if address.password_file:
             named["password"] = read_password(address.password_file)
 
+    # It warns of each pipeline that breaks; the store tells of the error.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     event.listen(engine, "connect", prepare, insert=True)
     event.listen(engine, "do_connect", give_password)
     return engine
