@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.tests.shim.driver import Shim, gone, suite
+from services.worker.tests.shim.driver import Shim, gone, pause, suite
 
 FATAL = """
     import ctypes, os, signal, pytest
@@ -255,3 +255,23 @@ def test_a_session_that_breaks_at_its_end_has_failed_as_it_does_for_pytest(
     assert (closed["cause"], closed.get("session_status")) == ("done", status)
     if "raise" in body and status:
         assert "over" in closed["message"] or "SystemExit: 3" in closed["message"]
+
+
+def test_a_session_that_collects_too_late_to_be_needed_has_not_failed(shim: Shim, tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        conftest="""
+        import pathlib, time
+        pathlib.Path("collecting").touch()
+        while not pathlib.Path("go_on").exists():
+            time.sleep(0.001)
+        """,
+        test_a="def test_0(): ...",
+    )
+    shim.begin(tmp_path)
+    while not (tmp_path / "collecting").exists():
+        pause()
+    shim.send(op="close", allocation="A")
+    (tmp_path / "go_on").touch()
+    closed = shim.op("closed")
+    assert (closed["cause"], closed.get("session_status")) == ("done", None)

@@ -62,6 +62,7 @@ class PytestAllocation:
         self._failed_itself = 0
         self._raised = ""
         self._returned = False
+        self._may_conclude = False
         self._late = ""
         self._seen = ""
         self._ending: Ending | None = None
@@ -251,6 +252,7 @@ class PytestAllocation:
         if self._connection is not None and self._collection.exists():
             self._connection.send(json.dumps(order).encode("ascii") + b"\n")
             self._connection.flush()
+            self._may_conclude = True
             wait = 4 * self._grace
         else:
             wait = 0.0
@@ -306,10 +308,10 @@ class PytestAllocation:
         """With which status the session itself failed; 0 where it did not.
 
         What takes its process along, or does not end, after pytest has returned is seen by no exit status of pytest-xdist
-        either.
+        either. One that had not collected when nothing was left for it was not let come to its end.
         """
         if code < 0 or self._late:
-            return 0 if self._returned else 128 + abs(code)
+            return 128 + abs(code) if self._may_conclude and not self._returned else 0
         return 0 if code in _USUAL_ENDS else code
 
     def _closed(self, cause: str, message: str, code: int | None = None) -> None:
