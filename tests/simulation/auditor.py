@@ -13,8 +13,8 @@ from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.worker.core.records import Kind, Outgoing
-from tests.simulation.leading import POLICY
 from tests.simulation.fold import difference
+from tests.simulation.leading import POLICY
 
 _SILENT = "nothing was heard"
 _PATIENT = 0.8  # of a lease: clocks may be fast

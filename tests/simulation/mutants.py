@@ -181,9 +181,9 @@ MUTANTS: dict[str, Mutant] = {
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
-    "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 0),
-    "take-everybody-out": Mutant(_take_everybody_out, 0),
-    "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 0),
+    "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
+    "take-everybody-out": Mutant(_take_everybody_out, 1),
+    "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 1),
     "close-under-running-tests": Mutant(_close_under_running_tests, 0),
     **CLUSTER_MUTANTS,
 }
