@@ -184,7 +184,7 @@ MUTANTS: dict[str, Mutant] = {
     "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
     "take-everybody-out": Mutant(_take_everybody_out, 1),
     "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 1),
-    "close-under-running-tests": Mutant(_close_under_running_tests, 0),
+    "close-under-running-tests": Mutant(_close_under_running_tests, 1),
     **CLUSTER_MUTANTS,
 }
 
