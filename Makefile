@@ -9,6 +9,7 @@ PROTOS := $(shell find protos/crossfleet -name '*.proto' 2> /dev/null)
 PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 1
+SEEDS ?= 0:10000
 
 .venv/.synced: requirements.lock pyproject.toml tools/set_up $(MEMBERS:%=%/pyproject.toml)
 	@tools/set_up
@@ -64,6 +65,10 @@ bench: setup  ## run every benchmark and print its table
 truth: setup  ## compare whole suites with plain pytest, then print how long each takes, with pytest-xdist too (ROUNDS=3: medians)
 	$(PY) -m pytest tests/truth tests/plugins -m "truth or not truth" $(ARGS)
 	$(PY) -m benchmarks.truth_table --rounds $(ROUNDS)
+
+.PHONY: simulate
+simulate: setup  ## run whole fleets on one seed each (SEEDS=0:10000; ARGS="--shrink --keep-going"); a failing seed prints its replay
+	$(PY) -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 .PHONY: faults
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 
-from tests.simulation import mutants
+from tests.simulation import mutants, swarm
 from tests.simulation.seeds import command, simulate
 from tests.simulation.shrink import shrink
 from tests.simulation.world import Result
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--keep-going", action="store_true")
+    parser.add_argument("--processes", type=int, default=0, help="as many as there are cores by default")
     parser.add_argument("--mutant", default="", choices=["", *mutants.MUTANTS])
     arguments = parser.parse_args()
     # Whoever dies leaves coroutines that were never begun.
@@ -39,20 +40,18 @@ def main() -> int:
 
 def _many(arguments: argparse.Namespace) -> int:
     first, _, end = arguments.seeds.partition(":")
+    seeds = range(int(first), int(end))
     began, failed = time.perf_counter(), 0
-    for seed in range(int(first), int(end)):
-        result = simulate(seed)
-        if not result.violation:
-            continue
+    for seed, violation, faults in swarm.failures(seeds, arguments.processes):
         failed += 1
-        print(f"seed {seed}: {result.violation}\n  {command(seed, mutant=arguments.mutant)}", flush=True)
+        print(f"seed {seed}: {violation}\n  {command(seed, mutant=arguments.mutant)}", flush=True)
         if arguments.shrink:
-            kept = shrink(functools.partial(_fails, seed), len(result.faults))
+            kept = shrink(functools.partial(_fails, seed), faults)
             print(f"  shrunk: {command(seed, kept, arguments.mutant)}", flush=True)
         if not arguments.keep_going:
             return 1
-    count = int(end) - int(first)
-    print(f"{count} seeds, {failed} failed, {(time.perf_counter() - began) / max(count, 1):.3f} s each")
+    took = time.perf_counter() - began
+    print(f"{len(seeds)} seeds, {failed} failed, {took:.0f} s, {took / max(len(seeds), 1):.3f} s a seed")
     return bool(failed)
 
 

@@ -13,8 +13,11 @@ from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.worker.core.records import Kind, Outgoing
-from tests.simulation.coordinator import POLICY
 from tests.simulation.fold import difference
+from tests.simulation.leading import POLICY
+
+_SILENT = "nothing was heard"
+_PATIENT = 0.8  # of a lease: clocks may be fast
 
 
 @dataclass(slots=True)
@@ -62,6 +65,8 @@ class Auditor:
         self._assigned: set[int] = set()
         self._told: dict[int, int] = {}
         self._collections: dict[str, list[str]] = {}
+        self._stopping: set[str] = set()
+        self._closing: set[str] = set()
         self._random = world.chance.stream("auditor")
 
     def committed(self, batch: Batch) -> None:
@@ -92,19 +97,19 @@ class Auditor:
         if self._doubtful:
             self._wrong(f"{sorted(self._doubtful)} were opened on hosts that are out")
 
-    def told(self, coordinator: Any, committed: Any) -> None:
+    def told(self, leading: Any, committed: Any) -> None:
         """A commit is published: it must be stored, be the next, and the state must be the fold of all that is stored."""
         names = [type(event).__name__ for event in committed.events]
         if self._stored.get(committed.seq) != names:
-            self._wrong(f"coordinator {coordinator.number} told commit {committed.seq}, which is not what is stored")
-        before = self._told.get(coordinator.number)
+            self._wrong(f"epoch {leading.number} told commit {committed.seq}, which is not what is stored")
+        before = self._told.get(leading.number)
         if before is not None and committed.seq != before + 1:
-            self._wrong(f"watchers of coordinator {coordinator.number} saw {committed.seq} after {before}")
-        self._told[coordinator.number] = committed.seq
+            self._wrong(f"watchers of epoch {leading.number} saw {committed.seq} after {before}")
+        self._told[leading.number] = committed.seq
         if committed.seq == self.seq and self._random.random() < self._world.fold_rate:
-            found = difference(rebuild(self._world.store.load()), coordinator.writer.state)
+            found = difference(rebuild(self._world.store.load()), leading.writer.state)
             if found:
-                self._wrong(f"the state of coordinator {coordinator.number} is not the fold of its facts: {found}")
+                self._wrong(f"the state of epoch {leading.number} is not the fold of its facts: {found}")
 
     def acknowledged(self, worker: str, message: Outgoing) -> None:
         """A worker forgets a message: what it said must be in the store, or be of no interest any more."""
@@ -129,6 +134,22 @@ class Auditor:
         """A client was told which run its request made."""
         if self.requests.get(request_id) != run_id:
             self._wrong(f"{request_id} was answered with {run_id}; stored is {self.requests.get(request_id)}")
+
+    def cancelled(self, worker: str, attempt: int) -> None:
+        """A worker was told to end an attempt: nothing that counts is taken from under it."""
+        if attempt in self._live(worker):
+            self._wrong(f"{worker} was told to cancel attempt {attempt}, which is current")
+
+    def closed(self, worker: str, allocation: str) -> None:
+        """A worker was told to give an allocation back."""
+        opened = self.allocations.get(allocation)
+        if opened is not None and opened.worker_id == worker and allocation not in self._closing:
+            self._wrong(f"{worker} was told to close {allocation}, which is current")
+
+    def stopped(self, run_id: str) -> None:
+        """A client was told that its run is being stopped."""
+        if run_id not in self._stopping and self.runs[run_id] is None:
+            self._wrong(f"{run_id} was said to stop, and nothing of it is stored")
 
     def finish(self) -> None:
         """At the very end: every run has its verdict, which follows from those of its cases."""
@@ -159,6 +180,9 @@ class Auditor:
         for target in event.targets:
             group = AuditedGroup(event.run_id, most_reruns=event.policy.max_reruns)
             self.groups[f"{event.run_id}/{target.name}"] = group
+
+    def _RunStopping(self, event: e.RunStopping) -> None:
+        self._stopping.add(event.run_id)
 
     def _CasesCollected(self, event: e.CasesCollected) -> None:
         if self.groups[event.group_id].cases:
@@ -207,8 +231,14 @@ class Auditor:
                 self._wrong(f"{event.worker_id} is out, and nothing failed there")
 
     def _WorkerStateChanged(self, event: e.WorkerStateChanged) -> None:
-        if event.state == WorkerState.LOST:
-            self._failures[event.worker_id] += 1
+        """Who takes over gives every worker a lease to come back in."""
+        given = self._world.terms.led_for()
+        if event.state == WorkerState.LOST and event.cause.startswith(_SILENT) and given < _PATIENT * self._world.lease:
+            self._wrong(f"{event.worker_id} is given up {given:.3f} s after a take-over")
+        self._failures[event.worker_id] += event.state == WorkerState.LOST
+
+    def _AllocationClosing(self, event: e.AllocationClosing) -> None:
+        self._closing.add(event.allocation_id)
 
     def _AllocationClosed(self, event: e.AllocationClosed) -> None:
         closed = self.allocations.pop(event.allocation_id)

@@ -18,21 +18,22 @@ def check_bounds(world: Any) -> None:
         if host.agent is not None and host.agent.link.window._cases > world.window + _SLACK:
             world.violate(f"the window of {host.name} holds {host.agent.link.window._cases} results")
     leader = world.leader
-    if leader is None or not leader.process.alive or leader.process.paused:
+    if leader is None or leader.process.paused:
         return
-    for session in leader.fleet._sessions.values():
+    leading = leader.leading
+    for session in leading.fleet._sessions.values():
         if len(session.outbox._waiting) > _MOST_QUEUED:
             world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
-    _check_reasons(world, leader)
+    _check_reasons(world, leading)
 
 
-def _check_reasons(world: Any, leader: Any) -> None:
+def _check_reasons(world: Any, leading: Any) -> None:
     """A group without slots says why it waits, once the scheduler had time to tell."""
-    now = world.loop.time()
+    now = world.loop.now
     since: dict[str, float] = world.unexplained
-    calm = leader.link.figures.connected and now > world.scheduler.slow_until
+    calm = leading.link.figures.connected and now > world.scheduler.slow_until
     silent = set()
-    state = leader.writer.state
+    state = leading.writer.state
     for group in state.groups.values():
         run = state.runs[group.run_id]
         waits = not group.over and run.state < RunState.STOPPING and not group.allocations

@@ -12,6 +12,7 @@ from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator
 
 _ASK_AGAIN = 0.3  # simulated seconds: no test waits for them
+_PERSISTENCE = 20
 
 
 class SimClient:
@@ -22,6 +23,7 @@ class SimClient:
         self._submission = submission
         self._random = world.chance.stream(f"client {number}")
         self._ids = SimIds(f"client{number}")
+        self._asked: SimCoordinator = self._random.choice(world.coordinators)
         self.run_id = ""
         self.cancelled = False
 
@@ -46,31 +48,48 @@ class SimClient:
         while not self.run_id or await self._ask(StopRun(self.run_id, "the user cancelled")) is None:
             await asyncio.sleep(_ASK_AGAIN)
         self.cancelled = True
+        self._world.auditor.stopped(self.run_id)
 
     async def drain(self, worker_id: str, drain: bool) -> None:
-        """Drain a worker, or no longer."""
-        await self._ask(DrainWorker(worker_id, drain, "somebody works on it"))
+        """Drain a worker, or no longer. One that nobody knows yet is given up."""
+        command = DrainWorker(worker_id, drain, "somebody works on it")
+        for _ in range(_PERSISTENCE):
+            if (drain and self._world.healing) or await self._ask(command) is not None:
+                return
+            await asyncio.sleep(_ASK_AGAIN)
 
     async def _ask(self, command: Any) -> Any:
         """One call: the request may not arrive, the answer may get lost; both look alike."""
-        leader: SimCoordinator | None = self._world.leader
+        asked = self._asked
+        reaches = self._world.network.reaches
         await asyncio.sleep(self._random.random() * 0.01)
-        if leader is None or not leader.process.alive or self._random.random() < self._world.client_loss:
+        process = asked.process
+        if process is None or not asked.alive or not reaches("people", asked.name) or self._lost():
+            self._turn_to("")
             return None
         answer = asyncio.get_running_loop().create_future()
-        leader.process.start(_carry(leader, command, answer))
+        process.start(_carry(asked, command, answer))
         try:
             answered = await asyncio.wait_for(answer, 5.0)
         except (TimeoutError, CrossfleetError) as error:
+            self._turn_to(getattr(error, "metadata", {}).get("leader", ""))
             self._world.note("no answer", type(command).__name__, type(error).__name__)
             return None
         await asyncio.sleep(self._random.random() * 0.01)
-        return None if self._random.random() < self._world.client_loss else answered
+        return None if self._lost() or not reaches("people", asked.name) else answered
+
+    def _lost(self) -> bool:
+        return self._random.random() < self._world.client_loss
+
+    def _turn_to(self, address: str) -> None:
+        """Whom to ask next: the leader that was named, else any."""
+        named = [one for one in self._world.coordinators if one.address == address]
+        self._asked = named[0] if named else self._random.choice(self._world.coordinators)
 
 
-async def _carry(leader: SimCoordinator, command: Any, answer: asyncio.Future[Any]) -> None:
+async def _carry(asked: SimCoordinator, command: Any, answer: asyncio.Future[Any]) -> None:
     try:
-        result = await leader.commit(command)
+        result = await asked.commit(command)
     except CrossfleetError as error:
         if not answer.done():
             answer.set_exception(error)

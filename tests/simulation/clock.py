@@ -6,22 +6,24 @@ import asyncio
 from collections import Counter
 from random import Random
 
+from tests.simulation.loop import SimLoop
+
 _BEGINNING = 1_790_000_000.0
 
 
 class SimClock:
-    """Monotonic time is the loop's; the time of day may jump."""
+    """Monotonic time is that of the process that asks; the time of day may jump."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: SimLoop) -> None:
         self._loop = loop
         self.skew = 0.0
 
     def now(self) -> float:
         """Seconds since 1970."""
-        return _BEGINNING + self._loop.time() + self.skew
+        return _BEGINNING + self._loop.now + self.skew
 
     def monotonic(self) -> float:
-        """Seconds since the beginning of the simulation."""
+        """Seconds on the clock of this machine."""
         return self._loop.time()
 
     async def sleep(self, seconds: float) -> None:

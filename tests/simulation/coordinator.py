@@ -1,112 +1,159 @@
-"""A simulated coordinator process: the real ledger, writer, sessions and scheduler link over a store that may fail it."""
+"""A simulated coordinator: a machine whose process stands for election, leads under a term, or names who does."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
-from crossfleet.coordinator.core.care import waits_for_care
-from crossfleet.coordinator.core.commands import CareForHosts, Command, PassTime, RecordCollection
-from crossfleet.coordinator.core.health import CarePolicy
-from crossfleet.coordinator.ledger.ledger import Ledger
-from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
-from crossfleet.coordinator.scheduling.link import SchedulerLink
-from crossfleet.coordinator.sessions.fleet import FleetSessions
-from crossfleet.coordinator.sessions.leases import Leases
-from crossfleet.foundation.errors.status import error_from_reason
-from tests.simulation.clock import SimClock, SimIds
-from tests.simulation.network import Server
+from crossfleet.coordinator.core.commands import Command
+from crossfleet.coordinator.election.etcd import open_election
+from crossfleet.coordinator.election.port import Leader, Term
+from crossfleet.coordinator.ledger.patience import Patience
+from crossfleet.coordinator.opening import open_ledger
+from crossfleet.coordinator.roles.terms import Terms
+from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.errors import CrossfleetError, ElectionResetNeeded, NoLeader
+from crossfleet.foundation.etcd.settings import EtcdSettings
+from tests.simulation.clock import SimClock
+from tests.simulation.database import SqlConnection
+from tests.simulation.leading import Leading
+from tests.simulation.loop import Machine, Process
+from tests.simulation.network import Channel, Server
+from tests.simulation.wires import Wire
 
-_TICK = 1.0  # simulated seconds: no test waits for them
-_CARE = 0.5  # simulated seconds: no test waits for them
-
-POLICY = CarePolicy(
-    share=0.5, failures=2.0, rounds=2, test_seconds=2.0, repair_seconds=1.0, canary_seconds=4.0, rest_seconds=0.5
-)
-"""Hosts are doubted soon, so that it happens within the few seconds of a seed."""
+_RESTART = 0.3  # simulated seconds until whoever watches over it has started it again
+_PINGED = 1.0  # simulated seconds
+_REFUSE, _LEAVE = 1.0, 3.0  # simulated seconds of patience with the database
+_QUEUE = 10_000
+LEADER_LEASE = 2.0
 
 
 class SimCoordinator:
-    """One term of leadership, from the take-over to the death or deposition of its process."""
+    """Its process comes and goes; `leading` is the term that it leads under, if any."""
 
-    def __init__(self, world: Any, number: int) -> None:
-        self.world = world
-        self.number = number
-        self.process = world.loop.process(f"coordinator {number}")
+    def __init__(self, world: Any, number: int, machine: Machine) -> None:
+        self.world, self.machine = world, machine
+        self.name = machine.name
+        self.address = f"{self.name}:1"
         self.clock = SimClock(world.loop)
-        self.server = Server(self.process)
-        self.ledger = Ledger(world.store)
-        self.ledger.open(f"coordinator {number}", "simulated", number)
-        self.writer: LedgerWriter
-        self.fleet: FleetSessions
-        self.link: SchedulerLink
-        self.process.call(self._begin)
+        self.random = world.chance.stream(f"coordinator {number}")
+        self.wire = Wire(world.chance.stream(f"wire {self.name}"), world.spy(self.name))
+        self.process: Process | None = None
+        self.server: Server | None = None
+        self.sql: SqlConnection | None = None
+        self.leading: Leading | None = None
+        self.terms: Terms | None = None
+        self.draining = Draining()
+        self._starts = 0
+        self._down = _RESTART
 
-    def _begin(self) -> None:
-        world = self.world
-        self.writer = LedgerWriter(self.ledger, self.clock.now)
-        ids = SimIds(f"c{self.number}")
-        leases = Leases(world.lease)
-        self.fleet = FleetSessions(
-            self.commit, self._record, self.ledger.epoch, leases, self.clock, ids, self.writer.state
-        )
-        self.link = SchedulerLink(
-            "sim:scheduler", "", lambda: self.writer.state, self.commit, self.clock, notice_seconds=0.5
-        )
-        self.writer.subscribe(self._committed)
-        self.writer.foresee(self.link.foreseen)
-        self.server.streams["Connect"] = self.fleet.serve
-        for name, work in {
-            "writer": self.writer.start(),
-            "leases": self.fleet.watch_leases(),
-            "scheduler link": self.link.run(),
-            "time": self._pass_time(),
-            "care": self._care(),
-            "failure": self._wait_failed(),
-        }.items():
-            world.watch_task(self.process.start(work), f"coordinator {name}")
-        world.serves(self)
+    @property
+    def alive(self) -> bool:
+        """Whether its process lives, be it paused."""
+        return self.process is not None and self.process.alive
 
-    def _committed(self, committed: Committed) -> None:
-        state = self.writer.state
-        self.fleet.committed(state, committed.events)
-        self.link.committed(state, committed.events)
-        self.world.auditor.told(self, committed)
+    def start(self) -> None:
+        """Start a process, unless one lives."""
+        if self.alive:
+            return
+        self._starts += 1
+        process = self.process = self.world.loop.process(f"{self.name}.{self._starts}", self.machine)
+        process.on_death.append(self._died)
+        self.server = Server(self.world.network, process, self.name)
+        self.server.streams["Connect"] = self._connect
+        self.sql = SqlConnection(self.world.store, process, self.world.network.blocked, self.world.terms.took_over)
+        self.world.watch_task(process.start(self._run()), self.name)
+
+    def etcd_channel(self) -> Channel:
+        """What a client of etcd calls through."""
+        return Channel(self.world.network, self.wire, self.name, lambda: self.world.etcd.server)
+
+    def crash(self, seconds: float = _RESTART) -> None:
+        """Its process dies, and is started again so much later."""
+        self._down = seconds
+        if self.process is not None:
+            self.process.crash()
+
+    def heal(self) -> None:
+        """Everything works again, from now on."""
+        self.wire.slow = 0.0
+        self.world.disk_slow.clear()
+        if self.sql is not None:
+            self.sql.fails, self.sql.lost, self.sql.full = 0, 0, False
+        if self.process is not None:
+            self.process.resume()
+        self.start()
+
+    def _died(self) -> None:
+        self.leading, self.terms = None, None
+        self.world.later(self._down, self.start)
+        self._down = _RESTART
+
+    def pause(self, seconds: float) -> None:
+        """Its process stands still for so long; peers whose pings it does not answer let go of it."""
+        process, server = self.process, self.server
+        if process is None or server is None:
+            return
+        process.pause()
+        self.world.later(seconds, process.resume)
+        if seconds > _PINGED:
+            self.world.later(_PINGED, server.sever)
+
+    def drain(self) -> None:
+        """Told to stop: hand over in good order. It is started again."""
+        if self.process is not None:
+            self.process.call(self.draining.begin, "told to stop")
+
+    async def _run(self) -> None:
+        """As main.py does: one process, which follows and leads."""
+        await asyncio.sleep(0.05 * self.random.random())
+        election = await open_election(EtcdSettings(endpoints="etcd:1"), "simulated", LEADER_LEASE, self.clock)
+        self.draining = Draining()
+        me = Leader(f"{self.name}.{self._starts}", self.address)
+        self.terms = Terms(election, self.draining, self._take_over, False, me, frozenset(), {})
+        await self.terms.run()
+        self.crash()
+
+    async def _take_over(self, stack: AsyncExitStack, term: Term) -> Leading:
+        self.world.terms.won(self, term)
+        patience = Patience(refuse=_REFUSE, leave=_LEAVE)
+        opened: Any = SimpleNamespace(store=lambda: self.sql)
+        try:
+            writer = await open_ledger(stack, opened, term, leader=self.name, limit=_QUEUE, patience=patience)
+        except ElectionResetNeeded:
+            self.world.ask_operator()
+            raise
+        self.world.note(self.name, "leads", writer.epoch)
+        self.leading = leading = Leading(self.world, self, writer)
+        stack.callback(self._follow, leading)
+        await stack.enter_async_context(leading.running())
+        return leading
+
+    def _follow(self, leading: Leading) -> None:
+        self.world.note(self.name, "ends", leading.number, leading.writer.failed[:50])
+        if self.leading is leading:
+            self.leading = None
+
+    def _connect(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        return self._serve(self.leading, requests)
+
+    async def _serve(self, leading: Leading | None, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """As the switch: who began under a term is told at its end who leads then."""
+        if leading is None:
+            raise self._refusal()
+        async for response in leading.fleet.serve(requests):
+            yield response
+        if leading is not self.leading:
+            raise self._refusal()
+
+    def _refusal(self) -> CrossfleetError:
+        return self.terms.refusal() if self.terms is not None else NoLeader("it is being started")
 
     async def commit(self, command: Command) -> Any:
-        """The answer, or the error that a caller gets."""
-        try:
-            return await self.writer.submit(command)
-        except LedgerRejected as refused:
-            rejection = refused.rejection
-            if rejection.reason == "INTERNAL" and not self.writer.failed:
-                self.world.violate(f"a command broke the machine: {rejection.message}")
-            raise error_from_reason(rejection.reason, rejection.message, dict(rejection.metadata)) from refused
-
-    async def _record(self, command: RecordCollection) -> Any:
-        return await self.commit(command)
-
-    async def _pass_time(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            if self.writer.state.runs:
-                try:
-                    await self.commit(PassTime())
-                except Exception as error:  # deposed: the process is about to end
-                    self.world.note("pass time refused", str(error)[:40])
-                    return
-
-    async def _care(self) -> None:
-        while True:
-            await asyncio.sleep(_CARE)
-            if waits_for_care(self.writer.state):
-                try:
-                    await self.commit(CareForHosts(POLICY))
-                except Exception as error:  # deposed: the process is about to end
-                    self.world.note("care refused", str(error)[:40])
-                    return
-
-    async def _wait_failed(self) -> None:
-        cause = await self.writer.wait_failed()
-        self.world.note("leader ends", self.number, cause[:50])
-        self.process.crash()
+        """What a client gets: the answer, or an error."""
+        if self.leading is None:
+            raise self._refusal()
+        return await self.leading.commit(command)

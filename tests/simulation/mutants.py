@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,8 @@ from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
+from tests.simulation.cluster_mutants import CLUSTER_MUTANTS
+from tests.simulation.mutant import Mutant
 
 
 def _acknowledge_before_commit() -> Iterator[Any]:
@@ -165,24 +167,25 @@ def _close_under_running_tests() -> Iterator[Any]:
     yield patch.object(fleet, "route", hasty)
 
 
-MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
-    "acknowledge-before-commit": _acknowledge_before_commit,
-    "forget-the-head-check": _forget_the_head_check,
-    "accept-old-tokens": _accept_old_tokens,
-    "double-count-on-resend": _double_count_on_resend,
-    "drop-no-more-tasks": _drop_no_more_tasks,
-    "lose-wants-on-reconnect": _lose_wants_on_reconnect,
-    "no-plan-validation": _no_plan_validation,
-    "forget-what-a-lost-worker-left": _forget_what_a_lost_worker_left,
-    "submit-twice": _submit_twice,
-    "never-miss-an-assignment": _never_miss_an_assignment,
-    "lose-a-case-that-is-run-again": _lose_a_case_that_is_run_again,
-    "forget-the-failure-before": _forget_the_failure_before,
-    "keep-reruns-from-the-scheduler": _keep_reruns_from_the_scheduler,
-    "place-on-hosts-that-are-out": _place_on_hosts_that_are_out,
-    "take-everybody-out": _take_everybody_out,
-    "let-a-canary-go-on": _let_a_canary_go_on,
-    "close-under-running-tests": _close_under_running_tests,
+MUTANTS: dict[str, Mutant] = {
+    "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
+    "forget-the-head-check": Mutant(_forget_the_head_check, 9),
+    "accept-old-tokens": Mutant(_accept_old_tokens, 17),
+    "double-count-on-resend": Mutant(_double_count_on_resend, 2),
+    "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 1),
+    "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 1),
+    "no-plan-validation": Mutant(_no_plan_validation, 0),
+    "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 2),
+    "submit-twice": Mutant(_submit_twice, 4),
+    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 57),
+    "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
+    "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
+    "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
+    "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
+    "take-everybody-out": Mutant(_take_everybody_out, 1),
+    "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 1),
+    "close-under-running-tests": Mutant(_close_under_running_tests, 1),
+    **CLUSTER_MUTANTS,
 }
 
 
@@ -190,6 +193,6 @@ MUTANTS: dict[str, Callable[[], Iterator[Any]]] = {
 def planted(name: str) -> Iterator[None]:
     """For as long as the block runs; an empty name plants nothing."""
     with ExitStack() as stack:
-        for change in MUTANTS[name]() if name else ():
+        for change in MUTANTS[name].plant() if name else ():
             stack.enter_context(change)
         yield

@@ -3,63 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from random import Random
 from typing import Any, Self
 
 import grpc
 
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import DETAILS_KEY, to_status
-from tests.simulation.loop import Process, SimLoop
-
-_UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
-
-
-class Wire:
-    """Delays of one host's connections. `slow` > 0 adds a heavy tail up to so many seconds."""
-
-    def __init__(self, random: Random, spy: Callable[[str, Any], None] | None = None) -> None:
-        self.random = random
-        self.spy = spy
-        self.slow = 0.0
-        self.cut = False
-        self.duplicates = 0
-
-    def delay(self) -> float:
-        """Seconds until the next message arrives."""
-        base = 0.0002 + 0.001 * self.random.random()
-        if self.slow and self.random.random() < 0.2:
-            base += min(self.slow, 0.02 * self.random.paretovariate(0.7))
-        return base
-
-
-class Inbox:
-    """The receiving end of one direction."""
-
-    def __init__(self) -> None:
-        self.items: deque[Any] = deque()
-        self.ended: BaseException | type[StopAsyncIteration] | None = None
-        self._wake = asyncio.Event()
-
-    def put(self, item: Any) -> None:
-        self.items.append(item)
-        self._wake.set()
-
-    def end(self, how: BaseException | type[StopAsyncIteration]) -> None:
-        if self.ended is None:
-            self.ended = how
-            self._wake.set()
-
-    async def get(self) -> Any:
-        """The next message; raises how the direction ended."""
-        while not self.items:
-            if self.ended is not None:
-                raise self.ended
-            self._wake.clear()
-            await self._wake.wait()
-        return self.items.popleft()
+from tests.simulation.loop import Process
+from tests.simulation.wires import Inbox, Network, Way, Wire
 
 
 class Call:
@@ -118,31 +70,35 @@ class Stream:
     """One call between a client and a server process."""
 
     def __init__(
-        self, loop: SimLoop, wire: Wire, server: Process | None, handler: Callable[..., AsyncIterator[Any]]
+        self, network: Network, wire: Wire, source: str, server: Server | None, handler: Callable[..., Any]
     ) -> None:
         """Without a server it breaks at once, as a refused connection does."""
-        self._loop = loop
+        self._network = network
+        self._loop = network.loop
         self._wire = wire
         self.up, self.down = Inbox(), Inbox()
         self._due = {"up": 0.0, "down": 0.0}
         self.client_status: BaseException | type[StopAsyncIteration] | None = None
-        self._server: Any = server
         self._broken = False
-        self._number = loop.next_number()
+        self._number = self._loop.next_number()
         self._task: asyncio.Task[Any] | None = None
+        self.ways: tuple[Way, Way] = ((source, ""), ("", source))
+        self._handler = handler
         if server is None:
             self.break_()
             return
-        server.on_death.append(self.break_)
-        self._after("up", self._accept, handler)
+        self.ways = ((source, server.machine), (server.machine, source))
+        self.server: Process = server.process
+        network.connections[self._number] = self
+        self._after("up", self._accept)
 
-    def _accept(self, handler: Callable[..., AsyncIterator[Any]]) -> None:
-        if self._server.alive:
-            self._task = self._server.start(self._serve(handler))
+    def _accept(self) -> None:
+        if self.server.alive:
+            self._task = self.server.start(self._serve())
 
-    async def _serve(self, handler: Callable[..., AsyncIterator[Any]]) -> None:
+    async def _serve(self) -> None:
         try:
-            async for message in handler(self._requests()):
+            async for message in self._handler(self._requests()):
                 self._after("down", self.down.put, _copy(message))
         except CrossfleetError as error:
             self._after("down", self._close_client, rpc_error(error))
@@ -175,36 +131,48 @@ class Stream:
             self.client_status = StopAsyncIteration
             self._after("up", self._cancel_server)
 
+    def expire(self) -> None:
+        """The client's time is up."""
+        if self.client_status is None:
+            self._close_client(_expired())
+            self._after("up", self._cancel_server)
+
     def break_(self) -> None:
         """The connection is gone. What is on the way is lost; each side notices in its own time."""
         if self._broken:
             return
         self._broken = True
+        self._network.connections.pop(self._number, None)
         random = self._wire.random
-        now = self._loop.time()
+        now = self._loop.now
         error = _broken_error()
         late = self._wire.slow
         self._loop.outside(now + random.random() * (0.01 + late), self._close_client, error)
         self._loop.outside(now + random.random() * (0.01 + late), self._cancel_server)
 
     def _close_client(self, how: BaseException | type[StopAsyncIteration]) -> None:
+        self._network.connections.pop(self._number, None)
         if self.client_status is None:
             self.client_status = how
         self.down.end(how)
 
     def _cancel_server(self) -> None:
-        if self._task is not None and self._server.alive:
-            self._server.call(self._task.cancel)
+        self._network.connections.pop(self._number, None)
+        if self._task is not None and self.server.alive and not self._task.done():
+            self.server.call(self._task.cancel)
 
     def _after(self, way: str, function: Callable[..., Any], *arguments: Any) -> None:
         if self._broken:
             return
-        due = max(self._due[way] + 1e-9, self._loop.time() + self._wire.delay())
+        due = max(self._due[way] + 1e-9, self._loop.now + self._wire.delay())
         self._due[way] = due
-        self._loop.outside(due, self._arrive, function, arguments)
+        self._loop.outside(due, self._arrive, way, function, arguments)
 
-    def _arrive(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        if not self._broken:
+    def _arrive(self, way: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        direction = self.ways[way == "down"]
+        if self._network.blocked(*direction):
+            self._network.hold(direction, lambda: self._arrive(way, function, arguments))
+        elif not self._broken:
             if self._wire.spy is not None and arguments and not callable(arguments[0]):
                 self._wire.spy(f"connection {self._number}", arguments[0])
             function(*arguments)
@@ -213,8 +181,8 @@ class Stream:
 class Channel:
     """What `open_channel` gives: dials whatever `find` answers at the moment of the call."""
 
-    def __init__(self, loop: SimLoop, wire: Wire, find: Callable[[], Server | None], streams: list[Stream]) -> None:
-        self._loop, self._wire, self._find, self._streams = loop, wire, find, streams
+    def __init__(self, network: Network, wire: Wire, source: str, find: Callable[[], Server | None]) -> None:
+        self._network, self._wire, self._source, self._find = network, wire, source, find
 
     async def __aenter__(self) -> Self:
         return self
@@ -225,26 +193,35 @@ class Channel:
     async def close(self, grace: float | None = None) -> None:
         """Nothing to close: calls end by themselves."""
 
+    def get_state(self, *, try_to_connect: bool = False) -> None:
+        """Nothing to prepare: dialling takes no time of its own."""
+
     def stream_stream(self, path: str, *_: object, **__: object) -> Callable[..., Call]:
-        def call(*_: object, **__: object) -> Call:
+        def call(*_: object, timeout: float | None = None, **__: object) -> Call:
             server = self._server()
             handler = server.streams[path.rpartition("/")[2]] if server else _nobody
-            stream = Stream(self._loop, self._wire, server.process if server else None, handler)
-            self._streams[:] = [one for one in self._streams if not one._broken and one.client_status is None]
-            self._streams.append(stream)
+            stream = Stream(self._network, self._wire, self._source, server, handler)
+            if timeout is not None:
+                self._network.loop.call_later(timeout, stream.expire)
             return Call(stream)
 
         return call
 
     def unary_unary(self, path: str, *_: object, **__: object) -> Callable[..., Any]:
         async def call(request: Any, timeout: float = 30.0, **__: object) -> Any:
-            return await asyncio.wait_for(self._unary(path.rpartition("/")[2], request), timeout)
+            try:
+                async with asyncio.timeout(timeout):
+                    return await self._unary(path.rpartition("/")[2], request)
+            except TimeoutError:
+                raise _expired() from None
 
         return call
 
     def _server(self) -> Server | None:
         server = self._find()
-        return server if server is not None and server.process.alive and not self._wire.cut else None
+        if server is None or not server.process.alive or self._wire.cut:
+            return None
+        return server if self._network.reaches(self._source, server.machine) else None
 
     async def _unary(self, name: str, request: Any) -> Any:
         async def handler(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -254,8 +231,7 @@ class Channel:
                 return
 
         server = self._server()
-        stream = Stream(self._loop, self._wire, server.process if server else None, handler)
-        self._streams.append(stream)
+        stream = Stream(self._network, self._wire, self._source, server, handler)
         stream.send_up(request)
         try:
             return await stream.down.get()
@@ -268,16 +244,19 @@ class Channel:
 class Server:
     """A process that serves: streams and unary calls by method name."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, network: Network, process: Process, machine: str) -> None:
+        self._network = network
         self.process = process
+        self.machine = machine
         self.streams: dict[str, Callable[..., AsyncIterator[Any]]] = {}
         self.calls: dict[str, Callable[[Any], Any]] = {}
+        process.on_death.append(self.sever)
 
     def sever(self) -> None:
         """Every connection breaks, though the process may live: its peers got no answer to their pings."""
-        for told in list(self.process.on_death):
-            if getattr(told, "__name__", "") == "break_":
-                told()
+        for connection in list(self._network.connections.values()):
+            if isinstance(connection, Stream) and connection.server is self.process:
+                connection.break_()
 
 
 async def _nobody(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -293,8 +272,17 @@ def rpc_error(error: CrossfleetError) -> grpc.aio.AioRpcError:
     )
 
 
+def status_error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
+    """The end of a call with a status."""
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
+
+
 def _broken_error() -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(_UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details="connection broken")
+    return status_error(grpc.StatusCode.UNAVAILABLE, "connection broken")
+
+
+def _expired() -> grpc.aio.AioRpcError:
+    return status_error(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
 def _copy(message: Any) -> Any:

@@ -21,6 +21,7 @@ class SimScheduler:
     def __init__(self, world: Any) -> None:
         self._world = world
         self._random: Random = world.chance.stream("scheduler")
+        self._machine = world.machine("scheduler")
         self.mad_until = 0.0
         self.slow_until = 0.0
         self._starts = 0
@@ -31,7 +32,8 @@ class SimScheduler:
         if self.server is not None and self.server.process.alive:
             return
         self._starts += 1
-        self.server = Server(self._world.loop.process(f"scheduler {self._starts}"))
+        process = self._world.loop.process(f"scheduler {self._starts}", self._machine)
+        self.server = Server(self._world.network, process, "scheduler")
         self.server.calls["Describe"] = self._describe
         self.server.streams["Schedule"] = self._schedule
 
@@ -39,7 +41,7 @@ class SimScheduler:
         """Die, and come back later."""
         if self.server is not None:
             self.server.process.crash()
-        self._world.loop.outside(self._world.loop.time() + seconds, self.start)
+        self._world.loop.outside(self._world.loop.now + seconds, self.start)
 
     async def _describe(self, request: Any) -> scheduler_pb2.DescribeResponse:
         return scheduler_pb2.DescribeResponse(name="simulated", version="1")
@@ -47,9 +49,9 @@ class SimScheduler:
     async def _schedule(self, updates: AsyncIterator[Any]) -> AsyncIterator[Any]:
         loop = self._world.loop
         async for plan in Stream(Policy(), SimClock(loop), NullRecorder()).answers(updates):
-            if loop.time() < self.slow_until:
+            if loop.now < self.slow_until:
                 await asyncio.sleep(self._random.random() * 1.5)
-            if loop.time() < self.mad_until:
+            if loop.now < self.mad_until:
                 self._derange(plan)
             yield plan
 
@@ -65,5 +67,5 @@ class SimScheduler:
             if one.device_ids and random.random() < 0.5:
                 one.device_ids[0] = random.choice(hosts).name + "-gpu0"
         if random.random() < 0.2:
-            state = self._world.leader.writer.state if self._world.leader is not None else None
+            state = self._world.leading.writer.state if self._world.leading is not None else None
             plan.revoke_allocation_ids.extend(sorted(state.allocations)[:1] if state is not None else [])

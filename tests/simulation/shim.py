@@ -101,6 +101,7 @@ class SimShim:
             self.journal = [one for one in self.journal if one["sequence"] > line["sequence"]]
         elif op == "cancel":
             for number in line["attempts"]:
+                self.world.auditor.cancelled(self.worker, number)
                 for one in list(self.allocations.values()):
                     for slot in one.slots.values():
                         slot.cancel(number)
@@ -113,13 +114,20 @@ class SimShim:
         elif op == "run" and allocation.state == "closing":
             self.record({"op": "finished", "attempt": line["attempt"], "cause": "cancelled", "left": line["cases"]})
         elif op == "run":
+            self._check_new(allocation, line["attempt"])
             allocation.slots[line["slot"]].run(line)
         elif op == "last":
             allocation.slots[line["slot"]].last()
         elif op == "collection" and allocation.state == "ready":
             self.tell(allocation.collected())
         elif op == "close":
+            self.world.auditor.closed(self.worker, allocation.name)
             allocation.close()
+
+    def _check_new(self, allocation: SimAllocation, number: int) -> None:
+        held = [one["attempt"] for slot in allocation.shown()["slots"] for one in slot["attempts"]]
+        if number in held:
+            self.world.violate(f"{self.worker} was given attempt {number} a second time")
 
     def _open(self, line: Line) -> None:
         if line["allocation"] not in self.allocations:

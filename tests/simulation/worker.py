@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.foundation.errors import EnvironmentFailed
+from crossfleet.foundation.following.route import Route
 from crossfleet.worker import assembly
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.config import Settings
@@ -24,9 +25,10 @@ from crossfleet.worker.runners.registry import Runners
 from crossfleet.worker.selftest import Finding
 from crossfleet.worker.translate.downward import Opening
 from tests.simulation.loop import Process
-from tests.simulation.network import Channel, Stream, Wire
+from tests.simulation.network import Channel
 from tests.simulation.shim import SimShim
 from tests.simulation.slot import Line
+from tests.simulation.wires import Wire
 
 _TURN = 0.01  # simulated seconds: no test waits for them
 
@@ -129,7 +131,7 @@ class ShimPort:
 
     def _later(self, process: Process, function: Callable[..., Any], *arguments: Any) -> None:
         loop = process.loop
-        self._due = max(self._due + 1e-9, loop.time() + 0.00005)
+        self._due = max(self._due + 1e-9, loop.now + 0.00005)
         loop.outside(self._due, process.call, function, *arguments)
 
     def _ended(self, shim: SimShim) -> None:
@@ -152,7 +154,7 @@ class Host:
         self.random = world.chance.stream(f"host {name}")
         self.health = world.chance.stream(f"health {name}")
         self.wire = Wire(world.chance.stream(f"wire {name}"), world.spy(name))
-        self.streams: list[Stream] = []
+        self._machine = world.machine(name)
         labels = {"side": side}
         self.identity = Identity(name, labels, (), slots, float(slots), 1 << 34, ("noop", "pytest"))
         self.devices = [Device(device_id=f"{name}-gpu{one}", device_class="gpu") for one in range(gpus)]
@@ -170,7 +172,7 @@ class Host:
             self._boots += 1
             boot = f"{self.name}-boot{self._boots}"
             journal = self.shim.journal if self.shim is not None else []
-            process = self.world.loop.process(f"shim {boot}")
+            process = self.world.loop.process(f"shim {boot}", self._machine)
             self.shim = SimShim(self.world, self.name, boot, process, self.world.chance.stream(f"shim {boot}"))
             self.shim.inherit(journal)
         return self.shim
@@ -180,7 +182,7 @@ class Host:
         self._down -= 1
         if self._down > 0 or (self.process is not None and self.process.alive):
             return
-        process = self.process = self.world.loop.process(f"agent {self.name}")
+        process = self.process = self.world.loop.process(f"agent {self.name}", self._machine)
         process.call(self._assemble, process)
 
     def crash_agent(self, seconds: float) -> None:
@@ -207,13 +209,11 @@ class Host:
 
     def break_connections(self) -> None:
         """Every stream of this host breaks."""
-        for stream in self.streams:
-            stream.break_()
-        self.streams.clear()
+        self.world.network.break_all(self.name)
 
     def _start_later(self, seconds: float) -> None:
         self._down = max(self._down, 0) + 1
-        self.world.loop.outside(self.world.loop.time() + seconds, self.start)
+        self.world.loop.outside(self.world.loop.now + seconds, self.start)
 
     port: ShimPort | None = None
 
@@ -239,13 +239,16 @@ class Host:
             "Inventory": lambda search: inventory,
             "ShimProcess": lambda *_, **__: SimpleNamespace(forget=_nothing),
             "ShimLink": port,
+            "Route": lambda addresses, check: Route(addresses, _nothing, draw=self.random.random),
             "Backoff": lambda random, **_: Backoff(self.random.random, first=0.05),
             "LogPusher": lambda *_: logs,
             "Artifacts": lambda *_, **__: artifacts,
             "_preparation": lambda *_: preparation,
             "_dialler": lambda settings: self._channel,
         }
-        settings = Settings(coordinator="sim:1", grace_seconds=0.2)
+        addresses = [one.address for one in world.coordinators]
+        self.random.shuffle(addresses)
+        settings = Settings(coordinator=",".join(addresses), grace_seconds=0.2)
         with patch.multiple(assembly, **surroundings):
             agent = self.agent = assembly.assemble(settings, Path("/state"), Path("/cache"), _nothing)
         world.watch_task(process.start(agent.run()), f"agent {self.name}")
@@ -254,9 +257,7 @@ class Host:
         self.world.auditor.acknowledged(self.name, message)
 
     def _channel(self, address: str) -> Any:
-        channel: Any = Channel(self.world.loop, self.wire, lambda: self.world.server("coordinator"), self.streams)
-        channel.get_state = _nothing
-        return channel
+        return Channel(self.world.network, self.wire, self.name, lambda: self.world.server(address))
 
     async def _look(self) -> bool:
         return False

@@ -1,11 +1,11 @@
-"""One seed: a fleet, its runs and its faults, then everything is healed and every run must finish."""
+"""One seed: coordinators, a fleet, runs and faults; then everything is healed and every run must finish."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -19,20 +19,28 @@ from tests.simulation.bounds import check_bounds
 from tests.simulation.client import SimClient
 from tests.simulation.clock import Chance
 from tests.simulation.coordinator import SimCoordinator
-from tests.simulation.faults import Fault, inflict, make_faults
-from tests.simulation.loop import Died, SimLoop, Stuck
+from tests.simulation.etcd import SimEtcd
+from tests.simulation.fault import Fault
+from tests.simulation.faults import inflict, make_faults
+from tests.simulation.leading import Leading
+from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
 from tests.simulation.scheduler import SimScheduler
 from tests.simulation.suites import SimSuite, make_rerun_policy, make_submission, make_suite
+from tests.simulation.terms import Terms
+from tests.simulation.wires import Network
 from tests.simulation.worker import Host
 
 _FOLD = 0.5  # simulated seconds: no test waits for them
 
 _LOOK = 0.25  # simulated seconds: no test waits for them
 
-_FAULTS_END = 14.0
+_FAULTS_END = 10.5
 _PATIENCE = 90.0
-_LEADER_LEASE = 1.5
+_COORDINATORS = 3
+_DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
+_SETTLED = 6.0  # simulated seconds after which no request of before is on its way
+_OPERATOR = 2.0  # simulated seconds until an operator has looked at what needs one
 
 
 class Violation(Exception):
@@ -62,26 +70,31 @@ class World:
         self.trace: list[str] = []
         random = self.chance.stream("world")
         self.loop = SimLoop()
-        disk = self.chance.stream("disk")
-        self.loop.disk_delay = lambda: 0.0001 + 0.0005 * disk.random()
+        disk = self._disk = self.chance.stream("disk")
+        self.loop.disk_delay = self._disk_delay
+        self.loop.on_the_way = lambda: disk.random() < 0.5
         self.seed = seed
         self.lease = 2.0
         self.window = random.choice([4, 64, 4096])
-        self.fold_rate = 0.05
+        self.fold_rate = 0.015
         self.healing = False
         self.over = False
         self.client_loss = 0.0
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
-        self.doom: tuple[str, float] | None = None
+        self.doom = ""
+        self.daze = ("", 0.0)
+        self.disk_slow: dict[str, float] = {}
         self.violation = ""
         self._hash = hashlib.sha256()
-        self.leader: SimCoordinator | None = None
-        self._terms = 0
-        self._living: list[SimCoordinator] = []
+        self.network = Network(self.loop, self.chance.stream("network"))
+        self.terms = Terms(self)
         self.store = MemoryStore()
         self.store.on_commit = self._on_commit
         self.auditor = Auditor(self)
+        self._clocks = self.chance.stream("clocks")
+        self.etcd = SimEtcd(self, self.machine("etcd"))
+        self.coordinators = [SimCoordinator(self, one, self.machine(f"c{one}")) for one in range(_COORDINATORS)]
         self.scheduler = SimScheduler(self)
         sides = ["left", "right"]
         self.hosts = [
@@ -124,7 +137,7 @@ class World:
             self.violation,
             self._hash.hexdigest(),
             self.loop.steps,
-            self.loop.time(),
+            self.loop.now,
             self.faults,
             list(self.trace),
             dict(self.auditor.seen),
@@ -132,23 +145,25 @@ class World:
 
     async def _story(self) -> None:
         self.scheduler.start()
-        self.lead()
+        for coordinator in self.coordinators:
+            coordinator.start()
         for host in self.hosts:
             host.start()
         for client in self.clients:
             self.watch_task(self.people.start(client.work()), "client")
         for fault in self.faults:
             self.loop.outside(fault.at, self._inflict, fault)
-        while self.loop.time() < _FAULTS_END:
-            if not self.faults and self._all_over():
+        last = max((fault.at for fault in self.faults), default=0.0)
+        while self.loop.now < _FAULTS_END:
+            if self.loop.now > last and self._all_over():
                 return
             await asyncio.sleep(_LOOK)
-            check_bounds(self)
+            self._check()
         self._heal()
         while not self._all_over():
             await asyncio.sleep(_FOLD)
-            check_bounds(self)
-            if self.loop.time() > _FAULTS_END + _PATIENCE:
+            self._check()
+            if self.loop.now > _FAULTS_END + _PATIENCE:
                 self.violate(f"not over {_PATIENCE:g} s after everything was healed: {self._open()}")
 
     def _inflict(self, fault: Fault) -> None:
@@ -156,19 +171,33 @@ class World:
             self.note("fault", fault.kind, fault.target, f"{fault.amount:.3f}")
             inflict(self, fault)
 
+    def _check(self) -> None:
+        check_bounds(self)
+        self.terms.check()
+
     def _heal(self) -> None:
         self.note("heal")
         self.healing = True
         self.client_loss = 0.0
-        self.doom = None
+        self.doom, self.daze = "", ("", 0.0)
+        self.terms.pause_next = 0.0
         self.scheduler.mad_until = self.scheduler.slow_until = 0.0
         self.scheduler.start()
+        self.network.heal()
+        self.etcd.regain_quorum()
+        self.ask_operator()
+        for coordinator in self.coordinators:
+            coordinator.heal()
         for host in self.hosts:
             host.wire.cut, host.wire.slow, host.wire.duplicates = False, 0.0, 0
             if host.process is not None:
                 host.process.resume()
-            self.people.start(self.clients[0].drain(host.name, False))
-        self.later(8.0, self.lead)
+            # Once more when nobody can be draining it any more.
+            for seconds in (0.0, _SETTLED):
+                self.later(seconds, self._put_back, host)
+
+    def _put_back(self, host: Host) -> None:
+        self.people.start(self.clients[0].drain(host.name, False))
 
     def _all_over(self) -> bool:
         runs = self.auditor.runs
@@ -176,9 +205,10 @@ class World:
 
     def _open(self) -> str:
         """Where the groups that are not over stand."""
-        if self.leader is None:
+        leading = self.leading
+        if leading is None:
             return "nobody leads"
-        state = self.leader.writer.state
+        state = leading.writer.state
         found = []
         for group in state.groups.values():
             if not group.over:
@@ -189,31 +219,46 @@ class World:
                 )
         return "; ".join(found) or "a client has no answer"
 
-    def lead(self) -> None:
-        """A coordinator takes over unless one leads."""
-        if self.leader is None or not self.leader.process.alive:
-            self.usurp()
+    @property
+    def leader(self) -> SimCoordinator | None:
+        """The coordinator with the latest term of those that lead."""
+        leaders = [one for one in self.coordinators if one.leading is not None]
+        return max(leaders, key=lambda one: one.leading.number if one.leading else 0, default=None)
 
-    def usurp(self) -> None:
-        """A coordinator takes over, whoever leads."""
-        self._terms += 1
-        self.note("takes over", self._terms)
-        for former in self._living:
-            # Its own leader lease ends; a paused one hears of it when it goes on, after what waited.
-            self.later(_LEADER_LEASE, former.process.call, former.process.crash)
-        self._living = [SimCoordinator(self, self._terms)]
+    @property
+    def leading(self) -> Leading | None:
+        """The latest term."""
+        leader = self.leader
+        return leader.leading if leader is not None else None
 
-    def serves(self, coordinator: SimCoordinator) -> None:
-        """A coordinator is ready; it is the one that is dialled unless a later one is."""
-        if self.leader is None or coordinator.number > self.leader.number:
-            self.leader = coordinator
-        coordinator.process.on_death.append(lambda: self.later(1.5, self.lead))
+    def machine(self, name: str) -> Machine:
+        """A machine, whose clock is a little fast or slow and began at any time."""
+        offset = self._clocks.random() * 1000
+        return Machine(name, offset, 1.0 + _DRIFT * (2 * self._clocks.random() - 1))
 
-    def server(self, name: str) -> Server | None:
+    def server(self, address: str) -> Server | None:
         """Whom a dial reaches."""
-        if name == "scheduler":
+        if address == "sim:scheduler":
             return self.scheduler.server
-        return self.leader.server if self.leader is not None else None
+        return next(one.server for one in self.coordinators if one.address == address)
+
+    def ask_operator(self) -> None:
+        """An operator looks at a take-over that was refused: after a restore of etcd, its revisions are no longer held against it."""
+        self.later(_OPERATOR, self._reset_election)
+
+    def _reset_election(self) -> None:
+        if self.etcd.restored:
+            self.etcd.restored = False
+            self.store._head = replace(self.store.head(), election_cluster="", election_revision=0)
+            self.terms.forgive()
+
+    def _disk_delay(self) -> float:
+        delay = 0.0001 + 0.0005 * self._disk.random()
+        owner = current()
+        slow = self.disk_slow.get(owner.machine.name, 0.0) if owner is not None else 0.0
+        if slow and self._disk.random() < 0.3:
+            delay += min(slow, 0.02 * self._disk.paretovariate(0.7))
+        return delay
 
     def host(self, name: str) -> Host:
         """A host by name."""
@@ -231,13 +276,13 @@ class World:
 
     def later(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> None:
         """Call in so many seconds, whoever is dead by then."""
-        self.loop.outside(self.loop.time() + seconds, function, *arguments)
+        self.loop.outside(self.loop.now + seconds, function, *arguments)
 
     def note(self, *parts: object) -> None:
         """One line of the trace."""
         if self.over:
             return
-        line = " ".join([f"{self.loop.time():10.6f}", *(str(part) for part in parts)])
+        line = " ".join([f"{self.loop.now:10.6f}", *(str(part) for part in parts)])
         self._hash.update(line.encode())
         if self._keep:
             self.trace.append(line)
@@ -249,7 +294,7 @@ class World:
 
         def write(place: str, message: Any) -> None:
             text = " ".join(str(message).split())[:260]
-            self.trace.append(f"{self.loop.time():10.6f}     {name} {place}: {text}")
+            self.trace.append(f"{self.loop.now:10.6f}     {name} {place}: {text}")
 
         return write
 
@@ -274,14 +319,23 @@ class World:
     def _on_commit(self, stage: str, batch: Batch) -> None:
         if self.over:
             return
-        doomed = self.doom is not None and self.doom[0] == stage
+        doomed = self.doom == stage
         if stage == "after":
             self.auditor.committed(batch)
-        if doomed and self.doom is not None:
-            self.later(self.doom[1], self.lead)
-            self.doom = None
+            self.terms.check()
+        if self.daze[0] == stage:
+            self._stand_still(self.daze[1])
+        if doomed:
+            self.doom = ""
             self.note("died in commit", stage, batch.seq)
             raise Died
+
+    def _stand_still(self, seconds: float) -> None:
+        self.daze = ("", 0.0)
+        owner = current()
+        for coordinator in self.coordinators:
+            if coordinator.process is owner:
+                coordinator.pause(seconds)
 
     def _on_exception(self, loop: Any, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -1,0 +1,93 @@
+"""What happens to hosts, agents, schedulers and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.fault import Fault, Kind
+
+
+def _agent_crash(world: Any, fault: Fault) -> None:
+    _host(world, fault).crash_agent(fault.amount)
+
+
+def _agent_pause(world: Any, fault: Fault) -> None:
+    process = _host(world, fault).process
+    if process is not None:
+        process.pause()
+        world.later(fault.amount * 2, process.resume)
+
+
+def _shim_crash(world: Any, fault: Fault) -> None:
+    _host(world, fault).crash_shim()
+
+
+def _host_loss(world: Any, fault: Fault) -> None:
+    _host(world, fault).lose(fault.amount)
+
+
+def _cut(world: Any, fault: Fault) -> None:
+    host = _host(world, fault)
+    host.wire.cut = True
+    host.break_connections()
+    world.later(fault.amount, setattr, host.wire, "cut", False)
+
+
+def _slow(world: Any, fault: Fault) -> None:
+    wire = _host(world, fault).wire
+    wire.slow = max(fault.amount, 0.1)
+    world.later(3.0, setattr, wire, "slow", 0.0)
+
+
+def _duplicate(world: Any, fault: Fault) -> None:
+    _host(world, fault).wire.duplicates += 5
+
+
+def _scheduler_crash(world: Any, fault: Fault) -> None:
+    world.scheduler.crash(fault.amount)
+
+
+def _scheduler_mad(world: Any, fault: Fault) -> None:
+    world.scheduler.mad_until = world.loop.now + fault.amount
+
+
+def _scheduler_slow(world: Any, fault: Fault) -> None:
+    world.scheduler.slow_until = world.loop.now + fault.amount
+
+
+def _submit_again(world: Any, fault: Fault) -> None:
+    world.client_loss = 0.5
+    world.later(fault.amount, setattr, world, "client_loss", 0.0)
+    for client in world.clients:
+        world.people.start(client.submit())
+
+
+def _cancel(world: Any, fault: Fault) -> None:
+    world.people.start(world.clients[fault.target % len(world.clients)].cancel())
+
+
+def _drain(world: Any, fault: Fault) -> None:
+    name = _host(world, fault).name
+    world.people.start(world.clients[0].drain(name, True))
+    world.later(fault.amount, lambda: world.people.start(world.clients[0].drain(name, False)))
+
+
+def _host(world: Any, fault: Fault) -> Any:
+    return world.hosts[fault.target % len(world.hosts)]
+
+
+FLEET: dict[str, Kind] = {
+    "agent-crash": _agent_crash,
+    "agent-pause": _agent_pause,
+    "shim-crash": _shim_crash,
+    "host-loss": _host_loss,
+    "cut": _cut,
+    "slow": _slow,
+    "duplicate": _duplicate,
+    "scheduler-crash": _scheduler_crash,
+    "scheduler-mad": _scheduler_mad,
+    "scheduler-slow": _scheduler_slow,
+    "submit-again": _submit_again,
+    "cancel": _cancel,
+    "drain": _drain,
+}
