@@ -277,7 +277,10 @@ def test_a_wrong_password_a_missing_database_and_a_missing_role_are_the_operator
     postgres_server.execute("DROP ROLE IF EXISTS fleet")
     postgres_server.execute("CREATE ROLE fleet LOGIN PASSWORD 'right'")
     wrong = tmp_path / "password"
+    wrong.touch(0o600)
     wrong.write_text("guessed\n")
+    open_to_all = tmp_path / "open to all"
+    open_to_all.write_text("guessed\n")
 
     for url, file, says in [
         (postgres_server.url("postgres", "fleet", tcp=True), str(wrong), "password authentication failed"),
@@ -285,6 +288,7 @@ def test_a_wrong_password_a_missing_database_and_a_missing_role_are_the_operator
         (postgres_server.url("nothing"), "", "does not exist"),
         (postgres_server.url("postgres", "nobody"), "", "does not exist"),
         (postgres_server.url("postgres", "fleet", tcp=True), str(tmp_path / "missing"), "cannot be read"),
+        (postgres_server.url("postgres", "fleet", tcp=True), str(open_to_all), "others can read .* chmod 600"),
         (postgres_server.url("postgres", "fleet"), "", "permission denied for schema public"),
     ]:
         with pytest.raises(StoreRefused, match=says) as refused:
@@ -297,6 +301,7 @@ def test_a_password_that_is_changed_in_its_file_is_used_for_the_next_connection(
     postgres_server.execute("CREATE ROLE changing LOGIN PASSWORD 'one'")
     postgres_server.create("changing", "changing")
     file = tmp_path / "password"
+    file.touch(0o600)
     file.write_text("one\n")
     store = SqlStore.postgres(PostgresAddress(postgres_server.url("changing", "changing", tcp=True), str(file)))
     postgres_server.execute("ALTER ROLE changing PASSWORD 'two'")

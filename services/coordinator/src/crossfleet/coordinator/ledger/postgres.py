@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Dialect, Engine, create_engine, event, make_url
@@ -13,6 +12,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from crossfleet.coordinator.ledger.store import StoreRefused
+from crossfleet.foundation.auth import read_secret
+from crossfleet.foundation.errors.base import CrossfleetError
 
 OLDEST = 14
 """The oldest major version that is supported."""
@@ -152,11 +153,8 @@ def check_version(number: int, text: str) -> None:
 
 
 def read_password(path: str) -> str:
-    """The first line of a file. Raises StoreRefused."""
+    """What a file holds that nobody else may read. Raises StoreRefused."""
     try:
-        found = Path(path).read_text(encoding="utf-8").partition("\n")[0].strip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreRefused(f"the password file {path} cannot be read: {getattr(error, 'strerror', error)}") from None
-    if not found:
-        raise StoreRefused(f"the password file {path} is empty: it holds the password in its first line")
-    return found
+        return read_secret(path, "password")
+    except CrossfleetError as error:
+        raise StoreRefused(str(error)) from None
