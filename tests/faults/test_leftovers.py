@@ -71,7 +71,7 @@ async def begun(fleet: Fleet, spec: run_pb2.RunSpec) -> int:
 async def test_an_agent_that_is_killed_and_does_not_come_back(fleet: Fleet, spec: run_pb2.RunSpec) -> None:
     await begun(fleet, spec)
     kill_all(processes_of(fleet.folder / "w1", AGENT))
-    await all_gone(fleet.folder / "w1")
+    assert await all_gone(fleet.folder / "w1")
 
 
 async def test_a_shim_that_is_killed_under_its_agent(fleet: Fleet, spec: run_pb2.RunSpec) -> None:
@@ -89,7 +89,9 @@ async def test_an_agent_and_a_shim_that_are_killed_together_when_the_agent_is_st
     before = set(processes_of(fleet.folder / "w1"))
     kill_all(processes_of(fleet.folder / "w1", "crossfleet.worker"))
     await fleet.start_worker("w1", 2, *SHORT)
-    await eventually(lambda: not before & set(processes_of(fleet.folder / "w1")), deadline=10, what="all of it is gone")
+    assert await eventually(
+        lambda: not before & set(processes_of(fleet.folder / "w1")), deadline=10, what="all of it is gone"
+    )
 
 
 async def test_an_agent_that_is_told_to_go(fleet: Fleet, spec: run_pb2.RunSpec) -> None:
@@ -102,7 +104,7 @@ async def test_an_agent_that_is_told_twice_to_go(fleet: Fleet, spec: run_pb2.Run
     await begun(fleet, spec)
     os.kill(fleet.services["w1"].process.pid, signal.SIGTERM)
     await fleet.services["w1"].end(signal.SIGTERM)
-    await all_gone(fleet.folder / "w1", 3)
+    assert await all_gone(fleet.folder / "w1", 3)
 
 
 async def test_an_agent_that_was_started_anew_before_it_is_told_to_go(fleet: Fleet, spec: run_pb2.RunSpec) -> None:

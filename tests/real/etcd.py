@@ -55,7 +55,7 @@ class Node:
         while not self.is_healthy():
             if not self.is_alive or time.monotonic() > end:
                 raise EtcdDidNotStart((self.folder / f"{self.name}.log").read_text(errors="replace")[-3000:])
-            time.sleep(0.02)
+            time.sleep(_LOOK_SECONDS)
 
     @property
     def is_alive(self) -> bool:
@@ -103,6 +103,9 @@ class Node:
         with urllib.request.urlopen(request, timeout=10) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
+
+
+_LOOK_SECONDS = 0.02
 
 
 class EtcdDidNotStart(Exception):

@@ -19,6 +19,7 @@ from typing import Any, Self
 import psutil
 import pytest
 
+_LOOK_SECONDS = 0.02
 _START_SECONDS = 30.0
 # Who runs the server when root runs the tests: it refuses to be root's. Both users are in every system's list.
 _USERS = ("postgres", "nobody")
@@ -140,7 +141,7 @@ class PostgresServer:
             except psycopg.OperationalError:
                 if time.monotonic() > end or (self._process is not None and self._process.poll() is not None):
                     raise RuntimeError(f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()}") from None
-                time.sleep(0.02)
+                time.sleep(_LOOK_SECONDS)
             else:
                 return
 

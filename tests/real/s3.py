@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+_LOOK_SECONDS = 0.05
 _SERVER = Path(__file__).parents[2] / ".tools" / "moto" / "bin" / "moto_server"
 _STARTS_WITHIN = 30.0
 CREDENTIALS = "[default]\naws_access_key_id = reader\naws_secret_access_key = very-secret-value\nregion = us-east-1\n"
@@ -43,7 +44,7 @@ class S3:
             except OSError:
                 if time.monotonic() > end or self._process.poll() is not None:
                     raise RuntimeError(self._log.read_text()) from None
-                time.sleep(0.05)
+                time.sleep(_LOOK_SECONDS)
 
     def make_bucket(self, name: str) -> None:
         """An empty bucket."""

@@ -160,7 +160,7 @@ def _stay_when_lost() -> Iterator[Any]:
     """A leader that could not renew in time goes on when it can again."""
 
     async def stubborn(self: Session) -> None:
-        await asyncio.sleep(1e6)
+        await asyncio.Event().wait()
 
     yield patch.object(Session, "wait_ended", stubborn)
 

@@ -145,7 +145,7 @@ async def test_a_machine_that_swallows_connections_does_not_cost_the_time_of_a_c
         swallowing = f"127.0.0.1:{full.getsockname()[1]}"
         async with Client.open(Endpoint(f"{swallowing},{alive.address}")) as client:
             async with asyncio.timeout(6):
-                await client.runs.submit(spec())
+                assert (await client.runs.submit(spec())).run.run_id
 
 
 async def test_an_address_of_the_coordinators_own_machine_is_not_believed_from_elsewhere(

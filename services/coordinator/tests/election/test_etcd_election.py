@@ -18,6 +18,7 @@ from tests.real.etcd import Cluster
 pytestmark = pytest.mark.needs_etcd
 
 ANN, BOB, EVE = Leader("ann", "ann:1"), Leader("bob", "bob:1"), Leader("eve", "eve:1")
+_LOOK_SECONDS = 0.01
 
 
 async def test_one_leads_and_all_know_who(one: Cluster, standing: Standing) -> None:
@@ -106,7 +107,7 @@ async def test_a_leader_of_another_version_leads_under_an_unknown_address(one: C
     client = EtcdClient(EtcdSettings(endpoints=one.endpoints))
     lease = await client.lease(30)
     await client.put(election.prefix + "strange", b"\xff", lease.id)
-    await eventually(lambda: election.leader() == Leader(election.prefix + "strange", ""))
+    assert await eventually(lambda: election.leader() == Leader(election.prefix + "strange", ""))
     await client.revoke_lease(lease.id)
     await client.close()
 
@@ -116,7 +117,7 @@ async def test_a_term_lasts_while_its_lease_is_renewed(one: Cluster, standing: S
     began = time.monotonic()
     least = 1.0
     while time.monotonic() - began < 1.5:
-        await asyncio.sleep(0.01)  # what is shown is that it lasts
+        await asyncio.sleep(_LOOK_SECONDS)  # what is shown is that it lasts
         least = min(least, term.remaining())
     assert least > 0
 

@@ -26,6 +26,7 @@ from crossfleet.coordinator.retention.policy import RetentionSettings
 from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import Running, noop, running
 from tests.real.postgres import PostgresServer
 
@@ -65,10 +66,12 @@ async def pass_after(fleet: Running, clock: ManualClock, seconds: float) -> Remo
     retention = fleet.coordinator.retention
     before = retention.last_at
     clock.advance(seconds)
-    async with asyncio.timeout(20):
-        while retention.last_at == before:
-            clock.advance(0.0005)
-            await asyncio.sleep(0.001)
+
+    def passed() -> bool:
+        clock.advance(0.0005)
+        return retention.last_at != before
+
+    await eventually(passed, deadline=20, interval=0.001)
     return retention.last
 
 

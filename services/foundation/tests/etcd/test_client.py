@@ -13,6 +13,8 @@ from crossfleet.internal.etcd.v1 import etcd_pb2
 from services.foundation.tests.etcd.conftest import Opening
 from tests.real.etcd import Cluster
 
+_LOOK_SECONDS = 0.2
+
 pytestmark = pytest.mark.needs_etcd
 
 
@@ -59,7 +61,7 @@ async def test_keys_end_with_their_lease(one: Cluster, opening: Opening) -> None
     began = time.monotonic()
     while time.monotonic() - began < 1.5:
         assert await client.refresh_lease(kept.id) == kept.ttl
-        await asyncio.sleep(0.2)  # what is shown is that it lasts
+        await asyncio.sleep(_LOOK_SECONDS)  # what is shown is that it lasts
     assert await client.get("/leased/kept") is not None
     await eventually(lambda: _is_gone(client), deadline=5)
     with pytest.raises(errors.LeaseLost):

@@ -11,9 +11,12 @@ import pytest
 from crossfleet.foundation import errors
 from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.watching import Changes
+from crossfleet.foundation.wait import eventually
 from crossfleet.internal.etcd.v1 import etcd_pb2
 from services.foundation.tests.etcd.conftest import Opening
 from tests.real.etcd import Cluster
+
+_LOOK_SECONDS = 0.05
 
 pytestmark = pytest.mark.needs_etcd
 
@@ -80,7 +83,7 @@ async def test_a_watch_leaves_a_member_that_is_cut_off_from_the_others(three: Cl
 async def _ended_by(changes: AsyncGenerator[Changes, None], three: Cluster) -> None:
     again = asyncio.ensure_future(anext(changes))
     while not again.done():
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_LOOK_SECONDS)
         if not three.nodes[0].is_healthy():
             for node in three.nodes[1:]:
                 node.thaw()
@@ -114,8 +117,7 @@ async def test_a_watch_that_is_let_go_ends_in_etcd_too(one: Cluster, opening: Op
     await anext(changes)
     assert _watchers(one) == before + 1
     await changes.aclose()
-    while _watchers(one) > before:
-        await asyncio.sleep(0.01)
+    assert await eventually(lambda: _watchers(one) == before)
 
 
 async def test_a_watch_gets_itself_a_new_token_when_its_own_is_dead(

@@ -44,6 +44,7 @@ async def test_a_worker_leaves_a_coordinator_that_has_fallen_silent() -> None:
         await silent.ready(silent.start("--coordinator", f"{silent.address},{other.address}"))
 
         await other.coordinator.joined()
+        assert other.coordinator.sitting.hello.worker.worker_id == "w1"
 
 
 async def test_a_worker_waits_for_an_election() -> None:

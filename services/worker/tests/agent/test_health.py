@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
+from crossfleet.foundation.wait import eventually
 from crossfleet.worker.repair import NOT_STARTED, TIMED_OUT, Repair
 from services.worker.tests.agent.stage import staged
 
@@ -78,9 +78,7 @@ async def test_nothing_that_a_repair_began_outlives_it(tmp_path: Path):
     done = await Repair(("sh", "-c", script), 10.0, os.environ).run("cause", "")
     assert done is not None
     assert done.exit_status == 0
-    async with asyncio.timeout(5):
-        while _alive(int(pid.read_text())):
-            await asyncio.sleep(0.01)
+    assert await eventually(lambda: not _alive(int(pid.read_text())))
 
 
 async def test_without_a_command_nothing_is_repaired():

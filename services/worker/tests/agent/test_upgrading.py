@@ -132,6 +132,7 @@ async def test_an_idle_shim_of_another_version_is_replaced_at_once() -> None:
         agent.wait()
         await stage.ready(stage.start(program=("-c", NEXT_VERSION)))
         await gone(stage, shim)
+        assert shim not in stage.shims()
 
 
 async def test_a_shim_whose_protocol_is_unknown_is_drained_and_then_replaced() -> None:

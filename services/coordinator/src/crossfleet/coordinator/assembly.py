@@ -55,6 +55,7 @@ from crossfleet.coordinator.servicers.submitting import Submitting
 from crossfleet.coordinator.servicers.worker import WorkerServicer
 from crossfleet.coordinator.sessions.fleet import FleetSessions
 from crossfleet.coordinator.sessions.leases import Leases
+from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.ids import IdSource, RandomIds
@@ -260,15 +261,6 @@ def assemble(
     )
     feed = EventFeed(announcer, writer.cursor, settings.watcher_events)
     sessions.lasting.told = lambda *told: feed.show(executing_events.event(clock, *told))
-    link = SchedulerLink(
-        settings.scheduler,
-        settings.scheduler_token_file,
-        lambda: writer.state,
-        commit,
-        clock,
-        settings.unconnected_notice_seconds,
-        Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
-    )
     return Coordinator(
         settings=settings,
         folder=folder,
@@ -286,8 +278,20 @@ def assemble(
         announcer=announcer,
         feed=feed,
         sessions=sessions,
-        link=link,
+        link=_link(settings, writer, commit, clock),
         ids=ids,
         observer=observer(settings.server.metrics, sessions, writer),
         sources=sources,
+    )
+
+
+def _link(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock) -> SchedulerLink:
+    return SchedulerLink(
+        settings.scheduler,
+        settings.scheduler_token_file,
+        lambda: writer.state,
+        commit,
+        clock,
+        settings.unconnected_notice_seconds,
+        Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
     )
