@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from crossfleet.coordinator.election.etcd import EtcdElection
 from crossfleet.coordinator.election.port import Leader
 from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.settings import EtcdSettings
@@ -29,9 +30,7 @@ async def test_one_leads_and_all_know_who(one: Cluster, standing: Standing) -> N
     assert term.cluster
     assert term.revision > 0
     for election in elections:
-        if election.leader() != ANN:
-            await asyncio.wait_for(election.wait_changed(), 5)
-        assert election.leader() == ANN
+        assert await eventually(partial(_leads, election, ANN))
 
 
 async def test_candidates_lead_in_the_order_in_which_they_came(one: Cluster, standing: Standing) -> None:
@@ -132,3 +131,7 @@ async def _places(cluster: Cluster, prefix: str) -> int:
 
 async def _more(cluster: Cluster, prefix: str, than: int) -> bool:
     return await _places(cluster, prefix) > than
+
+
+def _leads(election: EtcdElection, leader: Leader) -> bool:
+    return election.leader() == leader
