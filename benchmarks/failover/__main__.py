@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=20, help="rounds of each signal; default 20")
     options = parser.parse_args(arguments)
     rounds = 3 if options.quick else options.rounds
+    if not shutil.which("etcd"):
+        parser.error("etcd is not on PATH: tools/install_etcd puts it into .tools/bin")
     print(f"failover: {machine()}; lease {LEASE_SECONDS} s, {rounds} rounds of each signal")
     with (
         tempfile.TemporaryDirectory(prefix="cf-bench-", ignore_cleanup_errors=True) as name,

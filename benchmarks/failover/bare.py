@@ -77,3 +77,4 @@ class BareElection:
         """End both."""
         for candidate in self._standing:
             await candidate.end(SIGKILL)
+        self._standing = []
