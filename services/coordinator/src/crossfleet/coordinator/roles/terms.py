@@ -140,8 +140,9 @@ class Terms:
     async def _serve(self, term: Term) -> None:
         try:
             async with AsyncExitStack() as stack:
+                elected = asyncio.get_running_loop().time()
                 charge = await self.take_over(stack, term)
-                self._begin(charge, term)
+                self._begin(charge, term, elected)
                 try:
                     await self._until_over(charge, term)
                 finally:
@@ -149,12 +150,15 @@ class Terms:
         finally:
             await self._resign(term)
 
-    def _begin(self, charge: Charge, term: Term) -> None:
+    def _begin(self, charge: Charge, term: Term, elected: float) -> None:
         self.switch.lead(charge.handlers())
         self.leads.set(True)
         self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
         if not self.alone:
-            get_logger().info("leads", name=self.me.name, address=self.me.address, revision=term.revision)
+            me, seconds = self.me, round(asyncio.get_running_loop().time() - elected, 4)
+            get_logger().info(
+                "leads", name=me.name, address=me.address, revision=term.revision, take_over_seconds=seconds
+            )
 
     async def _until_over(self, charge: Charge, term: Term) -> None:
         lost, failed = asyncio.ensure_future(term.wait_lost()), asyncio.ensure_future(charge.wait_failed())
