@@ -10,7 +10,6 @@ PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 1
 SEEDS ?= 0:10000
-||||||| parent of 5347e65 (Kill and freeze parts of a whole cluster at random, and judge what became of its runs)
 MINUTES ?= 5
 
 .venv/.synced: requirements.lock pyproject.toml tools/set_up $(MEMBERS:%=%/pyproject.toml)

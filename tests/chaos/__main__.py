@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import os
 import random
 import signal
@@ -47,6 +48,7 @@ def main() -> int:
     os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]])
     # Whoever kills children leaves transports behind.
     warnings.filterwarnings("ignore", category=ResourceWarning)
+    faulthandler.register(signal.SIGUSR1)
     print(f"seed {plan.seed}", flush=True)
     if given.keep:
         Path(given.keep).mkdir(parents=True, exist_ok=True)
@@ -60,6 +62,10 @@ def main() -> int:
 def _carried_out(folder: Path, plan: Plan) -> Report:
     try:
         return asyncio.run(_interruptible(folder, plan))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     finally:
         kill_all(processes_of(folder))
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from signal import SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM
 from typing import TypeVar
 
+from crossfleet.foundation.wait import eventually
 from tests.chaos.faults import KINDS, Fault
 from tests.faults.leftovers import processes_of, shims_of
 from tests.real.cluster import COORDINATORS, SCHEDULERS, WORKERS, Cluster
@@ -68,7 +69,8 @@ class Inflictor:
     async def _kill_shim(self, fault: Fault) -> None:
         name = _one(WORKERS, fault)
         await self._cluster.parts[name].living()
-        _send(shims_of(self._cluster.folder / name), SIGKILL)
+        place = self._cluster.folder / name
+        _send(await eventually(lambda: shims_of(place), deadline=10, what=f"{name} has a shim"), SIGKILL)
 
     async def _kill_worker(self, fault: Fault) -> None:
         """As a power cut of its host: the agent, the shim and what it runs."""
