@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
 from tests.chaos.faults import Fault, drawn
 from tests.chaos.history import Finding, Kind
@@ -18,6 +19,8 @@ from tests.chaos.suite import Suite
 from tests.chaos.watching import Driver
 from tests.faults.leftovers import processes_of, runners_of
 from tests.real.cluster import Cluster, cluster
+
+OUTAGE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -
     """Carry a plan out below `folder`. Raises only where the cluster cannot be started, or no longer answers."""
     report = Report()
     suite = Suite(folder / "suite", plan.cases, plan.case_seconds).write()
-    async with cluster(folder, plan.seed) as whole:
-        driver = Driver(whole.addresses, suite, plan.seed)
+    async with cluster(folder, plan.seed) as whole, Client.open(_patient(whole.addresses)) as client:
+        driver = Driver(client, whole.addresses, suite, plan.seed)
         report.undisturbed = await driver.carried_out({})
         tell(
             f"an undisturbed run of {len(report.undisturbed.outcomes)} results took {report.undisturbed.seconds:.1f} s"
@@ -56,6 +59,10 @@ async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -
         report.findings += await _healed(whole)
     report.orphans = await _orphans(folder)
     return report
+
+
+def _patient(addresses: str) -> Endpoint:
+    return Endpoint(addresses, outage_seconds=OUTAGE_SECONDS)
 
 
 async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, tell: Callable[[str], None]) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.client import Client, Endpoint
+from crossfleet.foundation.errors import Unavailable
 from tests.chaos.facts import Fact, fact, verdict
 from tests.chaos.history import Case, Finding, History, Kind, judge
 from tests.chaos.placements import Placements
 from tests.chaos.suite import Suite
 
-OUTAGE_SECONDS = 120.0
 RUN_SECONDS = 600.0
 
 
@@ -33,8 +33,9 @@ class Ended:
 
 @dataclass
 class Driver:
-    """Runs of one suite, one after the other, on coordinators that may die at any moment."""
+    """Runs of one suite, one after the other, on coordinators that may die at any moment. `client` knows all of them."""
 
+    client: Client
     addresses: str
     suite: Suite
     seed: int
@@ -44,8 +45,8 @@ class Driver:
     async def carried_out(self, expected: Mapping[Case, int]) -> Ended:
         """Submit, watch, read everything back, judge. Raises TimeoutError for a run that does not end."""
         self._number += 1
-        request_id, began = f"run-{self._number}", asyncio.get_running_loop().time()
-        async with asyncio.timeout(RUN_SECONDS), Client.open(self._endpoint(0)) as client:
+        client, request_id, began = self.client, f"run-{self._number}", asyncio.get_running_loop().time()
+        async with asyncio.timeout(RUN_SECONDS):
             spec = self.suite.spec()
             submitted = await client.runs.submit(spec, request_id=request_id)
             run_id, cursor = submitted.run.run_id, submitted.event_cursor
@@ -71,12 +72,6 @@ class Driver:
             tuple(findings),
         )
 
-    def _endpoint(self, first: int) -> Endpoint:
-        """All coordinators, beginning with one of them."""
-        addresses = self.addresses.split(",")
-        first %= len(addresses)
-        return Endpoint(",".join(addresses[first:] + addresses[:first]), outage_seconds=OUTAGE_SECONDS)
-
     def _events(self, client: Client, run_id: str, cursor: str):
         return client.events.watch(after=cursor, run_id=run_id, until_finished=True)
 
@@ -95,15 +90,24 @@ class Driver:
         seen: list[Fact] = []
         for first in range(1_000_000):
             try:
-                async with asyncio.timeout(chance.uniform(0.5, 3.0)), Client.open(self._endpoint(first)) as client:
+                async with (
+                    asyncio.timeout(chance.uniform(0.5, 3.0)),
+                    Client.open(self._beginning_with(first)) as client,
+                ):
                     async with aclosing(self._events(client, run_id, cursor)) as events:
                         async for event in events:
                             seen.append(fact(event))
                             cursor = event.cursor
                     return seen
-            except TimeoutError:
+            except (TimeoutError, Unavailable):  # a client that nobody has answered yet gives up soon
                 continue
         return seen
+
+    def _beginning_with(self, number: int) -> Endpoint:
+        """All coordinators, in another order."""
+        addresses = self.addresses.split(",")
+        number %= len(addresses)
+        return Endpoint(",".join(addresses[number:] + addresses[:number]))
 
     async def _cancelled(self, client: Client, request_id: str) -> list[Finding]:
         """Submit another run and cancel it: what was acknowledged must have happened."""
