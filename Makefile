@@ -10,6 +10,7 @@ PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 1
 SEEDS ?= 0:10000
+MINUTES ?= 5
 
 .venv/.synced: requirements.lock pyproject.toml tools/set_up $(MEMBERS:%=%/pyproject.toml)
 	@tools/set_up
@@ -74,3 +75,8 @@ simulate: setup  ## run whole fleets on one seed each (SEEDS=0:10000; ARGS="--sh
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long
 	@tools/install_etcd
 	$(PY) -m pytest tests/faults -m "slow or not slow" $(ARGS)
+
+.PHONY: chaos
+chaos: setup  ## kill and freeze parts of a whole cluster at random while runs go on, and judge them (MINUTES=5, ARGS="--kills 100")
+	@tools/install_etcd
+	$(PY) -m tests.chaos $(if $(findstring --kills,$(ARGS)),,--minutes $(MINUTES)) $(ARGS)

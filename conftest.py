@@ -26,6 +26,8 @@ TOOLS = {
 OPTIONAL = ("cargo",)
 """Those that may be missing in CI too."""
 
+# Tests start processes while gRPC is in use: its handlers around a fork may wait for each other for ever.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ.get("PATH", "")])
 
 

@@ -44,8 +44,8 @@ class Coordinators:
         """All of them, as the setting of clients and workers has it."""
         return ",".join(self.address(name) for name in self.services)
 
-    async def start(self, name: str, *flags: str) -> Service:
-        """Begin; also again, after it was ended."""
+    def flags_of(self, name: str) -> list[str]:
+        """What one is started with."""
         given = {
             "data": f"{self.folder}/{name}",
             "listen": self.address(name),
@@ -56,8 +56,12 @@ class Coordinators:
             "log-format": "console",
         }
         words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
+        return [*words, "--embedded", *self.flags]
+
+    async def start(self, name: str, *flags: str) -> Service:
+        """Begin; also again, after it was ended."""
         service = await start_service(
-            "coordinator", *words, "--embedded", *self.flags, *flags, log=self.folder / f"{name}.log", name_of=name
+            "coordinator", *self.flags_of(name), *flags, log=self.folder / f"{name}.log", name_of=name
         )
         self.services[name] = service
         return service
