@@ -1,4 +1,4 @@
-"""A relay from a Unix socket to another, or to a TCP address, that can cut, hold and heal what goes through it."""
+"""A relay from one socket to another, each a Unix socket or a TCP address, that can cut, hold and heal what goes through it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Self
 
 
 class Relay:
-    """Listens at `inside` and passes bytes to and from `outside`, a socket or HOST:PORT.
+    """Listens at `inside` and passes bytes to and from `outside`: the path of a socket each, or HOST:PORT (inside, port 0 is any).
 
     `cut` drops all connections and refuses new ones, `hold` lets bytes wait in both directions, `heal` undoes both.
     `lose` waits for a word from inside, and drops the connections then.
     """
 
-    def __init__(self, inside: Path, outside: Path | str) -> None:
+    def __init__(self, inside: Path | str, outside: Path | str) -> None:
         self.inside, self._outside = inside, outside
         self._open = asyncio.Event()
         self._open.set()
@@ -30,7 +30,12 @@ class Relay:
         self.connections = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._serve, str(self.inside))
+        if isinstance(self.inside, Path):
+            self._server = await asyncio.start_unix_server(self._serve, str(self.inside))
+            return self
+        host, _, port = self.inside.rpartition(":")
+        self._server = await asyncio.start_server(self._serve, host, int(port))
+        self.inside = f"{host}:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(

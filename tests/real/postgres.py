@@ -206,9 +206,14 @@ class PostgresServer:
             postmaster.resume()
         else:
             postmaster.suspend()
-        for process in [*postmaster.children(recursive=True), postmaster]:
+        children = postmaster.children(recursive=True)
+        for process in [*children, postmaster]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
+        end = time.monotonic() + _START_SECONDS
+        # Another server on this data does not start while they hold its memory.
+        while number == signal.SIGKILL and any(map(_lives, children)) and time.monotonic() < end:
+            time.sleep(0.005)
 
 
 @contextlib.contextmanager
@@ -216,6 +221,13 @@ def postgres_server(settings: Mapping[str, str] | None = None) -> Iterator[Postg
     """A server that runs within the block."""
     with PostgresServer(settings) as server:
         yield server
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port() -> int:

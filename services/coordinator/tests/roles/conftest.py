@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 import pytest_asyncio
 
 from crossfleet.coordinator.config import Settings
@@ -62,6 +64,14 @@ class Group:
         running = asyncio.ensure_future(terms.run())
         draining.on_drain(lambda: asyncio.wait([running]))
         return Member(name, election, terms, draining, served.channel, running)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest_asyncio.fixture

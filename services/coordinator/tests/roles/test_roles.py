@@ -21,6 +21,7 @@ from crossfleet.api.coordinator.v1.artifact_service_pb2_grpc import ArtifactServ
 from crossfleet.api.coordinator.v1.event_service_pb2_grpc import EventServiceStub
 from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
 from crossfleet.api.coordinator.v1.run_service_pb2_grpc import RunServiceStub
+from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.roles.following import METHODS, READS
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
@@ -204,6 +205,34 @@ async def test_whoever_calls_during_a_hand_over_is_answered_or_told_of_the_succe
     assert told <= {("NOT_LEADER", leader.terms.me.address), ("NOT_LEADER", successor.terms.me.address)}
 
 
+async def test_callers_are_not_sent_to_a_leader_that_takes_no_connections_but_wait_for_the_next_one(
+    group: Group, closed_port: int
+) -> None:
+    gone = group.urn.elect(Leader("gone", f"127.0.0.1:{closed_port}"))
+    successor, other = await group.add("a"), await group.add("b", stands=False)
+
+    calls = [asyncio.ensure_future(submitted(member, member.name)) for member in (successor, other)]
+    await eventually(lambda: successor.terms.refusal().reason == "NO_LEADER", what="it is found to be silent")
+    gone.end("its lease is over")
+
+    assert (await asyncio.gather(*calls, return_exceptions=True))[0]
+    told = error_from_rpc(await raised(calls[1]))
+    assert (told.reason, told.metadata["leader"]) == ("NOT_LEADER", successor.terms.me.address)
+
+
+async def test_a_leader_that_takes_connections_again_is_named_again(group: Group, closed_port: int) -> None:
+    address = f"127.0.0.1:{closed_port}"
+    group.urn.elect(Leader("away", address))
+    follower = await group.add("a")
+
+    call = asyncio.ensure_future(refused(watching(follower)))
+    await eventually(lambda: follower.terms.refusal().reason == "NO_LEADER", what="it is found to be silent")
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", closed_port):
+        error = await call
+
+    assert (error.reason, error.metadata["leader"]) == ("NOT_LEADER", address)
+
+
 async def test_health_tells_who_leads_and_when_that_changes(group: Group) -> None:
     leader, follower = await group.add("a"), await group.add("b")
     await leader.leads()
@@ -232,6 +261,13 @@ async def test_a_leader_whose_ledger_was_taken_over_steps_down_although_its_elec
     )
 
     assert (epoch, error.reason) == (2, "NO_LEADER")
+
+
+async def raised(call: asyncio.Future[str]) -> grpc.RpcError:
+    """What a call ended with."""
+    with pytest.raises(grpc.RpcError) as found:
+        await call
+    return found.value
 
 
 def taken_over(group: Group) -> int:

@@ -66,6 +66,15 @@ def test_a_leader_that_is_named_late_in_an_outage_is_dialled_soon() -> None:
     assert all(backoff.hop() <= 0.19 for _ in range(100))
 
 
+def test_whoever_is_told_when_to_come_again_comes_then_and_not_with_all_others() -> None:
+    backoff = remote(random.Random(1))
+    for _ in range(20):
+        backoff.next()
+    waits = [backoff.told(0.2) for _ in range(100)]
+    assert all(0.2 <= wait <= 0.4 for wait in waits)
+    assert max(waits) - min(waits) > 0.15
+
+
 def dials(seed: int, outage: float) -> tuple[list[float], list[float]]:
     """When a thousand workers dial that lost their coordinator at 0; and when each is at the one that leads from `outage` on,
     which whoever is dialled names then."""

@@ -12,7 +12,7 @@ from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.errors.access import PermissionDenied, Unauthenticated
 from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.execution import ShimUnreachable
-from crossfleet.foundation.errors.leadership import NotLeader
+from crossfleet.foundation.errors.leadership import NoLeader, NotLeader
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.requests import InvalidArgument, ProtocolVersionUnsupported
 from crossfleet.foundation.following.probe import probe
@@ -56,7 +56,7 @@ class Connection:
         A worker that was welcomed once goes on dialling whatever happens: tests are running under it.
         """
         while not leaving():
-            began, seat, named = time.monotonic(), self._route.seat, False
+            began, seat, named, come = time.monotonic(), self._route.seat, False, None
             try:
                 await self._once(hello)
             except CrossfleetError as error:
@@ -69,10 +69,17 @@ class Connection:
                     named = self._route.turn(seat, error)
                 if self._route.refusal is not None and self._route.exhausted and not self._welcomed:
                     raise self._route.refusal from error
-                if not isinstance(error, (Unavailable, NotLeader, ShimUnreachable)):
+                if isinstance(error, NoLeader):
+                    come = error.retry_after
+                elif not isinstance(error, (Unavailable, NotLeader, ShimUnreachable)):
                     self._backoff.answered()
             self._backoff.lived(time.monotonic() - began)
-            await asyncio.sleep(self._backoff.hop() if named else self._backoff.next())
+            await asyncio.sleep(self._pause(named=named, come=come))
+
+    def _pause(self, *, named: bool, come: float | None) -> float:
+        if named:
+            return self._backoff.hop()
+        return self._backoff.next() if come is None else self._backoff.told(come)
 
     def welcomed(self) -> None:
         """The present session was accepted."""

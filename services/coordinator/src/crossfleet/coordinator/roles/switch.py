@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,11 @@ from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.interceptors.layers import Call
 from crossfleet.foundation.serve.definition import Servicer
 
-# A hand-over takes less than a tenth of a second, and its callers have nowhere else to go.
-_DECISION_SECONDS = 1.0
+# Callers have nowhere else to go: those who wait here are there at once, and a thousand that come again cost more.
+_DECISION_SECONDS = 3.0
 
 Refusal = Callable[[], CrossfleetError]
+Check = Callable[[], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
@@ -37,14 +38,15 @@ class Switch:
     stream, it ends with the refusal, so that its caller learns where to go.
     """
 
-    def __init__(self, known: frozenset[str], following: Handlers, refusal: Refusal) -> None:
+    def __init__(self, known: frozenset[str], following: Handlers, refusal: Refusal, check: Check) -> None:
         """`known` has the path of every method that there is, `following` those that are answered by who does not lead.
 
-        `refusal` makes the error that says who leads.
+        `refusal` makes the error that says who leads. Before that, `check` makes sure that it is so, and calls `expect` if not.
         """
         self._known = known
         self._following = following
         self._refusal = refusal
+        self._check = check
         self._charge = Charge(following)
         self._decided = asyncio.Event()
         self._decided.set()
@@ -53,7 +55,7 @@ class Switch:
         }
 
     def expect(self) -> None:
-        """Nobody is known to lead: what would be refused waits for somebody, within a bound."""
+        """Nobody is known to lead and to be there: what would be refused waits for somebody, within a bound."""
         self._decided.clear()
 
     def settle(self) -> None:
@@ -88,7 +90,7 @@ class Switch:
         """Serves any kind of call, since on the wire each is a stream of bytes both ways."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_DECISION_SECONDS):
-                await self._decided.wait()
+                await self._decision(path)
         charge = self._charge
         handler = charge.handlers.get(path)
         if handler is None:
@@ -96,6 +98,16 @@ class Switch:
         async for answer in answered(handler, requests, context):
             yield answer
         self._check_over(charge, handler)
+
+    async def _decision(self, path: str) -> None:
+        """Returns when this coordinator answers, or knows who does."""
+        while True:
+            await self._decided.wait()
+            if path in self._charge.handlers:
+                return
+            await self._check()
+            if self._decided.is_set():
+                return
 
     def layer(self, call: Call) -> AbstractContextManager[None]:
         """The layer around each call that lets it end with the refusal."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from crossfleet.coordinator.election.port import Election, Leader, Term
 from crossfleet.coordinator.roles.methods import Handlers
+from crossfleet.coordinator.roles.silence import Silence
 from crossfleet.coordinator.roles.switch import Switch
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import CrossfleetError, NoLeader, NotLeader, SchemaVersionUnsupported
@@ -68,12 +69,14 @@ class Terms:
     following: Handlers
     switch: Switch = field(init=False)
     leads: Condition = field(default_factory=Condition)
+    _silence: Silence = field(init=False)
     _resigned: Term | None = None
     _pauses: Iterator[float] = field(init=False)
 
     def __post_init__(self) -> None:
         """Follows."""
-        self.switch = Switch(self.known, self.following, self.refusal)
+        self._silence = Silence(self._other, self._judge)
+        self.switch = Switch(self.known, self.following, self.refusal, self._silence.check)
         self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
 
     @property
@@ -83,12 +86,21 @@ class Terms:
 
     def refusal(self) -> CrossfleetError:
         """What those are told who need the leader."""
-        leader = self.election.leader()
-        if leader is not None and leader.name != self.me.name:
+        leader = self._other()
+        silent = leader is not None and self._silence.of(leader)
+        if leader is not None and not silent:
             return NotLeader(f"{leader.name} leads, at {leader.address}", leader=leader.address)
         if self.draining.begun:
             return DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
+        if leader is not None:
+            why = f"{leader.name} leads as far as is known, and takes no connections at {leader.address}"
+            return NoLeader(why, retry_after=_ELECTION_SECONDS)
         return NoLeader("no coordinator leads at this moment", retry_after=_ELECTION_SECONDS)
+
+    def _other(self) -> Leader | None:
+        """Who leads elsewhere, as far as is known."""
+        leader = self.election.leader()
+        return leader if leader is not None and leader.name != self.me.name else None
 
     async def run(self) -> None:
         """Until the coordinator drains; then the term has been handed over. Raises what a restart does not mend."""
@@ -98,6 +110,8 @@ class Terms:
                 await self._stand_once()
         finally:
             watching.cancel()
+            self._silence.close()
+            self.switch.settle()
 
     async def _watch_election(self) -> None:
         while True:
@@ -105,8 +119,8 @@ class Terms:
             await self.election.wait_changed()
 
     def _judge(self) -> None:
-        leader = self.election.leader()
-        if self.leads.holds or (leader is not None and leader.name != self.me.name):
+        leader = self._other()
+        if self.leads.holds or (leader is not None and not self._silence.of(leader)):
             self.switch.settle()
         else:
             self.switch.expect()

@@ -54,6 +54,10 @@ class Backoff:
         grown = self._growth ** min(self._failures - self._quick, 40)
         return self._random() * min(self._most, self._first * grown)
 
+    def told(self, seconds: float) -> float:
+        """Seconds to wait before the next dial where somebody answered, and said when to come again."""
+        return seconds * (1.0 + self._random())
+
     def hop(self) -> float:
         """Seconds to wait before dialling a leader that was named: as after a first failure, and none is counted."""
         return self._random() * min(self._most, self._first * self._growth)
