@@ -25,13 +25,17 @@ _POLL_SECONDS = 0.02
 class WarmFleet:
     """One worker with `slots` slots on a data folder of its own, from entering the block to leaving it."""
 
-    def __init__(self, slots: int, *, metrics: bool = False, database: str = "") -> None:
-        """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent. `database`: its URL."""
+    def __init__(self, slots: int, *, metrics: bool = False, database: str = "", etcd: str = "") -> None:
+        """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent. `database`: its URL.
+
+        `etcd`: endpoints, where it shares that database with others.
+        """
         self._slots = slots
         self._temporary = tempfile.TemporaryDirectory(prefix="cf-bench-")
         self.data = Path(self._temporary.name)
         self._metrics = f"127.0.0.1:{_free_port()}" if metrics else ""
         self._database = database
+        self._etcd = etcd
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -40,6 +44,7 @@ class WarmFleet:
         variables = environment() | {
             "CROSSFLEET_COORDINATOR_METRICS": self._metrics,
             "CROSSFLEET_COORDINATOR_DATABASE": self._database,
+            "CROSSFLEET_COORDINATOR_ETCD_ENDPOINTS": self._etcd,
         }
         command = [CROSSFLEET, "up", "--data", str(self.data), "--workers", "1", "--slots", str(self._slots)]
         with told.open("wb") as output:

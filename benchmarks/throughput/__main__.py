@@ -1,12 +1,13 @@
 """Durable tasks a second, beside this disk's floor, and beside Dask, Ray and Celery with Redis in the same run.
 
-    python -m benchmarks.throughput [--quick] [--tasks N] [--rounds N] [--no-peers] [--database URL|postgres]
+    python -m benchmarks.throughput [--quick] [--tasks N] [--rounds N] [--no-peers] [--database URL|postgres] [--replicas]
 
 A task is one no-op case: submitted, placed, executed in the agent, its result committed (SQLite, synchronous=FULL) and
 its end told to the client. The peers keep nothing on disk. A single task is timed alone, on an idle system. The floor is
 how often a bare sqlite3 connection commits one small row with synchronous=FULL in the folder of the fleet's data.
 Rounds are interleaved; the table shows medians. Exits 1 where a goal is missed. With --database the same is measured on a
-ledger in PostgreSQL: at that URL, or (`postgres`) in a server that is started beside it.
+ledger in PostgreSQL: at that URL, or (`postgres`) in a server that is started beside it. With --replicas that leader was
+elected by three etcd members, and two followers stand beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from benchmarks.environments import NotAvailable, environment, interpreter
 from benchmarks.ledger_floor import floor
 from benchmarks.measuring import machine, middle, verdict
 from benchmarks.throughput.fleet_side import SLOTS, many, single
+from benchmarks.throughput.replicas import election, following
 from benchmarks.warm_fleet import WarmFleet
 from tests.real.postgres import PostgresServer
 
@@ -60,21 +63,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--database", default="", help="measure on PostgreSQL too: a URL, or `postgres` for a server here"
     )
+    parser.add_argument(
+        "--replicas", action="store_true", help="... by a leader with two followers and three etcd members"
+    )
     options = parser.parse_args(arguments)
+    if options.replicas and not (options.database and shutil.which("etcd")):
+        parser.error("--replicas needs --database, and etcd on PATH (tools/install_etcd puts it into .tools/bin)")
     tasks, rounds = (5_000, 1) if options.quick else (options.tasks, options.rounds)
     print(f"throughput: {machine()}; {tasks} tasks a round, {rounds} rounds")
     ours, shared, floors = Row(), Row(), []
     peers = {} if options.no_peers else {name: Row() for name in _PEERS}
-    with _databases(options.database) as next_database:
+    with _databases(options.database) as next_database, _election(replicas=options.replicas) as endpoints:
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 floors.append(floor(folder))
-            _measure_fleet(ours, "", tasks, options.singles)
+            _measure_fleet(ours, "", "", tasks, options.singles)
             if options.database:
-                _measure_fleet(shared, next_database(), tasks, options.singles)
+                _measure_fleet(shared, next_database(), endpoints, tasks, options.singles)
             for name, row in peers.items():
                 _measure_peer(name, row, tasks, options.singles)
-    return _report(ours, shared, floors, peers)
+    return _report(ours, shared, floors, peers, replicas=options.replicas)
 
 
 @contextlib.contextmanager
@@ -88,8 +96,16 @@ def _databases(wanted: str) -> Iterator[Callable[[], str]]:
         yield lambda: server.create(next(names))
 
 
-def _measure_fleet(row: Row, database: str, tasks: int, singles: int) -> None:
-    with WarmFleet(SLOTS, database=database) as fleet:
+def _election(*, replicas: bool) -> contextlib.AbstractContextManager[str]:
+    """The endpoints of its etcd; none where the leader is alone."""
+    return election() if replicas else contextlib.nullcontext("")
+
+
+def _measure_fleet(row: Row, database: str, endpoints: str, tasks: int, singles: int) -> None:
+    with contextlib.ExitStack() as stack:
+        fleet = stack.enter_context(WarmFleet(SLOTS, database=database, etcd=endpoints))
+        if endpoints:
+            stack.enter_context(following(database, endpoints))
         row.singles += asyncio.run(single(fleet, singles))
         row.rates.append(tasks / asyncio.run(many(fleet, tasks)))
 
@@ -123,15 +139,13 @@ def _measure_peer(name: str, row: Row, tasks: int, singles: int) -> None:
         row.singles += found["singles"]
 
 
-def _report(ours: Row, shared: Row, floors: list[float], peers: dict[str, Row]) -> int:
+def _report(ours: Row, shared: Row, floors: list[float], peers: dict[str, Row], *, replicas: bool) -> int:
     print(f"  {'':26}{'tasks/s':>10}{'ratio':>8}{'single p50':>13}   durable")
     rate, base = middle(ours.rates), middle(floors)
     print(f"  {'crossfleet':26}{rate:10.0f}{1:8.2f}{middle(ours.singles) * 1e3:10.2f} ms   yes")
     if shared.rates:
-        theirs = middle(shared.rates)
-        print(
-            f"  {'the same, on PostgreSQL':26}{theirs:10.0f}{rate / theirs:8.2f}{middle(shared.singles) * 1e3:10.2f} ms   yes"
-        )
+        theirs, label = middle(shared.rates), f"... on PostgreSQL{', 3 replicas' if replicas else ''}"
+        print(f"  {label:26}{theirs:10.0f}{rate / theirs:8.2f}{middle(shared.singles) * 1e3:10.2f} ms   yes")
     for name, row in peers.items():
         if row.missing:
             print(f"  {name:26}skipped: {row.missing}")

@@ -185,7 +185,8 @@ async def test_a_stream_that_was_quiet_for_long_has_the_whole_outage_before_it(t
     for _ in range(3):
         await pursuit.begin()
         await two.clock.sleep(quiet)
-        assert await pursuit.after(Unavailable("the stream broke")) is None
+        await pursuit.after(Unavailable("the stream broke"))
+        assert pursuit.failing < pursuit.seconds
 
 
 async def test_a_budget_ends_the_tries_of_all_callers_together(two: FollowingChannel) -> None:
