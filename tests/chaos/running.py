@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
@@ -16,7 +16,7 @@ from tests.chaos.history import Finding, Kind
 from tests.chaos.inflicting import Inflictor
 from tests.chaos.report import Report
 from tests.chaos.suite import Suite
-from tests.chaos.watching import Driver
+from tests.chaos.watching import Driver, Ended
 from tests.faults.leftovers import processes_of, runners_of
 from tests.real.cluster import Cluster, cluster
 
@@ -56,7 +56,7 @@ async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -
             await striking
         finally:
             striking.cancel()
-        report.findings += await _healed(whole)
+        report.findings += await _healed(whole, report.runs)
     report.orphans = await _orphans(folder)
     return report
 
@@ -89,20 +89,28 @@ async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, te
     await asyncio.gather(*telling)
 
 
-async def _healed(whole: Cluster) -> list[Finding]:
-    """Everything works again, and nothing runs any more."""
+async def _healed(whole: Cluster, runs: Sequence[Ended]) -> list[Finding]:
+    """Everything works again, nothing runs any more, and the gateway tells of the runs what the coordinators did."""
     try:
         await whole.settled()
         await eventually(lambda: not runners_of(whole.folder), deadline=20, what="no runner is left after the last run")
-
-        def ready() -> bool:
-            with urllib.request.urlopen(f"{whole.gateway_url}/readyz", timeout=10) as answer:
-                return answer.status == 200
-
-        await eventually(lambda: asyncio.to_thread(ready), deadline=20, what="the gateway is ready")
-    except (TimeoutError, OSError) as error:
+        await eventually(lambda: asyncio.to_thread(_asked, whole, "/readyz"), deadline=20, what="the gateway is ready")
+        told = [(run, await asyncio.to_thread(_asked, whole, f"/api/v1/runs/{run.run_id}")) for run in runs]
+    except (TimeoutError, AssertionError) as error:
         return [Finding(Kind.NO_EFFECT, f"not whole again: {error}")]
-    return []
+    return [
+        Finding(Kind.LOST, f"the gateway has other counts of {run.run_id}: {body['counts']}")
+        for run, body in told
+        if body["counts"]["total"] != len(run.outcomes) or body["counts"]["pending"]
+    ]
+
+
+def _asked(whole: Cluster, path: str) -> dict[str, Any]:
+    """What the gateway answers; raises AssertionError where it does not yet."""
+    try:
+        return whole.gateway(path)
+    except (OSError, ValueError) as error:
+        raise AssertionError(f"{path}: {error}") from error
 
 
 async def _orphans(folder: Path) -> dict[int, str]:
