@@ -25,7 +25,10 @@ OUTAGE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and with what. It ends after so many kills or seconds, whichever is given and comes first."""
+    """How long and with what. It ends after so many kills or seconds, whichever is given and comes first.
+
+    `overlapping`: a fault does not wait for the end of the one before, where that struck another area.
+    """
 
     seed: int = 0
     kills: int | None = None
@@ -34,6 +37,7 @@ class Plan:
     cases: int = 3000
     case_seconds: float = 0.01
     pause: tuple[float, float] = (0.5, 3.0)
+    overlapping: bool = False
 
 
 async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -> Report:
@@ -67,7 +71,6 @@ def _patient(addresses: str) -> Endpoint:
 
 async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, tell: Callable[[str], None]) -> None:
     inflictor, began = Inflictor(whole), time.monotonic()
-    telling: set[asyncio.Task[None]] = set()
 
     async def followed(fault: Fault, since: float, at: float) -> None:
         seconds = await driver.placements.next(since)
@@ -76,17 +79,17 @@ async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, te
         shown = "nothing was left to place" if seconds is None else f"placed again after {seconds:.2f} s"
         tell(f"{at:7.1f} s  {fault.kind:<36} {shown}")
 
-    for fault in drawn(plan.seed, plan.kinds, plan.pause):
-        elapsed = time.monotonic() - began
-        if (plan.kills is not None and report.kills >= plan.kills) or (plan.seconds and elapsed >= plan.seconds):
-            break
-        task = asyncio.ensure_future(followed(fault, time.time(), elapsed))
-        telling.add(task)
-        task.add_done_callback(telling.discard)
-        await inflictor.inflict(fault)
-        report.faults.append(fault)
-        await asyncio.sleep(fault.pause)
-    await asyncio.gather(*telling)
+    async with asyncio.TaskGroup() as tasks:
+        for fault in drawn(plan.seed, plan.kinds, plan.pause):
+            elapsed = time.monotonic() - began
+            if (plan.kills is not None and report.kills >= plan.kills) or (plan.seconds and elapsed >= plan.seconds):
+                break
+            report.faults.append(fault)
+            tasks.create_task(followed(fault, time.time(), elapsed))
+            inflicting = tasks.create_task(inflictor.inflict(fault))
+            if not plan.overlapping:
+                await inflicting
+            await asyncio.sleep(fault.pause)
 
 
 async def _healed(whole: Cluster, runs: Sequence[Ended]) -> list[Finding]:
