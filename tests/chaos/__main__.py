@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--kinds", default="", help="only these faults, commas between them")
     parser.add_argument("--cases", type=int, default=3000, help="of the suite, on each of two targets")
     parser.add_argument("--case-ms", type=float, default=10, help="how long a case takes on average")
+    parser.add_argument("--overlapping", action="store_true", help="do not wait for the end of a fault elsewhere")
     parser.add_argument("--keep", metavar="FOLDER", help="leave logs and data in a folder below it; a short path")
     given = parser.parse_args()
     kinds = [kind.strip() for kind in given.kinds.split(",") if kind.strip()]
@@ -44,6 +45,7 @@ def main() -> int:
         kinds=kinds,
         cases=given.cases,
         case_seconds=given.case_ms / 1000,
+        overlapping=given.overlapping,
     )
     os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]])
     # Whoever kills children leaves transports behind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from signal import SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM
 from typing import TypeVar
@@ -17,11 +18,12 @@ T = TypeVar("T")
 
 
 class Inflictor:
-    """Each kind of fault is a method here; what it does is undone when the method returns, save for restarts."""
+    """What each kind of fault does. What is killed is started again by its supervisor, or here where it has none."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Of one cluster."""
         self._cluster = cluster
+        self._areas: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "kill the leader": lambda fault: self._leader(SIGKILL),
             "restart the leader": lambda fault: self._leader(SIGTERM),
@@ -49,8 +51,9 @@ class Inflictor:
         assert self._deeds.keys() == KINDS.keys()
 
     async def inflict(self, fault: Fault) -> None:
-        """Do it, and undo what does not undo itself."""
-        await self._deeds[fault.kind](fault)
+        """Do it, and undo what does not undo itself. Of one area, such as etcd, one at a time."""
+        async with self._areas[fault.area]:
+            await self._deeds[fault.kind](fault)
 
     async def _signal(self, names: Iterable[str], number: int) -> None:
         """To living processes: one that is being restarted is waited for."""

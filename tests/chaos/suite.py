@@ -11,6 +11,8 @@ from crossfleet.api.types.v1 import run_pb2, suite_pb2
 TARGETS = ("alpha", "beta")
 ATTEMPTS = 50
 """Tries of a case after its host was lost: of so many kills one case may meet more than the three by default."""
+TASK_SECONDS = 1.0
+"""So short that slots ask for something new all the time: a placement is always due."""
 
 FILE = r"""
 import os, pathlib, random, time
@@ -18,6 +20,7 @@ import pytest
 
 NOTES = pathlib.Path(__file__).with_name("notes")
 WORKER, TARGET, RUN = (os.environ["CROSSFLEET_" + name] for name in ("WORKER", "TARGET", "RUN"))
+SECONDS = float(os.environ["CASE_SECONDS"])
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +38,7 @@ def prepared(noted, request):
 
 @pytest.mark.parametrize("number", range({first}, {end}))
 def test_case(number, prepared):
-    time.sleep(random.Random(number).uniform(0, 2 * {seconds}))
+    time.sleep(random.Random(number).uniform(0, 2 * SECONDS))
     if number == {crashing}:
         os._exit(7)
     if number % 53 == 5:
@@ -59,27 +62,28 @@ class Execution:
 
 @dataclass(frozen=True)
 class Suite:
-    """`cases` cases in files of a hundred, each of `seconds` on average."""
+    """`cases` cases in files of a hundred."""
 
     folder: Path
     cases: int = 3000
-    seconds: float = 0.01
 
     def write(self) -> Suite:
         """Put its files into the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for first in range(0, self.cases, 100):
             end = min(first + 100, self.cases)
-            text = FILE.format(first=first, end=end, seconds=self.seconds, crashing=self.cases // 2)
+            text = FILE.format(first=first, end=end, crashing=self.cases // 2)
             (self.folder / f"test_{first // 100:03}.py").write_text(text)
         return self
 
-    def spec(self) -> run_pb2.RunSpec:
-        """A run of all of it on both targets, in place."""
+    def spec(self, seconds: float) -> run_pb2.RunSpec:
+        """A run of all of it on both targets, in place, whose cases take so long on average."""
         spec = run_pb2.RunSpec(workspace=suite_pb2.Workspace(local_path=str(self.folder)))
         spec.suite.runner = "pytest"
         spec.suite.arguments.extend(["-p", "no:cacheprovider"])
+        spec.suite.variables["CASE_SECONDS"] = str(seconds)
         spec.policy.max_attempts = ATTEMPTS
+        spec.policy.max_cases_per_task = max(1, int(TASK_SECONDS / seconds))
         for target in TARGETS:
             spec.targets.add(name=target, selector=f'worker.labels.{target} == "yes"')
         return spec

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from crossfleet.foundation.wait import eventually
 from tests.real import etcd
@@ -40,16 +43,25 @@ class Cluster:
             self._add(scheduler, "scheduler", "--listen", address)
             for name in served:
                 flags = (*self.coordinators.flags_of(name), "--scheduler", address)
-                self._add(name, "coordinator", *flags, "--lease-seconds", str(WORKER_LEASE_SECONDS))
+                shared = ("--artifacts", f"file://{folder}/artifacts", "--lease-seconds", str(WORKER_LEASE_SECONDS))
+                self._add(name, "coordinator", *flags, *shared)
         for name, labels in WORKERS.items():
             self._add(name, "worker", *self._worker_flags(name, labels))
-        web = self.gateway_url.removeprefix("http://")
-        self._add("gateway", "integrations", "--coordinator", self.addresses, "--http", web)
+        web = ("--http", self.gateway_url.removeprefix("http://"), "--token-file", f"{folder}/token")
+        self._add("gateway", "integrations", "--coordinator", self.addresses, *web)
 
     @property
     def addresses(self) -> str:
         """Of all coordinators, as the setting of clients and workers has it."""
         return ",".join(map(self.coordinators.address, COORDINATORS))
+
+    def gateway(self, path: str) -> dict[str, Any]:
+        """What the gateway answers to GET. Raises OSError, ValueError."""
+        token = (self.folder / "token").read_text().strip()
+        request = urllib.request.Request(f"{self.gateway_url}{path}", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            body: dict[str, Any] = json.loads(answer.read())
+        return body
 
     async def start(self) -> None:
         """All at once, as after a power cut; `settled` waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -29,8 +30,9 @@ class Supervised:
 
     @classmethod
     def service(cls, name: str, kind: str, flags: Sequence[str], log: Path, pause: Callable[[], float]) -> Supervised:
-        """One of crossfleet's own."""
-        return cls(name, [sys.executable, "-m", f"crossfleet.{kind}", *flags], log, pause)
+        """One of crossfleet's own. Where there is setpriv, it dies with the tests, also when these are killed."""
+        with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        return cls(name, [*with_us, sys.executable, "-m", f"crossfleet.{kind}", *flags], log, pause)
 
     @property
     def pid(self) -> int:

@@ -82,9 +82,10 @@ class Session:
             except LeaseLost as error:
                 return error.message
             except (CrossfleetError, TimeoutError) as error:
+                said = str(error) or cause or "no answer"
                 if not cause:
-                    logs.get_logger().warning("the lease was not renewed; it is tried again", cause=str(error))
-                cause = str(error) or cause or "no answer"
+                    logs.get_logger().warning("the lease was not renewed; it is tried again", cause=said)
+                cause = said
                 await self._clock.sleep(min(next(pauses), self.remaining()))
             else:
                 self._tenure = self._tenure.renewed(sent, ttl, self._clock.monotonic())
