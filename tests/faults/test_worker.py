@@ -42,9 +42,14 @@ async def test_a_running_test_goes_on_while_its_agent_is_killed_and_started_agai
 async def test_several_running_tests_go_on_while_their_agent_changes_again_and_again(
     fleet: Fleet, client: Client, suite: GatedSuite, number: signal.Signals
 ) -> None:
-    suite = GatedSuite(suite.folder, quick=6, gated=2).write()
-    submitted = await fleet.submit(suite.spec(), "r1")
-    processes = {await suite.begun(0), await suite.begun(1)}
+    # A run each: of two cases of one run the second may be queued behind the first.
+    suites = [suite, GatedSuite(suite.folder.with_name("other")).write()]
+    submitted = []
+    for one in suites:
+        spec = one.spec()
+        spec.targets.add(name="any").request.slots_max = 1
+        submitted.append(await fleet.submit(spec, one.folder.name))
+    processes = {await one.begun() for one in suites}
 
     for _ in range(2):
         service = fleet.services["w1"]
@@ -56,13 +61,11 @@ async def test_several_running_tests_go_on_while_their_agent_changes_again_and_a
             assert service.process.stdout is not None
             assert b"ready" in await service.process.stdout.readline()
         assert processes <= set(runners_of(fleet.folder))
-    suite.open(0)
-    suite.open(1)
-    events = await watched(client, submitted)
-
-    await check_all_passed_once(client, events, suite)
-    assert suite.ran() == suite.names
-    assert await causes(client, submitted.run.run_id) == {"w1": {DONE}}
+    for one, run in zip(suites, submitted, strict=True):
+        one.open()
+        await check_all_passed_once(client, await watched(client, run), one)
+        assert one.ran() == one.names
+        assert await causes(client, run.run.run_id) == {"w1": {DONE}}
     await no_runner(fleet)
 
 

@@ -46,6 +46,8 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 closing.update(dict.fromkeys(sorted(group.allocations) if group is not None else ()))
             case facts.AttemptsRevoked():
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
+                run = state.runs.get(event.run_id)
+                closing.update(dict.fromkeys(sorted(run.allocations) if run is not None else ()))
             case facts.WorkerStateChanged() if event.state == WorkerState.DRAINING:
                 found.setdefault(event.worker_id, []).append(orders.drain(event.cause))
             case facts.HealthChanged() if event.health.asks:
