@@ -53,14 +53,17 @@ class SchedulerLink:
         clock: Clock,
         notice_seconds: float,
         usage: Usage | None = None,
+        *,
+        authority: str = "",
     ) -> None:
         """`state` answers the state as it is; groups are told after `notice_seconds` without a scheduler that they wait for it.
 
-        `usage` counts what projects have; without it schedulers hear nothing of shares.
+        `usage` counts what projects have; without it schedulers hear nothing of shares. `authority`: file of the one that
+        signed the scheduler's certificate; empty: no TLS.
         """
         self.figures = SchedulerFigures(address=address)
         self._address = address
-        self._token_file = token_file
+        self._token_file, self._authority = token_file, authority
         self._state = state
         self._commit = commit
         self._clock = clock
@@ -124,7 +127,7 @@ class SchedulerLink:
 
     async def _connected(self) -> None:
         """One stream from Describe to its end. Raises what ended it."""
-        async with open_channel(self._address, token_file=self._token_file) as channel:
+        async with open_channel(self._address, token_file=self._token_file, tls_authority=self._authority) as channel:
             stub = scheduler_grpc.SchedulerServiceStub(channel)
             described = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
             call = stub.Schedule()
