@@ -69,6 +69,23 @@ async def test_doctor_and_workers_name_the_leader_and_a_gateway_finds_it(three: 
     assert await asyncio.to_thread(_status, f"{gateway}/readyz") == 200
 
 
+async def test_an_operator_may_ask_any_coordinator(three: Coordinators, folder: Path) -> None:
+    leader = await three.leader()
+    await three.settled(0)
+    follower = next(name for name in three.services if name != leader)
+    environment = {"CROSSFLEET_ADDRESS": three.address(follower)}
+    async with (
+        crossfleet("admin", "backup", f"{folder}/backup", cwd=folder, env=environment) as backup,
+        crossfleet("admin", "retention", cwd=folder, env=environment) as retention,
+        crossfleet("doctor", "--output", "json", cwd=folder, env=environment) as doctor,
+    ):
+        done = [await backup.finished(20), await retention.finished(20)]
+        findings = json.loads((await doctor.finished(20)).out)["findings"]
+
+    assert [each.status for each in done] == [0, 0], done
+    assert {each["subject"]: each["status"] for each in findings}["scheduler"] == "ok", findings
+
+
 async def gateway_of(three: Coordinators, folder: Path) -> str:
     """Start one that knows all coordinators; answers where it serves HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,11 @@ def test_any_text_is_an_address_or_a_clear_refusal(text: str) -> None:
     except (AddressInvalid, SocketPathTooLong):
         address = None
     assert address is None or isinstance(address, (TcpAddress, UnixAddress))
+
+
+def test_a_url_is_told_apart_from_an_ipv6_address() -> None:
+    with pytest.raises(AddressInvalid, match="is a URL: write HOST:PORT"):
+        parse("http://fleet.example:7400")
 
 
 def test_only_loopback_is_loopback() -> None:

@@ -161,6 +161,13 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             await EchoStub(running.channel).unary(Request())
 
 
+def test_a_stream_that_was_written_to_just_after_its_end_is_unavailable() -> None:
+    late = grpc.aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), details="Internal error from Core"
+    )
+    assert type(error_from_rpc(late)) is errors.Unavailable
+
+
 async def test_a_call_over_its_deadline_is_deadline_exceeded() -> None:
     async with serving(echo_definition(Unary=_never)) as running:
         with pytest.raises(errors.DeadlineExceeded), translated():

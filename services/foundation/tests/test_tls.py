@@ -87,6 +87,13 @@ async def test_a_key_of_another_certificate_is_refused_at_the_start(tmp_path: Pa
         await Server(echo_definition(), settings).start()
 
 
+async def test_a_certificate_without_its_key_is_refused_at_the_start(tmp_path: Path) -> None:
+    certificate, _ = _certificate(tmp_path, "server")
+    settings = ServerSettings(listen=("localhost:0",), token_file=str(tmp_path / "t"), tls_certificate=certificate)
+    with pytest.raises(errors.CertificateInvalid, match="--tls-key"):
+        await Server(echo_definition(), settings).start()
+
+
 async def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     with pytest.raises(errors.CertificateInvalid, match=r"/no/such"):
         open_channel("localhost:1", tls_authority="/no/such.pem")

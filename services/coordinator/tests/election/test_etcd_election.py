@@ -8,8 +8,9 @@ from functools import partial
 
 import pytest
 
-from crossfleet.coordinator.election.etcd import EtcdElection
+from crossfleet.coordinator.election.etcd import EtcdElection, open_election
 from crossfleet.coordinator.election.port import Leader
+from crossfleet.coordinator.ledger.store import Head
 from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.wait import eventually
@@ -31,6 +32,20 @@ async def test_one_leads_and_all_know_who(one: Cluster, standing: Standing) -> N
     assert term.revision > 0
     for election in elections:
         assert await eventually(partial(_leads, election, ANN))
+
+
+async def test_the_leader_of_another_election_on_the_same_etcd_is_no_successor(one: Cluster) -> None:
+    terms = []
+    for name in ("default", "other", "other"):
+        election = await open_election(EtcdSettings(endpoints=one.endpoints), name, 1.0)
+        terms.append(await asyncio.wait_for(election.campaign(ANN), 5))
+        await election.close()
+    default, other, again = terms
+    assert other.cluster == again.cluster
+    assert not Head(election_cluster=default.cluster, election_revision=default.revision).admits(
+        other.cluster, other.revision
+    )
+    assert Head(election_cluster=other.cluster, election_revision=other.revision).admits(again.cluster, again.revision)
 
 
 async def test_candidates_lead_in_the_order_in_which_they_came(one: Cluster, standing: Standing) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import grpc
+
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as wire
 from crossfleet.api.coordinator.v1.admin_service_pb2_grpc import AdminServiceStub
 from crossfleet.client.connection import Connection
-from crossfleet.foundation.errors.status import translated
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.following.pursuit import pursue
 
 _COUNTING_SECONDS = 600.0
 
@@ -22,14 +26,26 @@ class AdminCalls:
     async def retention(self, *, count: bool = False) -> wire.GetRetentionResponse:
         """How long things are kept; with `count` what would be removed now, which may take minutes."""
         request = wire.GetRetentionRequest(count=count)
-        if not count:
-            return await self._connection.call(lambda limit: self._stub.GetRetention(request, timeout=limit))
-        with translated():
-            counted: wire.GetRetentionResponse = await self._stub.GetRetention(request, timeout=_COUNTING_SECONDS)
-            return counted
+        connection = self._connection
+        limit = _COUNTING_SECONDS if count else connection.timeout
+        return await pursue(
+            connection.channel, lambda: self._stub.GetRetention(request, timeout=limit), connection.outage_seconds
+        )
 
     async def backup(self, *, artifacts: bool) -> AsyncIterator[wire.BackupResponse]:
         """The pieces of a backup, and its summary as the last message. What breaks off has to be begun again."""
-        with translated():
-            async for response in self._stub.Backup(wire.BackupRequest(artifacts=artifacts)):
-                yield response
+        request = wire.BackupRequest(artifacts=artifacts)
+        pursuit = self._connection.pursuit()
+        begun = False
+        while True:
+            try:
+                await pursuit.begin()
+                async for response in self._stub.Backup(request):
+                    begun = True
+                    yield response
+            except (grpc.RpcError, CrossfleetError) as failure:
+                if begun:
+                    raise failure if isinstance(failure, CrossfleetError) else error_from_rpc(failure) from failure
+                await pursuit.after(failure)
+            else:
+                return

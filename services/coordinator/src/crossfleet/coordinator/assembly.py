@@ -294,4 +294,5 @@ def _link(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock
         clock,
         settings.unconnected_notice_seconds,
         Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
+        authority=settings.scheduler_authority,
     )

@@ -32,10 +32,15 @@ async def care_for_hosts(
     writer: LedgerWriter, commit: Callable[[Command], Awaitable[Any]], clock: Clock, policy: CarePolicy
 ) -> None:
     """Sends CareForHosts twice a second while something is known of any host; runs until cancelled."""
+    told = ""
     while True:
         await clock.sleep(_SECONDS)
         if waits_for_care(writer.state):
             try:
                 await commit(CareForHosts(policy))
             except CrossfleetError as error:
-                get_logger().warning("hosts could not be cared for", reason=error.reason, message=error.message)
+                if error.reason != told:
+                    get_logger().warning("hosts could not be cared for", reason=error.reason, message=error.message)
+                told = error.reason
+            else:
+                told = ""

@@ -35,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ""
     scheduler: Annotated[str, setting("Address of the scheduler. Empty: nothing is placed.")] = ""
     scheduler_token_file: Annotated[str, setting("File with the token for a scheduler on TCP.")] = ""
+    scheduler_authority: Annotated[
+        str, setting("PEM file of the authority that signed the certificate of a scheduler on TLS.")
+    ] = ""
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False
     etcd: EtcdSettings = EtcdSettings()
     election: Annotated[

@@ -62,7 +62,10 @@ class LocalOnly:
         """Raises Unauthenticated for every TCP peer."""
         if peer.startswith("unix:"):
             return Principal("local", "local")
-        raise Unauthenticated("this service has no token and takes calls over its Unix socket only", scheme="none")
+        raise Unauthenticated(
+            "this service has no token and takes calls over its Unix socket only: start it with --token-file",
+            scheme="none",
+        )
 
 
 class TokenRequired:

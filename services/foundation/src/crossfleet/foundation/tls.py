@@ -14,6 +14,8 @@ def server_credentials(certificate: str, key: str, client_authority: str = "") -
 
     Raises CertificateInvalid when a file cannot be read or is not PEM, or when the key is not the certificate's.
     """
+    if not key:
+        raise CertificateInvalid(f"the certificate {certificate} needs its key: set --tls-key", path=certificate)
     _check_pair(certificate, key)
     authority = _read(client_authority) if client_authority else None
     pairs = [(_read(key), _read(certificate))]

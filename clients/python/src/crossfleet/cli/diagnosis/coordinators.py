@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetRequest
+from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetRequest, GetFleetResponse
 from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStub
 from crossfleet.cli.diagnosis.finding import Finding
 from crossfleet.client import Endpoint
@@ -24,21 +24,27 @@ class _Seen:
     address: str
     leads: bool = False
     leader: str = ""
-    epoch: int = 0
     trouble: str = ""
+    fleet: GetFleetResponse = field(default_factory=GetFleetResponse)
 
 
-async def examine_coordinators(endpoint: Endpoint, leader: str) -> list[Finding]:
-    """One finding for each address that was given; none where there is one and it leads. `leader` as the fleet names it."""
+async def examine_coordinators(endpoint: Endpoint, fleet: GetFleetResponse) -> tuple[GetFleetResponse, list[Finding]]:
+    """The leader's summary of the fleet, and a finding for each address that was given.
+
+    `fleet` is what any of them has answered; it comes back where nobody leads. No findings where there is one address and
+    it leads.
+    """
+    leader = fleet.leader_address
     if len(endpoint.addresses) == 1 and leader in ("", *endpoint.addresses):
-        return []
+        return fleet, []
     asked = dict.fromkeys((*endpoint.addresses, *([leader] if leader else [])))
     seen = await asyncio.gather(*(_look(endpoint, address) for address in asked))
-    some_leads = any(each.leads for each in seen)
+    leading = [each.fleet for each in seen if each.leads]
+    some_leads = bool(leading)
     findings = [_finding(each, some_leads) for each in seen]
     if not some_leads:
         findings.append(Finding("leader", "fail", "no coordinator leads", "wait for the election; see their logs"))
-    return findings
+    return (leading[0] if leading else fleet), findings
 
 
 async def _look(endpoint: Endpoint, address: str) -> _Seen:
@@ -52,7 +58,7 @@ async def _look(endpoint: Endpoint, address: str) -> _Seen:
                     fleet = await FleetServiceStub(channel).GetFleet(GetFleetRequest(), timeout=_SECONDS)
             except NotLeader as error:
                 return _Seen(address, leader=error.metadata.get("leader", ""))
-            return _Seen(address, leading, fleet.leader_address, fleet.epoch)
+            return _Seen(address, leading, fleet.leader_address, fleet=fleet)
     except CrossfleetError as error:
         return _Seen(address, trouble=str(error))
 
@@ -63,5 +69,5 @@ def _finding(seen: _Seen, some_leads: bool) -> Finding:
         mend = "start it: the fleet goes on without it, with one less to lose" if some_leads else "start it"
         return Finding(subject, "warn" if some_leads else "fail", seen.trouble, mend)
     if seen.leads:
-        return Finding(subject, "ok", f"leads, epoch {seen.epoch}")
+        return Finding(subject, "ok", f"leads, epoch {seen.fleet.epoch}")
     return Finding(subject, "ok", f"follows {seen.leader}" if seen.leader else "follows nobody: no leader is known")

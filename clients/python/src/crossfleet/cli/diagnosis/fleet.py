@@ -46,7 +46,8 @@ async def _ask(endpoint: Endpoint) -> tuple[GetFleetResponse, list[WorkerStatus]
     async with asyncio.timeout(_SECONDS), Client.open(endpoint, timeout=_SECONDS) as client:
         fleet = await client.fleet.summary()
         workers = [status async for status in client.fleet.workers()]
-        return fleet, workers, await examine_coordinators(endpoint, fleet.leader_address)
+        fleet, coordinators = await examine_coordinators(endpoint, fleet)
+        return fleet, workers, coordinators
 
 
 def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:
@@ -55,10 +56,10 @@ def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:
         yield Finding("fleet", "warn", f"its version is {fleet.version}, this command's {own}", "install one version")
     else:
         yield Finding("fleet", "ok", f"{endpoint.address}, version {fleet.version}, {fleet.slots} slots")
-    if not fleet.scheduler_connected:
-        yield Finding("scheduler", "fail", "not connected: nothing is placed", "start it; see DIR/logs/scheduler.log")
-    else:
+    if fleet.scheduler_connected:
         yield Finding("scheduler", "ok", fleet.scheduler)
+    elif fleet.leads:  # nobody else knows
+        yield Finding("scheduler", "fail", "not connected: nothing is placed", "start it; its log says more")
 
 
 def _workers(workers: list[WorkerStatus]) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.settings import EtcdSettings
 from crossfleet.foundation.retry import delays
 
+DEFAULT = "default"
+"""The election of those who name none."""
 _ATTEMPT_SHARE = 0.15
 _CALL_SHARE = 0.6
 """Of the lease: how long one member of etcd may take to answer, and one call with all its attempts."""
@@ -25,8 +27,10 @@ _ASK_AGAIN_SECONDS = 0.2
 class EtcdTerm:
     """As port.Term. It ends with its lease, and when its key is deleted by somebody."""
 
-    def __init__(self, session: Session, revision: int, guard: asyncio.Task[None]) -> None:
-        self.cluster, self.revision = session.cluster, revision
+    def __init__(self, session: Session, name: str, revision: int, guard: asyncio.Task[None]) -> None:
+        # Two elections of one etcd each have a leader: a ledger must not take the one for the successor of the other.
+        self.cluster = session.cluster if name == DEFAULT else f"{session.cluster}/{name}"
+        self.revision = revision
         self._session = session
         self._guard = guard
 
@@ -50,6 +54,7 @@ class EtcdElection:
     def __init__(self, client: EtcdClient, name: str, lease_seconds: float, clock: Clock) -> None:
         """Use `open_election`."""
         self._client, self._clock, self._lease_seconds = client, clock, lease_seconds
+        self._name = name
         self.prefix = f"/crossfleet/{name}/leader/"
         self._news = News()
         self._roll = Roll(client, self.prefix, self._news)
@@ -126,7 +131,7 @@ class EtcdElection:
             await session.close()
             raise
         self._guard = asyncio.create_task(self._end_with_place(session, place, revision))
-        return EtcdTerm(session, revision, self._guard)
+        return EtcdTerm(session, self._name, revision, self._guard)
 
     async def _is_first(self, session: Session, place: bytes, revision: int) -> bool:
         """Waits until this place comes first; False when the lease or the place is lost before."""

@@ -103,8 +103,8 @@ class TakeOverRefused(Exception):
         known, here = found.election_cluster, cluster or "none"
         if self.reset_needed:
             text = (
-                f"the ledger is led by an election of cluster {known}, and this coordinator takes part in {here}: give it"
-                " the same etcd.endpoints. If the cluster was replaced, run: crossfleet admin election reset"
+                f"the ledger is led by the election of cluster {known}, and this coordinator takes part in {here}: give it"
+                " the same etcd.endpoints and election. If the cluster was replaced, run: crossfleet admin election reset"
             )
         else:
             text = (

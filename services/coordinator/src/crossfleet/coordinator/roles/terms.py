@@ -71,6 +71,7 @@ class Terms:
     leads: Condition = field(default_factory=Condition)
     _silence: Silence = field(init=False)
     _resigned: Term | None = None
+    _told: str = ""
     _pauses: Iterator[float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +137,9 @@ class Terms:
         except CrossfleetError as error:
             if self.alone:
                 raise
-            get_logger().warning("could not lead", reason=error.reason, cause=error.message)
+            if error.message != self._told:
+                self._told = error.message
+                get_logger().warning("could not lead", reason=error.reason, cause=error.message)
             await self._pause()
 
     async def _elected(self) -> Term | None:
@@ -167,6 +170,7 @@ class Terms:
     def _begin(self, charge: Charge, term: Term, elected: float) -> None:
         self.switch.lead(charge.handlers())
         self.leads.set(True)
+        self._told = ""
         self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
         if not self.alone:
             me, seconds = self.me, round(asyncio.get_running_loop().time() - elected, 4)
@@ -224,7 +228,9 @@ class Terms:
             async with asyncio.timeout(_RESIGN_SECONDS):
                 await term.resign()
         except (CrossfleetError, TimeoutError) as error:
-            get_logger().warning("could not resign: the term ends with its lease", cause=str(error))
+            get_logger().warning(
+                "could not resign: the term ends with its lease", cause=str(error) or "no answer in time"
+            )
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

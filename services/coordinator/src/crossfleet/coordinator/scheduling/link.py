@@ -53,14 +53,17 @@ class SchedulerLink:
         clock: Clock,
         notice_seconds: float,
         usage: Usage | None = None,
+        *,
+        authority: str = "",
     ) -> None:
         """`state` answers the state as it is; groups are told after `notice_seconds` without a scheduler that they wait for it.
 
-        `usage` counts what projects have; without it schedulers hear nothing of shares.
+        `usage` counts what projects have; without it schedulers hear nothing of shares. `authority`: file of the one that
+        signed the scheduler's certificate; empty: no TLS.
         """
         self.figures = SchedulerFigures(address=address)
         self._address = address
-        self._token_file = token_file
+        self._token_file, self._authority = token_file, authority
         self._state = state
         self._commit = commit
         self._clock = clock
@@ -75,6 +78,7 @@ class SchedulerLink:
         self._kept_waiting = False
         self._seen: State | None = None
         self._log = get_logger()
+        self._told = ""
 
     def foreseen(self, events: Sequence[facts.Event]) -> None:
         """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes.
@@ -109,10 +113,10 @@ class SchedulerLink:
                 try:
                     await self._connected()
                 except grpc.RpcError as error:
-                    self._log.warning("the scheduler is away", address=self._address, error=str(error_from_rpc(error)))
+                    self._tell_away(str(error_from_rpc(error)))
                 except (CrossfleetError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
                     # InvalidStateError: gRPC's word for writing to a stream that has just ended.
-                    self._log.warning("the scheduler is away", address=self._address, error=str(error))
+                    self._tell_away(str(error))
                 now = self._clock.monotonic()
                 if self.figures.connected and now - begun >= _STEADY_SECONDS:
                     retry, away_since = _FIRST_RETRY, now
@@ -122,9 +126,15 @@ class SchedulerLink:
             await self._clock.sleep(retry)
             retry = min(retry * 2, _LAST_RETRY)
 
+    def _tell_away(self, cause: str) -> None:
+        """Log why it is away, once for each cause."""
+        if cause != self._told:
+            self._told = cause
+            self._log.warning("the scheduler is away", address=self._address, error=cause)
+
     async def _connected(self) -> None:
         """One stream from Describe to its end. Raises what ended it."""
-        async with open_channel(self._address, token_file=self._token_file) as channel:
+        async with open_channel(self._address, token_file=self._token_file, tls_authority=self._authority) as channel:
             stub = scheduler_grpc.SchedulerServiceStub(channel)
             described = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
             call = stub.Schedule()
@@ -133,6 +143,7 @@ class SchedulerLink:
             figures.connected = True
             self._snapshot = True
             self._outcomes.clear()
+            self._told = ""
             self._log.info("scheduler connected", address=self._address, name=figures.name)
             tasks = [
                 asyncio.ensure_future(self._tell(call, snapshots_only=described.snapshots_only)),

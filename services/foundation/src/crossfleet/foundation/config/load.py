@@ -74,7 +74,7 @@ def load_with_sources(
 
 def parser(known: Sequence[Setting], service: str) -> argparse.ArgumentParser:
     """The command line of a service: one flag for each setting, and --config."""
-    made = argparse.ArgumentParser(prog=f"crossfleet {service}", allow_abbrev=False)
+    made = argparse.ArgumentParser(prog=f"crossfleet-{service}", allow_abbrev=False)
     made.add_argument(
         "--config", metavar="FILE", default="", help="settings as TOML; flags and environment win over it"
     )

@@ -23,6 +23,8 @@ _VALUE_CHARS = 400
 _METADATA_BYTES = 2000
 _FIELDS = 8
 _FIELD_CHARS = 150
+# grpc.aio's own words for a message that was written to a stream which had just been ended: its real status is lost.
+_WRITTEN_TOO_LATE = "Internal error from Core"
 
 _BY_CODE: Mapping[grpc.StatusCode, type[CrossfleetError]] = {
     grpc.StatusCode.CANCELLED: Cancelled,
@@ -130,6 +132,8 @@ def _code(number: int) -> grpc.StatusCode:
 
 def _class_of_code(code: grpc.StatusCode | None, text: str) -> type[CrossfleetError]:
     # gRPC itself answers these with a text and no details.
+    if code is grpc.StatusCode.INTERNAL and text == _WRITTEN_TOO_LATE:
+        return Unavailable
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
         return MessageTooLarge
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "oncurrent RPC limit" in text:

@@ -63,6 +63,8 @@ def parse(text: str) -> Address:
                 limit_bytes=LONGEST_SOCKET_PATH,
             )
         return UnixAddress(path)
+    if "://" in text:
+        raise AddressInvalid(f"{text!r} is a URL: write HOST:PORT or unix:/PATH", address=text)
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
