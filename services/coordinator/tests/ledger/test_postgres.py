@@ -229,6 +229,17 @@ def test_a_second_coordinator_without_an_election_is_told_of_the_first(stores, m
     assert second.take_over("second", "", 2).epoch == 2
 
 
+def test_a_leader_without_an_election_that_is_busy_is_not_disturbed_by_a_second_one(stores, monkeypatch):
+    monkeypatch.setattr(postgres_store, "TRIES", 2)
+    first = stores()
+    head = first.take_over("first", "", 1)
+    with first._open().begin():
+        first._connection.execute(text("UPDATE ledger_head SET seq = seq"))
+        with pytest.raises(StoreLocked, match=r"etcd\.endpoints"):
+            stores().take_over("second", "", 2)
+    first.commit(batch_of(head))
+
+
 def test_two_coordinators_that_start_at_once_on_an_empty_database_both_come_up(stores):
     barrier = threading.Barrier(4)
 
