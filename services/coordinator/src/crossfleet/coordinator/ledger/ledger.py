@@ -164,19 +164,23 @@ class Ledger:
         whole = Outcome([])
         for command in commands:
             try:
-                one = self.settle([command], self.prepare([command], now))
-            except StoreAway as away:
+                one = self._carry_out(command, now)
+            except (StoreAway, StoreRefused) as away:
+                # A part of the batch may be written: the whole must not be given again.
                 raise StoreFailed(f"the database went away while a batch was carried out again: {away}") from away
-            except (Deposed, StoreFailed):
-                raise
-            except Exception as poison:  # noqa: BLE001 - it is refused alone, whatever it is
-                self.reload()
-                whole.answers.append(_internal(command, poison))
-                continue
             whole.answers += one.answers
             whole.committed += one.committed
             whole.observed += one.observed
         return whole
+
+    def _carry_out(self, command: Command, now: float) -> Outcome:
+        try:
+            return self.settle([command], self.prepare([command], now))
+        except (Deposed, StoreFailed):
+            raise
+        except Exception as poison:  # noqa: BLE001 - it is refused alone, whatever it is
+            self.reload()
+            return Outcome([_internal(command, poison)])
 
 
 def _internal(command: Command, failure: BaseException) -> Rejection:
