@@ -159,6 +159,8 @@ class Terms:
             async with AsyncExitStack() as stack:
                 elected = asyncio.get_running_loop().time()
                 charge = await self.take_over(stack, term)
+                if term.remaining() <= 0:
+                    raise NotLeader("the term was over before it could begin")
                 self._begin(charge, term, elected)
                 try:
                     await self._until_over(charge, term)
@@ -190,6 +192,7 @@ class Terms:
             return
         ended = next((wait.result() for wait in (lost, failed) if wait.done()), "the term is over")
         self._step_down(charge, ended)
+        await self._resign(term)  # another may lead while what is left here is put away
 
     def _step_down(self, charge: Charge, cause: str) -> None:
         charge.stop_deciding(cause)
