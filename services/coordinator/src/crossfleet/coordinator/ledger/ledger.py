@@ -68,7 +68,7 @@ class Ledger:
         self._workers: dict[str, Worker] = {}
 
     def open(self, leader: str, cluster: str = "", revision: int = 1) -> None:
-        """Take over and load. Raises TakeOverRefused, StoreFailed."""
+        """Take over and load. Raises TakeOverRefused, StoreFailed, and SchemaUnsupported for facts of a later version."""
         self.epoch = self.store.take_over(leader, cluster, revision).epoch
         self._workers = {}
         self.reload()
