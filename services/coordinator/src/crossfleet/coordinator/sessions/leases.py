@@ -41,6 +41,11 @@ class Leases:
         was_silent, lease.silent = lease.silent, False
         return was_silent
 
+    def excuse(self, seconds: float) -> None:
+        """Nobody could be heard for so long, since the listener itself stood still."""
+        for lease in self._leases.values():
+            lease.heard += seconds
+
     def living(self, worker_id: str) -> bool:
         """Whether the worker's lease runs."""
         return worker_id in self._leases
