@@ -49,5 +49,5 @@ def test_a_leader_leaves_out_what_a_later_version_only_added(tmp_path, written):
 async def test_a_coordinator_that_cannot_understand_an_open_run_does_not_lead_and_says_why(tmp_path, written):
     written(100)
     opened = database_of(Settings(data=str(tmp_path)), tmp_path)
-    with pytest.raises(SchemaVersionUnsupported, match="facts of kind '100'.* install a later one"):
+    with pytest.raises(SchemaVersionUnsupported, match=r"facts of kind '100'.* install a later one"):
         await open_ledger(None, opened, SoloTerm(), leader="earlier", limit=1, patience=NO_PATIENCE)

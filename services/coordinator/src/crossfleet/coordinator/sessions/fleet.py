@@ -129,6 +129,15 @@ class FleetSessions:
             await self.commit(command)
         except CrossfleetError as error:
             get_logger().warning("a lease's change was refused", reason=error.reason, message=error.message)
+            self._say_again(command)
+
+    def _say_again(self, command: commands.Command) -> None:
+        """The disk may be full, or the database away: whoever is lost, or back, must not stay what the state says."""
+        match command:
+            case commands.WorkerLost(worker_id=worker_id) if not self.leases.living(worker_id):
+                self.leases.begin(worker_id, "", self.clock.monotonic())
+            case commands.WorkerHeard(worker_id=worker_id, session_id=session_id):
+                self.leases.unheard(worker_id, session_id)
 
     def committed(self, state: State, events: Sequence[facts.Event]) -> None:
         """Called right after each commit, with the state as committed: sends what follows to the workers."""
