@@ -66,6 +66,23 @@ async def test_a_term_that_ended_during_the_take_over_is_never_begun() -> None:
     assert charge.served == 0
 
 
+async def test_another_coordinator_is_told_apart_by_its_address_where_both_have_one_name() -> None:
+    """As in containers that share the name of their host, and are process 1 each."""
+    urn, mine = Urn(), Leader("host:1", "host:7400")
+    terms = Terms(MemoryElection(urn), Draining(), never, False, mine, frozenset(), {})
+    urn.elect(Leader("host:1", "host:7401"))
+    other = terms.refusal()
+    urn.elect(mine)
+
+    assert (other.reason, other.metadata["leader"]) == ("NOT_LEADER", "host:7401")
+    assert terms.refusal().reason == "NO_LEADER"
+
+
+async def never(stack: AsyncExitStack, term: Term) -> FailedLedger:
+    """It does not stand."""
+    raise AssertionError
+
+
 async def test_a_leader_whose_ledger_failed_lets_others_lead_while_it_still_puts_things_away() -> None:
     urn, left = Urn(), list[bool]()
 

@@ -99,9 +99,9 @@ class Terms:
         return NoLeader("no coordinator leads at this moment", retry_after=_ELECTION_SECONDS)
 
     def _other(self) -> Leader | None:
-        """Who leads elsewhere, as far as is known."""
+        """Who leads elsewhere, as far as is known. Names alone may be the same, as of containers."""
         leader = self.election.leader()
-        return leader if leader is not None and leader.name != self.me.name else None
+        return None if self.alone or leader == self.me else leader
 
     async def run(self) -> None:
         """Until the coordinator drains; then the term has been handed over. Raises what a restart does not mend."""
@@ -218,7 +218,7 @@ class Terms:
         await self._resign(term)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SUCCESSOR_SECONDS):
-                while (leader := self.election.leader()) is None or leader.name == self.me.name:
+                while self._other() is None:
                     await self.election.wait_changed()
         charge.stop_deciding("it was handed over")
         charge.end_streams(self.draining.cause)
