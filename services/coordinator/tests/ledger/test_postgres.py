@@ -1,5 +1,6 @@
 """What only PostgreSQL can do to a ledger: its backends, locks, roles and rights."""
 
+import asyncio
 import contextlib
 import random
 import socket
@@ -15,8 +16,10 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.election.solo import SoloTerm
 from crossfleet.coordinator.ledger import postgres, postgres_store, reset
 from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.patience import NO_PATIENCE
 from crossfleet.coordinator.ledger.postgres import PostgresAddress
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.sql import SqlStore
@@ -31,6 +34,7 @@ from crossfleet.coordinator.ledger.store import (
     TakeOverRefused,
     Write,
 )
+from crossfleet.coordinator.opening import open_ledger
 from crossfleet.foundation.errors import Unavailable
 from services.coordinator.tests.ledger.scenario import start, submit, work_off
 
@@ -264,6 +268,33 @@ def test_whoever_waits_for_a_silent_server_can_be_broken_off(stores, postgres_se
             store.cut()
             with pytest.raises(StoreFailed):
                 waiting.result(5)
+    finally:
+        postgres_server.thaw()
+
+
+async def test_a_take_over_that_hangs_can_be_cancelled(stores, postgres_server):
+    class Opened:
+        """A database to which the connection stands."""
+
+        def __init__(self):
+            self._store = stores()
+            self._store.head()
+
+        def store(self):
+            return self._store
+
+    opened = Opened()
+    postgres_server.freeze()
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            opening = asyncio.ensure_future(
+                open_ledger(stack, opened, SoloTerm(), leader="hung", limit=1, patience=NO_PATIENCE)
+            )
+            await asyncio.sleep(0.3)
+            opening.cancel()
+            async with asyncio.timeout(5):
+                with pytest.raises(asyncio.CancelledError):
+                    await opening
     finally:
         postgres_server.thaw()
 

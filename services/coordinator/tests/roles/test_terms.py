@@ -83,6 +83,29 @@ async def never(stack: AsyncExitStack, term: Term) -> FailedLedger:
     raise AssertionError
 
 
+@pytest.mark.parametrize("end", ["drained", "lost"])
+async def test_a_take_over_that_hangs_is_given_up_with_its_term_and_when_the_coordinator_drains(end: str) -> None:
+    urn, draining, given_up = Urn(), Draining(), list[int]()
+
+    async def hang(stack: AsyncExitStack, term: Term) -> FailedLedger:
+        try:
+            if end == "lost" and not given_up:
+                asyncio.get_running_loop().call_soon(cast("MemoryTerm", term).end, "its lease is over")
+            else:
+                draining.begin("SIGTERM")
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            given_up.append(urn.elected)
+
+    terms = Terms(MemoryElection(urn), draining, hang, False, Leader("a", "unix:/a"), frozenset(), {})
+    async with asyncio.timeout(10):
+        await terms.run()
+
+    assert given_up == ([1] if end == "drained" else [1, 2])
+    assert urn.term is None, "it has resigned"
+
+
 async def test_a_leader_whose_ledger_failed_lets_others_lead_while_it_still_puts_things_away() -> None:
     urn, left = Urn(), list[bool]()
 

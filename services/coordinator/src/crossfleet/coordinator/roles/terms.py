@@ -158,9 +158,9 @@ class Terms:
         try:
             async with AsyncExitStack() as stack:
                 elected = asyncio.get_running_loop().time()
-                charge = await self.take_over(stack, term)
-                if term.remaining() <= 0:
-                    raise NotLeader("the term was over before it could begin")
+                charge = await self._taken_over(stack, term)
+                if charge is None:
+                    return
                 self._begin(charge, term, elected)
                 try:
                     await self._until_over(charge, term)
@@ -168,6 +168,22 @@ class Terms:
                     self.leads.set(False)
         finally:
             await self._resign(term)
+
+    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Charge | None:
+        """What leads; None where the coordinator drains, or the term is over, before: a database may hang."""
+        taking = asyncio.ensure_future(self.take_over(stack, term))
+        try:
+            await _first(taking, term.wait_lost(), self.draining.wait())
+        finally:
+            if not taking.done():
+                taking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await taking
+        charge = None if taking.cancelled() else taking.result()
+        if charge is not None and term.remaining() > 0:
+            return charge
+        get_logger().info("does not lead: the term, or the coordinator, was over before the ledger was taken over")
+        return None
 
     def _begin(self, charge: Charge, term: Term, elected: float) -> None:
         self.switch.lead(charge.handlers())
