@@ -218,14 +218,15 @@ def test_a_drain_outlives_sessions_and_lets_running_work_end():
 def test_what_a_worker_says_of_itself_ends_with_its_incarnation():
     fleet = running(workers=1)
     fleet.do(c.WorkerLeaving("w1", "s1", "SIGTERM"))
-    assert fleet.state.workers["w1"].state is WorkerState.DRAINING
+    states = [fleet.state.workers["w1"].state]
     assert fleet.state.allocations["a1"].closing
     fleet.join("w1", slots=1, incarnation="i1", session="s2", held=held(fleet))
-    assert fleet.state.workers["w1"].state is WorkerState.DRAINING
+    states.append(fleet.state.workers["w1"].state)
     fleet.do(c.WorkerLost("w1", "gone"))
     fleet.join("w1", slots=1, incarnation="i2")
+    states.append(fleet.state.workers["w1"].state)
 
-    assert fleet.state.workers["w1"].state is WorkerState.READY
+    assert states == [WorkerState.DRAINING, WorkerState.DRAINING, WorkerState.READY]
     assert fleet.state.workers["w1"].cause == ""
     assert fleet.place()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import msgspec
 import pytest
 from sqlalchemy import insert
@@ -49,5 +51,7 @@ def test_a_leader_leaves_out_what_a_later_version_only_added(tmp_path, written):
 async def test_a_coordinator_that_cannot_understand_an_open_run_does_not_lead_and_says_why(tmp_path, written):
     written(100)
     opened = database_of(Settings(data=str(tmp_path)), tmp_path)
-    with pytest.raises(SchemaVersionUnsupported, match=r"facts of kind '100'.* install a later one"):
-        await open_ledger(None, opened, SoloTerm(), leader="earlier", limit=1, patience=NO_PATIENCE)
+    refused = pytest.raises(SchemaVersionUnsupported, match=r"facts of kind '100'.* install a later one")
+    async with AsyncExitStack() as stack:
+        stack.enter_context(refused)
+        await open_ledger(stack, opened, SoloTerm(), leader="earlier", limit=1, patience=NO_PATIENCE)

@@ -18,6 +18,7 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.election.solo import SoloTerm
 from crossfleet.coordinator.ledger import postgres, postgres_store, reset
+from crossfleet.coordinator.ledger.database import PostgresDatabase
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE
 from crossfleet.coordinator.ledger.postgres import PostgresAddress
@@ -272,18 +273,11 @@ def test_whoever_waits_for_a_silent_server_can_be_broken_off(stores, postgres_se
         postgres_server.thaw()
 
 
-async def test_a_take_over_that_hangs_can_be_cancelled(stores, postgres_server):
-    class Opened:
-        """A database to which the connection stands."""
-
-        def __init__(self):
-            self._store = stores()
-            self._store.head()
-
-        def store(self):
-            return self._store
-
-    opened = Opened()
+async def test_a_take_over_that_hangs_can_be_cancelled(stores, postgres_server, postgres_url, monkeypatch):
+    store = stores()
+    store.head()
+    opened = PostgresDatabase(PostgresAddress(postgres_url))
+    monkeypatch.setattr(opened, "store", lambda: store)
     postgres_server.freeze()
     try:
         async with contextlib.AsyncExitStack() as stack:
