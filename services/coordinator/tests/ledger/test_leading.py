@@ -14,7 +14,7 @@ import pytest
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.patience import Patience
-from crossfleet.coordinator.ledger.store import CommitUnsettled, StoreAway
+from crossfleet.coordinator.ledger.store import CommitUnsettled, Observed, StoreAway
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.ledger.scenario import finish, hello, plan, submit
@@ -180,6 +180,18 @@ async def test_a_database_that_hangs_while_durations_are_stored_is_noticed_as_at
         assert await reason(writer.submit(submit("next"))) == "DATABASE_AWAY"
         assert await writer.wait_failed() == "the database has not answered for 1 s"
         release.set()
+
+
+async def test_a_hand_over_does_not_wait_for_durations(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    stored = list[object]()
+    monkeypatch.setattr(store, "observe", lambda observed, epoch: stored.append(observed))
+    async with writing(store) as writer:
+        writer._observed.extend(Observed("suite", [(str(number), 1.0)], 1.0) for number in range(100))
+        await writer.finish(holding=True)
+        writer.depose("it was handed over")
+
+    assert len(stored) <= 1, "the one in hand"
 
 
 async def test_going_down_does_not_wait_for_ever_for_the_database() -> None:

@@ -58,7 +58,7 @@ async def test_a_drained_worker_stays_drained_over_a_restart(tmp_path: Path) -> 
     ("leaving", "state"), [(True, device_pb2.WORKER_STATE_READY), (False, device_pb2.WORKER_STATE_DRAINING)]
 )
 async def test_a_worker_that_left_in_good_order_comes_back_drained_only_if_a_person_drained_it(
-    tmp_path: Path, leaving: bool, state: device_pb2.WorkerState
+    tmp_path: Path, leaving: bool, state: int
 ) -> None:
     async with running(tmp_path) as fleet:
         first = ScriptedWorker(fleet.channel)

@@ -191,7 +191,7 @@ class LedgerWriter:
     async def _work(self) -> None:
         while True:
             if not self._waiters:
-                if self._observed:
+                if self._observed and not self._holding:  # somebody waits to lead
                     await self._learn()
                     continue
                 if self._stopping:
