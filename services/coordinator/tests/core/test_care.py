@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -199,9 +200,10 @@ def test_the_last_host_stays():
     assert fleet.state.workers["w1"].state is WorkerState.READY
 
 
-def test_a_drained_host_is_not_blamed_for_leaving():
+@pytest.mark.parametrize("end", [c.DrainWorker("w1", True, "new driver"), c.WorkerLeaving("w1", "w1-s1", "SIGTERM")])
+def test_a_host_that_is_drained_or_says_that_it_goes_is_not_blamed_for_leaving(end):
     fleet = of(["w1", "w2", "w3"])
-    fleet.do(c.DrainWorker("w1", True, "new driver"))
+    fleet.do(end)
     fleet.do(c.WorkerLost("w1", "gone"))
     assert "" not in fleet.state.workers["w1"].health
 

@@ -215,6 +215,32 @@ def test_a_drain_outlives_sessions_and_lets_running_work_end():
     assert fleet.do(c.DrainWorker("nobody", True, "")).reason == "WORKER_NOT_FOUND"
 
 
+def test_what_a_worker_says_of_itself_ends_with_its_incarnation():
+    fleet = running(workers=1)
+    fleet.do(c.WorkerLeaving("w1", "s1", "SIGTERM"))
+    states = [fleet.state.workers["w1"].state]
+    assert fleet.state.allocations["a1"].closing
+    fleet.join("w1", slots=1, incarnation="i1", session="s2", held=held(fleet))
+    states.append(fleet.state.workers["w1"].state)
+    fleet.do(c.WorkerLost("w1", "gone"))
+    fleet.join("w1", slots=1, incarnation="i2")
+    states.append(fleet.state.workers["w1"].state)
+
+    assert states == [WorkerState.DRAINING, WorkerState.DRAINING, WorkerState.READY]
+    assert fleet.state.workers["w1"].cause == ""
+    assert fleet.place()
+
+
+def test_a_worker_that_a_person_drained_comes_back_drained_however_it_left():
+    fleet = running(workers=1)
+    fleet.do(c.DrainWorker("w1", True, "new disk"))
+    fleet.do(c.WorkerLeaving("w1", "s1", "SIGTERM"))
+    fleet.do(c.WorkerLost("w1", "gone"))
+    fleet.join("w1", slots=1, incarnation="i2")
+
+    assert fleet.state.workers["w1"].state is WorkerState.DRAINING
+
+
 def test_an_allocation_whose_runner_dies_is_given_up_and_its_cases_come_back():
     fleet = running(workers=1)
     fleet.report("w1", c.AllocationEnded("a1", Cause.DONE, "the zygote was killed"))

@@ -14,10 +14,10 @@ import pytest
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.patience import Patience
-from crossfleet.coordinator.ledger.store import CommitUnsettled, StoreAway
+from crossfleet.coordinator.ledger.store import CommitUnsettled, Observed, StoreAway
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.wait import eventually
-from services.coordinator.tests.ledger.scenario import submit
+from services.coordinator.tests.ledger.scenario import finish, hello, plan, submit
 
 SOON = Patience(refuse=0.05)
 LONG = Patience(refuse=30.0)
@@ -157,6 +157,41 @@ async def test_a_leader_that_cannot_reach_the_database_gives_up_for_one_that_can
 
         assert await writer.wait_failed() == "the database has not answered for 0.05 s"
         assert await reason(waiting) == "COMMIT_UNSETTLED"
+
+
+async def test_a_database_that_hangs_while_durations_are_stored_is_noticed_as_at_a_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = MemoryStore()
+    begun, release = threading.Event(), threading.Event()
+
+    def hang(observed: object, epoch: int) -> None:
+        begun.set()
+        release.wait(10)
+
+    monkeypatch.setattr(store, "observe", hang)
+    async with writing(store, Patience(refuse=0.5, leave=1.0)) as writer:
+        for command in (submit("run", ("a", "b")), hello(), plan()):
+            await writer.submit(command)
+        for attempt in list(writer.state.attempts.values()):
+            await writer.submit(finish(attempt))
+        await asyncio.to_thread(begun.wait, 5)
+
+        assert await reason(writer.submit(submit("next"))) == "DATABASE_AWAY"
+        assert await writer.wait_failed() == "the database has not answered for 1 s"
+        release.set()
+
+
+async def test_a_hand_over_does_not_wait_for_durations(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    stored = list[object]()
+    monkeypatch.setattr(store, "observe", lambda observed, epoch: stored.append(observed))
+    async with writing(store) as writer:
+        writer._observed.extend(Observed("suite", [(str(number), 1.0)], 1.0) for number in range(100))
+        await writer.finish(holding=True)
+        writer.depose("it was handed over")
+
+    assert len(stored) <= 1, "the one in hand"
 
 
 async def test_going_down_does_not_wait_for_ever_for_the_database() -> None:

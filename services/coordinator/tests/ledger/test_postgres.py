@@ -1,5 +1,6 @@
 """What only PostgreSQL can do to a ledger: its backends, locks, roles and rights."""
 
+import asyncio
 import contextlib
 import random
 import socket
@@ -15,8 +16,11 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.election.solo import SoloTerm
 from crossfleet.coordinator.ledger import postgres, postgres_store, reset
+from crossfleet.coordinator.ledger.database import PostgresDatabase
 from crossfleet.coordinator.ledger.ledger import Ledger
+from crossfleet.coordinator.ledger.patience import NO_PATIENCE
 from crossfleet.coordinator.ledger.postgres import PostgresAddress
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.sql import SqlStore
@@ -31,6 +35,7 @@ from crossfleet.coordinator.ledger.store import (
     TakeOverRefused,
     Write,
 )
+from crossfleet.coordinator.opening import open_ledger
 from crossfleet.foundation.errors import Unavailable
 from services.coordinator.tests.ledger.scenario import start, submit, work_off
 
@@ -229,6 +234,17 @@ def test_a_second_coordinator_without_an_election_is_told_of_the_first(stores, m
     assert second.take_over("second", "", 2).epoch == 2
 
 
+def test_a_leader_without_an_election_that_is_busy_is_not_disturbed_by_a_second_one(stores, monkeypatch):
+    monkeypatch.setattr(postgres_store, "TRIES", 2)
+    first = stores()
+    head = first.take_over("first", "", 1)
+    with first._open().begin():
+        first._connection.execute(text("UPDATE ledger_head SET seq = seq"))
+        with pytest.raises(StoreLocked, match=r"etcd\.endpoints"):
+            stores().take_over("second", "", 2)
+    first.commit(batch_of(head))
+
+
 def test_two_coordinators_that_start_at_once_on_an_empty_database_both_come_up(stores):
     barrier = threading.Barrier(4)
 
@@ -253,6 +269,26 @@ def test_whoever_waits_for_a_silent_server_can_be_broken_off(stores, postgres_se
             store.cut()
             with pytest.raises(StoreFailed):
                 waiting.result(5)
+    finally:
+        postgres_server.thaw()
+
+
+async def test_a_take_over_that_hangs_can_be_cancelled(stores, postgres_server, postgres_url, monkeypatch):
+    store = stores()
+    store.head()
+    opened = PostgresDatabase(PostgresAddress(postgres_url))
+    monkeypatch.setattr(opened, "store", lambda: store)
+    postgres_server.freeze()
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            opening = asyncio.ensure_future(
+                open_ledger(stack, opened, SoloTerm(), leader="hung", limit=1, patience=NO_PATIENCE)
+            )
+            await asyncio.sleep(0.3)
+            opening.cancel()
+            async with asyncio.timeout(5):
+                with pytest.raises(asyncio.CancelledError):
+                    await opening
     finally:
         postgres_server.thaw()
 

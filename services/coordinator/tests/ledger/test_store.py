@@ -10,7 +10,17 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger.ledger import Ledger
-from crossfleet.coordinator.ledger.store import Batch, Deposed, Mode, StoreFailed, TakeOverRefused, Write
+from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.ledger.store import (
+    Batch,
+    Deposed,
+    Mode,
+    StoreAway,
+    StoreFailed,
+    StoreRefused,
+    TakeOverRefused,
+    Write,
+)
 from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
 
 _revisions = itertools.count(1)
@@ -143,6 +153,28 @@ def test_a_poison_command_is_refused_alone(database, monkeypatch):
     assert not ledger.state.runs["run"].cancelled
     assert ledger.state.workers["w1"].state is WorkerState.READY, "sessions outlive a reload"
     assert facts(opened(database).state) == facts(ledger.state)
+
+
+@pytest.mark.parametrize("away", [StoreAway("the server is away"), StoreRefused("a right is missing")])
+def test_a_batch_of_which_a_part_was_committed_is_not_given_again_when_the_database_goes_away(monkeypatch, away):
+    store = MemoryStore()
+    ledger = opened(lambda: store)
+    start(ledger)
+    load, loads = store.load, iter([True, False])
+
+    def broken(emit, command):
+        raise ZeroDivisionError("a defect")
+
+    def load_once():
+        if next(loads):
+            return load()
+        raise away
+
+    monkeypatch.setitem(machine._HANDLERS, c.StopRun, broken)
+    monkeypatch.setattr(store, "load", load_once)
+    with pytest.raises(StoreFailed) as failed:
+        ledger.commit([submit("one"), c.StopRun("run", "x")], 5.0)
+    assert not isinstance(failed.value, (StoreAway, StoreRefused)), "these ask for the same batch once more"
 
 
 def machine_answer():

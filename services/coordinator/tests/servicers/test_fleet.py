@@ -54,6 +54,28 @@ async def test_a_drained_worker_stays_drained_over_a_restart(tmp_path: Path) -> 
     assert back.worker.worker.state == device_pb2.WORKER_STATE_READY
 
 
+@pytest.mark.parametrize(
+    ("leaving", "state"), [(True, device_pb2.WORKER_STATE_READY), (False, device_pb2.WORKER_STATE_DRAINING)]
+)
+async def test_a_worker_that_left_in_good_order_comes_back_drained_only_if_a_person_drained_it(
+    tmp_path: Path, leaving: bool, state: int
+) -> None:
+    async with running(tmp_path) as fleet:
+        first = ScriptedWorker(fleet.channel)
+        await first.welcomed()
+        await first.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining(reason="SIGTERM", leaving=leaving)))
+        notice = (await first.next("drain")).drain
+        before = await fleet.worker_state("w1")
+        first.leave()
+        await eventually(lambda: len(fleet.coordinator.sessions) == 0)
+        await ScriptedWorker(fleet.channel, incarnation="i2").welcomed()
+        after = await fleet.worker_state("w1")
+
+    assert notice.reason == "SIGTERM"
+    assert before == device_pb2.WORKER_STATE_DRAINING
+    assert after == state
+
+
 async def test_a_worker_that_is_not_there_is_named(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -181,6 +181,18 @@ async def test_results_of_a_lost_worker_are_answered_with_a_cancel(tmp_path: Pat
         assert list(welcome.cancel_attempt_ids) == [assign.tasks[0].attempt_id]
 
 
+async def test_a_coordinator_that_was_stopped_for_a_while_loses_no_worker(tmp_path: Path) -> None:
+    clock = ManualClock(1_000.0)
+    async with running(tmp_path, clock=clock, lease_seconds=4.0) as fleet:
+        await ScriptedWorker(fleet.channel).welcomed()
+        await eventually(lambda: clock.sleepers, what="the watch over leases")
+        clock.advance(60.0)
+        stopped = await fleet.worker_state("w1")
+        await silence(fleet, clock, device_pb2.WORKER_STATE_LOST)
+
+    assert stopped == device_pb2.WORKER_STATE_READY
+
+
 async def silence(fleet: Running, clock: ManualClock, until: int) -> None:
     async def reached() -> bool:
         clock.advance(0.5)

@@ -48,6 +48,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
         self.wants: list[tuple[str, int]] = []
         self.progress: list[wire.Progress] = []
         self.draining: list[str] = []
+        self.leaving = False
         self.checked: list[wire.HealthChecked] = []
         self.devices: list[wire.DevicesChanged] = []
         self.keep: Callable[[wire.Hello], tuple[list[str], list[int]]] = _keep_all
@@ -145,6 +146,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
             self.progress.append(message.progress)
         elif kind == "draining":
             self.draining.append(message.draining.reason)
+            self.leaving |= message.draining.leaving
         elif kind == "health_checked":
             self.checked.append(message.health_checked)
         elif kind == "devices_changed":

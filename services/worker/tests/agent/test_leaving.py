@@ -24,7 +24,7 @@ async def test_an_idle_agent_that_is_asked_to_stop_leaves_at_once_with_its_shim(
         agent.send_signal(signal.SIGTERM)
         assert await stage.ended(agent) == 0
         await eventually(lambda: not stage.shims(), deadline=5, what="the end of the shim")
-        assert stage.coordinator.draining
+        assert stage.coordinator.leaving
 
 
 async def test_a_test_that_ends_within_the_grace_counts() -> None:

@@ -34,6 +34,7 @@ async def test_a_drained_agent_tells_the_coordinator_and_stays() -> None:
         await AgentServiceStub(channel).DrainAgent(wire.DrainAgentRequest(reason="new disk"))
         await stage.until(lambda: "new disk" in stage.coordinator.draining, "the notice")
         assert stage.agents[0].poll() is None
+        assert not stage.coordinator.leaving
 
 
 async def test_health_is_answered() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.port import Term
@@ -15,6 +16,7 @@ from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.patience import Patience
 from crossfleet.coordinator.ledger.store import (
     SchemaUnsupported,
+    Store,
     StoreAway,
     StoreFailed,
     StoreFull,
@@ -32,8 +34,10 @@ from crossfleet.foundation.errors import (
     StorageCorrupt,
     Unavailable,
 )
+from crossfleet.foundation.logs import get_logger
 
 _RETRY_SECONDS = 1.0
+_CUT_SECONDS = 2.0
 # Of the leader's lease: so long a leader that has fallen silent in a transaction keeps the ledger's head.
 _HOLD_SHARE = 0.8
 
@@ -105,8 +109,9 @@ async def open_ledger(
     """
     with explained(opened):
         ledger = Ledger(await asyncio.to_thread(opened.store))
+        opening = asyncio.to_thread(ledger.open, leader=leader, cluster=term.cluster, revision=term.revision)
         try:
-            await asyncio.to_thread(ledger.open, leader=leader, cluster=term.cluster, revision=term.revision)
+            await _unless_cancelled(opening, ledger.store)
         except BaseException as error:
             ledger.store.close()
             if isinstance(error, TakeOverRefused) and not error.reset_needed and term.remaining() <= 0:
@@ -116,3 +121,16 @@ async def open_ledger(
     await writer.start()
     stack.push_async_callback(writer.stop)
     return writer
+
+
+async def _unless_cancelled(work: Coroutine[Any, Any, None], store: Store) -> None:
+    """Waits for a thread's work at the store. Cancelled, it breaks that off: who is at the store must leave before it is closed."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        store.cut()
+        await asyncio.wait([task], timeout=_CUT_SECONDS)
+        if task.done() and (failure := task.exception()) is not None:
+            get_logger().info("the take-over was broken off", cause=str(failure))
+        raise

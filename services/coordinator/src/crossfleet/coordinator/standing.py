@@ -23,10 +23,8 @@ from crossfleet.coordinator.roles.terms import Terms
 from crossfleet.coordinator.servicers.fleet import Identity
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.draining import Draining
+from crossfleet.foundation.following.leading import LEADER
 from crossfleet.foundation.serve import ServiceDefinition, serve
-
-LEADER_HEALTH = "crossfleet.leader"
-"""The name by which grpc.health.v1 is asked whether a coordinator leads."""
 
 Ready = Callable[[str, tuple[str, ...]], None]
 
@@ -101,7 +99,7 @@ class Standing:
             "coordinator",
             terms.switch.servicers(),
             layers=[terms.switch.layer],
-            conditions={LEADER_HEALTH: terms.leads},
+            conditions={LEADER: terms.leads},
         )
         # What it led when it was killed; whoever leads now, its output is missing there.
         place = place_of(self.settings.artifacts, self.folder, self.settings.artifacts_credentials_file)

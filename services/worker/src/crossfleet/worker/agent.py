@@ -104,7 +104,7 @@ class Agent:
         """
         while not self.link.connected:
             await until(lambda: self.link.connected, _SETTLE_SECONDS)
-        self.say(facts.draining(reason))
+        self.say(facts.draining(reason, leaving=False))
 
     async def leave(self, reason: str, *, drain_seconds: float, grace: float) -> None:
         """Go in good order: tell the coordinator, let running attempts end, cancel the rest, end the shim.
@@ -112,7 +112,7 @@ class Agent:
         Cases that were cut off count as this host's loss, so that they are executed elsewhere.
         """
         self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
-        self.say(facts.draining(self.orders.refusing))
+        self.say(facts.draining(self.orders.refusing, leaving=True))
         await until(lambda: not self._running(), drain_seconds)
         self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
         running = self._running()
@@ -149,7 +149,7 @@ class Agent:
         self._ask_again()
         self.succession.review(self.replayed)
         if self.orders.refusing:
-            self.say(facts.draining(self.orders.refusing))
+            self.say(facts.draining(self.orders.refusing, leaving=True))
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None

@@ -51,11 +51,11 @@ def blame(
 ) -> None:
     """A failure speaks against a host, or against the devices that were held where its class says so.
 
-    Not where the same subject failed on another host: then it speaks for both. A worker that is drained or out is past that.
+    Not where the same subject failed on another host: then it speaks for both. A worker that is drained, leaving or out is past that.
     """
     row = BY_CAUSE.get(cause)
     worker = emit.state.workers.get(worker_id)
-    if row is None or not row.weight or worker is None or worker.drained or worker.quarantined:
+    if row is None or not row.weight or worker is None or worker.ending or worker.quarantined:
         return
     if _failed_elsewhere(emit, worker, subjects):
         exonerate(emit, subjects)
@@ -78,7 +78,7 @@ def strike(emit: Emitter, group: Group, attempt: Attempt, cause: Cause) -> str:
     """A case was executing when it was lost. Answers the verdict on it: why it is to blame itself, or nothing."""
     row = BY_CAUSE.get(cause)
     worker = emit.state.workers.get(attempt.worker_id)
-    if row is None or not row.suspect_hosts or worker is None or worker.drained:
+    if row is None or not row.suspect_hosts or worker is None or worker.ending:
         return ""
     case = executing(emit, attempt)
     if case is None or case >= len(group.cases) or emit.state.allocations[attempt.allocation_id].canary:

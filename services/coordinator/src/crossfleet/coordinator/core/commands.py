@@ -159,6 +159,15 @@ class DrainWorker:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLeaving:
+    """A worker is going: it gets nothing new, until another incarnation of it joins."""
+
+    worker_id: str
+    session_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineWorker:
     """A person doubts a worker: out, and through the tests. As many may be out so as people want."""
 
@@ -357,6 +366,7 @@ Command = (
     | WorkerHeard
     | WorkerLost
     | DrainWorker
+    | WorkerLeaving
     | QuarantineWorker
     | CareForHosts
     | HealthChecked

@@ -323,7 +323,7 @@ class WorkerUpdated:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStateChanged:
-    """A worker became ready, suspect, draining or lost."""
+    """A worker became ready, suspect, draining or lost. One that is draining and was not drained is leaving."""
 
     worker_id: str
     state: int

@@ -16,6 +16,7 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
     """A worker opened a session; what it holds stays as it is until other facts say otherwise."""
     earlier = state.workers.get(event.worker_id)
     drained = earlier.drained if earlier else False
+    leaving = earlier.leaving and earlier.incarnation == event.incarnation if earlier else False
     health = earlier.health if earlier else {}
     worker = state.workers[event.worker_id] = Worker(
         event.worker_id,
@@ -26,11 +27,12 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
         event.description,
         WorkerState.READY,
         drained,
-        earlier.cause if earlier and drained else "",
+        earlier.cause if earlier and (drained or leaving) else "",
         event.at,
         earlier.allocations if earlier else set(),
         event.checks_health,
         health,
+        leaving,
     )
     worker.state = worker.standing
     state.selectors.learn((worker.view,))
@@ -49,6 +51,7 @@ def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:
     worker = state.workers[event.worker_id]
     worker.state = WorkerState(event.state)
     worker.drained = event.drained
+    worker.leaving |= worker.state is WorkerState.DRAINING and not event.drained
     worker.cause = event.cause
     if worker.state is WorkerState.LOST:
         worker.session_id = ""

@@ -24,6 +24,7 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WorkerHeard: workers.worker_heard,
     commands.WorkerLost: workers.worker_lost,
     commands.DrainWorker: workers.drain_worker,
+    commands.WorkerLeaving: workers.worker_leaving,
     commands.QuarantineWorker: care.quarantine_worker,
     commands.CareForHosts: care.care_for_hosts,
     commands.HealthChecked: care.health_checked,

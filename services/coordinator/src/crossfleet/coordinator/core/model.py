@@ -184,6 +184,7 @@ class Run:
 class Worker:
     """A worker that joined once. `session_id` is empty while it has no session since the coordinator started.
 
+    `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
     `health` has what is known of the host (under the empty name) and of its devices, `view` their quarantine as a condition.
     """
 
@@ -200,6 +201,12 @@ class Worker:
     allocations: set[str] = field(default_factory=set)
     checks_health: bool = False
     health: dict[str, Health] = field(default_factory=dict)
+    leaving: bool = False
+
+    @property
+    def ending(self) -> bool:
+        """Whether it gets nothing new, by anybody's wish."""
+        return self.drained or self.leaving
 
     @property
     def quarantined(self) -> bool:
@@ -210,7 +217,7 @@ class Worker:
     @property
     def standing(self) -> WorkerState:
         """The state in which it is while it is heard."""
-        if self.drained:
+        if self.ending:
             return WorkerState.DRAINING
         return WorkerState.QUARANTINED if self.quarantined else WorkerState.READY
 

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.commands import (
     WorkerChanged,
     WorkerHeard,
     WorkerHello,
+    WorkerLeaving,
     WorkerLost,
     WorkerSilent,
 )
@@ -155,12 +156,25 @@ def drain_worker(emit: Emitter, command: DrainWorker) -> None:
         return
     state = worker.state
     if state in {WorkerState.READY, WorkerState.DRAINING, WorkerState.QUARANTINED}:
-        state = WorkerState.DRAINING if command.drain else WorkerState.READY
+        state = WorkerState.DRAINING if command.drain or worker.leaving else WorkerState.READY
     emit(e.WorkerStateChanged(worker.worker_id, state, command.drain, command.reason))
     if command.drain:
-        for allocation in _allocations(emit, worker):
-            if not allocation.closing:
-                close(emit, allocation, f"{worker.worker_id} is drained: {command.reason}")
+        _close_all(emit, worker, f"{worker.worker_id} is drained: {command.reason}")
+
+
+def worker_leaving(emit: Emitter, command: WorkerLeaving) -> None:
+    """Keep new work away from a worker that is going, as a drain does, until it comes back as another incarnation."""
+    worker = _session(emit, command.worker_id, command.session_id)
+    if worker.ending:
+        return
+    emit(e.WorkerStateChanged(worker.worker_id, WorkerState.DRAINING, False, command.reason))
+    _close_all(emit, worker, command.reason)
+
+
+def _close_all(emit: Emitter, worker: Worker, message: str) -> None:
+    for allocation in _allocations(emit, worker):
+        if not allocation.closing:
+            close(emit, allocation, message)
 
 
 def _allocations(emit: Emitter, worker: Worker) -> list[Allocation]:

@@ -13,6 +13,7 @@ import msgspec
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.ledger.store import SchemaUnsupported
 from crossfleet.matching.model import WorkerView
 
 # Numbers are stored: never change or reuse one. A fact whose fields change gets a new number, the old keeps its reader.
@@ -47,6 +48,9 @@ _NUMBERS: dict[int, type] = {
     32: e.CanaryOpened,
     33: e.CaseStruck,
 }
+
+# Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
+_ADDITIONS = range(31, 100)
 
 # (fact, field): what is read back instead.
 _LEFT_OUT: dict[tuple[type, str], Any] = {
@@ -128,13 +132,17 @@ def encode_events(numbered: Iterable[tuple[int, e.Event]]) -> bytes:
 
 
 def decode_events(body: bytes) -> list[tuple[int, e.Event]]:
-    """The facts, less what is left out. Raises msgspec.DecodeError for what this version cannot read."""
+    """The facts, less what is left out, and less those of a later version that only add.
+
+    Raises SchemaUnsupported for other facts of a later version.
+    """
     found = []
     for index, number, raw in _outer.decode(_unpack(body)):
         kind = _KIND_BY_NUMBER.get(number)
-        if kind is None:
-            raise msgspec.DecodeError(f"a later version wrote a fact of kind {number}")
-        found.append((index, kind.read(raw)))
+        if kind is not None:
+            found.append((index, kind.read(raw)))
+        elif number not in _ADDITIONS:
+            raise SchemaUnsupported(str(number), str(max(_NUMBERS)), "facts of kind")
     return found
 
 

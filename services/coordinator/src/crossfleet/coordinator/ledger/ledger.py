@@ -68,7 +68,7 @@ class Ledger:
         self._workers: dict[str, Worker] = {}
 
     def open(self, leader: str, cluster: str = "", revision: int = 1) -> None:
-        """Take over and load. Raises TakeOverRefused, StoreFailed."""
+        """Take over and load. Raises TakeOverRefused, StoreFailed, and SchemaUnsupported for facts of a later version."""
         self.epoch = self.store.take_over(leader, cluster, revision).epoch
         self._workers = {}
         self.reload()
@@ -164,19 +164,23 @@ class Ledger:
         whole = Outcome([])
         for command in commands:
             try:
-                one = self.settle([command], self.prepare([command], now))
-            except StoreAway as away:
+                one = self._carry_out(command, now)
+            except (StoreAway, StoreRefused) as away:
+                # A part of the batch may be written: the whole must not be given again.
                 raise StoreFailed(f"the database went away while a batch was carried out again: {away}") from away
-            except (Deposed, StoreFailed):
-                raise
-            except Exception as poison:  # noqa: BLE001 - it is refused alone, whatever it is
-                self.reload()
-                whole.answers.append(_internal(command, poison))
-                continue
             whole.answers += one.answers
             whole.committed += one.committed
             whole.observed += one.observed
         return whole
+
+    def _carry_out(self, command: Command, now: float) -> Outcome:
+        try:
+            return self.settle([command], self.prepare([command], now))
+        except (Deposed, StoreFailed):
+            raise
+        except Exception as poison:  # noqa: BLE001 - it is refused alone, whatever it is
+            self.reload()
+            return Outcome([_internal(command, poison)])
 
 
 def _internal(command: Command, failure: BaseException) -> Rejection:

@@ -16,7 +16,10 @@ from crossfleet.matching.model import WorkerView
 
 
 def rebuild(stored: Stored) -> State:
-    """The state of a leader that starts. Workers have no session yet: they are suspect until they introduce themselves."""
+    """The state of a leader that starts. Workers have no session yet: they are suspect until they introduce themselves.
+
+    Raises SchemaUnsupported.
+    """
     state = State()
     for row in stored.workers:
         state.workers[row["worker_id"]] = _worker(row)

@@ -104,7 +104,7 @@ class PostgresStore(SqlStore):
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", "") != "55P03":
                     raise
-                raise StoreLocked(
+                raise _LedAlone(
                     "another coordinator leads on this database, without an election: give both etcd.endpoints, or stop it"
                 ) from error
         self._alone = not cluster
@@ -121,6 +121,11 @@ class PostgresStore(SqlStore):
         for left in reversed(range(TRIES)):
             try:
                 done = self._transact(bounded)
+            except _LedAlone:
+                # Who leads there lives: what it holds of the head is its next commit. It may be going.
+                if not left:
+                    raise
+                continue
             except StoreLocked as held:
                 if not left:
                     raise StoreLocked(f"{held}{hint}") from held
@@ -150,6 +155,10 @@ class PostgresStore(SqlStore):
 
 def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
+
+
+class _LedAlone(StoreLocked):
+    """Another coordinator without an election has the database."""
 
 
 class _NotPermitted(Exception):

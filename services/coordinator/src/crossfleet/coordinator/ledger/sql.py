@@ -208,10 +208,10 @@ class SqlStore:
         return self._transact(work)
 
     def _open(self) -> Connection:
-        if self._cut:
-            raise StoreAway("this store was cut off: the term is over")
-        if self._connection is None:
+        if self._connection is None and not self._cut:
             self._connection = self._engine.connect()
+        if self._cut or self._connection is None:  # it may have been cut off while it connected
+            raise StoreAway("this store was cut off: the term is over")
         return self._connection
 
     def _drop_connection(self) -> None:

@@ -45,9 +45,9 @@ class CommitUnsettled(StoreAway):
 class SchemaUnsupported(Exception):
     """The database was written by a version that this one does not know."""
 
-    def __init__(self, found: str, supported: str) -> None:
+    def __init__(self, found: str, supported: str, what: str = "schema") -> None:
         super().__init__(
-            f"the database has schema {found!r}; this version knows up to {supported!r}: install a later one"
+            f"the database has {what} {found!r}; this version knows up to {supported!r}: install a later one"
         )
         self.found = found
         self.supported = supported

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
@@ -28,6 +29,7 @@ _FINISH_SECONDS = 3.0  # of a coordinator that goes down while its database is a
 
 Subscriber = Callable[[Committed], None]
 Foresight = Callable[[Sequence[Event]], None]
+_Result = TypeVar("_Result")
 
 __all__ = ["Committed", "LedgerRejected", "LedgerWriter"]
 
@@ -189,7 +191,7 @@ class LedgerWriter:
     async def _work(self) -> None:
         while True:
             if not self._waiters:
-                if self._observed:
+                if self._observed and not self._holding:  # somebody waits to lead
                     await self._learn()
                     continue
                 if self._stopping:
@@ -200,31 +202,31 @@ class LedgerWriter:
             commands = self._waiters.take(_LARGEST_BATCH)
             began = asyncio.get_running_loop().time()
             try:
-                outcome = await self._patiently(commands)
+                outcome = await self._patiently(self._commit, commands)
                 self.commit_seconds = asyncio.get_running_loop().time() - began
                 self._tell(outcome)
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
                 self._fail(error)
                 return
 
-    async def _patiently(self, commands: Sequence[Command]) -> Outcome:
-        """Commits, while a clock runs for those who wait."""
+    async def _patiently(self, work: Callable[..., Awaitable[_Result]], *arguments: Any) -> _Result:
+        """Does `work` at the store, while a clock runs for those who wait. Raises TermOver, also where it was done."""
         self._check_term()
         if self._patience.refuse == math.inf:
-            outcome = await self._commit(commands)
+            result = await work(*arguments)
         else:
             loop, patience = asyncio.get_running_loop(), self._patience
             timers = [loop.call_later(patience.refuse, self._lose_patience)]
             if patience.leave < math.inf:
                 timers.append(loop.call_later(patience.leave, self.depose, patience.absence(patience.leave)))
             try:
-                outcome = await self._commit(commands)
+                result = await work(*arguments)
             finally:
                 self._away = False
                 for timer in timers:
                     timer.cancel()
         self._check_term()
-        return outcome
+        return result
 
     def _check_term(self) -> None:
         if self._remaining() <= 0:
@@ -255,10 +257,9 @@ class LedgerWriter:
 
     async def _learn(self) -> None:
         """The duration model is written when nothing waits; to lose some of it does no harm."""
-        observed = self._observed.popleft()
-        store, epoch = self._ledger.store, self._ledger.epoch
+        observed, ledger = self._observed.popleft(), self._ledger
         try:
-            await self._storing.threaded(store.observe, observed, epoch)
+            await self._patiently(self._storing.threaded, ledger.store.observe, observed, ledger.epoch)
         except Exception as error:  # noqa: BLE001 - a deposed or broken store shows at the next commit
             get_logger().warning("durations were not stored", error=str(error))
 

@@ -24,7 +24,7 @@ Check = Callable[[], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
-class Charge:
+class Answerers:
     """Who answers calls from some moment on, until `over`."""
 
     handlers: Handlers
@@ -47,7 +47,7 @@ class Switch:
         self._following = following
         self._refusal = refusal
         self._check = check
-        self._charge = Charge(following)
+        self._charge = Answerers(following)
         self._decided = asyncio.Event()
         self._decided.set()
         self._others: Handlers = {
@@ -73,7 +73,7 @@ class Switch:
 
     def _put(self, handlers: Handlers) -> None:
         self._charge.over = True
-        self._charge = Charge(handlers)
+        self._charge = Answerers(handlers)
 
     def servicers(self) -> list[Servicer]:
         """What a server adds."""
@@ -124,7 +124,7 @@ class Switch:
             raise
         self._check_over(charge, charge.handlers.get(path))
 
-    def _check_over(self, charge: Charge, handler: Handler | None) -> None:
+    def _check_over(self, charge: Answerers, handler: Handler | None) -> None:
         if charge.over and handler is not None and handler.response_streaming:
             raise self._refusal()
 

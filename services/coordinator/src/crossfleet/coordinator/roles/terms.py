@@ -99,9 +99,9 @@ class Terms:
         return NoLeader("no coordinator leads at this moment", retry_after=_ELECTION_SECONDS)
 
     def _other(self) -> Leader | None:
-        """Who leads elsewhere, as far as is known."""
+        """Who leads elsewhere, as far as is known. Names alone may be the same, as of containers."""
         leader = self.election.leader()
-        return leader if leader is not None and leader.name != self.me.name else None
+        return None if self.alone or leader == self.me else leader
 
     async def run(self) -> None:
         """Until the coordinator drains; then the term has been handed over. Raises what a restart does not mend."""
@@ -158,7 +158,9 @@ class Terms:
         try:
             async with AsyncExitStack() as stack:
                 elected = asyncio.get_running_loop().time()
-                charge = await self.take_over(stack, term)
+                charge = await self._taken_over(stack, term)
+                if charge is None:
+                    return
                 self._begin(charge, term, elected)
                 try:
                     await self._until_over(charge, term)
@@ -166,6 +168,22 @@ class Terms:
                     self.leads.set(False)
         finally:
             await self._resign(term)
+
+    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Charge | None:
+        """What leads; None where the coordinator drains, or the term is over, before: a database may hang."""
+        taking = asyncio.ensure_future(self.take_over(stack, term))
+        try:
+            await _first(taking, term.wait_lost(), self.draining.wait())
+        finally:
+            if not taking.done():
+                taking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await taking
+        charge = None if taking.cancelled() else taking.result()
+        if charge is not None and term.remaining() > 0:
+            return charge
+        get_logger().info("does not lead: the term, or the coordinator, was over before the ledger was taken over")
+        return None
 
     def _begin(self, charge: Charge, term: Term, elected: float) -> None:
         self.switch.lead(charge.handlers())
@@ -190,6 +208,7 @@ class Terms:
             return
         ended = next((wait.result() for wait in (lost, failed) if wait.done()), "the term is over")
         self._step_down(charge, ended)
+        await self._resign(term)  # another may lead while what is left here is put away
 
     def _step_down(self, charge: Charge, cause: str) -> None:
         charge.stop_deciding(cause)
@@ -215,7 +234,7 @@ class Terms:
         await self._resign(term)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SUCCESSOR_SECONDS):
-                while (leader := self.election.leader()) is None or leader.name == self.me.name:
+                while self._other() is None:
                     await self.election.wait_changed()
         charge.stop_deciding("it was handed over")
         charge.end_streams(self.draining.cause)

@@ -129,6 +129,15 @@ class FleetSessions:
             await self.commit(command)
         except CrossfleetError as error:
             get_logger().warning("a lease's change was refused", reason=error.reason, message=error.message)
+            self._say_again(command)
+
+    def _say_again(self, command: commands.Command) -> None:
+        """The disk may be full, or the database away: whoever is lost, or back, must not stay what the state says."""
+        match command:
+            case commands.WorkerLost(worker_id=worker_id) if not self.leases.living(worker_id):
+                self.leases.begin(worker_id, "", self.clock.monotonic())
+            case commands.WorkerHeard(worker_id=worker_id, session_id=session_id):
+                self.leases.unheard(worker_id, session_id)
 
     def committed(self, state: State, events: Sequence[facts.Event]) -> None:
         """Called right after each commit, with the state as committed: sends what follows to the workers."""
@@ -159,15 +168,25 @@ class FleetSessions:
         return joined
 
     async def watch_leases(self) -> None:
-        """Tells the machine who has been silent for too long; runs until cancelled."""
+        """Tells the machine who has been silent for too long; runs until cancelled.
+
+        A coordinator that was stopped for a while finds no message of that time read: its workers must not pay for that.
+        """
+        most = self.leases.seconds / 8
+        due = self.clock.monotonic()
         while True:
             now = self.clock.monotonic()
+            if now - due > most:
+                get_logger().warning("this coordinator stood still", seconds=round(now - due, 3))
+                self.leases.excuse(now - due)
             for worker_id, session_id, change in self.leases.due(now):
                 if change is LeaseChange.SILENT:
                     self._spawn(commands.WorkerSilent(worker_id, session_id))
                 else:
                     self._lose(worker_id)
-            await self.clock.sleep(min(max(self.leases.next_check(now), 0.01), self.leases.seconds / 8))
+            pause = min(max(self.leases.next_check(now), 0.01), most)
+            due = now + pause
+            await self.clock.sleep(pause)
 
     def _lose(self, worker_id: str) -> None:
         reason = f"nothing was heard of it for {self.leases.seconds:g} s"

@@ -41,6 +41,17 @@ class Leases:
         was_silent, lease.silent = lease.silent, False
         return was_silent
 
+    def unheard(self, worker_id: str, session_id: str) -> None:
+        """Nobody could be told that a worker was heard again: its next message says so once more."""
+        lease = self._leases.get(worker_id)
+        if lease is not None and lease.session_id == session_id:
+            lease.silent = True
+
+    def excuse(self, seconds: float) -> None:
+        """Nobody could be heard for so long, since the listener itself stood still."""
+        for lease in self._leases.values():
+            lease.heard += seconds
+
     def living(self, worker_id: str) -> bool:
         """Whether the worker's lease runs."""
         return worker_id in self._leases

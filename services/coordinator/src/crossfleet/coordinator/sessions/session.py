@@ -120,7 +120,12 @@ class Session:
         elif kind == "health_checked":
             await self._submit(self._commit(reports.health_checked(self.worker_id, message.health_checked)))
         elif kind == "draining":
-            await self._submit(self._commit(commands.DrainWorker(self.worker_id, True, message.draining.reason)))
+            await self._submit(self._commit(self._draining(message.draining)))
+
+    def _draining(self, message: worker_pb2.Draining) -> commands.Command:
+        if message.leaving:
+            return commands.WorkerLeaving(self.worker_id, self.session_id, message.reason)
+        return commands.DrainWorker(self.worker_id, True, message.reason)
 
     async def _missing(self) -> None:
         """The first heartbeat follows the journal: attempts of which nothing was said until then never arrived."""

@@ -52,6 +52,6 @@ def progress(current: Mapping[int, tuple[int, float]], now: float = 0.0) -> wire
     return wire.WorkerMessage(progress=wire.Progress(slots=slots))
 
 
-def draining(reason: str) -> wire.WorkerMessage:
-    """It takes nothing new."""
-    return wire.WorkerMessage(draining=wire.Draining(reason=reason))
+def draining(reason: str, *, leaving: bool) -> wire.WorkerMessage:
+    """It takes nothing new: because it is going, or because somebody on its host wants that."""
+    return wire.WorkerMessage(draining=wire.Draining(reason=reason, leaving=leaving))
