@@ -13,6 +13,8 @@ from clients.python.tests.coordinators import coordinators
 from clients.python.tests.scripted_fleet import Script
 from clients.python.tests.test_commands import Ended, Shell
 from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.advice import advise
+from crossfleet.foundation.errors import CrossfleetError, Unauthenticated, Unavailable
 from crossfleet.foundation.wait import eventually
 
 ONE = {"t.py::a": result_pb2.OUTCOME_PASSED}
@@ -67,6 +69,22 @@ async def test_doctor_says_of_each_coordinator_what_it_does(folder: Path) -> Non
     found = {each["subject"]: each for each in json.loads(ended.out)["findings"]}
     assert found[f"coordinator {leader.address}"]["text"].startswith("leads")
     assert found[f"coordinator {gone.address}"]["status"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (
+            Unavailable("SSL_ERROR_SSL: CERTIFICATE_VERIFY_FAILED: unable to get local issuer"),
+            "CROSSFLEET_TLS_AUTHORITY",
+        ),
+        (Unavailable("Hostname Verification Check failed: c1 is not in peer certificate"), "host name"),
+        (Unauthenticated("the token is not the one of this fleet"), "CROSSFLEET_TOKEN_FILE"),
+        (Unavailable("connection refused"), "Is the fleet up?"),
+    ],
+)
+def test_what_is_advised_is_what_mends_it(error: CrossfleetError, word: str) -> None:
+    assert word in advise(error)
 
 
 @pytest.mark.parametrize("seconds", ["soon", "-1", "inf", "nan"])

@@ -36,6 +36,17 @@ def test_migrations_and_whole_creation_give_the_same_schema(tmp_path):
     assert described(tmp_path / "migrated.db") == described(tmp_path / "whole.db")
 
 
+def test_a_ledger_is_its_owners_alone_also_in_a_folder_that_others_may_read(tmp_path):
+    tmp_path.chmod(0o755)
+    store = SqlStore.sqlite(tmp_path / "ledger.sqlite")
+    assert {each.name: each.stat().st_mode & 0o077 for each in tmp_path.glob("ledger.sqlite*")} == {
+        "ledger.sqlite": 0,
+        "ledger.sqlite-wal": 0,
+        "ledger.sqlite-shm": 0,
+    }
+    store.close()
+
+
 def test_the_last_known_revision_is_the_one_of_the_tables():
     assert schema.REVISIONS[-1] == tables.REVISION
 

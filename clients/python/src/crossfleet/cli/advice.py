@@ -21,6 +21,18 @@ _HINTS = {
     "DEADLINE_EXCEEDED": "The fleet did not answer in time: `crossfleet doctor` looks why.",
 }
 
+_UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "is not in peer certificate")
+_CERTIFICATE = (
+    "Its certificate is of another authority than CROSSFLEET_TLS_AUTHORITY names, is over, or is for another host name."
+)
+
+
+def advise(error: CrossfleetError) -> str:
+    """What to do about it, in a sentence; empty where that is not known."""
+    if any(word in error.message for word in _UNTRUSTED):
+        return _CERTIFICATE
+    return _HINTS.get(error.reason, "")
+
 
 def explain_error(error: CrossfleetError) -> str:
     """The message, where in a selector it is wrong, and what to do."""
@@ -32,7 +44,7 @@ def explain_error(error: CrossfleetError) -> str:
     incident = error.metadata.get("incident")
     if incident:
         lines.append(f"The cause is in the service's log under incident {incident}.")
-    hint = _HINTS.get(error.reason)
+    hint = advise(error)
     if hint:
         lines.append(hint)
     return "\n".join(lines)

@@ -44,8 +44,8 @@ class AdminCalls:
                     begun = True
                     yield response
             except (grpc.RpcError, CrossfleetError) as failure:
-                if begun:
-                    raise failure if isinstance(failure, CrossfleetError) else error_from_rpc(failure) from failure
+                if begun and isinstance(failure, grpc.RpcError):
+                    raise error_from_rpc(failure) from failure
                 await pursuit.after(failure)
             else:
                 return

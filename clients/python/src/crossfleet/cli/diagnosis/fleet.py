@@ -7,15 +7,16 @@ from collections.abc import Iterator
 
 from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, WorkerStatus
 from crossfleet.api.types.v1 import device_pb2
-from crossfleet.cli.advice import explain_error
+from crossfleet.cli.advice import advise
 from crossfleet.cli.commands.version import installed
 from crossfleet.cli.diagnosis.coordinators import examine_coordinators
 from crossfleet.cli.diagnosis.finding import Finding
 from crossfleet.cli.fleet import fleetfile
 from crossfleet.client import Client, Endpoint
-from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors import CrossfleetError, Unavailable
 
 _SECONDS = 10.0
+_START = "start it, or unset the address"
 _RESTART = "restart its agent; its log says more"
 
 
@@ -31,7 +32,9 @@ def examine(data: str) -> Iterator[Finding]:
     try:
         fleet, workers, coordinators = asyncio.run(_ask(endpoint))
     except CrossfleetError as error:
-        yield Finding("fleet", "fail", f"{endpoint.address}: {explain_error(error)}", "start it, or unset the address")
+        advice = advise(error)
+        mend = _START if advice in ("", advise(Unavailable(""))) else advice
+        yield Finding("fleet", "fail", f"{endpoint.address}: {error.message}", mend)
         return
     except TimeoutError:
         text = f"{endpoint.address} did not answer within {_SECONDS:.0f} s"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from typing import Any
 
@@ -13,7 +15,12 @@ _BUSY_MILLISECONDS = 5_000
 
 
 def sqlite_engine(path: str) -> Engine:
-    """The writer's engine: WAL, full synchronous commits, transactions that take the write lock at once."""
+    """The writer's engine: WAL, full synchronous commits, transactions that take the write lock at once.
+
+    A new file is its owner's alone, whatever the folder allows: specs of runs hold secrets. SQLite's files beside it follow.
+    """
+    with contextlib.suppress(OSError):  # SQLite tells it better
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=StaticPool,
