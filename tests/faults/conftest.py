@@ -81,8 +81,9 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def elector(folder: Path) -> Iterator[etcd.Cluster]:
-    with etcd.running(folder / "e") as cluster:
+def elector(folder: Path, request: pytest.FixtureRequest) -> Iterator[etcd.Cluster]:
+    """An etcd of one member, or of as many as the test is parametrized with."""
+    with etcd.running(folder / "e", nodes=getattr(request, "param", 1)) as cluster:
         yield cluster
 
 

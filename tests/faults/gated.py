@@ -25,6 +25,7 @@ def wait_for(gate):
     while not (HERE / gate).exists() and not (HERE / f"{gate}-{WORKER}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    (HERE / f"{gate}-passed").touch()
 
 @pytest.mark.parametrize("number", range(QUICK))
 def test_quick(number):
@@ -74,6 +75,10 @@ class GatedSuite:
     def open(self, number: int = 0, worker: str = "") -> None:
         """Let a gated case go on, on every worker or on one."""
         (self.folder / (f"gate-{number}-{worker}" if worker else f"gate-{number}")).touch()
+
+    def passed(self, number: int = 0) -> bool:
+        """Whether a gated case has gone on, on any worker."""
+        return (self.folder / f"gate-{number}-passed").exists()
 
     def notes(self) -> list[tuple[str, str, int]]:
         """Name, worker and process of each case that began, in order. A line that is being written is left out."""

@@ -19,6 +19,7 @@ from crossfleet.foundation.wait import eventually
 from tests.faults.gated import GatedSuite
 from tests.faults.leftovers import kill_all, processes_of
 from tests.faults.verdicts import HOST_LOST, causes, check_all_passed_once, watched
+from tests.integration.test_runs import noop
 from tests.real import etcd
 from tests.real.coordinators import LEASE_SECONDS, Coordinators
 from tests.real.postgres import PostgresServer
@@ -185,6 +186,35 @@ async def test_while_etcd_is_gone_nobody_decides_reads_are_answered_and_tests_ru
     assert (await three.asked(first)).open_runs == 1
     elector.nodes[0].start()
     suite.open()
+    events = await watching
+
+    await check_all_passed_once(client, events, suite)
+    assert suite.ran() == suite.names
+
+
+@pytest.mark.parametrize("elector", [3], indirect=True)
+async def test_one_member_of_etcd_is_not_missed_and_results_kept_while_two_are_gone_arrive_with_a_majority(
+    three: Coordinators, client: Client, suite: GatedSuite, elector: etcd.Cluster
+) -> None:
+    submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    watching = asyncio.ensure_future(watched(client, submitted))
+    await suite.begun()
+    first, (one, two, _) = await three.leader(), elector.nodes
+
+    one.kill()
+    killed = time.monotonic()
+    while time.monotonic() < killed + LEASE_SECONDS:
+        assert await three.leads(first)
+    await client.runs.cancel((await client.runs.submit(noop(3), request_id="r2")).run.run_id)
+    two.kill()
+
+    async def nobody_leads() -> bool:
+        return not any(await asyncio.gather(*map(three.leads, three.services)))
+
+    await eventually(nobody_leads, deadline=20, what="the leader gives its term up")
+    suite.open()
+    await eventually(suite.passed, deadline=10, what="the test ends while nobody decides")
+    two.start()
     events = await watching
 
     await check_all_passed_once(client, events, suite)

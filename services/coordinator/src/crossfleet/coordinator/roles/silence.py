@@ -38,6 +38,7 @@ class Silence:
         if leader is None or not leader.address or self.of(leader):
             return
         if not await self._listens(leader.address) and self._leader() == leader and not self.of(leader):
+            self.close()
             self._silent = leader.address
             self._following = asyncio.create_task(self._follow(leader), name="silent leader")
             self._changed()
@@ -74,6 +75,6 @@ class Silence:
 async def _probed(address: str) -> bool:
     try:
         await probe(address, _PROBE_SECONDS)
-    except CrossfleetError:
+    except (CrossfleetError, ValueError):  # ValueError: of a host's name that none can have
         return False
     return True
