@@ -7,6 +7,7 @@ import asyncio
 import faulthandler
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from tests.chaos.running import Plan, chaos
 from tests.faults.leftovers import kill_all, processes_of
 
 ROOT = Path(__file__).resolve().parents[2]
+LONGEST_FOLDER = 50
 
 
 def main() -> int:
@@ -33,56 +35,70 @@ def main() -> int:
     parser.add_argument("--overlapping", action="store_true", help="do not wait for the end of a fault elsewhere")
     parser.add_argument("--keep", metavar="FOLDER", help="leave logs and data in a folder below it; a short path")
     given = parser.parse_args()
-    kinds = [kind.strip() for kind in given.kinds.split(",") if kind.strip()]
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        parser.error(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(KINDS)}")
-    kills = given.kills if given.kills or given.minutes else 6
-    plan = Plan(
-        seed=random.randrange(1_000_000) if given.seed is None else given.seed,
-        kills=kills,
-        seconds=given.minutes * 60 if given.minutes else None,
-        kinds=kinds,
-        cases=given.cases,
-        case_seconds=given.case_ms / 1000,
-        overlapping=given.overlapping,
-    )
+    # Set before it is asked whether etcd is there.
     os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ["PATH"]])
+    try:
+        plan = _plan(given)
+    except ValueError as error:
+        parser.error(str(error))
     # Whoever kills children leaves transports behind.
     warnings.filterwarnings("ignore", category=ResourceWarning)
     faulthandler.register(signal.SIGUSR1)
     print(f"seed {plan.seed}", flush=True)
     if given.keep:
         Path(given.keep).mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=given.keep))
+        folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=given.keep)).resolve()
         print(f"logs and data: {folder}", flush=True)
-        return _tell(_carried_out(folder, plan))
+        return _carried_out(folder, plan)
     with tempfile.TemporaryDirectory(prefix="cf-chaos-", ignore_cleanup_errors=True) as name:
-        return _tell(_carried_out(Path(name), plan))
+        return _carried_out(Path(name), plan)
 
 
-def _carried_out(folder: Path, plan: Plan) -> Report:
+def _plan(given: argparse.Namespace) -> Plan:
+    """What was asked for. Raises ValueError that names the flag."""
+    kinds = [kind.strip() for kind in given.kinds.split(",") if kind.strip()]
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(KINDS)}")
+    if not given.minutes and kinds and not any(KINDS[kind].kills for kind in kinds):
+        raise ValueError("--kinds: none of them kills, so --minutes must say when it ends")
+    if given.cases < 2 or given.case_ms <= 0:
+        raise ValueError("--cases: two at least; --case-ms: above 0")
+    if len(given.keep or "") > LONGEST_FOLDER:
+        raise ValueError(f"--keep: at most {LONGEST_FOLDER} characters, as sockets lie below it")
+    if not shutil.which("etcd"):
+        raise ValueError("etcd is not here: tools/install_etcd brings it")
+    return Plan(
+        seed=random.randrange(1_000_000) if given.seed is None else given.seed,
+        kills=given.kills if given.kills or given.minutes else 6,
+        seconds=given.minutes * 60 if given.minutes else None,
+        kinds=kinds,
+        cases=given.cases,
+        case_seconds=given.case_ms / 1000,
+        overlapping=given.overlapping,
+    )
+
+
+def _carried_out(folder: Path, plan: Plan) -> int:
+    """Answers the exit status. What an interrupted one has seen is shown too."""
+    report = Report()
     try:
-        return asyncio.run(_interruptible(folder, plan))
-    except asyncio.CancelledError:
-        sys.exit(128 + signal.SIGTERM)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        asyncio.run(_interruptible(folder, plan, report))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("interrupted; until then:", *report.lines(), sep="\n")
+        return 128 + signal.SIGINT
     finally:
         kill_all(processes_of(folder))
+    print(*report.lines(), sep="\n")
+    return 0 if report.passed else 1
 
 
-async def _interruptible(folder: Path, plan: Plan) -> Report:
+async def _interruptible(folder: Path, plan: Plan, report: Report) -> None:
     """SIGTERM ends it as an interrupt does: with the cluster."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await chaos(folder, plan, lambda line: print(line, flush=True))
-
-
-def _tell(report: Report) -> int:
-    print(*report.lines(), sep="\n")
-    return 0 if report.passed else 1
+    await chaos(folder, plan, report, lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

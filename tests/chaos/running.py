@@ -42,9 +42,8 @@ class Plan:
     overlapping: bool = False
 
 
-async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -> Report:
-    """Carry a plan out below `folder`. Raises only where the cluster cannot be started, or no longer answers."""
-    report = Report()
+async def chaos(folder: Path, plan: Plan, report: Report, tell: Callable[[str], None] = print) -> None:
+    """Carry a plan out below `folder`, and report. Raises only where the cluster cannot be started, or answers no more."""
     suite = Suite(folder / "suite", plan.cases).write()
     async with cluster(folder, plan.seed) as whole, Client.open(_patient(whole.addresses)) as client:
         driver = Driver(client, whole.addresses, suite, plan.seed)
@@ -64,7 +63,6 @@ async def chaos(folder: Path, plan: Plan, tell: Callable[[str], None] = print) -
             striking.cancel()
         report.findings += await _healed(whole, report.runs)
     report.orphans = await _orphans(folder)
-    return report
 
 
 def _patient(addresses: str) -> Endpoint:
@@ -74,12 +72,12 @@ def _patient(addresses: str) -> Endpoint:
 async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, tell: Callable[[str], None]) -> None:
     inflictor, began = Inflictor(whole), time.monotonic()
 
-    async def followed(fault: Fault, since: float, at: float) -> None:
+    async def followed(fault: Fault, number: int, since: float, at: float) -> None:
         seconds = await driver.placements.next(since)
         if seconds is not None:
             report.recoveries[fault.kind].append(seconds)
         shown = "nothing was left to place" if seconds is None else f"placed again after {seconds:.2f} s"
-        tell(f"{at:7.1f} s  {fault.kind:<36} {shown}")
+        tell(f"{at:7.1f} s {number:>5} killed  {fault.kind:<34} {shown}")
 
     async with asyncio.TaskGroup() as tasks:
         for fault in drawn(plan.seed, plan.kinds, plan.pause):
@@ -87,7 +85,7 @@ async def _strike(whole: Cluster, plan: Plan, driver: Driver, report: Report, te
             if (plan.kills is not None and report.kills >= plan.kills) or (plan.seconds and elapsed >= plan.seconds):
                 break
             report.faults.append(fault)
-            tasks.create_task(followed(fault, time.time(), elapsed))
+            tasks.create_task(followed(fault, report.kills, time.time(), elapsed))
             inflicting = tasks.create_task(inflictor.inflict(fault))
             if not plan.overlapping:
                 await inflicting

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.faults import KINDS
+from tests.chaos.report import Report
 from tests.chaos.running import Plan, chaos
 
 pytestmark = pytest.mark.needs_etcd
@@ -23,7 +24,8 @@ SIX = (
 
 @pytest.mark.timeout(120)
 async def test_nothing_is_lost_doubled_or_changed_while_one_of_each_is_killed(folder: Path) -> None:
-    report = await chaos(folder, Plan(seed=1, kills=6, kinds=SIX, cases=400, pause=(0.2, 1.0)))
+    report = Report()
+    await chaos(folder, Plan(seed=1, kills=6, kinds=SIX, cases=400, pause=(0.2, 1.0)), report)
 
     assert report.passed, "\n".join(report.lines())
     assert {fault.kind for fault in report.faults} == set(SIX)
@@ -33,7 +35,8 @@ async def test_nothing_is_lost_doubled_or_changed_while_one_of_each_is_killed(fo
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_nothing_is_lost_doubled_or_changed_under_every_kind_of_fault(folder: Path) -> None:
-    report = await chaos(folder, Plan(seed=2, kinds=list(KINDS), kills=15, cases=1000))
+    report = Report()
+    await chaos(folder, Plan(seed=2, kinds=list(KINDS), kills=15, cases=1000), report)
 
     assert report.passed, "\n".join(report.lines())
     assert {fault.kind for fault in report.faults} <= set(KINDS)
