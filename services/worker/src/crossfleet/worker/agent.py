@@ -15,6 +15,7 @@ from crossfleet.worker.core.link import Link
 from crossfleet.worker.identity import Identity
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.lasting import Lasting
+from crossfleet.worker.late import LateArtifacts
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
@@ -69,13 +70,14 @@ class Agent:
         reports: Reports,
         logs: LogPusher,
         artifacts: Artifacts,
+        late: LateArtifacts,
         lasting: Lasting,
     ) -> None:
         """The parts that need the agent's own methods."""
         self.process, self.shim, self.session, self.connection = process, shim, session, connection
         self.orders, self.openings, self.reports = orders, openings, reports
         self.succession = succession
-        self.logs, self.artifacts, self.lasting = logs, artifacts, lasting
+        self.logs, self.artifacts, self.late, self.lasting = logs, artifacts, late, lasting
 
     async def run(self) -> None:
         """Attach and dial at the same time, then serve. Raises CrossfleetError when there is no going on."""
@@ -85,6 +87,7 @@ class Agent:
             self.connection.hold(self._hello, lambda: self._leaving),
             self.logs.run(),
             self.lasting.run(),
+            self.late.run(),
         ]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:

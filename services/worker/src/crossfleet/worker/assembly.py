@@ -12,7 +12,7 @@ import grpc
 from crossfleet.foundation.channel import Credentials
 from crossfleet.foundation.following.route import Route
 from crossfleet.foundation.serve.addresses import UnixAddress, parse_list
-from crossfleet.worker import processenv
+from crossfleet.worker import late, processenv
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.building import EnvironmentCache
@@ -41,6 +41,7 @@ from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.shimstart import ShimProcess
 from crossfleet.worker.succession import Succession
+from crossfleet.worker.uploading import Uploading
 from crossfleet.worker.workspace import Workspaces
 
 
@@ -60,7 +61,10 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     connection = _connection(settings, session)
     logs = LogPusher(who.name, lambda: connection.channel)
     preparation = _preparation(settings, state, cache, who.name, connection)
-    artifacts = Artifacts(who.name, preparation.place, lambda: connection.channel, most_bytes=settings.artifact_bytes)
+    uploading = Uploading(who.name, lambda: connection.channel, most_bytes=settings.artifact_bytes)
+    limits = late.Limits(settings.late_artifact_bytes, settings.late_artifact_days)
+    late_artifacts = late.LateArtifacts(state / "artifacts", uploading, limits)
+    artifacts = Artifacts(preparation.place, uploading, late_artifacts)
     openings = Openings(
         link,
         shim,
@@ -96,6 +100,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         reports=reports,
         logs=logs,
         artifacts=artifacts,
+        late=late_artifacts,
         lasting=lasting,
     )
     return agent

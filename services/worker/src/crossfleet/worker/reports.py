@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
@@ -174,11 +174,13 @@ class Reports:
         if holding is not None:
             holding.advance(Phase.CLOSING)
 
-        def given_back() -> None:
-            # Not before its files are in the run: a fleet of one run may end as soon as nothing is held any more.
+        def given_back(waiting: Sequence[str]) -> None:
+            # Not before its files are in the run, or known to be late: a fleet of one run may end as soon as nothing is held any more.
             if holding is not None:
                 holding.advance(Phase.ENDED)
-            self._link.ended(name, upward.allocation_ended(line), shim_sequence=line["sequence"])
+            ended = upward.allocation_ended(line)
+            ended.waiting_artifacts.extend(waiting)
+            self._link.ended(name, ended, shim_sequence=line["sequence"])
             self._wake()
 
         self._artifacts.end(name, self._openings.abouts.get(name), given_back)

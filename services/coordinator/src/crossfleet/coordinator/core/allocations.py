@@ -27,6 +27,8 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if allocation is None or allocation.worker_id != worker_id:
         return ""
     group = emit.state.groups[allocation.group_id]
+    if item.waiting_artifacts:
+        emit(e.ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
     if item.ending is Ending.SESSION_FAILED and not group.ending:
         emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))
     cause = item.cause

@@ -182,8 +182,9 @@ TABLE: tuple[FailureClass, ...] = (
     FailureClass(
         "artifacts",
         "the store of artifacts cannot be reached, or is full",
-        "tests go on; an upload is tried again, then left out with a line in the worker's log",
-        "8 tries in 5 minutes",
+        "tests go on and their slots are given back; the worker keeps what they left on its disk, the run names it as missing, "
+        "and it is attached when the store takes it, also by the next agent",
+        "`late_artifact_bytes` (4 GiB) and `late_artifact_days` (7) of each worker",
         (Strategy.WAIT, Strategy.IN_PLACE),
     ),
     FailureClass(

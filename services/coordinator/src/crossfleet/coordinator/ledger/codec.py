@@ -46,6 +46,7 @@ _NUMBERS: dict[int, type] = {
     31: e.HealthChanged,
     32: e.CanaryOpened,
     33: e.CaseStruck,
+    34: e.ArtifactsWaiting,
 }
 
 # (fact, field): what is read back instead.
