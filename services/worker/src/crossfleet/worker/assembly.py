@@ -23,6 +23,7 @@ from crossfleet.worker.content import ContentCache
 from crossfleet.worker.core.backoff import Backoff
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.search import Search
+from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
 from crossfleet.worker.identity import identity, worker_version
@@ -74,6 +75,15 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         say=logs.system,
         wake=session.wake,
     )
+    devices = DeviceWatch(
+        inventory,
+        link,
+        openings,
+        shim,
+        every=settings.detector_every_seconds,
+        tell=agent.tell_devices,
+        wake=session.wake,
+    )
     checkup = _checkup(settings, state, cache, inventory, agent)
     orders = Orders(link, shim, openings, checkup, wake=session.wake, grace=settings.grace_seconds)
     lasting = Lasting(link, session.wake_soon)
@@ -84,6 +94,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         logs,
         artifacts,
         lasting,
+        devices,
         on_attached=agent.on_attached,
         on_trouble=agent.on_trouble,
         wake=session.wake,
@@ -102,6 +113,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         artifacts=artifacts,
         late=late_artifacts,
         lasting=lasting,
+        devices=devices,
     )
     return agent
 

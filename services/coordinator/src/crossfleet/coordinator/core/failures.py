@@ -114,7 +114,7 @@ TABLE: tuple[FailureClass, ...] = (
     ),
     FailureClass(
         "device lost",
-        "a device that an attempt held is gone or broken",
+        "a device that an attempt held is gone or broken when its detector is asked: every `detector_every_seconds` (60), and after a crash",
         "its cases are tried again, and the device gets nothing new before it has passed a test",
         _TRIES,
         (Strategy.ELSEWHERE, Strategy.QUARANTINE_DEVICE, Strategy.SUSPECT_CASE),
