@@ -80,7 +80,7 @@ class DeviceWatch:
         name = holding.allocation
         message = f"{', '.join(lost)} of {name} is lost: its detector does not find it any more, or calls it broken"
         get_logger().error("a device was lost", allocation=name, devices=lost)
-        if self._openings.cancel(name):
+        if self._openings.cancel(name) or name in self._openings.instants:
             self._openings.end(name, _CAUSE, message)
             return
         if holding.running:
