@@ -103,20 +103,35 @@ async def test_a_leader_that_was_frozen_longer_than_its_lease_writes_nothing_whe
     assert suite.ran() == suite.names
 
 
-async def test_a_worker_leaves_a_frozen_leader_before_its_running_test_is_given_away(
+async def test_workers_and_watchers_leave_a_frozen_leader_before_a_running_test_is_given_away(
     three: Coordinators, client: Client, suite: GatedSuite
 ) -> None:
     submitted = await client.runs.submit(suite.spec(), request_id="r1")
+    told: list[str] = []
+    watching = asyncio.ensure_future(watched(client, submitted, told.append))
+    reading = asyncio.ensure_future(output(client, submitted.run.run_id))
     await suite.begun()
     first = await three.leader()
 
+    began = time.monotonic()
     three.freeze(first)
     second = await three.leader(first)
+    follows = f"the coordinator was lost; following {three.address(second)}"
+    await eventually(lambda: follows in told, deadline=30, what="the watch follows")
+    took = time.monotonic() - began
     await three.settled(1, first)
     suite.open()
-    async with Client.open(Endpoint(three.address(second))) as there:
-        await check_all_passed_once(there, await watched(there, submitted), suite)
+    events = await watching
+
+    await check_all_passed_once(client, events, suite)
     assert suite.ran() == suite.names
+    assert took < LEASE_SECONDS + 10
+    await asyncio.wait_for(reading, 20)
+
+
+async def output(client: Client, run_id: str) -> str:
+    """What the run wrote, to its end."""
+    return "".join([chunk.content.decode() async for chunk in client.logs.read(run_id, follow=True)])
 
 
 def head(postgres: PostgresServer, three: Coordinators) -> tuple[int, str]:

@@ -86,9 +86,9 @@ class SqlConnection:
         """Update the duration model."""
         self._ask(self._store.observe, observed, epoch)
 
-    def prune(self, before_seq: int, epoch: int) -> None:
+    def prune(self, before_seq: int, epoch: int, rows: int) -> int:
         """Drop old events."""
-        self._ask(self._store.prune, before_seq, epoch)
+        return self._ask(self._store.prune, before_seq, epoch, rows)
 
     def cut(self) -> None:
         """Nothing is waited for here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -226,7 +226,8 @@ class Host:
             return self.port
 
         inventory = SimpleNamespace(devices=self.devices, by_id={one.device_id: one for one in self.devices}, errors={})
-        inventory.look = self._look
+        inventory.look, inventory.state, inventory.has_more_than_processors = self._look, [], False
+        late = SimpleNamespace(run=_for_ever, wake=_nothing)
         logs = SimpleNamespace(system=_nothing, output=_nothing, run=_for_ever, flush=self._wait_for_nothing)
         artifacts = SimpleNamespace(collect=_nothing, end=_at_once, settle=self._wait_for_nothing)
         preparation = SimpleNamespace(prepare=self._prepare, place=lambda name: Shelf(self._files, name))
@@ -243,6 +244,8 @@ class Host:
             "Backoff": lambda random, **_: Backoff(self.random.random, first=0.05),
             "LogPusher": lambda *_: logs,
             "Artifacts": lambda *_, **__: artifacts,
+            "Uploading": _nothing,
+            "late": SimpleNamespace(Limits=_nothing, LateArtifacts=lambda *_: late),
             "_preparation": lambda *_: preparation,
             "_dialler": lambda settings: self._channel,
         }
@@ -292,9 +295,9 @@ async def _for_ever() -> None:
     await asyncio.Event().wait()
 
 
-def _at_once(allocation: str, about: object, then: Callable[[], None]) -> None:
+def _at_once(allocation: str, about: object, then: Callable[[Sequence[str]], None]) -> None:
     """Nothing was left that could be kept."""
-    then()
+    then(())
 
 
 def _nothing(*_: object, **__: object) -> None:

@@ -18,6 +18,7 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.artifacts import Blob
 from crossfleet.foundation.errors import AddressInvalid, InsecureTransport, NoLeader, NotLeader, Unavailable
+from crossfleet.foundation.following import attention
 from crossfleet.foundation.testing import JumpingClock
 from crossfleet.foundation.wait import eventually
 
@@ -226,3 +227,46 @@ async def test_output_that_is_followed_goes_on_where_its_stream_ended(folder: Pa
             run_id = (await client.runs.submit(spec())).run.run_id
             seen = [chunk.content async for chunk in client.logs.read(run_id, follow=True)]
     assert seen == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_a_watch_leaves_a_coordinator_that_is_silent_and_does_not_answer(
+    folder: Path, several: Coordinators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "_QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(attention, "_ANSWER_SECONDS", 0.3)
+    leader = await several.add()
+    frozen = socket.socket(socket.AF_UNIX)  # as a process that stands still: the kernel takes connections for it
+    frozen.bind(str(folder / "frozen"))
+    frozen.listen(16)
+    async with Client.open(Endpoint(f"unix:{folder}/frozen,{leader.address}")) as client:
+        client._connection.timeout = 0.5
+        run_id = (await client.runs.submit(spec())).run.run_id
+    async with Client.open(Endpoint(f"unix:{folder}/frozen,{leader.address}")) as client:
+        began = time.monotonic()
+        seen = [event async for event in client.events.watch(after="0", run_id=run_id, until_finished=True)]
+        took = time.monotonic() - began
+    frozen.close()
+
+    assert seen[-1].HasField("run_finished")
+    assert took < 5
+
+
+async def test_a_watch_that_is_merely_quiet_stays_where_it_is(
+    several: Coordinators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "_QUIET_SECONDS", 0.05)
+    several.fleet.script.hold = True
+    leader = await several.add()
+    async with several.client() as client:
+
+        async def watch() -> None:
+            async for _ in client.events.watch(after="0"):
+                pass
+
+        watching = asyncio.ensure_future(watch())
+        await eventually(lambda: leader.calls.count("Check") > 3, what="it was asked whether it is there")
+        assert not watching.done()
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+    assert leader.calls.count("WatchEvents") == 1

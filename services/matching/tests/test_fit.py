@@ -97,6 +97,17 @@ def test_a_taint_keeps_away_what_does_not_tolerate_it():
     assert tried(Request(tolerations=frozenset({"flaky"})), worker) == Fit(1)
 
 
+@pytest.mark.parametrize("taint", ["disk_full", "upgrading"])
+def test_what_a_worker_is_tainted_with_for_a_while_is_waited_for(taint):
+    found = tried(Request(), WorkerView("w", taints=frozenset({taint})))
+    assert isinstance(found, Misfit)
+    assert (found.wait, taint in found.text) == (Wait.LATER, True)
+    assert code_of(tried(Request(), WorkerView("w", taints=frozenset({taint, "flaky"})))) is Code.TAINT
+    never = tried(Request(cpu_cores=10_000.0), WorkerView("w", cpu_cores=1.0, taints=frozenset({taint})))
+    assert isinstance(never, Misfit)
+    assert never.wait is Wait.NEVER
+
+
 def test_an_unhealthy_device_is_not_granted_and_a_throttled_one_is():
     def worker(condition: str) -> WorkerView:
         return WorkerView("w", devices=(Device("gpu-0", "gpu", conditions=frozenset({condition})),))

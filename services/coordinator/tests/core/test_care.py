@@ -279,6 +279,23 @@ def test_a_device_that_gets_lost_twice_is_out_while_its_host_goes_on():
     assert fleet.do(c.ApplyPlan("p", (c.ProposedAllocation("run/default", "w1", 1, ("gpu0",)),))).accepted
 
 
+def test_of_the_devices_of_an_allocation_the_one_that_its_worker_calls_lost_is_blamed():
+    devices = tuple(Device(f"gpu{number}", "gpu") for number in range(2))
+    fleet = of(["w1", "w2"], devices=devices)
+    fleet.submit(
+        cases=IDS, request=Request(devices=(DeviceRequest("gpu", count=2),)), policy=c.PolicySpec(max_attempts=9)
+    )
+    fleet.do(c.ApplyPlan("p", (c.ProposedAllocation("run/default", "w1", 1, ("gpu0", "gpu1")),)))
+    worker = fleet.state.workers["w1"]
+    view = replace(worker.view, devices=(devices[0], replace(devices[1], conditions=frozenset({"lost"}))))
+    fleet.do(c.WorkerChanged("w1", worker.session_id, view, b""))
+    (allocation,) = worker.allocations
+    fleet.report("w1", c.AllocationEnded(allocation, Cause.DEVICE_LOST, "it fell off the bus"))
+
+    assert {device: len(known.incidents) for device, known in worker.health.items() if device} == {"gpu1": 1}
+    assert not fleet.live("w1")
+
+
 def test_an_answer_to_an_earlier_test_changes_nothing():
     fleet = of(["w1", "w2", "w3"])
     lose(fleet, "w1")

@@ -161,7 +161,7 @@ async def test_a_cursor_that_is_older_than_what_is_kept_is_refused_with_the_firs
     start(ledger)
     work_off(ledger)
     ledger.commit([submit("other")], 9.0)
-    ledger.store.prune(ledger.seq, ledger.epoch)
+    ledger.store.prune(ledger.seq, ledger.epoch, 1000)
 
     with pytest.raises(CursorExpired) as caught:
         await queries.events((1, 0))

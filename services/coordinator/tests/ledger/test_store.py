@@ -84,7 +84,7 @@ def test_a_deposed_leader_cannot_write_anything_else_either(database):
     opened(database)
 
     with pytest.raises(Deposed):
-        old.store.prune(1, old.epoch)
+        old.store.prune(1, old.epoch, 10)
 
 
 def test_a_candidate_that_slept_through_a_later_election_loses(database):
@@ -208,8 +208,12 @@ def test_events_of_runs_that_are_over_can_be_dropped_and_others_stay(database):
     start(ledger)
     work_off(ledger)
     ledger.commit([submit("live")], 9.0)
-    ledger.store.prune(ledger.seq + 1, ledger.epoch)
+    first = ledger.store.prune(ledger.seq + 1, ledger.epoch, 1)
+    whole = ledger.store.prune(ledger.seq + 1, ledger.epoch, 1000)
 
+    assert 1 <= first <= 2  # what was committed at once goes at once
+    assert whole > 1
+    assert ledger.store.prune(ledger.seq + 1, ledger.epoch, 1000) == 0
     assert ledger.store.head().first_seq == ledger.seq + 1
     successor = opened(database)
     assert set(successor.state.runs) == {"live"}

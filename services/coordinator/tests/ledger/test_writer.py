@@ -234,9 +234,10 @@ class TimedStore(MemoryStore):
         elif stage == "after":
             self.at_work.release()
 
-    def prune(self, before_seq, epoch):
+    def prune(self, before_seq, epoch, rows):
         with self.at_work:
             threading.Event().wait(0.1)
+        return 0
 
 
 async def test_a_slow_disk_holds_up_the_loop_once_and_a_fast_one_is_written_to_on_the_loop():
@@ -266,7 +267,7 @@ async def test_commands_and_the_pruning_of_old_events_do_not_use_the_store_at_on
     ledger.open("leader")
     writer = LedgerWriter(ledger, lambda: 100.0)
     await writer.start()
-    pruning = asyncio.create_task(writer.prune(1))
+    pruning = asyncio.create_task(writer.prune(1, 10))
     await asyncio.sleep(0)
     answers = [await writer.submit(submit(f"run-{number}")) for number in range(3)]
     await pruning

@@ -13,7 +13,7 @@ from crossfleet.api.coordinator.v1.artifact_service_pb2_grpc import (
     add_ArtifactServiceServicer_to_server,
 )
 from crossfleet.api.coordinator.v1.log_service_pb2_grpc import LogServiceServicer, add_LogServiceServicer_to_server
-from crossfleet.foundation.errors import BlobNotFound, DigestMismatch
+from crossfleet.foundation.errors import ArtifactStoreUnavailable, BlobNotFound, DigestMismatch, RunNotFound
 
 
 class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
@@ -24,6 +24,9 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
         self.artifacts: dict[str, artifacts.Artifact] = {}
         self.chunks: list[logs.LogChunk] = []
         self.downloads: list[str] = []
+        self.away = False
+        self.asked = 0
+        self.gone: set[str] = set()
 
     def add(self, content: bytes) -> str:
         """Store bytes; answers their digest."""
@@ -36,7 +39,10 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
         return b"".join(chunk.content for chunk in self.chunks).decode("utf-8", "replace")
 
     async def FindMissingBlobs(self, request: Any, context: Any) -> Any:
-        """Those that are not there."""
+        """Those that are not there; none while the store is away."""
+        self.asked += 1
+        if self.away:
+            raise ArtifactStoreUnavailable("the store is away", retry_after=1.0)
         return artifacts.FindMissingBlobsResponse(missing=[one for one in request.digests if one not in self.blobs])
 
     async def UploadBlob(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
@@ -61,6 +67,8 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
     async def AttachArtifact(self, request: Any, context: Any) -> Any:
         """By name."""
         for artifact in request.artifacts:
+            if artifact.run_id in self.gone:
+                raise RunNotFound(f"no run {artifact.run_id}", run=artifact.run_id)
             self.artifacts[artifact.name] = artifact
         return artifacts.AttachArtifactResponse()
 

@@ -1,59 +1,174 @@
-"""Files that cases leave: all of them are kept, whatever becomes of one."""
+"""Files that cases leave: all of them are kept, whatever becomes of one, and of the store."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import grpc
 
 from crossfleet.foundation.serve import ServiceDefinition
 from crossfleet.foundation.testing import serving
 from crossfleet.foundation.wait import eventually
 from crossfleet.worker.about import About
 from crossfleet.worker.artifacts import Artifacts
+from crossfleet.worker.late import LateArtifacts, Limits
+from crossfleet.worker.sweeping import sweep
+from crossfleet.worker.uploading import Uploading
 from services.worker.tests.agent.store import MemoryStore, servicers
 
 ABOUT = About("run-1", "default", (0,), "")
 
 
-async def test_more_files_than_one_call_names_are_all_kept(tmp_path: Path) -> None:
-    left = tmp_path / "a1" / "artifacts" / "0"
-    left.mkdir(parents=True)
-    for number in range(1_100):
-        (left / f"{number}.txt").write_text("the same")
-    store = MemoryStore()
+class Worker:
+    """The artifacts of a worker whose allocations lie below `folder`, and what was told at their ends."""
+
+    def __init__(
+        self, folder: Path, channel: Callable[[], grpc.aio.Channel | None], *, most_bytes: int = 10_000_000
+    ) -> None:
+        self.folder = folder
+        self.told: dict[str, list[str]] = {}
+        uploading = Uploading("w1", channel, most_bytes=most_bytes)
+        self.late = LateArtifacts(folder / "late", uploading, Limits(2_000_000, 7))
+        self.artifacts = Artifacts(lambda name: folder / name, uploading, self.late)
+
+    def left(self, allocation: str, **files: bytes) -> None:
+        """What cases of slot 0 left."""
+        ABOUT.write_to(self.folder / allocation)
+        slot = self.folder / allocation / "artifacts" / "0"
+        slot.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (slot / name).write_bytes(content)
+
+    async def end(self, allocation: str) -> list[str]:
+        """End an allocation; the names of what waits."""
+
+        def told(waiting: Sequence[str]) -> None:
+            self.told[allocation] = list(waiting)
+
+        self.artifacts.end(allocation, ABOUT, told)
+        await eventually(lambda: not (self.folder / allocation).exists(), deadline=20.0, what="the end")
+        return self.told[allocation]
+
+    def waiting(self) -> list[str]:
+        """The allocations of which something waits."""
+        return sorted(path.name for path in (self.folder / "late").glob("*"))
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """While it sends what waits."""
+        task = asyncio.ensure_future(self.late.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+@asynccontextmanager
+async def standing(store: MemoryStore, folder: Path, *, most_bytes: int = 10_000_000) -> AsyncIterator[Worker]:
+    """A worker with a session to a coordinator that has this store."""
     async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
-        artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=1000)
-        artifacts.end("a1", ABOUT, then=lambda: None)
-        await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
+        yield Worker(folder, lambda: served.channel, most_bytes=most_bytes)
+
+
+async def test_more_files_than_one_call_names_are_all_kept(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{f"{number}.txt": b"the same" for number in range(1_100)})
+        assert await worker.end("a1") == []
 
     assert len(store.artifacts) == 1_100
 
 
 async def test_a_file_that_is_too_large_does_not_take_the_others_with_it(tmp_path: Path) -> None:
-    left = tmp_path / "a1" / "artifacts" / "0"
-    left.mkdir(parents=True)
-    (left / "large.bin").write_bytes(b"x" * 2_000)
-    (left / "good.txt").write_text("kept")
-    (left / "link").symlink_to("/etc/hostname")
     store = MemoryStore()
-    async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
-        artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=1000)
-        artifacts.end("a1", ABOUT, then=lambda: None)
-        await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
+    async with standing(store, tmp_path, most_bytes=1_000) as worker:
+        worker.left("a1", **{"large.bin": b"x" * 2_000, "good.txt": b"kept"})
+        (tmp_path / "a1" / "artifacts" / "0" / "link").symlink_to("/etc/hostname")
+        assert await worker.end("a1") == []
 
     assert list(store.artifacts) == ["w1/0/good.txt"]
 
 
 async def test_an_allocation_is_given_back_once_and_only_when_its_files_are_in_the_run(tmp_path: Path) -> None:
-    left = tmp_path / "a1" / "artifacts" / "0"
-    left.mkdir(parents=True)
-    (left / "model.bin").write_bytes(b"x" * 3_000_000)
     store = MemoryStore()
     stored_at_end: list[list[str]] = []
-    async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
-        artifacts = Artifacts("w1", lambda name: tmp_path / name, lambda: served.channel, most_bytes=10_000_000)
-        artifacts.collect("a1", ABOUT)
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{"model.bin": b"x" * 3_000_000})
+        worker.artifacts.collect("a1", ABOUT)
         for _ in range(2):
-            artifacts.end("a1", ABOUT, then=lambda: stored_at_end.append(list(store.artifacts)))
+            worker.artifacts.end("a1", ABOUT, then=lambda _: stored_at_end.append(list(store.artifacts)))
         await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
 
     assert stored_at_end == [["w1/0/model.bin"]]
+
+
+async def test_while_the_store_is_away_an_allocation_ends_at_once_and_its_files_follow_later(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{"before.txt": b"stored in time"})
+        worker.artifacts.collect("a1", ABOUT)
+        await eventually(lambda: list(store.artifacts) == ["w1/0/before.txt"], deadline=10, what="the first file")
+        await worker.artifacts.settle(5)
+        store.away = True
+        worker.left("a1", **{"after.txt": b"late"})
+        asked = store.asked
+        assert await worker.end("a1") == ["w1/0/after.txt"]
+        assert store.asked == asked + 1
+        worker.left("a2", **{"second.txt": b"late, too"})
+        assert await worker.end("a2") == ["w1/0/second.txt"]
+        assert store.asked == asked + 1, "a store that was away a moment ago was asked again"
+        store.away = False
+        async with worker.sending():
+            await eventually(lambda: not worker.waiting(), deadline=10, what="the files that waited")
+
+    assert sorted(store.artifacts) == ["w1/0/after.txt", "w1/0/before.txt", "w1/0/second.txt"]
+
+
+async def test_what_waits_outlives_the_agent_however_it_ended(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{"kept.txt": b"was kept at the end"})
+        await worker.end("a1")
+        worker.left("a2", **{"running.txt": b"its allocation had not ended"})
+    store.away = False
+    async with standing(store, tmp_path) as successor:
+        await asyncio.to_thread(sweep, tmp_path, [tmp_path / "late"], successor.late.keep)
+        assert not (tmp_path / "a2").exists()
+        async with successor.sending():
+            await eventually(lambda: not successor.waiting(), deadline=10, what="the files that waited")
+
+    assert sorted(store.artifacts) == ["w1/0/kept.txt", "w1/0/running.txt"]
+
+
+async def test_what_waits_is_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with standing(store, tmp_path) as worker:
+        for number in range(4):
+            worker.left(f"a{number}", **{"large.bin": b"x" * 900_000})
+            await worker.end(f"a{number}")
+
+        assert worker.waiting() == ["a2", "a3"]
+
+
+async def test_files_of_a_run_that_is_not_there_any_more_hold_up_nothing(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{"old.txt": b"nobody wants it"})
+        await worker.end("a1")
+        worker.left("a2", **{"new.txt": b"wanted"})
+        About("run-2", "default", (0,), "").write_to(tmp_path / "a2")
+        await worker.end("a2")
+        store.away, store.gone = False, {"run-1"}
+        async with worker.sending():
+            await eventually(lambda: not worker.waiting(), deadline=10, what="the files that waited")
+
+    assert [(one.run_id, one.name) for one in store.artifacts.values()] == [("run-2", "w1/0/new.txt")]

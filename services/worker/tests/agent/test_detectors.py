@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
 
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
 from crossfleet.worker.detectors.detector import Found
@@ -104,3 +107,34 @@ async def test_nothing_is_asked_where_there_is_nothing_to_look_at() -> None:
 def test_the_features_of_the_processor_are_a_list() -> None:
     found = device(CpuDetector().detect()[0], "cpu")
     assert found.attributes["features"].WhichOneof("kind") == "list_value"
+
+
+class Changing(Browser):
+    """Finds what a file names, and raises where there is none."""
+
+    def detect(self) -> Sequence[Found]:
+        names = Path("changing.txt").read_text().split()
+        return [{"device_id": name, "device_class": "npu"} for name in names]
+
+
+async def test_a_device_that_is_not_found_any_more_is_lost_until_it_is_back_and_a_silent_detector_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    entry = EntryPoint("changing", f"{HERE}:Changing", GROUP)
+    inventory = Inventory(Search(10.0, lambda: [entry], folder=str(tmp_path)))
+
+    async def looked() -> dict[str, list[str]]:
+        await inventory.look()
+        return {one.device_id: list(one.conditions) for one in inventory.devices if one.detector == "changing"}
+
+    (tmp_path / "changing.txt").write_text("n-0 n-1")
+    assert await looked() == {"n-0": [], "n-1": []}
+    (tmp_path / "changing.txt").write_text("n-1")
+    assert await looked() == {"n-0": ["lost"], "n-1": []}
+    (tmp_path / "changing.txt").unlink()
+    assert await looked() == {"n-0": ["lost"], "n-1": []}
+    assert "changing.txt" in inventory.errors["changing"]
+    (tmp_path / "changing.txt").write_text("n-0 n-1")
+    assert await looked() == {"n-0": [], "n-1": []}
+    assert inventory.errors == {}

@@ -145,6 +145,12 @@ class ArtifactCalls:
 
         return all_items(fetch)
 
+    async def waiting(self, run_id: str) -> Sequence[wire.WaitingArtifact]:
+        """Artifacts of a run that workers keep until they can be stored, by target and name; at most 1,000."""
+        request = wire.ListArtifactsRequest(run_id=run_id, page_size=1)
+        answer = await self._connection.call(lambda limit: self._stub.ListArtifacts(request, timeout=limit))
+        return answer.waiting
+
     async def attach(self, artifacts: Sequence[wire.Artifact]) -> None:
         """Names uploaded blobs as artifacts of runs."""
         request = wire.AttachArtifactRequest(artifacts=artifacts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeVar
 
 from crossfleet.client.endpoint import Endpoint
 from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.following.attention import attended
 from crossfleet.foundation.following.channel import FollowingChannel
 from crossfleet.foundation.following.pursuit import Pursuit, pursue
 from crossfleet.foundation.following.route import Route
@@ -43,3 +44,7 @@ class Connection:
         """For a stream that is taken up again where it broke off, also after reasons that are `passing`."""
         seconds = self.outage_seconds if outage_seconds is None else outage_seconds
         return Pursuit(self.channel, seconds, passing=passing)
+
+    def attend(self, pursuit: Pursuit, call: Any) -> AsyncGenerator[Any, None]:
+        """The responses of a stream that `pursuit` has begun; Unavailable soon after its coordinator froze or was cut off."""
+        return attended(self.channel, pursuit.seat, call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 import grpc
 
@@ -50,14 +51,15 @@ class EventCalls:
             )
             try:
                 await pursuit.begin()
-                async for response in self._stub.WatchEvents(request):
-                    quiet_ends = 0
-                    outage.over()
-                    for event in response.events:
-                        cursor = event.cursor or cursor
-                        yield event
-                        if until_finished and event.WhichOneof("kind") == "run_finished":
-                            return
+                async with aclosing(self._connection.attend(pursuit, self._stub.WatchEvents(request))) as responses:
+                    async for response in responses:
+                        quiet_ends = 0
+                        outage.over()
+                        for event in response.events:
+                            cursor = event.cursor or cursor
+                            yield event
+                            if until_finished and event.WhichOneof("kind") == "run_finished":
+                                return
                 # A server that drains ends its streams like this too, and is gone at the next try.
                 quiet_ends += until_finished
                 await self._connection.channel.clock.sleep(_QUIET_PAUSE_SECONDS * 2**quiet_ends)

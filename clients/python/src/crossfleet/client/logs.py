@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 
 import grpc
 
@@ -38,10 +39,11 @@ class LogCalls:
             seen.again()
             try:
                 await pursuit.begin()
-                async for response in self._stub.ReadLogs(request):
-                    pursuit.advanced()
-                    for chunk in seen.fresh(response.chunks):
-                        yield chunk
+                async with aclosing(self._connection.attend(pursuit, self._stub.ReadLogs(request))) as responses:
+                    async for response in responses:
+                        pursuit.advanced()
+                        for chunk in seen.fresh(response.chunks):
+                            yield chunk
                 if not follow or await self._ended(run_id):
                     return
                 # A server that drains ends its streams in this way too.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact, WaitingArtifact
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.core.commands import Command
@@ -95,3 +95,7 @@ class Lookup:
         """Artifacts of a run by target and name, behind `after`."""
         rows = await self.queries.artifacts(run_id, after=after or ("", ""), limit=limit)
         return [runs.artifact(run_id, row) for row in rows]
+
+    async def waiting_artifacts(self, run_id: str, limit: int) -> list[WaitingArtifact]:
+        """Artifacts of a run that workers still keep, by target and name."""
+        return [runs.waiting_artifact(row) for row in await self.queries.waiting_artifacts(run_id, limit)]

@@ -8,6 +8,7 @@ from crossfleet.matching.free import Fit, Free, slot_millicores
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import (
     BLOCKING_CONDITIONS,
+    PASSING_TAINTS,
     QUARANTINED,
     Device,
     DeviceRequest,
@@ -71,12 +72,15 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
             text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
         candidates.append(ids)
-    intolerable = worker.taints - request.tolerations
-    if intolerable and "*" not in request.tolerations:
-        return Misfit(Wait.NEVER, Code.TAINT, f"{worker.name} is tainted {', '.join(sorted(intolerable))}")
+    intolerable = frozenset() if "*" in request.tolerations else worker.taints - request.tolerations
+    tainted = f"{worker.name} is tainted {', '.join(sorted(intolerable))}"
+    if intolerable - PASSING_TAINTS:
+        return Misfit(Wait.NEVER, Code.TAINT, tainted)
     found = Eligible(tuple(demand.count for demand in demands), tuple(candidates))
     whole = place(request, worker, Free.whole(worker), found, 1, 0)
-    return found if isinstance(whole, Fit) else whole
+    if isinstance(whole, Misfit):
+        return whole
+    return Misfit(Wait.LATER, Code.STATE, f"{tainted}, which passes") if intolerable else found
 
 
 def _quarantined(

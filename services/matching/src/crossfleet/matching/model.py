@@ -17,7 +17,11 @@ QUARANTINED = "quarantined"
 """The condition of a device that failed too much and has not yet passed a test."""
 
 # A device in such a condition gets no work; any other condition is only a fact that selectors may use.
-BLOCKING_CONDITIONS = frozenset({"lost", "unhealthy", QUARANTINED})
+BROKEN = frozenset({"lost", "unhealthy"})
+BLOCKING_CONDITIONS = BROKEN | {QUARANTINED}
+
+# Workers set these themselves and take them away again: what they keep away waits.
+PASSING_TAINTS = frozenset({"disk_full", "upgrading"})
 
 # Attributes that tell one device from its twin. A selector that reads none of them takes twins for the same.
 IDENTITY = frozenset({"bus", "index", "serial", "uuid"})

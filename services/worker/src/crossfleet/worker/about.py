@@ -13,7 +13,7 @@ _FILE = "about.json"
 class About:
     """Run and target of an allocation, its slots, and the collection's digest where the coordinator knew it before.
 
-    `max_failures` is how many failures stop the run; zero: none do.
+    `max_failures` is how many failures stop the run; zero: none do. `devices` are those of all its slots.
     """
 
     run: str
@@ -21,6 +21,7 @@ class About:
     slots: tuple[int, ...]
     known_digest: str = ""
     max_failures: int = 0
+    devices: tuple[str, ...] = ()
 
     def write_to(self, place: Path) -> None:
         """Keep it in the allocation's folder."""
@@ -33,6 +34,7 @@ def about_from(place: Path) -> About | None:
     try:
         content = json.loads((place / _FILE).read_text())
         slots, most = tuple(content["slots"]), int(content["max_failures"])
-        return About(content["run"], content["target"], slots, content["known_digest"], most)
+        devices = tuple(content.get("devices", ()))
+        return About(content["run"], content["target"], slots, content["known_digest"], most, devices)
     except (OSError, ValueError, KeyError, TypeError):
         return None

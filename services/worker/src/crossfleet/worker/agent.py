@@ -12,9 +12,11 @@ from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
+from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.identity import Identity
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.lasting import Lasting
+from crossfleet.worker.late import LateArtifacts
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
@@ -69,13 +71,15 @@ class Agent:
         reports: Reports,
         logs: LogPusher,
         artifacts: Artifacts,
+        late: LateArtifacts,
         lasting: Lasting,
+        devices: DeviceWatch,
     ) -> None:
         """The parts that need the agent's own methods."""
         self.process, self.shim, self.session, self.connection = process, shim, session, connection
         self.orders, self.openings, self.reports = orders, openings, reports
-        self.succession = succession
-        self.logs, self.artifacts, self.lasting = logs, artifacts, lasting
+        self.succession, self.devices = succession, devices
+        self.logs, self.artifacts, self.late, self.lasting = logs, artifacts, late, lasting
 
     async def run(self) -> None:
         """Attach and dial at the same time, then serve. Raises CrossfleetError when there is no going on."""
@@ -85,6 +89,7 @@ class Agent:
             self.connection.hold(self._hello, lambda: self._leaving),
             self.logs.run(),
             self.lasting.run(),
+            self.late.run(),
         ]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
@@ -153,7 +158,7 @@ class Agent:
         if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
-            self._beside(self._look())
+            self._beside(self.devices.run())
 
     def _ask_again(self) -> None:
         """What slots have wanted since Hello was written could not be said before the Welcome."""
@@ -200,12 +205,16 @@ class Agent:
         self._trouble = cause
         self._retaint()
 
+    def tell_devices(self) -> None:
+        """The devices are not what they were."""
+        self.say(facts.devices_changed(self.inventory.devices, self.taints))
+
     def _retaint(self) -> None:
         passing = [*([self._trouble] if self._trouble else []), *([TAINT] if self.succession.due else [])]
         taints = [*self.identity.taints, *passing]
         if taints != self.taints:
             self.taints = taints
-            self.say(facts.devices_changed(self.inventory.devices, taints))
+            self.tell_devices()
 
     def on_shim_lost(self) -> None:
         """The shim is gone. Whether it comes back as itself or as another shows when it is attached again."""
@@ -228,12 +237,6 @@ class Agent:
         worker.taints[:] = self.taints
         self._asked = {holding.allocation: set(holding.wanting) for holding in self.link.holdings.all()}
         return facts.hello(worker, self.link)
-
-    async def _look(self) -> None:
-        if await self.inventory.look():
-            self.say(facts.devices_changed(self.inventory.devices, self.taints))
-        for detector, cause in self.inventory.errors.items():
-            get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

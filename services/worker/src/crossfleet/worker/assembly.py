@@ -12,7 +12,7 @@ import grpc
 from crossfleet.foundation.channel import Credentials
 from crossfleet.foundation.following.route import Route
 from crossfleet.foundation.serve.addresses import UnixAddress, parse_list
-from crossfleet.worker import processenv
+from crossfleet.worker import late, processenv
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.building import EnvironmentCache
@@ -23,6 +23,7 @@ from crossfleet.worker.content import ContentCache
 from crossfleet.worker.core.backoff import Backoff
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.search import Search
+from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
 from crossfleet.worker.identity import identity, worker_version
@@ -41,6 +42,7 @@ from crossfleet.worker.session import Session
 from crossfleet.worker.shimlink import ShimLink
 from crossfleet.worker.shimstart import ShimProcess
 from crossfleet.worker.succession import Succession
+from crossfleet.worker.uploading import Uploading
 from crossfleet.worker.workspace import Workspaces
 
 
@@ -60,7 +62,10 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     connection = _connection(settings, session)
     logs = LogPusher(who.name, lambda: connection.channel)
     preparation = _preparation(settings, state, cache, who.name, connection)
-    artifacts = Artifacts(who.name, preparation.place, lambda: connection.channel, most_bytes=settings.artifact_bytes)
+    uploading = Uploading(who.name, lambda: connection.channel, most_bytes=settings.artifact_bytes)
+    limits = late.Limits(settings.late_artifact_bytes, settings.late_artifact_days)
+    late_artifacts = late.LateArtifacts(state / "artifacts", uploading, limits)
+    artifacts = Artifacts(preparation.place, uploading, late_artifacts)
     openings = Openings(
         link,
         shim,
@@ -68,6 +73,15 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         preparation=preparation,
         devices=lambda: inventory.by_id,
         say=logs.system,
+        wake=session.wake,
+    )
+    devices = DeviceWatch(
+        inventory,
+        link,
+        openings,
+        shim,
+        every=settings.detector_every_seconds,
+        tell=agent.tell_devices,
         wake=session.wake,
     )
     checkup = _checkup(settings, state, cache, inventory, agent)
@@ -80,6 +94,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         logs,
         artifacts,
         lasting,
+        devices,
         on_attached=agent.on_attached,
         on_trouble=agent.on_trouble,
         wake=session.wake,
@@ -96,7 +111,9 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         reports=reports,
         logs=logs,
         artifacts=artifacts,
+        late=late_artifacts,
         lasting=lasting,
+        devices=devices,
     )
     return agent
 

@@ -63,7 +63,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         64 * 1024
     )
     artifact_bytes: Annotated[int, setting("The longest artifact that is kept, in bytes.", ge=0)] = 2**30
+    late_artifact_bytes: Annotated[
+        int, setting("Artifacts that wait for their store: the oldest go over this size, in bytes.", ge=0)
+    ] = 4 * 2**30
+    late_artifact_days: Annotated[
+        float, setting("Artifacts that wait for their store go after so many days.", ge=0)
+    ] = 7.0
     detector_seconds: Annotated[float, setting("Time limit of each device detector, in seconds.", ge=0.1)] = 20.0
+    detector_every_seconds: Annotated[
+        float, setting("How often devices other than processors are looked for again, in seconds. 0: once.", ge=0)
+    ] = 60.0
     repair: Annotated[
         tuple[str, ...],
         setting("Command that mends this host when its test fails: program, then each argument. No shell. May repeat."),

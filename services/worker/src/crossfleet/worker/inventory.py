@@ -9,6 +9,10 @@ from crossfleet.worker.detectors.cpu import CpuDetector
 from crossfleet.worker.detectors.search import Search
 from crossfleet.worker.translate.devices import device
 
+LOST = "lost"
+BROKEN = frozenset({LOST, "unhealthy"})
+"""Conditions in which a device is good for nothing."""
+
 
 class Inventory:
     """What was found, and what could not be asked."""
@@ -29,15 +33,40 @@ class Inventory:
         """All devices by id."""
         return {one.device_id: one for one in self.devices}
 
+    @property
+    def state(self) -> list[tuple[str, list[str]]]:
+        """Ids and conditions of all devices, in order: what tells one look from another."""
+        return sorted((one.device_id, list(one.conditions)) for one in self.devices)
+
+    @property
+    def has_more_than_processors(self) -> bool:
+        """Whether another detector has found a device."""
+        return len(self._by_detector) > 1
+
     async def look(self) -> bool:
-        """Ask the other detectors; whether there is something that was not known before. Does not raise."""
-        before = sorted(one.device_id for one in self.devices)
-        for name, answer in (await self._search.all(without=frozenset({"cpu"}))).items():
+        """Ask the other detectors; whether something is not as it was. Does not raise.
+
+        A device that its detector does not find any more stays, in the condition `lost`; where a detector gives no answer, all
+        of its devices stay as they were.
+        """
+        before = self.state
+        answers = await self._search.all(without=frozenset({"cpu"}))
+        known = [name for name in self._by_detector if name != "cpu"]
+        for name in dict.fromkeys([*known, *answers]):
+            answer = answers.get(name, ())
             if isinstance(answer, str):
                 self.errors[name] = answer
                 continue
             try:
-                self._by_detector[name] = [device(found, name) for found in answer]
+                found = [device(one, name) for one in answer]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.errors[name] = f"what it found cannot be read: {error}"
-        return before != sorted(one.device_id for one in self.devices)
+                continue
+            self.errors.pop(name, None)
+            there = {one.device_id for one in found}
+            gone = [one for one in self._by_detector.get(name, ()) if one.device_id not in there]
+            for one in gone:
+                one.conditions[:] = [LOST]
+            if found or gone:
+                self._by_detector[name] = [*found, *gone]
+        return before != self.state

@@ -105,7 +105,9 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
 
 async def _tidy(agent: Agent, held: list[str]) -> None:
     preparation = agent.openings.preparation
-    await asyncio.to_thread(sweep, preparation.folder, [preparation.place(allocation) for allocation in held])
+    kept = [preparation.place(allocation) for allocation in held]
+    await asyncio.to_thread(sweep, preparation.folder, kept, agent.late.keep)
+    agent.late.wake()
 
 
 async def _announce(door: Server, settings: ServerSettings, welcomed: asyncio.Event) -> None:

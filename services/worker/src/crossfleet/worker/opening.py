@@ -56,7 +56,12 @@ class Openings:
         if holding is None:
             return
         self.abouts[allocation] = About(
-            order.run_id, order.target, tuple(order.slots), order.known_collection_digest, order.max_failures
+            order.run_id,
+            order.target,
+            tuple(order.slots),
+            order.known_collection_digest,
+            order.max_failures,
+            tuple(dict.fromkeys(device for slot in order.devices for device in slot.device_ids)),
         )
         try:
             runner = self._runners.get(order.suite.runner)

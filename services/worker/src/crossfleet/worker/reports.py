@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
@@ -10,6 +11,7 @@ from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.core.holdings import Phase
 from crossfleet.worker.core.link import Link
+from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
 from crossfleet.worker.opening import Openings
@@ -18,6 +20,7 @@ from crossfleet.worker.shimlink import Line
 from crossfleet.worker.translate import facts, upward
 
 _FAILED = frozenset(("failed", "error", "crashed", "timed_out"))
+_MOST_HELD = 10_000
 _PHASES = {"opening": Phase.COLLECTING, "collecting": Phase.COLLECTING, "ready": Phase.READY}
 
 
@@ -32,6 +35,7 @@ class Reports:
         logs: LogPusher,
         artifacts: Artifacts,
         lasting: Lasting,
+        devices: DeviceWatch,
         *,
         on_attached: Callable[[Line], None],
         on_trouble: Callable[[str], None],
@@ -46,11 +50,14 @@ class Reports:
         self._logs = logs
         self._artifacts = artifacts
         self._lasting = lasting
+        self._devices = devices
         self._on_attached = on_attached
         self._on_trouble = on_trouble
         self._wake = wake
         self._wake_soon = wake_soon
         self._interrupted_for = ""
+        self._held: list[Line] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._kinds: dict[str, Callable[[Line], None]] = {
             "attached": self._attached,
             "collected": self._collected,
@@ -66,7 +73,27 @@ class Reports:
         }
 
     def take(self, line: Line) -> None:
-        """Take in one line. A line that cannot be understood is logged; it must not end the agent."""
+        """Take in one line. A line that cannot be understood is logged; it must not end the agent.
+
+        After a crash that a lost device may have brought about, all lines wait until the devices were looked at: if one is lost,
+        its allocation has ended by then, and the crash is no verdict.
+        """
+        if self._held is not None and len(self._held) < _MOST_HELD:
+            self._held.append(line)
+        elif self._held is None and _is_crash(line) and self._devices.depends(line["attempt"]):
+            self._held = [line]
+            self._looking = asyncio.ensure_future(self._devices.look())
+            self._looking.add_done_callback(lambda _: self._go_on())
+        else:
+            self._go_on()
+            self._take(line)
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, None
+        for line in held or ():
+            self._take(line)
+
+    def _take(self, line: Line) -> None:
         action = self._kinds.get(line.get("op", ""))
         sequence = line.get("sequence") or 0
         if sequence and self._link.window.seen(sequence):
@@ -174,15 +201,21 @@ class Reports:
         if holding is not None:
             holding.advance(Phase.CLOSING)
 
-        def given_back() -> None:
-            # Not before its files are in the run: a fleet of one run may end as soon as nothing is held any more.
+        def given_back(waiting: Sequence[str]) -> None:
+            # Not before its files are in the run, or known to be late: a fleet of one run may end as soon as nothing is held any more.
             if holding is not None:
                 holding.advance(Phase.ENDED)
-            self._link.ended(name, upward.allocation_ended(line), shim_sequence=line["sequence"])
+            ended = upward.allocation_ended(line)
+            ended.waiting_artifacts.extend(waiting)
+            self._link.ended(name, ended, shim_sequence=line["sequence"])
             self._wake()
 
         self._artifacts.end(name, self._openings.abouts.get(name), given_back)
         self._openings.forget(name)
+
+
+def _is_crash(line: Line) -> bool:
+    return line.get("op") == "result" and line.get("outcome") == "crashed"
 
 
 def _long_texts(shown: result_pb2.CaseResult | result_pb2.EarlierResult) -> int:

@@ -14,14 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from crossfleet.api.types.v1.device_pb2 import Device
-from crossfleet.worker.inventory import Inventory
+from crossfleet.worker.inventory import BROKEN, Inventory
 
 _WRITTEN_BYTES = 1 << 20
 _LEAST_DISK_BYTES = 16 << 20
 _LEAST_MEMORY_BYTES = 64 << 20
 _SPAWN_SECONDS = 20.0
 _SPAWNED = "import hashlib, json, socket, subprocess; print(6 * 7)"
-_BLOCKING = frozenset({"lost", "unhealthy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _device(device_id: str, found: Device | None, errors: dict[str, str]) -> Fin
     if found is None:
         why = "; ".join(f"{name}: {cause}" for name, cause in sorted(errors.items()))
         return Finding("devices", False, f"{device_id} is gone{f' ({why})' if why else ''}"[:500])
-    bad = sorted(_BLOCKING.intersection(found.conditions))
+    bad = sorted(BROKEN.intersection(found.conditions))
     if bad:
         return Finding("devices", False, f"{device_id} is {', '.join(bad)}")
     if found.detector in errors:

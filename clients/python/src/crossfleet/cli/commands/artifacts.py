@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact, WaitingArtifact
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
@@ -33,14 +34,17 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     folder = Path(options.into)
 
-    async def found(client: Client) -> list[Artifact]:
+    async def found(client: Client) -> tuple[list[Artifact], list[WaitingArtifact]]:
         await client.runs.get(options.run_id)
+        waiting = [
+            each for each in await client.artifacts.waiting(options.run_id) if fnmatchcase(each.name, options.name)
+        ]
         wanted = [each async for each in client.artifacts.list(options.run_id) if fnmatchcase(each.name, options.name)]
         for artifact in wanted if options.action == "get" else ():
             await _fetch(client, artifact, landing(folder, artifact))
-        return wanted
+        return wanted, waiting
 
-    artifacts = ask(options.data, found, history=True)
+    artifacts, waiting = ask(options.data, found, history=True)
     if options.output == "json":
         print(documents.write(documents.envelope("artifacts", [documents.plain(each) for each in artifacts])))
     elif options.action == "get":
@@ -49,6 +53,11 @@ def main(arguments: list[str]) -> int:
     else:
         rows = [(each.target, each.name, str(each.size_bytes), each.case_id) for each in artifacts]
         print(table(("target", "name", "bytes", "case"), rows, right=frozenset((2,))) if rows else "no artifacts")
+    for each in waiting:
+        print(
+            f"crossfleet: {each.name} [{each.target}] could not be stored yet: {each.worker_id} keeps it",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -37,6 +37,7 @@ def run_document(results: RunResults) -> dict[str, Any]:
     return envelope("run", plain(results.run)) | {
         "cases": [case_document(case, results.detail(case), results.run.spec.suite.root) for case in results.cases],
         "artifacts": [plain(artifact) for artifact in results.artifacts],
+        "waiting_artifacts": [plain(artifact) for artifact in results.waiting],
         "warnings": results.warnings(),
     }
 

@@ -122,3 +122,11 @@ def _artifacts(results: RunResults) -> Iterator[str]:
         command = f"<code>crossfleet artifacts get {escaped(results.run.run_id)} --into DIR</code>"
         head = f"<details><summary>{len(files)} files left by tests</summary>"
         yield "\n".join([head, "", command, "", *lines, "", "</details>\n\n"])
+    waiting = results.waiting
+    if waiting:
+        lines = [
+            f"- {escaped(each.name)} &#91;{escaped(each.target)}&#93;, on {escaped(each.worker_id)}"
+            for each in waiting[:_MOST_ARTIFACTS]
+        ]
+        head = f"<details><summary>{len(waiting)} files are missing: they could not be stored yet</summary>"
+        yield "\n".join([head, "", *lines, "", "</details>\n\n"])

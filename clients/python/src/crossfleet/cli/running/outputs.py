@@ -109,6 +109,7 @@ class Outputs:
         places = [*self.files.places()]
         places += [f"  durations  {self.sharding.update}"] if self.sharding.update else []
         places += [f"  shard      {line}" for line in shard_lines(results.run)]
+        places += _waiting(results)
         places += self._commands(results) if self.kept else []
         if places:
             yield from ("", *places)
@@ -130,6 +131,18 @@ class Outputs:
             yield f"  reproduce  crossfleet reproduce {shlex.quote(bad[0].case_id)} --run {run_id}"
         if results.flaky():
             yield f"  flaky      crossfleet cases --flaky{data}"
+
+
+def _waiting(results: RunResults) -> list[str]:
+    """Which artifacts are missing, and where they are."""
+    waiting = results.waiting
+    if not waiting:
+        return []
+    names = [f"             {each.name} [{each.target}], on {each.worker_id}" for each in waiting[:MOST_ARTIFACTS]]
+    return [
+        f"  missing    {_count(len(waiting))} that could not be stored yet: workers keep them, and send them",
+        *names,
+    ]
 
 
 def _count(files: int) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 
-from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact, WaitingArtifact
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.last_words import LastWords
 from crossfleet.cli.running.endings import read_last_words
@@ -31,6 +31,8 @@ class RunResults:
     details: Details
     artifacts: tuple[Artifact, ...] = ()
     last_words: tuple[LastWords, ...] = ()
+    waiting: tuple[WaitingArtifact, ...] = ()
+    """Artifacts that could not be stored yet."""
 
     def warnings(self) -> int:
         """Warnings that the sessions of the suite counted."""
@@ -67,7 +69,8 @@ async def gather(
         cases, details = await fetching
     finally:
         fetching.cancel()
-    return RunResults(run, cases, details, await _artifacts(client, run.run_id), await read_last_words(client, run))
+    artifacts, waiting = await _artifacts(client, run.run_id)
+    return RunResults(run, cases, details, artifacts, await read_last_words(client, run), waiting)
 
 
 async def _cases(
@@ -94,11 +97,12 @@ async def _whole(
     return found
 
 
-async def _artifacts(client: Client, run_id: str) -> tuple[Artifact, ...]:
+async def _artifacts(client: Client, run_id: str) -> tuple[tuple[Artifact, ...], tuple[WaitingArtifact, ...]]:
     try:
-        return tuple([artifact async for artifact in client.artifacts.list(run_id)])
+        waiting = tuple(await client.artifacts.waiting(run_id))
+        return tuple([artifact async for artifact in client.artifacts.list(run_id)]), waiting
     except CrossfleetError:
-        return ()  # a report without its list of artifacts is better than none
+        return (), ()  # a report without its list of artifacts is better than none
 
 
 def _key(case: result_pb2.CaseRecord) -> tuple[str, int, str]:

@@ -30,6 +30,7 @@ _LONGEST_SECONDS = 365 * 86_400.0
 # Pytest lists no shorter phase among the slowest; below it a passed case's time is that of its call.
 _SLOW_PHASE = 0.005
 _MOST_REPAIR_OUTPUT = 1000
+_MOST_WAITING = 1000
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -119,6 +120,7 @@ def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
         _CAUSES.get(message.cause, Cause.UNSPECIFIED),
         message.message,
         _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
+        tuple(dict.fromkeys(message.waiting_artifacts[:_MOST_WAITING])),
     )
 
 

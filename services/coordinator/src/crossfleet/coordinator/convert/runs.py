@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact
+from crossfleet.api.coordinator.v1.artifact_service_pb2 import Artifact, WaitingArtifact
 from crossfleet.api.coordinator.v1.run_service_pb2 import SlotProcess
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.api.types.v1.device_pb2 import Worker
@@ -22,6 +22,7 @@ from crossfleet.coordinator.ledger.rows import (
     GroupRow,
     ProcessRow,
     RunRow,
+    WaitingArtifactRow,
 )
 
 HIDDEN = "***"
@@ -225,6 +226,13 @@ def attempt(row: AttemptRow) -> result_pb2.Attempt:
     message.cause = int(row.cause)  # type: ignore[assignment]
     set_time(message.assigned_at, row.assigned_at)
     set_time(message.ended_at, row.ended_at)
+    return message
+
+
+def waiting_artifact(row: WaitingArtifactRow) -> WaitingArtifact:
+    """An artifact that its worker keeps."""
+    message = WaitingArtifact(target=row.target, name=row.name, worker_id=row.worker_id)
+    set_time(message.since, row.since)
     return message
 
 

@@ -19,6 +19,7 @@ from crossfleet.coordinator.core.settling import (
     settle_group,
     useless,
 )
+from crossfleet.matching.model import BROKEN
 
 
 def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> str:
@@ -27,6 +28,8 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if allocation is None or allocation.worker_id != worker_id:
         return ""
     group = emit.state.groups[allocation.group_id]
+    if item.waiting_artifacts:
+        emit(e.ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
     if item.ending is Ending.SESSION_FAILED and not group.ending:
         emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))
     cause = item.cause
@@ -37,7 +40,7 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     if cause in RETRIED and cause is not Cause.HOST_LOST and not allocation.closing:
         # Where it has shown something on any host, that another cannot begin is no fault of its own.
         begun = group.open_cases < len(group.outcomes)
-        blame(emit, worker_id, cause, () if begun else (group.group_id,), allocation.device_ids[0])
+        blame(emit, worker_id, cause, () if begun else (group.group_id,), _doubtful(emit, allocation))
     lacks = cause in {Cause.DONE, Cause.UNSPECIFIED} and group.queue.count and useless(group, allocation)
     if lacks and not allocation.canary:
         # Counted as a failure, so that a group whose cases exist on no worker comes to an end.
@@ -52,6 +55,14 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     else:
         fail_if_spent(emit, group, cause, message)
     return group.group_id
+
+
+def _doubtful(emit: Emitter, allocation: Allocation) -> tuple[str, ...]:
+    """The devices that an allocation failed with: those that its worker calls lost or broken, else those of its first slot."""
+    held = {device_id for ids in allocation.device_ids for device_id in ids}
+    devices = emit.state.workers[allocation.worker_id].view.devices
+    broken = tuple(one.id for one in devices if one.id in held and BROKEN.intersection(one.conditions))
+    return broken or allocation.device_ids[0]
 
 
 def drop_allocation(

@@ -324,6 +324,7 @@ class AllocationEnded:
     cause: Cause
     message: str = ""
     ending: Ending = Ending.UNSPECIFIED
+    waiting_artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

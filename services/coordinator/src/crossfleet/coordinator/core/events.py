@@ -299,6 +299,17 @@ class ArtifactsAttached:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactsWaiting:
+    """A worker keeps artifacts of the group, by name, until they can be stored."""
+
+    run_id: str
+    group_id: str
+    worker_id: str
+    names: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerJoined:
     """A worker opened a session (again). The view is not stored: after a restart workers introduce themselves."""
 
@@ -382,6 +393,7 @@ Event = (
     | RunStopping
     | RunFinished
     | ArtifactsAttached
+    | ArtifactsWaiting
     | WorkerJoined
     | WorkerUpdated
     | WorkerStateChanged

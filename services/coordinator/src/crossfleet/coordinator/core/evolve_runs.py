@@ -192,5 +192,5 @@ def run_finished(state: State, event: e.RunFinished) -> None:
     run.finished_at = event.at
 
 
-def artifacts_attached(state: State, event: e.ArtifactsAttached) -> None:
+def artifacts_change(state: State, event: e.ArtifactsAttached | e.ArtifactsWaiting) -> None:
     """Artifacts decide nothing; they live in SQL alone."""

@@ -114,7 +114,7 @@ TABLE: tuple[FailureClass, ...] = (
     ),
     FailureClass(
         "device lost",
-        "a device that an attempt held is gone or broken",
+        "a device that an attempt held is gone or broken when its detector is asked: every `detector_every_seconds` (60), and after a crash",
         "its cases are tried again, and the device gets nothing new before it has passed a test",
         _TRIES,
         (Strategy.ELSEWHERE, Strategy.QUARANTINE_DEVICE, Strategy.SUSPECT_CASE),
@@ -182,8 +182,9 @@ TABLE: tuple[FailureClass, ...] = (
     FailureClass(
         "artifacts",
         "the store of artifacts cannot be reached, or is full",
-        "tests go on; an upload is tried again, then left out with a line in the worker's log",
-        "8 tries in 5 minutes",
+        "tests go on and their slots are given back; the worker keeps what they left on its disk, the run names it as missing, "
+        "and it is attached when the store takes it, also by the next agent",
+        "`late_artifact_bytes` (4 GiB) and `late_artifact_days` (7) of each worker",
         (Strategy.WAIT, Strategy.IN_PLACE),
     ),
     FailureClass(

@@ -57,6 +57,10 @@ class Announcer:
                 event.allocation_closed.allocation_id = fact.allocation_id
                 event.allocation_closed.target = _target(fact.run_id, fact.group_id)
                 event.allocation_closed.cause = fact.message
+            case facts.ArtifactsWaiting():
+                event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
+                event.artifacts_waiting.worker_id = fact.worker_id
+                event.artifacts_waiting.names.extend(fact.names)
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
                 event.target_finished.target.CopyFrom(await self._lookup.final_target(fact.run_id, target))

@@ -47,6 +47,7 @@ _NUMBERS: dict[int, type] = {
     31: e.HealthChanged,
     32: e.CanaryOpened,
     33: e.CaseStruck,
+    34: e.ArtifactsWaiting,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

@@ -104,14 +104,16 @@ class MemoryStore:
                 "updated_at": observed.at,
             }
 
-    def prune(self, before_seq: int, epoch: int) -> None:
-        """Drop the events of commits before `before_seq` whose runs are over."""
+    def prune(self, before_seq: int, epoch: int, rows: int) -> int:
+        """Drop the oldest events of commits before `before_seq` whose runs are over; answers how many."""
         self._fence(epoch)
         live = {row["run_id"] for row in self.rows["runs"].values() if row["live"]}
         events = self.rows["events"]
-        for key in [key for key in events if key[0] < before_seq and key[1] not in live]:
+        gone = sorted(key for key in events if key[0] < before_seq and key[1] not in live)[:rows]
+        for key in gone:
             del events[key]
         self._head = replace(self._head, first_seq=max(self._head.first_seq, before_seq))
+        return len(gone)
 
     def cut(self) -> None:
         """Nothing is waited for here."""

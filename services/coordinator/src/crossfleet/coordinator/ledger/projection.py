@@ -271,6 +271,19 @@ class _Projection:
         }
         self._upserts.setdefault("artifacts", []).extend(rows.values())
 
+    def _artifacts_waiting(self, event: e.ArtifactsWaiting) -> None:
+        target = event.group_id[len(event.run_id) + 1 :]
+        self._upserts.setdefault("waiting_artifacts", []).extend(
+            {
+                "run_id": event.run_id,
+                "target": target,
+                "name": name,
+                "worker_id": event.worker_id,
+                "since": event.at,
+            }
+            for name in event.names
+        )
+
     def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
         self._workers[event.worker_id] = None
 
@@ -291,6 +304,7 @@ _HANDLERS: dict[type, str] = {
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",
     e.ArtifactsAttached: "_artifacts_attached",
+    e.ArtifactsWaiting: "_artifacts_waiting",
     e.WorkerJoined: "_touch_worker",
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",

@@ -37,6 +37,7 @@ from crossfleet.coordinator.ledger.rows import (
     ProcessRow,
     RunRow,
     StoredEvent,
+    WaitingArtifactRow,
     WorkerRow,
 )
 from crossfleet.coordinator.ledger.store import Head, StoreAway
@@ -111,6 +112,10 @@ class Queries:
     async def artifacts(self, run_id: str, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[ArtifactRow]:
         """Artifacts by target and name; `after` names the last of the page before."""
         return await self._ask(run_queries.artifacts, run_id, after, limit)
+
+    async def waiting_artifacts(self, run_id: str, limit: int) -> list[WaitingArtifactRow]:
+        """Artifacts that workers still keep, by target and name."""
+        return await self._ask(run_queries.waiting_artifacts, run_id, limit)
 
     async def workers(self) -> list[WorkerRow]:
         """All workers that joined once, by name."""

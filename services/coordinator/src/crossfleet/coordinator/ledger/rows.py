@@ -137,6 +137,17 @@ class ArtifactRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingArtifactRow:
+    """What a worker keeps until it can be stored."""
+
+    run_id: str
+    target: str
+    name: str
+    worker_id: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRow:
     """A worker that joined once. `health` by device, of the host under the empty name."""
 

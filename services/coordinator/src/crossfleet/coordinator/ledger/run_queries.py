@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy import Connection, RowMapping, exists, select, tuple_
 
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec, tables
-from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WorkerRow
+from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WaitingArtifactRow, WorkerRow
 from crossfleet.coordinator.ledger.sql import read_head
 from crossfleet.coordinator.ledger.store import Head
 
@@ -87,6 +87,14 @@ def artifacts(connection: Connection, run_id: str, after: tuple[str, str], limit
         .limit(limit)
     )
     return [ArtifactRow(**row) for row in connection.execute(query).mappings()]
+
+
+def waiting_artifacts(connection: Connection, run_id: str, limit: int) -> list[WaitingArtifactRow]:
+    """What is not an artifact yet, by target and name."""
+    table, stored = tables.waiting_artifacts, tables.artifacts.c
+    there = exists().where(stored.run_id == run_id, stored.target == table.c.target, stored.name == table.c.name)
+    query = select(table).where(table.c.run_id == run_id, ~there).order_by(table.c.target, table.c.name).limit(limit)
+    return [WaitingArtifactRow(**row) for row in connection.execute(query).mappings()]
 
 
 def workers(connection: Connection) -> list[WorkerRow]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, and_, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from crossfleet.coordinator.ledger import dropping, identity, schema, statements, tables
@@ -138,17 +138,19 @@ class SqlStore:
 
         self._transact(learn)
 
-    def prune(self, before_seq: int, epoch: int) -> None:
-        """Drop the events of commits before `before_seq` whose runs are over."""
+    def prune(self, before_seq: int, epoch: int, rows: int) -> int:
+        """Drop events of commits before `before_seq` whose runs are over, the oldest, about `rows`; answers how many."""
 
-        def drop(connection: Connection) -> None:
+        def drop(connection: Connection) -> int:
             _fence(connection, epoch)
-            live = select(tables.runs.c.run_id).where(tables.runs.c.live)
-            old = tables.events.c.seq < before_seq
-            connection.execute(tables.events.delete().where(old, tables.events.c.run_id.not_in(live)))
             connection.execute(update(_head).where(_head.c.first_seq < before_seq).values(first_seq=before_seq))
+            seq, run_id = tables.events.c.seq, tables.events.c.run_id
+            gone = and_(seq < before_seq, run_id.not_in(select(tables.runs.c.run_id).where(tables.runs.c.live)))
+            last = connection.execute(select(seq).where(gone).order_by(seq).offset(rows - 1).limit(1)).scalar()
+            within = gone if last is None else and_(gone, seq <= last)
+            return connection.execute(tables.events.delete().where(within)).rowcount
 
-        self._transact(drop)
+        return self._transact(drop)
 
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""

@@ -189,8 +189,11 @@ class Store(Protocol):
     def observe(self, observed: Observed, epoch: int) -> None:
         """Update the duration model. Raises Deposed, StoreFull, StoreFailed."""
 
-    def prune(self, before_seq: int, epoch: int) -> None:
-        """Drop the events of commits before `before_seq` whose runs are over. Raises Deposed, StoreFull, StoreFailed."""
+    def prune(self, before_seq: int, epoch: int, rows: int) -> int:
+        """Drop events of commits before `before_seq` whose runs are over: the oldest, about `rows`. Answers how many.
+
+        Raises Deposed, StoreFull, StoreFailed.
+        """
 
     def cut(self) -> None:
         """Break off what another thread waits for here, and refuse what comes: the term is over. May be called from any thread."""

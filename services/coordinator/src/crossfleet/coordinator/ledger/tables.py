@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -203,6 +203,17 @@ artifacts = Table(
     Column("case_id", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Index("artifacts_by_digest", "digest"),
+)
+
+# What workers keep until it can be stored; what has become an artifact meanwhile waits no longer.
+waiting_artifacts = Table(
+    "waiting_artifacts",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("worker_id", Text, nullable=False),
+    Column("since", Double, nullable=False),
 )
 
 workers = Table(

@@ -139,9 +139,12 @@ class LedgerWriter:
         self._wake.set()
         return await answer
 
-    async def prune(self, before_seq: int) -> None:
-        """Drop the events of commits before `before_seq` whose runs are over. Raises StoreFull, StoreFailed, Deposed."""
-        await self._storing.threaded(self._ledger.store.prune, before_seq, self._ledger.epoch)
+    async def prune(self, before_seq: int, rows: int) -> int:
+        """Drop events of commits before `before_seq` whose runs are over: the oldest, about `rows`. Answers how many.
+
+        Commits wait for it. Raises StoreFull, StoreFailed, Deposed.
+        """
+        return await self._storing.threaded(self._ledger.store.prune, before_seq, self._ledger.epoch, rows)
 
     async def identify(self, candidate: str) -> str:
         """The id of the fleet; `candidate` becomes it where it has none. Raises StoreFull, StoreFailed, Deposed."""

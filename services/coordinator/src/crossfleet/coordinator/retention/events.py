@@ -7,8 +7,10 @@ from crossfleet.coordinator.ledger.writer import LedgerWriter
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.logs import get_logger
 
-# Often enough that one pass deletes few rows: commits wait while it does.
 _SECONDS = 60.0
+# A commit waits while so many rows go, some ten milliseconds; then others have the ledger for longer.
+_ROWS = 500
+_REST = 3.0
 
 
 async def drop_old_events(writer: LedgerWriter, commits: int, clock: Clock) -> None:
@@ -24,9 +26,17 @@ async def drop_old_events(writer: LedgerWriter, commits: int, clock: Clock) -> N
         if first <= dropped or writer.failed:
             continue
         try:
-            await writer.prune(first)
+            await _drop(writer, first, clock)
         except (Deposed, StoreFailed, StoreFull) as error:
             # A lost ledger shows at the next commit; a full disk may have room again.
             get_logger().warning("old events were not dropped", error=str(error))
         else:
             dropped = first
+
+
+async def _drop(writer: LedgerWriter, first: int, clock: Clock) -> None:
+    while True:
+        began = clock.monotonic()
+        if await writer.prune(first, _ROWS) < _ROWS:
+            return
+        await clock.sleep(max((clock.monotonic() - began) * _REST, 0.001))

@@ -147,7 +147,8 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
             if len(found) > size
             else ""
         )
-        return artifact_pb2.ListArtifactsResponse(artifacts=found[:size], next_page_token=token)
+        waiting = await self._lookup.waiting_artifacts(request.run_id, _MOST_ARTIFACTS) if after is None else ()
+        return artifact_pb2.ListArtifactsResponse(artifacts=found[:size], next_page_token=token, waiting=waiting)
 
 
 def _check_digest(digest: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,19 @@ class NvidiaDetector:
             driver = _text(pynvml.nvmlSystemGetDriverVersion())
             cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
             facts = {"driver": {"version": driver}, "cuda": {"version": f"{cuda // 1000}.{cuda % 1000 // 10}"}}
-            return [_gpu(pynvml, index, facts) for index in range(pynvml.nvmlDeviceGetCount())]
+            found = (_gpu_or_none(pynvml, index, facts) for index in range(pynvml.nvmlDeviceGetCount()))
+            return [gpu for gpu in found if gpu is not None]
         finally:
             pynvml.nvmlShutdown()
+
+
+def _gpu_or_none(nvml: Any, index: int, facts: dict[str, Any]) -> Found | None:
+    """None for one that fell off the bus or does not answer: where it was known, it is lost, and the others are not."""
+    try:
+        return _gpu(nvml, index, facts)
+    except nvml.NVMLError as error:
+        sys.stderr.write(f"GPU {index}: {error}\n")
+        return None
 
 
 def _gpu(nvml: Any, index: int, facts: dict[str, Any]) -> Found:
@@ -57,13 +68,19 @@ def _gpu(nvml: Any, index: int, facts: dict[str, Any]) -> Found:
 
 
 def _conditions(nvml: Any, handle: Any) -> list[str]:
-    """Whether heat slows it down; GPUs that do not tell are well."""
+    """Whether memory rows could not be replaced, and whether heat slows it down; GPUs that do not tell are well."""
+    found = []
+    try:
+        if nvml.nvmlDeviceGetRemappedRows(handle)[3]:
+            found.append("unhealthy")
+    except nvml.NVMLError:
+        pass
     try:
         reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
     except nvml.NVMLError:
-        return []
+        return found
     hot = nvml.nvmlClocksThrottleReasonHwThermalSlowdown | nvml.nvmlClocksThrottleReasonSwThermalSlowdown
-    return ["thermal_throttled"] if reasons & hot else []
+    return [*found, "thermal_throttled"] if reasons & hot else found
 
 
 def _text(value: str | bytes) -> str:

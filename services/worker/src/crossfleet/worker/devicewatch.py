@@ -1,0 +1,96 @@
+"""Looks at the devices from time to time, and ends what holds one that is gone or broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from crossfleet.foundation.logs import get_logger
+from crossfleet.worker.core.holdings import Holding, Phase
+from crossfleet.worker.core.link import Link
+from crossfleet.worker.inventory import BROKEN, Inventory
+from crossfleet.worker.opening import Openings
+from crossfleet.worker.shimlink import ShimLink
+from crossfleet.worker.translate import downward, upward
+
+_CAUSE = "device_lost"
+
+
+class DeviceWatch:
+    """The one who asks the inventory to look, but for tests of single devices."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        link: Link,
+        openings: Openings,
+        shim: ShimLink,
+        *,
+        every: float,
+        tell: Callable[[], None],
+        wake: Callable[[], None],
+    ) -> None:
+        """`every` so many seconds (0: once); `tell` is called when the devices are not what they were."""
+        self._inventory = inventory
+        self._link = link
+        self._openings = openings
+        self._shim = shim
+        self._every = every
+        self._tell = tell
+        self._wake = wake
+        self._told = inventory.state
+        self._errors: dict[str, str] = {}
+        self._one = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Look until cancelled; only once where there are no devices but processors."""
+        while True:
+            await self.look()
+            if not self._every or not self._inventory.has_more_than_processors:
+                return
+            await asyncio.sleep(self._every)
+
+    async def look(self) -> None:
+        """Look now: say what has changed, and end what cannot go on. Does not raise."""
+        async with self._one:
+            await self._inventory.look()
+        for detector, cause in self._inventory.errors.items():
+            if self._errors.get(detector) != cause:
+                get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
+        self._errors = dict(self._inventory.errors)
+        if self._inventory.state != self._told:
+            self._told = self._inventory.state
+            self._tell()
+        for holding in self._link.holdings.all():
+            self._end_without(holding)
+
+    def depends(self, attempt: int) -> bool:
+        """Whether an attempt holds a device that may have been lost: any but processors."""
+        holding = self._link.holdings.of(attempt)
+        about = self._openings.abouts.get(holding.allocation) if holding else None
+        found = self._inventory.by_id
+        return about is not None and any(one not in found or found[one].detector != "cpu" for one in about.devices)
+
+    def _end_without(self, holding: Holding) -> None:
+        """Its end is told at once, whatever its runner still does: results that come later are of nobody's attempt."""
+        about = self._openings.abouts.get(holding.allocation)
+        lost = [one for one in about.devices if self._is_lost(one)] if about else []
+        if not lost or holding.phase in (Phase.CLOSING, Phase.ENDED):
+            return
+        name = holding.allocation
+        message = f"{', '.join(lost)} of {name} is lost: its detector does not find it any more, or calls it broken"
+        get_logger().error("a device was lost", allocation=name, devices=lost)
+        if self._openings.cancel(name) or name in self._openings.instants:
+            self._openings.end(name, _CAUSE, message)
+            return
+        if holding.running:
+            self._shim.send(downward.cancel_line(holding.running, 0.0))
+        self._shim.send(downward.close_line(name))
+        holding.advance(Phase.ENDED)
+        self._link.ended(name, upward.ended(name, _CAUSE, message))
+        self._wake()
+
+    def _is_lost(self, device_id: str) -> bool:
+        """One that was never seen is lost where every detector has answered: an earlier agent had seen it."""
+        device = self._inventory.by_id.get(device_id)
+        return not self._inventory.errors if device is None else bool(BROKEN.intersection(device.conditions))
