@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine", "doubt a worker until it has passed a test and a task"),
     "undrain": ("undrain", "let a drained or quarantined worker take work again"),
     "doctor": ("doctor", "find what is wrong with this installation, environment and fleet"),
+    "scheduler": ("scheduler", "check a scheduler of your own against the protocol"),
     "admin": ("admin", "back up, restore and look after a fleet"),
     "clean": ("clean", "remove caches and old logs"),
     "completion": ("completion", "print a completion script for a shell"),

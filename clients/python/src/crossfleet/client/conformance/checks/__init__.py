@@ -1,0 +1,35 @@
+"""The checks, a module for each family or two; data only."""
+
+from crossfleet.client.conformance.check import Check
+from crossfleet.client.conformance.checks import (
+    beginning,
+    capacity,
+    changes,
+    describing,
+    devices,
+    fitting,
+    gangs,
+    order,
+    refusals,
+    scale,
+    streams,
+    vanishing,
+    waiting,
+)
+
+CHECKS: tuple[Check, ...] = (
+    *describing.CHECKS,
+    *beginning.CHECKS,
+    *changes.CHECKS,
+    *fitting.CHECKS,
+    *capacity.CHECKS,
+    *devices.CHECKS,
+    *gangs.CHECKS,
+    *order.CHECKS,
+    *refusals.CHECKS,
+    *vanishing.CHECKS,
+    *streams.CHECKS,
+    *waiting.CHECKS,
+    *scale.CHECKS,
+)
+"""All checks, in the order in which they are played."""

@@ -1,0 +1,179 @@
+"""Whether a proposal holds, by the rows that its scheduler had seen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from crossfleet.api.scheduler.v1.scheduler_service_pb2 import ProposedAllocation
+from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, Device, Worker, WorkerState
+from crossfleet.client.conformance.rows import Holding, Wish
+from crossfleet.client.conformance.truth import Truth
+
+_BLOCKING = frozenset(("lost", "unhealthy", "quarantined"))
+_SHARED = "cpu"
+
+
+@dataclass
+class _Free:
+    slots: int
+    millicores: int
+    memory: int
+    taken: set[str]
+    untouched: bool = True
+    closed: bool = False
+
+
+class Books:
+    """What is free of each worker and wanted by each group, less what is proposed and not answered."""
+
+    def __init__(self, truth: Truth, unanswered: Iterable[Holding] = ()) -> None:
+        """`unanswered`: proposals that count as held."""
+        self._truth = truth
+        self._free: dict[str, _Free] = {}
+        self._proposed: dict[str, int] = {}
+        self._on: dict[str, list[Holding]] = {}
+        for one in truth.holdings.values():
+            self._on.setdefault(one.worker_id, []).append(one)
+        for one in unanswered:
+            self._count(one)
+
+    def wrong(self, proposal: ProposedAllocation) -> str:
+        """Why a proposal does not hold; empty where it does, and then it counts as held."""
+        found = self._misfit(proposal)
+        if not found:
+            self._count(as_holding("", proposal))
+        return found
+
+    def _count(self, one: Holding) -> None:
+        free = self._free.get(one.worker_id)
+        worker = self._truth.workers.get(one.worker_id)
+        if free is not None and worker is not None:
+            self._take(free, one, worker)
+        self._on.setdefault(one.worker_id, []).append(one)
+        self._proposed[one.group_id] = self._proposed.get(one.group_id, 0) + one.slots
+
+    def _misfit(self, one: ProposedAllocation) -> str:
+        wish, worker = self._truth.groups.get(one.group_id), self._truth.workers.get(one.worker_id)
+        if wish is None:
+            return f"there is no group {one.group_id!r}"
+        if worker is None:
+            return f"there is no worker {one.worker_id!r}"
+        if one.slots < 1:
+            return f"{one.slots} slots are proposed for {one.group_id}"
+        return _unfit(wish, worker) or self._crowded(wish, worker, one) or self._devices(wish, worker, one)
+
+    def _crowded(self, wish: Wish, worker: Worker, one: ProposedAllocation) -> str:
+        wanted = wish.row.wanted_slots - self._proposed.get(one.group_id, 0)
+        if one.slots > wanted:
+            return f"{one.group_id} wants {max(wanted, 0)} more slots, not {one.slots}"
+        free, name = self._of(worker), worker.worker_id
+        if free.closed:
+            return f"{name} is held by a group that has it for itself"
+        if wish.row.request.exclusive and not free.untouched:
+            return f"{one.group_id} wants a worker for itself, and {name} is in use"
+        if one.slots > free.slots:
+            return f"{name} has {max(free.slots, 0)} slots free, not {one.slots}"
+        needed = one.slots * _millicores(wish, worker)
+        if needed > free.millicores:
+            return f"{name} has {free.millicores / 1000:g} cores free, not {needed / 1000:g}"
+        memory = one.slots * wish.row.request.memory_bytes
+        if memory > free.memory:
+            return f"{name} has {free.memory} bytes of memory free, not {memory}"
+        return ""
+
+    def _devices(self, wish: Wish, worker: Worker, one: ProposedAllocation) -> str:
+        """Exactly the devices that are asked for: none missing, none to spare, none in use."""
+        left, taken = set(one.device_ids), self._of(worker).taken
+        for device_class, count in _demands(wish):
+            able = {each.device_id: each for each in worker.devices if _usable(each, device_class, wish)}
+            chosen = [each for each in able if each in left]
+            shared = [each for each in chosen if able[each].device_class == _SHARED]
+            exact = len(shared) == count if shared else len(chosen) == count * one.slots
+            if not exact:
+                kind = device_class or "any class"
+                return (
+                    f"{one.slots} slots of {one.group_id} need {count} devices of {kind} each; of those that it may have "
+                    f"{len(chosen)} are proposed ({', '.join(one.device_ids) or 'no device at all'})"
+                )
+            used = sorted(set(chosen) & taken)
+            if used:
+                return f"{', '.join(used)} on {worker.worker_id} is in use"
+            left.difference_update(chosen)
+        if left:
+            return f"{one.group_id} may not have, or does not ask for, {', '.join(sorted(left))}"
+        return ""
+
+    def _of(self, worker: Worker) -> _Free:
+        found = self._free.get(worker.worker_id)
+        if found is None:
+            found = _Free(worker.slots, round(worker.cpu_cores * 1000), worker.memory_bytes, set())
+            self._free[worker.worker_id] = found
+            for one in self._on.get(worker.worker_id, ()):
+                self._take(found, one, worker)
+        return found
+
+    def _take(self, free: _Free, one: Holding, worker: Worker) -> None:
+        wish = self._truth.wishes.get(one.group_id)
+        free.untouched = False
+        free.slots -= one.slots
+        free.millicores -= one.slots * _millicores(wish, worker)
+        free.memory -= one.slots * (wish.row.request.memory_bytes if wish else 0)
+        shared = {each.device_id for each in worker.devices if each.device_class == _SHARED}
+        free.taken.update(set(one.device_ids) - shared)
+        free.closed = free.closed or bool(wish and wish.row.request.exclusive)
+
+
+def as_holding(holding_id: str, one: ProposedAllocation) -> Holding:
+    """A proposal as what it asks for."""
+    return Holding(holding_id, one.group_id, one.worker_id, one.slots, tuple(one.device_ids))
+
+
+def broken_gang(truth: Truth, unit: Collection[ProposedAllocation]) -> str:
+    """Why proposals that are committed together leave a gang incomplete; empty where they do not."""
+    for group_id in dict.fromkeys(one.group_id for one in unit):
+        wish = truth.groups.get(group_id)
+        if wish is None or wish.row.request.gang <= 1:
+            continue
+        request, own = wish.row.request, [one for one in unit if one.group_id == group_id]
+        each = max(request.slots_min, 1)
+        whole = len({one.worker_id for one in own}) == len(own) == request.gang
+        if not whole or any(one.slots != each for one in own):
+            return (
+                f"{group_id} is a gang: {each} slots on each of {request.gang} workers with one gang_id, all or nothing; "
+                f"proposed: {', '.join(f'{one.slots} on {one.worker_id}' for one in own)}"
+            )
+    return ""
+
+
+def _unfit(wish: Wish, worker: Worker) -> str:
+    """What does not depend on what is in use."""
+    row, name = wish.row, worker.worker_id
+    if worker.state != WORKER_STATE_READY:
+        known = worker.state in WorkerState.values()
+        state = WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower() if known else "in an unknown state"
+        return f"{name} is {state}, and gets nothing new"
+    if row.runner and row.runner not in worker.runners:
+        return f"{name} has no runner {row.runner!r}"
+    intolerable = sorted(set(worker.taints) - set(row.request.tolerations))
+    if intolerable:
+        return f"{name} is tainted {', '.join(intolerable)}, which {row.group_id} does not tolerate"
+    if wish.workers is not None and name not in wish.workers:
+        return f"{name} does not satisfy {row.selector}"
+    return ""
+
+
+def _demands(wish: Wish) -> list[tuple[str, int]]:
+    asked = [(one.device_class, one.count or 1) for one in wish.row.request.devices]
+    return asked or ([("", 1)] if wish.devices is not None else [])
+
+
+def _usable(one: Device, device_class: str, wish: Wish) -> bool:
+    good = not device_class or one.device_class == device_class
+    blocked = _BLOCKING.intersection(one.conditions).difference(wish.row.request.tolerations)
+    return good and not blocked and (wish.devices is None or one.device_id in wish.devices)
+
+
+def _millicores(wish: Wish | None, worker: Worker) -> int:
+    cores = wish.row.request.cpu_cores if wish else 0.0
+    return round(cores * 1000) if cores > 0 else round(worker.cpu_cores * 1000) // max(worker.slots, 1)
