@@ -32,6 +32,7 @@ class Storing:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._at_store = threading.Lock()
         self._fast = True
+        self._closed = False
 
     async def write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
         """Makes a prepared batch durable; answers and raises as Ledger.write. What is unknown of it is found out."""
@@ -72,12 +73,14 @@ class Storing:
 
     async def threaded(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """Waits for the thread, which does `work` with the store."""
+        return await self._in_thread(work, *arguments)
 
+    def _in_thread(self, work: Callable[..., _Result], *arguments: Any) -> asyncio.Future[_Result]:
         def alone() -> _Result:
             with self._at_store:
                 return work(*arguments)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, alone)
+        return asyncio.get_running_loop().run_in_executor(self._thread, alone)
 
     def cut(self) -> None:
         """Breaks off what the thread waits for, and refuses what comes."""
@@ -85,6 +88,9 @@ class Storing:
 
     async def close(self) -> None:
         """Lets go of the store; where the thread still waits for it, without waiting for the thread."""
-        closing = asyncio.ensure_future(self.threaded(self._ledger.store.close))
+        if self._closed:
+            return
+        self._closed = True
+        closing = self._in_thread(self._ledger.store.close)
         await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
         self._thread.shutdown(wait=False)
