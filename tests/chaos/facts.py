@@ -28,7 +28,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event. `cases` by attempt where tasks were assigned; `left` of an attempt that ended."""
+    """One event. `assigned`: attempts that began, with their cases; `left`: cases of an attempt that ended; `total` of the run."""
 
     cursor: str
     kind: str

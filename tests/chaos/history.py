@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -181,9 +181,6 @@ def _executions(told: Sequence[Verdict], history: History) -> Iterator[Finding]:
         yield Finding(Kind.AGAIN, f"{again} executions more than cases, but lost attempts left only {left}")
 
 
-def by_kind(findings: Iterable[Finding]) -> dict[Kind, int]:
+def by_kind(findings: Iterable[Finding]) -> Counter[Kind]:
     """How many of each."""
-    count: dict[Kind, int] = defaultdict(int)
-    for finding in findings:
-        count[finding.kind] += 1
-    return dict(count)
+    return Counter(finding.kind for finding in findings)

@@ -63,11 +63,11 @@ class Report:
         calm = f"{self.undisturbed.seconds:.1f} s" if self.undisturbed else "-"
         seconds = [run.seconds for run in self.runs] or [0.0]
         yield f"runs {len(self.runs)}, of {median(seconds):.1f} s (undisturbed {calm}), results {results}"
-        yield f"results lost {count.get(Kind.LOST, 0)}, duplicated {count.get(Kind.DUPLICATED, 0)}"
-        yield f"reordered {count.get(Kind.REORDERED, 0)}, cursors missed {count.get(Kind.GAP, 0)}, twice {count.get(Kind.TWIN, 0)}"
-        yield f"verdicts {'equal' if not count.get(Kind.CHANGED) else f'CHANGED: {count[Kind.CHANGED]}'}"
-        yield f"executed again although settled {count.get(Kind.AGAIN, 0)}; again after lost attempts {again}"
-        yield f"acknowledged commands without effect {count.get(Kind.NO_EFFECT, 0)}, orphan processes {len(self.orphans)}"
+        yield f"results lost {count[Kind.LOST]}, duplicated {count[Kind.DUPLICATED]}"
+        yield f"reordered {count[Kind.REORDERED]}, cursors missed {count[Kind.GAP]}, twice {count[Kind.TWIN]}"
+        yield f"verdicts {'equal' if not count[Kind.CHANGED] else f'CHANGED: {count[Kind.CHANGED]}'}"
+        yield f"executed again although settled {count[Kind.AGAIN]}; again after lost attempts {again}"
+        yield f"acknowledged commands without effect {count[Kind.NO_EFFECT]}, orphan processes {len(self.orphans)}"
         yield from _shown([f"{finding.kind}: {finding.text}" for finding in self.all_findings])
         yield from _shown([f"orphan {process}: {command}" for process, command in self.orphans.items()])
 

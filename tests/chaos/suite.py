@@ -25,7 +25,7 @@ SECONDS = float(os.environ["CASE_SECONDS"])
 
 @pytest.fixture(autouse=True)
 def noted(request):
-    line = f"{{RUN}} {{TARGET}} {{WORKER}} {{request.node.nodeid}} {{time.time():.3f}}\n"
+    line = f"{{RUN}} {{TARGET}} {{WORKER}} {{request.node.nodeid}}\n"
     with open(NOTES, "a", encoding="utf-8") as notes:
         notes.write(line)
 
@@ -57,7 +57,6 @@ class Execution:
     target: str
     worker: str
     case_id: str
-    at: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,6 @@ class Suite:
         notes = self.folder / "notes"
         for line in notes.read_text("utf-8").splitlines() if notes.exists() else ():
             words = line.split(" ")
-            if len(words) == 5:
-                found[words[0]].append(Execution(words[0], words[1], words[2], words[3], float(words[4])))
+            if len(words) == 4:
+                found[words[0]].append(Execution(*words))
         return found

@@ -21,8 +21,7 @@ class Supervised:
     def __init__(self, name: str, command: Sequence[str], log: Path, pause: Callable[[], float]) -> None:
         """Nothing runs before `start`."""
         self.name = name
-        self.log = log
-        self.starts = 0
+        self._log = log
         self._command = command
         self._pause = pause
         self._process: asyncio.subprocess.Process | None = None
@@ -69,7 +68,7 @@ class Supervised:
 
     async def _keep(self) -> None:
         while True:
-            with self.log.open("ab") as log:
+            with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -77,6 +76,5 @@ class Supervised:
                     stderr=log,
                     env=os.environ | {"GRPC_VERBOSITY": "ERROR"},
                 )
-            self.starts += 1
             await self._process.wait()
             await asyncio.sleep(self._pause())

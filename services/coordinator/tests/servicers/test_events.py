@@ -109,6 +109,18 @@ async def test_a_cursor_that_is_none_is_refused(tmp_path: Path) -> None:
             assert [field.path for field in error_from_rpc(caught.value).fields] == ["after"]
 
 
+async def test_a_cursor_of_a_later_leader_is_sent_to_it_and_not_called_wrong(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        before = fleet.coordinator.feed.last
+        run_id, _ = await carried_out(fleet)
+        cursor = text(fleet.coordinator.feed.last)
+        fleet.coordinator.feed._last = before  # as one that was frozen while another committed
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await fleet.watch(cursor, run_id)
+
+    assert error_from_rpc(caught.value).reason == "NOT_LEADER"
+
+
 async def test_waiting_for_the_end_of_no_run_is_refused(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -17,7 +17,7 @@ from crossfleet.coordinator.events.feed import EventFeed, Watcher
 from crossfleet.coordinator.events.fullness import Fullness
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.foundation.draining import Draining
-from crossfleet.foundation.errors import CursorExpired, FieldViolation, InvalidArgument
+from crossfleet.foundation.errors import CursorExpired, FieldViolation, InvalidArgument, NotLeader
 
 _PAGE = 1000
 
@@ -48,12 +48,15 @@ class EventServicer(event_grpc.EventServiceServicer):
     async def WatchEvents(
         self, request: event_pb2.WatchEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[event_pb2.WatchEventsResponse]:
-        """Events after a cursor. Raises CursorExpired, SlowWatcher (resumable), DiskFull, RunNotFound, InvalidArgument."""
+        """Events after a cursor.
+
+        Raises CursorExpired, SlowWatcher (resumable), DiskFull, RunNotFound, InvalidArgument, NotLeader.
+        """
         if request.until_finished and not request.run_id:
             raise InvalidArgument("which run?", fields=[FieldViolation("run_id", "the run whose end ends the stream")])
         if request.run_id:
             await self._lookup.check(request.run_id)
-        after = cursors.parse(request.after, self._feed.last)
+        after = await self._after(request.after)
         watcher = self._feed.watch(request.run_id, executing=request.executing)
         for event in self._executing(request.run_id) if request.executing else ():
             watcher.show(event)
@@ -65,6 +68,15 @@ class EventServicer(event_grpc.EventServiceServicer):
                     return
         finally:
             self._feed.unwatch(watcher)
+
+    async def _after(self, cursor: str) -> Position:
+        """The position of a cursor. What another leader has given is no mistake: this one was deposed and has not noticed."""
+        try:
+            return cursors.parse(cursor, self._feed.last)
+        except InvalidArgument:
+            head = await self._lookup.queries.head()
+            cursors.parse(cursor, cursors.end_of(head.seq))
+            raise NotLeader("another coordinator has committed what this one does not know") from None
 
     async def _events(
         self, watcher: Watcher, after: Position, request: event_pb2.WatchEventsRequest
