@@ -140,9 +140,10 @@ async def _described(stub: Any, clock: Clock) -> Description:
 
 async def _pace(stub: Any, clock: Clock, limit: float, *, snapshots_only: bool) -> Pace:
     """Silence means that nothing comes once it lasts several times as long as a simple plan took."""
-    coordinator = Coordinator(snapshots_only=snapshots_only, first_revision=1)
     step = Step((worker("w1"),), (group("g1"),), expect=(Holds("g1", 2),))
-    stage = Stage(stub, coordinator, clock, Pace(limit, min(_MOST_QUIET, limit)))
-    await stage.play((step,))
-    took = coordinator.seen.seconds
-    return Pace(limit, limit if took is None else min(max(_LEAST_QUIET, 4 * took), _MOST_QUIET, limit))
+    took = limit
+    for _ in range(2):  # The first plan of a process is slower than the others.
+        coordinator = Coordinator(snapshots_only=snapshots_only, first_revision=1)
+        await Stage(stub, coordinator, clock, Pace(limit, _LEAST_QUIET)).play((step,))
+        took = min(took, coordinator.seen.seconds or limit)
+    return Pace(limit, min(max(_LEAST_QUIET, 4 * took), _MOST_QUIET, limit))
