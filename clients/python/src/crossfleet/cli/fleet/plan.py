@@ -64,8 +64,8 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
         ServicePlan("coordinator", (*_module("coordinator"), *_coordinator_flags(plan, runtime), *tail)),
     ]
     if not plan.scheduler:
-        flags = ("--listen", f"unix:{runtime}/s.sock")
-        planned.append(ServicePlan("scheduler", (*_module("scheduler"), *flags, *tail)))
+        listen = ("--listen", f"unix:{runtime}/s.sock")
+        planned.append(ServicePlan("scheduler", (*_module("scheduler"), *listen, *tail)))
     for index, worker in enumerate(plan.workers, 1):
         flags = _worker_flags(plan, worker, coordinator, f"unix:{runtime}/w{index}.sock")
         planned.append(ServicePlan(worker.name, (*_module("worker"), *flags, *tail), vital=False))
