@@ -116,7 +116,7 @@ class Stage:
         if self._stream is None:
             self._stream = Stream(self._stub.Schedule())
         now = NOON + self._clock.monotonic() - self._began
-        await self._stream.write(self._coordinator.update(form, step, now))
+        await self._stream.write(self._coordinator.update(form, step, now), self._pace.limit)
         return self._stream
 
     async def _leave(self) -> None:
