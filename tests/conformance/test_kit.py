@@ -1,5 +1,6 @@
 """The conformance kit: our own scheduler passes it, and what is wrong with others is found by the check that is meant."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -12,12 +13,14 @@ from crossfleet.client.conformance.checks import CHECKS
 from crossfleet.client.conformance.judging import _demands, _unfit, _usable
 from crossfleet.client.conformance.kit import Verdict, chosen, examine
 from crossfleet.foundation.errors import InvalidArgument
+from crossfleet.foundation.serve import ServiceDefinition
+from crossfleet.foundation.testing import serving
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.model import WorkerState
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Policy
-from tests.conformance.distorting import Distorted, heard, rows, said, served
+from tests.conformance.distorting import Distorted, Plan, heard, rows, said, served
 
 
 @pytest.mark.timeout(120)
@@ -226,6 +229,24 @@ async def test_the_command_ends_with_success_where_all_that_must_be_is(crossflee
         status, text, _ = await crossfleet_at(running.address, "--only", "order.priority", "--limit", "0.5")
     assert status == 0
     assert "warned" in text
+
+
+async def test_a_scheduler_that_reads_nothing_and_says_nothing_ends_no_check_late():
+    class Frozen(Distorted):
+        async def Schedule(self, request_iterator, context):
+            await asyncio.Event().wait()
+            yield Plan()
+
+    async with served(Frozen()) as running:
+        report = await examine(running.channel, chosen(["first.places", "scale.workers"]), limit=0.3)
+    assert [one.verdict for one in report.findings] == [Verdict.FAILED] * 2
+    assert max(one.seconds for one in report.findings) < 5
+
+
+async def test_the_command_says_that_a_server_is_no_scheduler(crossfleet_at):
+    async with serving(ServiceDefinition("nothing", [])) as running:
+        status, _, errors = await crossfleet_at(running.address)
+    assert (status, "no scheduler answers at" in errors) == (3, True), errors
 
 
 async def test_the_command_says_that_nobody_answers(crossfleet_at):

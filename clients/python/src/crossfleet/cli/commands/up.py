@@ -13,6 +13,7 @@ from crossfleet.cli.fleet.options import add_fleet_size, plan_workers
 from crossfleet.cli.fleet.plan import FleetPlan
 from crossfleet.cli.fleet.supervisor import Supervisor
 from crossfleet.cli.fleet.told import told
+from crossfleet.foundation.serve import addresses
 
 EXAMPLES = """
 examples:
@@ -41,6 +42,14 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--tls-cert", "--tls-certificate", default="", metavar="FILE", help="certificate chain, PEM")
     group.add_argument("--tls-key", default="", metavar="FILE", help="its private key, PEM")
     group.add_argument("--tls-client-ca", default="", metavar="FILE", help="authority of client certificates, PEM")
+    group = made.add_argument_group("scheduling")
+    group.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="let this scheduler decide, HOST:PORT or unix:/PATH; default: our own",
+    )
+    group.add_argument("--scheduler-token-file", default="", metavar="FILE", help="the token that it asks for")
     made.add_argument("--output", choices=("text", "json"), default="text", help="json: each event as a JSON line")
     return made
 
@@ -50,6 +59,12 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     if bool(options.tls_cert) != bool(options.tls_key):
         raise exits.UsageError("--tls-cert and --tls-key belong together")
+    if options.scheduler_token_file and not options.scheduler:
+        raise exits.UsageError(
+            "--scheduler-token-file is for a scheduler of your own: name it with --scheduler ADDRESS"
+        )
+    if options.scheduler:
+        addresses.parse(options.scheduler)
     data = folders.data_folder(options.data)
     plan = FleetPlan(
         data,
@@ -61,6 +76,8 @@ def main(arguments: list[str]) -> int:
         tls_key=_absolute(options.tls_key),
         tls_client_authority=_absolute(options.tls_client_ca),
         gateway=True,
+        scheduler=options.scheduler,
+        scheduler_token_file=_absolute(options.scheduler_token_file),
     )
     try:
         folders.make_private(data, fleetfile.LOCK)
@@ -121,6 +138,7 @@ class _Printer:
         ]
         lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
         lines += [f"  HTTP   http{'s' if plan.tls_certificate else ''}://{plan.http}"] if plan.http else []
+        lines += [f"  scheduler {plan.scheduler}"] if plan.scheduler else []
         lines += [f"  token  {plan.token_file}"] if plan.token_file else []
         lines += [
             f"  logs   {plan.data}/logs",

@@ -19,7 +19,10 @@ class WorkerPlan:
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """What a supervisor is to run. Paths are absolute; empty `grpc` and `http` mean: Unix sockets only."""
+    """What a supervisor is to run. Paths are absolute; empty `grpc` and `http` mean: Unix sockets only.
+
+    `scheduler` is the address of one that somebody else runs; empty: the fleet runs its own.
+    """
 
     data: str
     workers: tuple[WorkerPlan, ...]
@@ -30,6 +33,8 @@ class FleetPlan:
     tls_key: str = ""
     tls_client_authority: str = ""
     gateway: bool = False
+    scheduler: str = ""
+    scheduler_token_file: str = ""
 
     @property
     def token_file(self) -> str:
@@ -57,8 +62,10 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
     tail = ("--lifeline-fd", str(lifeline))
     planned = [
         ServicePlan("coordinator", (*_module("coordinator"), *_coordinator_flags(plan, runtime), *tail)),
-        ServicePlan("scheduler", (*_module("scheduler"), "--listen", f"unix:{runtime}/s.sock", *tail)),
     ]
+    if not plan.scheduler:
+        listen = ("--listen", f"unix:{runtime}/s.sock")
+        planned.append(ServicePlan("scheduler", (*_module("scheduler"), *listen, *tail)))
     for index, worker in enumerate(plan.workers, 1):
         flags = _worker_flags(plan, worker, coordinator, f"unix:{runtime}/w{index}.sock")
         planned.append(ServicePlan(worker.name, (*_module("worker"), *flags, *tail), vital=False))
@@ -78,8 +85,11 @@ def _coordinator_flags(plan: FleetPlan, runtime: str) -> tuple[str, ...]:
     flags = ["--data", plan.data, "--listen", f"unix:{runtime}/c.sock"]
     if plan.grpc:
         flags += ["--listen", plan.grpc, "--token-file", plan.token_file]
+    flags += ["--scheduler", plan.scheduler or f"unix:{runtime}/s.sock"]
+    if plan.scheduler_token_file:
+        flags += ["--scheduler-token-file", plan.scheduler_token_file]
     # Paths of this machine may be named only where no worker of another machine can join.
-    return (*flags, *_tls_flags(plan), "--scheduler", f"unix:{runtime}/s.sock", *(() if plan.grpc else ("--embedded",)))
+    return (*flags, *_tls_flags(plan), *(() if plan.grpc else ("--embedded",)))
 
 
 def _tls_flags(plan: FleetPlan) -> tuple[str, ...]:

@@ -95,13 +95,14 @@ class Only:
 
 @dataclass(frozen=True)
 class Nothing:
-    """Nothing is proposed in the step: for one group, or at all."""
+    """Nothing is proposed on the step's update or a newer one: for one group, or at all."""
 
     group_id: str = ""
 
     def unmet(self, seen: Seen) -> str:
         """As the class says."""
-        for one in seen.proposals():
+        newest = (plan for plan in seen.plans if plan.base_revision >= seen.told)
+        for one in (proposal for plan in newest for proposal in plan.allocate):
             if self.group_id in ("", one.group_id):
                 return (
                     f"nothing is to be proposed{' for ' + self.group_id if self.group_id else ''}, and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -18,6 +19,7 @@ from crossfleet.client.conformance.coordinator import Coordinator, Wrong
 from crossfleet.client.conformance.expecting import Holds
 from crossfleet.client.conformance.rows import group, worker
 from crossfleet.client.conformance.stage import Pace, Stage
+from crossfleet.client.conformance.stream import Stream, StreamEnded
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.foundation.errors.status import error_from_rpc
@@ -68,11 +70,8 @@ def chosen(names: Sequence[str]) -> tuple[Check, ...]:
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else f"families: {', '.join(dict.fromkeys(one.family for one in CHECKS))}"
-            )
+            families = ", ".join(dict.fromkeys(one.family for one in CHECKS))
+            hint = f"did you mean {near[0]}?" if near else f"families: {families}"
             raise InvalidArgument(f"there is no check or family {name!r}; {hint}")
     return tuple(one for one in CHECKS if not names or one.name in names or one.family in names)
 
@@ -126,13 +125,14 @@ async def _described(stub: Any, clock: Clock) -> Description:
         first = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
         seconds = clock.monotonic() - began
         again = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
-        call = stub.Schedule()
+        stream = Stream(stub.Schedule())
         try:
             empty = scheduler_pb2.ScheduleRequest(revision=1, snapshot=scheduler_pb2.Snapshot())
-            await call.write(empty)
+            with suppress(StreamEnded):  # The checks of streams find that.
+                await stream.write(empty, _DESCRIBE_SECONDS)
             streaming = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
         finally:
-            call.cancel()
+            await stream.end()
     except grpc.RpcError as error:
         raise error_from_rpc(error) from None
     return Description(first, again, streaming, seconds)
@@ -140,9 +140,10 @@ async def _described(stub: Any, clock: Clock) -> Description:
 
 async def _pace(stub: Any, clock: Clock, limit: float, *, snapshots_only: bool) -> Pace:
     """Silence means that nothing comes once it lasts several times as long as a simple plan took."""
-    coordinator = Coordinator(snapshots_only=snapshots_only, first_revision=1)
     step = Step((worker("w1"),), (group("g1"),), expect=(Holds("g1", 2),))
-    stage = Stage(stub, coordinator, clock, Pace(limit, min(_MOST_QUIET, limit)))
-    await stage.play((step,))
-    took = coordinator.seen.seconds
-    return Pace(limit, limit if took is None else min(max(_LEAST_QUIET, 4 * took), _MOST_QUIET, limit))
+    took = limit
+    for _ in range(2):  # The first plan of a process is slower than the others.
+        coordinator = Coordinator(snapshots_only=snapshots_only, first_revision=1)
+        await Stage(stub, coordinator, clock, Pace(limit, _LEAST_QUIET)).play((step,))
+        took = min(took, coordinator.seen.seconds or limit)
+    return Pace(limit, min(max(_LEAST_QUIET, 4 * took), _MOST_QUIET, limit))

@@ -28,7 +28,7 @@ def update_line(update: ScheduleRequest) -> str:
         parts += _named("gone", list(dict.fromkeys(gone)))
     for outcome in update.outcomes:
         parts.append(f"of {outcome.plan_id}: {len(outcome.accepted_allocation_ids)} accepted")
-        parts[-1] += "".join(f", {one.index} refused ({one.reason})" for one in outcome.refused[:_MOST])
+        parts[-1] += "".join(f", proposal {one.index} refused ({one.reason})" for one in outcome.refused[:_MOST])
     return f"sent  {kind} {update.revision}: {'; '.join(parts) or 'nothing'}"
 
 

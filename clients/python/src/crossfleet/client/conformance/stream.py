@@ -27,10 +27,13 @@ class Stream:
         self._end = ""
         self._reader = asyncio.ensure_future(self._read())
 
-    async def write(self, update: ScheduleRequest) -> None:
-        """Send an update. Raises StreamEnded."""
+    async def write(self, update: ScheduleRequest, seconds: float) -> None:
+        """Send an update; for so long a scheduler may not read. Raises StreamEnded."""
         try:
-            await self._call.write(update)
+            async with asyncio.timeout(seconds):
+                await self._call.write(update)
+        except TimeoutError:
+            raise StreamEnded(f"the scheduler has not read an update for {seconds:g} s") from None
         except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):

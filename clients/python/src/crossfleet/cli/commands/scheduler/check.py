@@ -14,7 +14,7 @@ from crossfleet.cli.reporting.table import table
 from crossfleet.client.conformance.check import Check
 from crossfleet.client.conformance.kit import Finding, Report, Verdict, chosen, examine
 from crossfleet.foundation.channel import open_channel
-from crossfleet.foundation.errors import Unavailable
+from crossfleet.foundation.errors import Unavailable, Unimplemented
 
 _DESCRIPTION = """
 Plays the coordinator against a scheduler: sends it fleets and queues, answers its plans, and judges each of them. Where a check
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
     try:
         report = asyncio.run(examined())
-    except Unavailable as error:
+    except (Unavailable, Unimplemented) as error:
         print(f"crossfleet scheduler check: no scheduler answers at {options.address}: {error}", file=sys.stderr)
         return exits.FLEET
     if as_json:
