@@ -206,6 +206,22 @@ async def test_what_is_wrong_with_a_scheduler_is_found_by_the_check_that_is_mean
     assert (finding.check.level is Level.MUST) == (verdict is Verdict.FAILED)
 
 
+async def test_a_scheduler_that_wants_snapshots_only_is_sent_nothing_else():
+    kinds = set()
+
+    def hears(update):
+        kinds.add(update.WhichOneof("update"))
+        yield update
+
+    described = Distorted(hears, describes=lambda one: setattr(one, "snapshots_only", True))
+    async with served(described) as running:
+        report = await examine(running.channel, chosen(["vanish", "stream.gap", "stream.snapshot-replaces"]))
+    verdicts = {one.check.name: one.verdict for one in report.findings}
+    assert verdicts.pop("stream.gap") is Verdict.SKIPPED
+    assert set(verdicts.values()) == {Verdict.PASSED}
+    assert kinds == {"snapshot"}
+
+
 async def test_a_scheduler_without_gangs_is_not_asked_for_them():
     async with served(Distorted(describes=lambda one: one.ClearField("abilities"))) as running:
         report = await examine(running.channel, chosen(["gang.whole", "gang.not-on-one"]))
