@@ -213,7 +213,7 @@ class PostgresServer:
         end = time.monotonic() + _START_SECONDS
         # Another server on this data does not start while they hold its memory.
         while number == signal.SIGKILL and any(map(_lives, children)) and time.monotonic() < end:
-            time.sleep(0.005)
+            time.sleep(_LOOK_SECONDS)
 
 
 @contextlib.contextmanager

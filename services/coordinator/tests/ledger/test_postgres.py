@@ -39,6 +39,8 @@ from crossfleet.coordinator.opening import open_ledger
 from crossfleet.foundation.errors import Unavailable
 from services.coordinator.tests.ledger.scenario import start, submit, work_off
 
+_HANGING_SECONDS = 0.3
+
 
 @pytest.fixture
 def stores(postgres_url):
@@ -284,7 +286,7 @@ async def test_a_take_over_that_hangs_can_be_cancelled(stores, postgres_server, 
             opening = asyncio.ensure_future(
                 open_ledger(stack, opened, SoloTerm(), leader="hung", limit=1, patience=NO_PATIENCE)
             )
-            await asyncio.sleep(0.3)
+            await asyncio.wait([opening], timeout=_HANGING_SECONDS)
             opening.cancel()
             async with asyncio.timeout(5):
                 with pytest.raises(asyncio.CancelledError):

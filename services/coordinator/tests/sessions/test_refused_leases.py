@@ -72,7 +72,7 @@ async def test_a_worker_that_is_lost_while_the_database_is_away_is_lost_when_it_
     ledger, clock = Ledger(c.WorkerLost, refusals), ManualClock(1_000.0)
     async with watching(ledger, clock) as sessions:
         await until(ledger, clock, c.WorkerLost, refusals + 1)
-        await eventually(lambda: not sessions.leases.living("w1"), what="the end of its lease")
+        assert await eventually(lambda: not sessions.leases.living("w1"), what="the end of its lease")
 
 
 async def test_a_worker_that_is_heard_again_while_the_database_is_away_does_not_stay_suspect() -> None:

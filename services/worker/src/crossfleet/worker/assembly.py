@@ -75,15 +75,8 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         say=logs.system,
         wake=session.wake,
     )
-    devices = DeviceWatch(
-        inventory,
-        link,
-        openings,
-        shim,
-        every=settings.detector_every_seconds,
-        tell=agent.tell_devices,
-        wake=session.wake,
-    )
+    every = settings.detector_every_seconds
+    devices = DeviceWatch(inventory, link, openings, shim, every=every, tell=agent.tell_devices, wake=session.wake)
     checkup = _checkup(settings, state, cache, inventory, agent)
     orders = Orders(link, shim, openings, checkup, wake=session.wake, grace=settings.grace_seconds)
     lasting = Lasting(link, session.wake_soon)
