@@ -54,17 +54,14 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     inventory = Inventory(Search(settings.detector_seconds))
     agent = Agent(who, link, inventory, on_ready)
     version = worker_version()
-    process = ShimProcess(
-        state / "shim", version=version, lifeline_fd=settings.server.lifeline_fd, grace=settings.orphan_seconds
-    )
+    process = _process(settings, state, version)
     shim = ShimLink(process, agent.on_line, agent.on_shim_lost)
     session = Session(link, agent, resident_bytes=lambda: resident_bytes(os.getpid(), shim.pid))
     connection = _connection(settings, session)
     logs = LogPusher(who.name, lambda: connection.channel)
     preparation = _preparation(settings, state, cache, who.name, connection)
     uploading = Uploading(who.name, lambda: connection.channel, most_bytes=settings.artifact_bytes)
-    limits = late.Limits(settings.late_artifact_bytes, settings.late_artifact_days)
-    late_artifacts = late.LateArtifacts(state / "artifacts", uploading, limits)
+    late_artifacts = _late_artifacts(settings, state, uploading)
     artifacts = Artifacts(preparation.place, uploading, late_artifacts)
     openings = Openings(
         link,
@@ -109,6 +106,16 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         devices=devices,
     )
     return agent
+
+
+def _process(settings: Settings, state: Path, version: str) -> ShimProcess:
+    lifeline, grace = settings.server.lifeline_fd, settings.orphan_seconds
+    return ShimProcess(state / "shim", version=version, lifeline_fd=lifeline, grace=grace)
+
+
+def _late_artifacts(settings: Settings, state: Path, uploading: Uploading) -> late.LateArtifacts:
+    limits = late.Limits(settings.late_artifact_bytes, settings.late_artifact_days)
+    return late.LateArtifacts(state / "artifacts", uploading, limits)
 
 
 def _checkup(settings: Settings, state: Path, cache: Path, inventory: Inventory, agent: Agent) -> Checkup:
