@@ -75,16 +75,19 @@ class Stage:
         """Until all that is expected is so and no more comes, or in vain to the limit."""
         seen, clock = self._coordinator.seen, self._clock
         limit = sent_at + max(self._pace.limit, step.watch)
+        refusing = step.answer is Answer.REFUSE or bool(step.refused)
         while True:
             now = clock.monotonic()
             met = not any(one.unmet(seen) for one in step.expect)
+            if met and refusing and now >= sent_at + step.watch:
+                return  # Who is refused may go on for ever.
             fresh = seen.plans and seen.plans[-1].base_revision >= self._coordinator.revision
             rest = max(_GRACE_SECONDS if fresh else self._pace.quiet, sent_at + step.watch - now)
             wait = rest if met else limit - now
             plan = await stream.next(min(wait, limit - now))
             if plan is None:
                 endless = met and limit - now < rest and len(seen.plans) > _ENDLESS
-                if endless and step.answer is Answer.COMMIT and not step.refused:
+                if endless and step.answer is Answer.COMMIT and not refusing:
                     text = f"plans do not come to an end: {len(seen.plans)} came"
                     self._coordinator.wrongs.append(Wrong(text, Level.MUST))
                 return
