@@ -74,7 +74,7 @@ simulate: setup  ## run whole fleets on one seed each (SEEDS=0:10000; ARGS="--sh
 .PHONY: faults
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long
 	@tools/install_etcd
-	$(PY) -m pytest tests/faults -m "slow or not slow" $(ARGS)
+	$(PY) -m pytest tests/faults tests/conformance -m "soak or not soak" $(ARGS)
 
 .PHONY: chaos
 chaos: setup  ## kill and freeze parts of a whole cluster at random while runs go on, and judge them (MINUTES=5, ARGS="--kills 100")

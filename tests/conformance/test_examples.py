@@ -25,7 +25,7 @@ def python_example() -> Iterator[str]:
         process.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 async def test_the_python_example_fails_no_check(python_example):
     async with open_channel(python_example) as channel:

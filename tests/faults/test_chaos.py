@@ -32,7 +32,7 @@ async def test_nothing_is_lost_doubled_or_changed_while_one_of_each_is_killed(fo
     assert sum(len(run.outcomes) for run in report.runs) == 800 * len(report.runs)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(400)
 async def test_nothing_is_lost_doubled_or_changed_under_every_kind_of_fault(folder: Path) -> None:
     report = Report()
