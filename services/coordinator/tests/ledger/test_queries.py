@@ -1,3 +1,4 @@
+import threading
 from typing import Any
 
 import msgspec
@@ -7,11 +8,13 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVerdict
 from crossfleet.coordinator.ledger import codec
+from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.projection import duration_key
 from crossfleet.coordinator.ledger.queries import CursorExpired, Queries
 from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Observed
+from crossfleet.foundation.errors import Unavailable
 from crossfleet.matching.model import Request
 from services.coordinator.tests.ledger.scenario import finish, start, submit, work_off
 
@@ -193,3 +196,14 @@ def test_facts_from_before_processes_were_counted_are_still_read():
     ((_, fact),) = codec.decode_events(body)
     assert fact == e.CasesFinished("run", "run/default", (e.FinishedCase(**old),), (), 1.0)
     assert codec.decode_events(codec.encode_events([(0, fact)])) == [(0, fact)]
+
+
+async def test_a_database_that_falls_silent_is_not_waited_for_without_end(tmp_path, ledger):
+    silent, path = threading.Event(), str(tmp_path / "ledger.db")
+    queries = Queries(sqlite_reader(path), sqlite_reader(path), lambda: sqlite_reader(path), limits=(None, 0.2))
+    try:
+        with pytest.raises(Unavailable, match="has not answered"):
+            await queries.ask(lambda connection: silent.wait(30))
+    finally:
+        silent.set()
+        queries.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _RETRY_SECONDS = 1.0
+# A server that is frozen, not dead, answers nothing and refuses nothing.
+_ANSWER_SECONDS, _HISTORY_SECONDS = 15.0, 60.0
 
 __all__ = ["CursorExpired", "Queries"]
 
@@ -56,14 +59,22 @@ __all__ = ["CursorExpired", "Queries"]
 class Queries:
     """Every method sees one commit. Followers use it too. Raises Unavailable while the database is away, StoreFailed when SQL fails otherwise."""
 
-    def __init__(self, engine: Engine, histories: Engine, another: Callable[[], Engine]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        histories: Engine,
+        another: Callable[[], Engine],
+        *,
+        limits: tuple[float | None, float | None] = (None, None),
+    ) -> None:
         """The schema must exist. Histories take up to seconds: they have a connection and a thread of their own.
 
-        `another` makes one more engine, for an export.
+        `another` makes one more engine, for an export. `limits`: seconds that a query and a history may take; none
+        where nothing but a file of this machine is waited for.
         """
         self._another = another
-        self._main = (engine, ThreadPoolExecutor(1, "queries"))
-        self._histories = (histories, ThreadPoolExecutor(1, "histories"))
+        self._main = _Reader(engine, ThreadPoolExecutor(1, "queries"), limits[0])
+        self._histories = _Reader(histories, ThreadPoolExecutor(1, "histories"), limits[1])
 
     @classmethod
     def sqlite(cls, path: str | Path) -> Queries:
@@ -75,13 +86,14 @@ class Queries:
         """Read a PostgreSQL database. Raises StoreRefused for a wrong address; connections are made when they are needed."""
         from crossfleet.coordinator.ledger.postgres import reading  # a tenth of a cold start
 
-        return cls(reading(address), reading(address), lambda: reading(address))
+        limits = (_ANSWER_SECONDS, _HISTORY_SECONDS)
+        return cls(reading(address), reading(address), lambda: reading(address), limits=limits)
 
     def close(self) -> None:
         """Let go of the connections."""
-        for engine, thread in (self._main, self._histories):
-            thread.shutdown(wait=True)
-            engine.dispose()
+        for reader in (self._main, self._histories):
+            reader.thread.shutdown(wait=True)
+            reader.engine.dispose()
 
     async def run(self, run_id: str) -> RunRow | None:
         """One run, None where there is none."""
@@ -209,12 +221,17 @@ class Queries:
         return await _answered(self._main, query, arguments)
 
 
-async def _answered(by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
-    engine, thread = by
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    engine: Engine
+    thread: ThreadPoolExecutor
+    limit: float | None
 
+
+async def _answered(by: _Reader, query: Callable[..., _T], arguments: tuple[Any, ...]) -> _T:
     def once() -> _T:
         connection: Connection
-        with engine.connect() as connection, connection.begin():
+        with by.engine.connect() as connection, connection.begin():
             return query(connection, *arguments)
 
     def answer() -> _T:
@@ -231,4 +248,9 @@ async def _answered(by: tuple[Engine, ThreadPoolExecutor], query: Callable[..., 
                 raise Unavailable(f"the database is away: {failure}", retry_after=_RETRY_SECONDS) from error
             raise failure from error
 
-    return await asyncio.get_running_loop().run_in_executor(thread, answer)
+    try:
+        async with asyncio.timeout(by.limit):
+            return await asyncio.get_running_loop().run_in_executor(by.thread, answer)
+    except TimeoutError:
+        silent = f"the database has not answered a query for {by.limit:g} s"
+        raise Unavailable(silent, retry_after=_RETRY_SECONDS) from None
