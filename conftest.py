@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -28,6 +29,9 @@ OPTIONAL = ("cargo",)
 
 # Tests start processes while gRPC is in use: its handlers around a fork may wait for each other for ever.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# A shell starts what it puts into the background without SIGINT, and all that is started by that inherits it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ.get("PATH", "")])
 
 
