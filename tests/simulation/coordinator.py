@@ -24,6 +24,7 @@ from tests.simulation.loop import Machine, Process
 from tests.simulation.network import Channel, Server
 from tests.simulation.wires import Wire
 
+_WILD = 0.2  # beyond this rate of a clock nobody can keep a lease
 _RESTART = 0.3  # simulated seconds until whoever watches over it has started it again
 _PINGED = 1.0  # simulated seconds
 _REFUSE, _LEAVE = 1.0, 3.0  # simulated seconds of patience with the database
@@ -85,6 +86,8 @@ class SimCoordinator:
             self.sql.fails, self.sql.lost, self.sql.full = 0, 0, False
         if self.process is not None:
             self.process.resume()
+        if abs(self.machine.rate - 1.0) > _WILD:
+            self.machine.run_at(1.0, self.world.loop.now)
         self.start()
 
     def _died(self) -> None:

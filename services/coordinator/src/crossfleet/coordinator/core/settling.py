@@ -25,14 +25,17 @@ def end_attempt(
     so does what infrastructure does to a canary.
     """
     group = emit.state.groups[attempt.group_id]
+    crashed = -1
     if not free:
         suspected = strike(emit, group, attempt, cause)
         if suspected:
-            first = next(index for index in attempt.cases if index in attempt.pending)
+            crashed = first = next(index for index in attempt.cases if index in attempt.pending)
             finish_without_result(emit, group, [first], Outcome.CRASHED, suspected, attempt)
         canary = emit.state.allocations[attempt.allocation_id].canary and cause in RETRIED
         free = canary or bool(suspected and retry.blames_first(cause))
-    left: Sequence[int] = [index for index in attempt.cases if index in attempt.pending] if attempt.pending else ()
+    # One that was to be run again keeps its earlier verdict, which is of another attempt.
+    pending = attempt.pending - {crashed}
+    left: Sequence[int] = [index for index in attempt.cases if index in pending] if pending else ()
     charged = bool(left) and not free and retry.charges(cause, attempt.settled)
     if charged:
         most = emit.state.runs[attempt.run_id].policy.max_attempts
