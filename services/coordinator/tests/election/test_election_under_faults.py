@@ -99,12 +99,13 @@ async def test_a_short_interruption_costs_no_term(one: Cluster, standing: Standi
 
 
 async def test_a_leader_goes_on_when_the_member_it_speaks_to_stands_still(three: Cluster, standing: Standing) -> None:
-    election = await standing(three.endpoints, lease=2)
+    election = await standing(three.endpoints, lease=6)
     term = await election.campaign(ANN)
+    # Where it is etcd's own leader that stands still, the others take up to 2 s to have a new one.
     for node in three.nodes:
         node.freeze()
         began = time.monotonic()
-        while time.monotonic() - began < 0.9:
+        while time.monotonic() - began < 2.2:
             assert term.remaining() > 0
             await asyncio.sleep(_LOOK_SECONDS)
         node.thaw()
