@@ -93,14 +93,23 @@ def check_together(fleet, grouping):
     again = {(event.group_id, case.case_index) for event in fleet.of(e.CasesRerun) for case in event.cases}
     left = {(event.group_id, index) for event in fleet.of(e.AttemptEnded) for index in event.left}
     group_of = {event.allocation_id: event.group_id for event in fleet.of(e.AllocationOpened)}
-    differing = {group_of[event.allocation_id] for event in fleet.of(e.AllocationReady) if event.mapping}
+    lacking = set()
+    for event in fleet.of(e.AllocationReady):
+        group_id = group_of[event.allocation_id]
+        keys = setup_keys(fleet.state.groups[group_id].cases, grouping).keys
+        there = set(event.mapping) if event.mapping else range(len(keys))
+        lacking |= {(group_id, key) for index, key in enumerate(keys) if index not in there}
     for event in fleet.of(e.TasksAssigned):
         cases = fleet.state.groups[event.group_id].cases
         shared = setup_keys(cases, grouping)
         for task in event.tasks:
             for index in task.case_indices:
                 bound = shared.keys[index] in shared.bound and not cases[index].exclusive
-                if bound and event.group_id not in differing and (event.group_id, index) not in again | left:
+                if (
+                    bound
+                    and (event.group_id, shared.keys[index]) not in lacking
+                    and (event.group_id, index) not in again | left
+                ):
                     seen.setdefault((event.group_id, shared.keys[index]), set()).add(task.task_id)
     assert all(len(tasks) == 1 for tasks in seen.values()), seen
 
