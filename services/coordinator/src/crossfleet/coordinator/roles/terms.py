@@ -27,7 +27,7 @@ _RESIGN_SECONDS = 2.0
 _SUCCESSOR_SECONDS = 0.3
 
 
-class Charge(Protocol):
+class Leadership(Protocol):
     """What a coordinator is while it leads. `broken`: by a fault of its own, which only another process may do better."""
 
     broken: bool
@@ -48,7 +48,7 @@ class Charge(Protocol):
         """Let every stream of workers and watchers end."""
 
 
-TakeOver = Callable[[AsyncExitStack, Term], Awaitable[Charge]]
+TakeOver = Callable[[AsyncExitStack, Term], Awaitable[Leadership]]
 """Takes the ledger over and starts what leads; the stack ends it. Raises CrossfleetError."""
 
 
@@ -158,18 +158,18 @@ class Terms:
         try:
             async with AsyncExitStack() as stack:
                 elected = asyncio.get_running_loop().time()
-                charge = await self._taken_over(stack, term)
-                if charge is None:
+                leadership = await self._taken_over(stack, term)
+                if leadership is None:
                     return
-                self._begin(charge, term, elected)
+                self._begin(leadership, term, elected)
                 try:
-                    await self._until_over(charge, term)
+                    await self._until_over(leadership, term)
                 finally:
                     self.leads.set(False)
         finally:
             await self._resign(term)
 
-    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Charge | None:
+    async def _taken_over(self, stack: AsyncExitStack, term: Term) -> Leadership | None:
         """What leads; None where the coordinator drains, or the term is over, before: a database may hang."""
         taking = asyncio.ensure_future(self.take_over(stack, term))
         try:
@@ -179,14 +179,14 @@ class Terms:
                 taking.cancel()
                 with suppress(asyncio.CancelledError):
                     await taking
-        charge = None if taking.cancelled() else taking.result()
-        if charge is not None and term.remaining() > 0:
-            return charge
+        leadership = None if taking.cancelled() else taking.result()
+        if leadership is not None and term.remaining() > 0:
+            return leadership
         get_logger().info("does not lead: the term, or the coordinator, was over before the ledger was taken over")
         return None
 
-    def _begin(self, charge: Charge, term: Term, elected: float) -> None:
-        self.switch.lead(charge.handlers())
+    def _begin(self, leadership: Leadership, term: Term, elected: float) -> None:
+        self.switch.lead(leadership.handlers())
         self.leads.set(True)
         self._told = ""
         self._pauses = delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE)
@@ -196,48 +196,48 @@ class Terms:
                 "leads", name=me.name, address=me.address, revision=term.revision, take_over_seconds=seconds
             )
 
-    async def _until_over(self, charge: Charge, term: Term) -> None:
-        lost, failed = asyncio.ensure_future(term.wait_lost()), asyncio.ensure_future(charge.wait_failed())
+    async def _until_over(self, leadership: Leadership, term: Term) -> None:
+        lost, failed = asyncio.ensure_future(term.wait_lost()), asyncio.ensure_future(leadership.wait_failed())
         try:
             await _first(lost, failed, self.draining.wait())
         finally:
             for wait in (lost, failed):
                 wait.cancel()
         if self.draining.begun and term.remaining() > 0 and not failed.done():
-            await self._hand_over(charge, term)
+            await self._hand_over(leadership, term)
             return
         ended = next((wait.result() for wait in (lost, failed) if wait.done()), "the term is over")
-        self._step_down(charge, ended)
+        self._step_down(leadership, ended)
         await self._resign(term)  # another may lead while what is left here is put away
 
-    def _step_down(self, charge: Charge, cause: str) -> None:
-        charge.stop_deciding(cause)
+    def _step_down(self, leadership: Leadership, cause: str) -> None:
+        leadership.stop_deciding(cause)
         get_logger().error("leads no more", cause=cause)
-        if self.alone or charge.broken:
+        if self.alone or leadership.broken:
             self.draining.begin(cause)
         if not self.alone:
             self._follow()
-        charge.end_streams(cause)
+        leadership.end_streams(cause)
 
     def _follow(self) -> None:
         self.leads.set(False)
         self.switch.follow()
         self._judge()
 
-    async def _hand_over(self, charge: Charge, term: Term) -> None:
+    async def _hand_over(self, leadership: Leadership, term: Term) -> None:
         if self.alone:
-            charge.end_streams(self.draining.cause)
-            await charge.finish(holding=False)
+            leadership.end_streams(self.draining.cause)
+            await leadership.finish(holding=False)
             return
-        await charge.finish(holding=True)
+        await leadership.finish(holding=True)
         self._follow()
         await self._resign(term)
         with suppress(TimeoutError):
             async with asyncio.timeout(_SUCCESSOR_SECONDS):
                 while self._other() is None:
                     await self.election.wait_changed()
-        charge.stop_deciding("it was handed over")
-        charge.end_streams(self.draining.cause)
+        leadership.stop_deciding("it was handed over")
+        leadership.end_streams(self.draining.cause)
 
     async def _resign(self, term: Term) -> None:
         if self._resigned is term:
