@@ -24,6 +24,13 @@ register.PROTOCOL = 99
 from crossfleet.worker.shim.main import main
 sys.exit(main(sys.argv[1:]))
 """
+TOLD_TO_GO = """
+import os, signal, sys
+from crossfleet.worker.main import main
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(main())
+"""
 NEXT_AGENT = NEXT_VERSION.replace(
     "import sys\n", "import sys\nfrom crossfleet.worker import succession\nsuccession.PROTOCOL = 99\n", 1
 )
@@ -83,6 +90,19 @@ async def test_an_agent_that_is_told_to_go_while_it_starts_anew_goes_in_good_ord
         gate.touch()
         assert await stage.ended(agent) == 0
         assert stage.coordinator.results[1, 1].outcome == result_pb2.OUTCOME_PASSED
+
+
+async def test_an_agent_that_is_told_to_go_before_it_has_met_its_shim_goes_in_good_order() -> None:
+    async with staged() as stage:
+        gate = await at_the_gate(stage)
+        stage.agents[0].kill()
+        stage.agents[0].wait()
+        agent = stage.start(program=("-c", TOLD_TO_GO))
+        await stage.until(lambda: stage.coordinator.draining, "the agent to say that it leaves")
+        gate.touch()
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.results[1, 1].outcome == result_pb2.OUTCOME_PASSED
+        await stage.until(lambda: not stage.shims(), "the end of the shim")
 
 
 async def test_an_agent_that_was_started_anew_still_ends_with_its_lifeline() -> None:

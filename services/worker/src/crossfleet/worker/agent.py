@@ -22,7 +22,7 @@ from crossfleet.worker.opening import Openings
 from crossfleet.worker.orders import Orders
 from crossfleet.worker.reports import Reports
 from crossfleet.worker.session import Session
-from crossfleet.worker.shimlink import Line, ShimLink
+from crossfleet.worker.shimlink import ATTACH_SECONDS, Line, ShimLink
 from crossfleet.worker.shimstart import ShimProcess
 from crossfleet.worker.succession import TAINT, Succession
 from crossfleet.worker.translate import facts
@@ -118,6 +118,7 @@ class Agent:
         """
         self.orders.refuse(f"worker {self.identity.name} is leaving: {reason}")
         self.say(facts.draining(self.orders.refusing, leaving=True))
+        await self._know_what_it_holds()
         await until(lambda: not self._running(), drain_seconds)
         self.reports.interrupt(f"worker {self.identity.name} left: {reason}")
         running = self._running()
@@ -247,6 +248,12 @@ class Agent:
         self.openings.drop()
         self.lasting.start_over()
         self.link.reborn()
+
+    async def _know_what_it_holds(self) -> None:
+        """An agent that has just come may be told to go before its shim has said what runs in it."""
+        await until(self._attached.is_set, ATTACH_SECONDS)
+        if self._running() or not self.replayed():
+            await until(lambda: self.link.connected, _SETTLE_SECONDS)
 
     def _running(self) -> list[int]:
         return [attempt for holding in self.link.holdings.all() for attempt in holding.running]

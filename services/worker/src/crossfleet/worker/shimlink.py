@@ -15,7 +15,8 @@ from crossfleet.worker.shimstart import ShimProcess
 
 Line = dict[str, Any]
 
-_ATTACH_SECONDS = 15.0
+ATTACH_SECONDS = 15.0
+"""How long a shim may take to start and to answer."""
 _POLL_SECONDS = 0.005
 # A line may have 16 MiB; so may what is still unread when reading is paused.
 _LINE_BYTES = 16 * 1024 * 1024
@@ -45,13 +46,13 @@ class ShimLink:
         """
         self.lost.clear()
         try:
-            async with asyncio.timeout(_ATTACH_SECONDS):
+            async with asyncio.timeout(ATTACH_SECONDS):
                 self._wire = await self._connect()
                 self.send({"op": "attach", "incarnation": incarnation})
                 attached = await self._wire.first
         except TimeoutError as error:
             raise ShimUnreachable(
-                f"the shim did not answer on {self._process.socket} within {_ATTACH_SECONDS:.0f} s; "
+                f"the shim did not answer on {self._process.socket} within {ATTACH_SECONDS:.0f} s; "
                 f"its log is {self._process.log}",
                 worker=incarnation,
             ) from error
