@@ -107,14 +107,14 @@ class Process:
 class Handle:
     """As asyncio's, for handles and timers, without what only a debugger reads."""
 
-    __slots__ = ("_arguments", "_callback", "_due", "cancelled_", "context")
+    __slots__ = ("_due", "arguments", "callback", "cancelled_", "context")
 
     def __init__(
         self, due: float, callback: Callable[..., Any], arguments: tuple[Any, ...], context: Context | None
     ) -> None:
         self._due = due
-        self._callback = callback
-        self._arguments = arguments
+        self.callback = callback
+        self.arguments = arguments
         self.cancelled_ = False
         self.context = copy_context() if context is None else context
 
@@ -129,10 +129,6 @@ class Handle:
     def when(self) -> float:
         """The true time at which it is due."""
         return self._due
-
-    def run(self) -> None:
-        """Call it. Raises what it raises."""
-        self.context.run(self._callback, *self._arguments)
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -313,7 +309,7 @@ class SimLoop(asyncio.BaseEventLoop):
                 return
         self.steps += 1
         try:
-            handle.run()
+            handle.context.run(handle.callback, *handle.arguments)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -35,7 +35,7 @@ _FOLD = 0.5  # simulated seconds: no test waits for them
 
 _LOOK = 0.25  # simulated seconds: no test waits for them
 
-_FAULTS_END = 10.5
+_FAULTS_END = 9.5
 _PATIENCE = 90.0
 _COORDINATORS = 3
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
@@ -76,7 +76,7 @@ class World:
         self.seed = seed
         self.lease = 2.0
         self.window = random.choice([4, 64, 4096])
-        self.fold_rate = 0.015
+        self.fold_rate = 0.01
         self.healing = False
         self.over = False
         self.client_loss = 0.0
