@@ -36,7 +36,7 @@ _FOLD = 0.5  # simulated seconds: no test waits for them
 _LOOK = 0.25  # simulated seconds: no test waits for them
 
 _FAULTS_END = 9.5
-_PATIENCE = 90.0
+_PATIENCE = 120.0
 _COORDINATORS = 3
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
