@@ -101,31 +101,36 @@ class Network:
 
 
 class Inbox:
-    """The receiving end of one direction."""
+    """The receiving end of one direction, which one task at a time reads."""
 
-    __slots__ = ("_wake", "ended", "items")
+    __slots__ = ("_reader", "ended", "items")
 
     def __init__(self) -> None:
         self.items: deque[Any] = deque()
         self.ended: BaseException | type[StopAsyncIteration] | None = None
-        self._wake = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: Any) -> None:
         """A message has arrived."""
         self.items.append(item)
-        self._wake.set()
+        self._wake()
 
     def end(self, how: BaseException | type[StopAsyncIteration]) -> None:
         """Nothing follows."""
         if self.ended is None:
             self.ended = how
-            self._wake.set()
+            self._wake()
 
     async def get(self) -> Any:
         """The next message; raises how the direction ended."""
         while not self.items:
             if self.ended is not None:
                 raise self.ended
-            self._wake.clear()
-            await self._wake.wait()
+            # An asyncio.Event costs twice as much, a thousand times a seed.
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         return self.items.popleft()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
