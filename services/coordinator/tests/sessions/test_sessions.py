@@ -8,6 +8,8 @@ import pytest
 
 from crossfleet.api.types.v1 import device_pb2, result_pb2, run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core import machine, reporting
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
@@ -326,3 +328,35 @@ async def test_a_collection_that_cannot_be_recorded_ends_the_session_so_that_it_
         await worker.send(worker_pb2.WorkerMessage(collected=piece))
 
         assert await reason_of(worker) == "INTERNAL"
+
+
+async def test_a_report_that_can_never_be_carried_out_costs_its_cases_a_try_and_does_not_come_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report(emit: Any, command: c.WorkerReport) -> Any:
+        if any(item.attempt_id == 1 and item.attempt_id in emit.state.attempts for item in command.items):
+            raise ZeroDivisionError("a bug of the machine")
+        return reporting.worker_report(emit, command)
+
+    monkeypatch.setitem(machine._HANDLERS, c.WorkerReport, report)
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        submitted = await fleet.submit(noop(1))
+        held: tuple[worker_pb2.HeldAllocation, ...] = ()
+        for _ in range(3):
+            worker = ScriptedWorker(fleet.channel, slots=1)
+            await worker.welcomed(held=held)
+            if not held:
+                assign = (await worker.next("assign")).assign
+                held = (worker_pb2.HeldAllocation(allocation_id=assign.allocation_id, attempt_ids=[1]),)
+            await worker.execute(assign)
+            assert await reason_of(worker) == "INTERNAL"
+        await eventually(lambda: 1 not in fleet.coordinator.writer.state.attempts, what="the end of the attempt")
+        last = ScriptedWorker(fleet.channel, slots=1)
+        await last.welcomed(held=held)
+        await last.execute(assign)
+        again = (await last.next("assign")).assign
+        await last.execute(again)
+        run = await fleet.until(submitted.run.run_id, FINISHED)
+
+    assert again.tasks[0].attempt_id != 1
+    assert run.counts.passed == 1

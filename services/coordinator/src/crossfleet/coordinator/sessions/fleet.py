@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from crossfleet.foundation.ids import IdSource
 from crossfleet.foundation.logs import get_logger
 
 _HELLO_SECONDS = 10.0
+_BROKEN_SESSIONS = 3
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class FleetSessions:
     _sessions: dict[str, Session] = field(default_factory=dict)
     _specs: Specs = field(default_factory=Specs)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _broken: Counter[str] = field(default_factory=Counter)
     _closed: bool = False
 
     def __post_init__(self) -> None:
@@ -85,6 +88,18 @@ class FleetSessions:
             if self._sessions.get(session.worker_id) is session:
                 del self._sessions[session.worker_id]
                 self.lasting.forget(session.worker_id)
+            self._count_broken(session)
+
+    def _count_broken(self, session: Session) -> None:
+        """A report that cannot be carried out comes again with each session: the third time, what its worker holds is given up."""
+        if not session.broke:
+            self._broken.pop(session.worker_id, None)
+            return
+        self._broken[session.worker_id] += 1
+        if self._broken[session.worker_id] >= _BROKEN_SESSIONS:
+            del self._broken[session.worker_id]
+            reason = "its reports cannot be carried out: see the log of the coordinator"
+            self._spawn(commands.WorkerLost(session.worker_id, reason))
 
     def _tell(self, worker_id: str, message: orders.Message) -> bool:
         session = self._sessions.get(worker_id)

@@ -50,6 +50,8 @@ class Session:
         self.incarnation = hello.worker.incarnation
         self.outbox = Outbox()
         self.welcomed = False
+        self.broke = False
+        """Whether something that it reported could not be carried out: it would be reported again."""
         self.held: tuple[HeldAllocation, ...] = reports.hello(hello, session_id).held
         self.unsure: frozenset[int] = frozenset()
         self._commit = commit
@@ -146,6 +148,7 @@ class Session:
             answer = await commit
         except CrossfleetError as error:
             if error.reason not in _REFUSED:
+                self.broke = self.broke or error.reason == InternalError.reason
                 self.outbox.close(error)
                 return
             log = get_logger()
