@@ -21,7 +21,7 @@ from crossfleet.scheduler.core.snapshot import Snapshot
 
 _MOST_NAMED = 3
 _MOST_HOSTS = 64
-_MOST_AGAIN = 64
+_MOST_AGAIN = 32
 _NOBODY: frozenset[str] = frozenset()
 
 

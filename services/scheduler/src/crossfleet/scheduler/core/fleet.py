@@ -70,7 +70,6 @@ class Fleet:
     def begin(self) -> None:
         """Take over, for a new plan, how many groups wait for each demand: what few can use is left to the few."""
         self.search.begin()
-        self._breadth.clear()
         for demand, counted in self._counted.items():
             if demand.waiting != counted:
                 for kind in self.able[demand]:
@@ -224,6 +223,7 @@ class Fleet:
 
     def _enter(self, name: str, view: WorkerView, kind: Kind) -> Host:
         host = self.hosts[name] = Host(view, kind, kind.idle)
+        self._breadth.clear()
         insort(kind.names, name)
         kind.idle.enter(name)
         self.totals.update(kind.totals)
@@ -234,6 +234,7 @@ class Fleet:
         if host is None:
             return
         kind = host.kind
+        self._breadth.clear()
         self._credit(host)
         host.filling.leave(name)
         del kind.names[bisect_left(kind.names, name)]

@@ -27,8 +27,8 @@ class Host:
         """How many of each alike these devices are."""
         if not devices:
             return self.kind.nothing
-        every = self.view.devices
-        return tuple(sum(every[at].id in devices for at in positions) for positions in self.kind.alike)
+        found = [one.id in devices for one in self.view.devices]
+        return tuple([sum([found[at] for at in positions]) for positions in self.kind.alike])
 
     def pick(self, grant: Grant) -> tuple[str, ...]:
         """The devices of a grant: the first free ones that are alike are in use from now on."""

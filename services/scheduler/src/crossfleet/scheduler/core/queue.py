@@ -61,6 +61,7 @@ class Lane:
 
     def add(self, entry: Entry) -> None:
         """A group waits."""
+        self._passed = 0
         queue = self._queues.get(entry.shape)
         if queue is None:
             self._queues[entry.shape] = [(entry.rank, entry)]
@@ -115,9 +116,7 @@ class Lane:
                 self._passed -= at < self._passed
             del heads[at]
         if now is not None:
-            at = bisect_left(heads, (now,))
-            self._passed = min(self._passed, at)
-            heads.insert(at, (now, shape))
+            insort(heads, (now, shape))
 
 
 class Queue:
