@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfleet.api.types.v1 import suite_pb2
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.cores import share_slots, usable_cores
 from crossfleet.cli.fleet.options import plan_workers
@@ -22,7 +23,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
-from crossfleet.cli.running.spec import policy_of, variables_of
+from crossfleet.cli.running.spec import policy_of, target_of, variables_of
 
 
 def test_pytest_is_found_as_a_script_and_as_a_module() -> None:
@@ -184,6 +185,8 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nrequest = { cpus = 1 }", r"request.cpus"),
         ("[[target]]\nname = 'a'\nrequest = { slots_max = 'x' }", r"request.slots_max"),
         ("[[target]]\nname = 'a'\nrequest = { devices = [{ klass = 'gpu' }] }", r"devices\[0\].klass"),
+        ("[[target]]\nname = 'a'\nrequest = { preferred = [{ wait = 3 }] }", r"preferred\[0\].wait"),
+        ("[[target]]\nname = 'a'\nrequest = { placement = 'wide' }", r"request.placement: must be pack or spread"),
         ("[[target]]\nname = 'a'\nrequirements = 'gone.txt'", r"gone\.txt"),
         ("[target]\nname = 'a'", r"\[\[target\]\]"),
         ("not toml", "line 1"),
@@ -193,6 +196,17 @@ def test_what_is_wrong_in_a_matrix_file_is_named(text: str, named: str, tmp_path
     (tmp_path / "m.toml").write_text(text)
     with pytest.raises(UsageError, match=named):
         plan_targets(parse(["--matrix", str(tmp_path / "m.toml"), "--", "pytest"]))
+
+
+def test_what_a_target_prefers_is_sent_with_its_request(tmp_path: Path) -> None:
+    wish = "{ selector = 'worker.cpu > 8.0', weight = 3 }"
+    (tmp_path / "m.toml").write_text(
+        f"[[target]]\nname = 'a'\nrequest = {{ preferred = [{wish}], placement = 'spread' }}"
+    )
+    (plan,) = plan_targets(parse(["--matrix", str(tmp_path / "m.toml"), "--", "pytest"]))
+    sent = target_of(plan, "").request
+    assert [(one.selector, one.weight) for one in sent.preferred] == [("worker.cpu > 8.0", 3)]
+    assert sent.placement == suite_pb2.PLACEMENT_SPREAD
 
 
 def test_an_option_for_a_target_that_is_not_there_names_those_that_are() -> None:

@@ -6,7 +6,7 @@ from crossfleet.matching.check import check
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free
 from crossfleet.matching.misfit import Code, Misfit, Wait
-from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.model import Device, DeviceRequest, Placement, Preference, Request, WorkerState, WorkerView
 from crossfleet.matching.request import RequestError, validate
 from crossfleet.matching.selectors import Selectors
 
@@ -189,6 +189,11 @@ def test_a_proposal_of_devices_in_use_is_refused():
         (Request(devices=(DeviceRequest(), DeviceRequest(count=0))), "devices[1].count"),
         (Request(devices=(DeviceRequest(selector="device."),)), "devices[0].selector"),
         (Request(devices=(DeviceRequest(),) * 17), "devices"),
+        (Request(preferred=(Preference("worker.nme"),)), "preferred[0].selector"),
+        (Request(preferred=(Preference("worker.cpu > 1.0"), Preference(""))), "preferred[1].selector"),
+        (Request(preferred=(Preference("worker.cpu > 1.0", 1001),)), "preferred[0].weight"),
+        (Request(preferred=(Preference("worker.cpu > 1.0"),) * 17), "preferred"),
+        (Request(gang=2, placement=Placement.SPREAD), "placement"),
     ],
 )
 def test_a_request_that_cannot_be_names_the_field(request_, field):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from crossfleet.matching.free import Free
-from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.model import Device, DeviceRequest, Placement, Preference, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Proposal, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -16,6 +16,7 @@ SELECTORS = Selectors()
 NAMES = [f"w{n}" for n in range(4)]
 GROUPS = [f"g{n}" for n in range(6)]
 PROJECTS = ["p0", "p1"]
+EUROPE = Preference('worker.labels.zone == "eu"', 5)
 
 devices = st.lists(st.sampled_from(["gpu", "cpu", "npu"]), max_size=3).map(
     lambda kinds: tuple(Device(f"d{n}", kind, {"uuid": f"{kind}-{n}"}) for n, kind in enumerate(kinds))
@@ -51,6 +52,10 @@ requests = st.builds(
     slots_max=st.sampled_from([0, 0, 2, 5]),
     exclusive=st.sampled_from([False, False, False, True]),
     gang=st.sampled_from([1, 1, 1, 2]),
+    preferred=st.sampled_from(
+        [(), (), (EUROPE,), (Preference('worker.name == "w1"'), Preference('device.uuid == "gpu-1"', 2))]
+    ),
+    placement=st.sampled_from([Placement.PACK, Placement.PACK, Placement.SPREAD]),
 )
 groups = st.builds(
     Group,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
+from crossfleet.matching.model import Device, Placement, Preference, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -299,3 +299,55 @@ def test_patience_is_once_for_what_already_has_something():
     groups = [group("high", 9, priority=5, submitted_at=100.0), group("low", 9, submitted_at=0.0)]
     found = made([worker("w1", 4)], groups, [Allocation("x", "low", "w1", 1)], now=9e9)
     assert by_group(found) == {"high": 3}
+
+
+def wishing(wanted: int, *preferred: Preference, **more) -> Group:
+    return Group("g", "r", request=Request(preferred=preferred, **more), wanted_slots=wanted)
+
+
+def test_preferred_workers_come_first_and_others_when_these_are_full():
+    fleet = [worker("w1"), worker("w2", labels={"zone": "eu"}), worker("w3", 8)]
+    eu = Preference('worker.labels.zone == "eu"')
+    assert slots(made(fleet, [wishing(2, eu)])) == {("g", "w2"): 2}
+    assert slots(made(fleet, [wishing(4, eu)])) == {("g", "w1"): 2, ("g", "w2"): 2}
+
+
+def test_the_heavier_preference_wins_and_several_add_up():
+    fleet = [worker("w1", labels={"zone": "eu"}), worker("w2", devices=(Device("d", "ssd"),)), worker("w3")]
+    eu, ssd = 'worker.labels.zone == "eu"', 'device.class == "ssd"'
+    assert slots(made(fleet, [wishing(1, Preference(eu), Preference(ssd, 3))])) == {("g", "w2"): 1}
+    named = Preference('worker.name == "w1"', 3)
+    assert slots(made(fleet, [wishing(1, Preference(eu), Preference(ssd, 3), named)])) == {("g", "w1"): 1}
+
+
+def test_a_device_that_is_out_is_no_reason_to_prefer_its_worker():
+    fleet = [worker("w2", devices=(Device("d", "ssd", conditions=frozenset({"lost"})),)), worker("w1")]
+    assert slots(made(fleet, [wishing(1, Preference('device.class == "ssd"'))])) == {("g", "w1"): 1}
+
+
+def test_what_nobody_has_is_preferred_in_vain_and_keeps_nothing_waiting():
+    assert slots(made([worker("w1")], [wishing(1, Preference('worker.labels.zone == "mars"'))])) == {("g", "w1"): 1}
+
+
+def test_a_gang_prefers_too():
+    fleet = [worker(f"w{n}", labels={"zone": "eu" if n > 1 else "us"}) for n in range(4)]
+    found = made(fleet, [wishing(2, Preference('worker.labels.zone == "eu"'), gang=2)])
+    assert slots(found) == {("g", "w2"): 1, ("g", "w3"): 1}
+
+
+def test_what_spreads_takes_the_emptiest_workers_one_slot_each():
+    fleet = [worker("w1", 3), worker("w2", 3), worker("w3", 3)]
+    held = [Allocation("x", "other", "w1", 1)]
+    spreading = wishing(2, placement=Placement.SPREAD)
+    assert slots(made(fleet, [spreading, group("other", 0)], held)) == {("g", "w2"): 1, ("g", "w3"): 1}
+    assert slots(made(fleet, [wishing(5, placement=Placement.SPREAD)])) == {
+        ("g", "w1"): 2,
+        ("g", "w2"): 2,
+        ("g", "w3"): 1,
+    }
+
+
+def test_what_spreads_goes_on_where_it_has_nothing_yet():
+    held = [Allocation("x", "g", "w2", 1)]
+    found = made([worker("w1", 2), worker("w2", 9)], [wishing(1, placement=Placement.SPREAD)], held)
+    assert slots(found) == {("g", "w1"): 1}

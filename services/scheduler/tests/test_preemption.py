@@ -1,9 +1,19 @@
 """Who has to give back what it holds, and for whom."""
 
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy
+from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy, Share
+from crossfleet.scheduler.core.planner import Planner
 from crossfleet.scheduler.core.session import Session
+from crossfleet.scheduler.core.snapshot import Snapshot
+from services.scheduler.tests.loads import SELECTORS, planned, snapshots
 
 POLICY = Policy(preemption_gap=10, preemptions_per_hour=2)
 
@@ -76,3 +86,81 @@ def test_no_more_is_taken_in_an_hour_than_the_policy_allows():
         revoked += session.plan(float(n))[1].revoke
         session.update(Delta(removed_allocations=tuple(revoked), groups=(group("high", 20, 4),)), n + 2)
     assert len(revoked) == 2
+
+
+FAIR = Policy(preemption_ratio=2.0)
+
+
+def settled(rows: Delta, policy: Policy) -> tuple[Snapshot, int]:
+    """Accept what is proposed and give back what is revoked until nothing changes; answers how many were revoked."""
+    snapshot, planner, revoked = Snapshot.of(rows, 1), Planner(policy, SELECTORS), 0
+    for step in range(100):
+        made = planner.plan(snapshot, 0.0)
+        if not made.allocate and not made.revoke:
+            return snapshot, revoked
+        revoked += len(made.revoke)
+        more: Counter[str] = Counter()
+        for back in made.revoke:
+            more[snapshot.allocations[back].group_id] += snapshot.allocations[back].slots
+        for one in made.allocate:
+            more[one.group_id] -= one.slots
+        groups = [(snapshot.groups[one], slots) for one, slots in more.items()]
+        got = [
+            Allocation(f"{step}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids)
+            for at, one in enumerate(made.allocate)
+        ]
+        less = [replace(one, wanted_slots=max(one.wanted_slots + slots, 0)) for one, slots in groups]
+        snapshot.apply(Delta(groups=tuple(less), allocations=tuple(got), removed_allocations=made.revoke), step + 2)
+    pytest.fail("allocations go in circles")
+
+
+def test_a_project_gets_what_another_has_far_more_of_until_that_is_not_so_any_more():
+    held = [Allocation(f"a{n}", "rich", "w1", 1) for n in range(6)]
+    groups = (group("rich", 0, project="rich"), group("poor", 0, 6, project="poor"))
+    snapshot, revoked = settled(Delta(workers=(worker("w1", 6),), groups=groups, allocations=tuple(held)), FAIR)
+    assert revoked == 2
+    assert sum(one.slots for one in snapshot.held_by("poor")) == 2
+
+
+@given(snapshots, st.sampled_from([0, 1]), st.sampled_from([1.0, 1.5, 2.0]))
+def test_whoever_was_preempted_never_takes_it_back(rows, gap, ratio):
+    settled(rows, Policy(preemption_gap=gap, preemption_ratio=ratio))
+
+
+def test_a_projects_weight_says_what_is_far_more():
+    held = [Allocation(f"a{n}", "rich", "w1", 1) for n in range(6)]
+    groups = [group("rich", 0, project="rich"), group("poor", 0, 1, project="poor")]
+    session = Session(FAIR, Selectors())
+    rows = Delta(workers=(worker("w1", 6),), groups=tuple(groups), allocations=tuple(held))
+    session.replace(replace(rows, shares=(Share("rich", weight=6.0),)), 1)
+    assert session.plan(0.0)[1].revoke == ()
+    session.replace(replace(rows, shares=(Share("rich", weight=2.0),)), 2)
+    assert len(session.plan(0.0)[1].revoke) == 1
+
+
+def test_a_poor_project_takes_nothing_from_more_urgent_work():
+    held = [Allocation(f"a{n}", "rich", "w1", 1) for n in range(6)]
+    groups = [group("rich", 1, project="rich"), group("poor", 0, 1, project="poor")]
+    assert begun([worker("w1", 6)], groups, held, FAIR).plan(0.0)[1].revoke == ()
+
+
+def test_who_can_never_be_placed_does_not_keep_others_from_what_is_theirs():
+    held = [Allocation("a", "low", "w1", 2)]
+    never = group("never", 30, 9, request=Request(slots_min=9))
+    session = begun([worker("w1")], [group("low", 0), never, group("high", 20, 1)], held)
+    assert session.plan(0.0)[1].revoke == ("a",)
+
+
+@given(snapshots, st.sampled_from([0, 1]), st.sampled_from([0.0, 1.0, 2.0]))
+def test_only_what_is_less_urgent_or_of_a_project_that_stays_richer_is_taken(rows, gap, ratio):
+    rows = replace(rows, shares=())
+    snapshot, found = planned(rows, policy=Policy(preemption_gap=gap, preemption_ratio=ratio, reservations=0))
+    held = {one.id: one for one in rows.allocations}
+    taken = [held[one] for one in found.revoke]
+    assert len({one.worker_id for one in taken}) <= 1
+    waiting = [one for one in snapshot.groups.values() if one.id in {told.group_id for told in found.waiting}]
+    for one in taken:
+        victim = snapshot.groups[one.group_id]
+        assert (gap and any(other.priority - victim.priority >= gap for other in waiting)) or (
+            ratio and any(other.project != victim.project and other.priority >= victim.priority for other in waiting)
+        )

@@ -17,7 +17,7 @@ def grant(
     Shared devices serve every slot. The others are matched by augmenting paths (Kuhn 1955), because taking
     greedily can strand a device that only one of several overlapping requests accepts.
     """
-    shared = {device.id for device in worker.devices if device.shared}
+    shared = worker.shared_ids
     common: list[str] = []
     units: list[tuple[str, ...]] = []
     for count, ids in zip(counts, candidates, strict=True):
@@ -44,6 +44,20 @@ def grant(
             break
         slots += 1
     return _by_slot(holders, len(units), slots, common)
+
+
+def capacity(
+    worker: WorkerView, counts: Sequence[int], candidates: Candidates, free: AbstractSet[str], most: int
+) -> int:
+    """For how many slots ``grant`` finds devices."""
+    if len(counts) > 1:
+        return len(grant(worker, counts, candidates, free, most))
+    count, ids, shared = counts[0], candidates[0], worker.shared_ids
+    if shared:
+        count -= min(len(shared.intersection(ids)), count)
+    if not count:
+        return most
+    return min(most, sum([one in free and one not in shared for one in ids]) // count)
 
 
 def _assign(unit: int, demands: list[tuple[str, ...]], holders: dict[str, int], tried: set[str]) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from crossfleet.matching.cel import Selector, SelectorError
-from crossfleet.matching.devices import Candidates, grant
+from crossfleet.matching.devices import Candidates, capacity, grant
 from crossfleet.matching.free import Fit, Free, slot_millicores
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import (
@@ -119,15 +119,15 @@ def place(
     """The part of ``fit`` that depends on what is in use."""
     if request.exclusive and not free.untouched:
         return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} is in use, and the request wants it alone")
-    limits = _limits(request, worker, free)
-    code = min(limits, key=limits.__getitem__)
-    slots = min(limits[code], most or _NO_LIMIT)
+    slots = min(_slots(request, worker, free), most or _NO_LIMIT)
     devices: tuple[tuple[str, ...], ...] = ()
-    if found.counts and slots >= least:
+    asked = bool(found.counts) and slots >= least
+    if asked:
         devices = grant(worker, found.counts, found.candidates, free.devices, slots)
-        slots, code = len(devices), Code.DEVICES
+        slots = len(devices)
     if slots >= least and slots > 0:
         return Fit(slots, devices)
+    code = Code.DEVICES if asked else _tightest(request, worker, free)
     return _shortage(request, worker, free, code, slots, least)
 
 
@@ -135,20 +135,31 @@ def room(request: Request, worker: WorkerView, free: Free, found: Eligible) -> i
     """How many slots ``place`` would find room for. Whoever plans asks this far more often than for a placement."""
     if request.exclusive and not free.untouched:
         return 0
-    slots = min(_limits(request, worker, free).values())
+    slots = _slots(request, worker, free)
     if slots <= 0 or not found.counts:
         return slots
-    return len(grant(worker, found.counts, found.candidates, free.devices, slots))
+    return capacity(worker, found.counts, found.candidates, free.devices, slots)
 
 
-def _limits(request: Request, worker: WorkerView, free: Free) -> dict[Code, int]:
+def _slots(request: Request, worker: WorkerView, free: Free) -> int:
+    """How many slots fit, devices aside."""
+    slots, cpu = free.slots, slot_millicores(request, worker)
+    if cpu > 0:
+        slots = min(slots, free.cpu_millis // cpu)
+    if request.memory_bytes > 0:
+        slots = min(slots, free.memory_bytes // request.memory_bytes)
+    return max(slots, 0)
+
+
+def _tightest(request: Request, worker: WorkerView, free: Free) -> Code:
+    """What of a worker, devices aside, is enough for the fewest slots."""
     limits = {Code.SLOTS: max(free.slots, 0)}
     cpu = slot_millicores(request, worker)
     if cpu > 0:
         limits[Code.CPU] = max(free.cpu_millis // cpu, 0)
     if request.memory_bytes > 0:
         limits[Code.MEMORY] = max(free.memory_bytes // request.memory_bytes, 0)
-    return limits
+    return min(limits, key=limits.__getitem__)
 
 
 def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slots: int, least: int) -> Misfit:

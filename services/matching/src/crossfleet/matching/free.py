@@ -60,8 +60,7 @@ class Free:
             return Free(0, 0, 0, frozenset(), untouched=False, closed=True)
         devices = self.devices
         if device_ids:
-            shared = {device.id for device in worker.devices if device.shared}
-            devices = devices.difference(one for one in device_ids if one not in shared)
+            devices = devices.difference(frozenset(device_ids) - worker.shared_ids)
         return Free(
             self.slots - slots,
             self.cpu_millis - slots * slot_millicores(request, worker),

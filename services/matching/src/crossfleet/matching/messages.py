@@ -4,8 +4,19 @@ Coordinator and scheduler both judge by it: what one takes for a fit must be one
 """
 
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
-from crossfleet.matching.model import Attribute, Device, DeviceRequest, Request, WorkerState, WorkerView
+from crossfleet.matching.model import (
+    Attribute,
+    Device,
+    DeviceRequest,
+    Placement,
+    Preference,
+    Request,
+    WorkerState,
+    WorkerView,
+)
 from crossfleet.matching.version import Version
+
+_PLACEMENTS = {suite_pb2.PLACEMENT_SPREAD: Placement.SPREAD}
 
 
 def worker_from(message: device_pb2.Worker, state: WorkerState = WorkerState.READY) -> WorkerView:
@@ -40,6 +51,8 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         tolerations=frozenset(message.tolerations),
         runner=runner,
         gang=message.gang or 1,
+        preferred=tuple(Preference(wish.selector, wish.weight or 1) for wish in message.preferred),
+        placement=_PLACEMENTS.get(message.placement, Placement.PACK),
     )
 
 

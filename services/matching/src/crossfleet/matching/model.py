@@ -92,6 +92,11 @@ class WorkerView:
         return repr((facts, sets, [device.signature for device in self.devices]))
 
     @cached_property
+    def shared_ids(self) -> frozenset[str]:
+        """The devices that slots may hold together."""
+        return frozenset(device.id for device in self.devices if device.shared)
+
+    @cached_property
     def identity(self) -> str:
         """What the signature leaves out: name, host, and what tells its devices from others."""
         return repr((self.name, self.host, [device.identity for device in self.devices]))
@@ -107,6 +112,21 @@ class DeviceRequest:
 
 
 @dataclass(frozen=True)
+class Preference:
+    """A selector that workers need not satisfy, and how much it counts. Of a device it holds if the worker has such a one."""
+
+    selector: str
+    weight: int = 1
+
+
+class Placement(StrEnum):
+    """Whether the slots of a request come together on few workers or go to many."""
+
+    PACK = "pack"
+    SPREAD = "spread"
+
+
+@dataclass(frozen=True)
 class Request:
     """What a task group asks for. Cores, bytes and devices are per slot.
 
@@ -114,7 +134,7 @@ class Request:
     ``slots_min`` is the fewest slots that make sense, ``slots_max`` (0: no limit) the most over all workers.
     ``exclusive`` asks for workers that run nothing else meanwhile. ``runner`` (empty: any) is the kind that
     the worker must be able to execute. ``gang`` above 1 asks for ``slots_min`` slots on each of so many workers, all at
-    once or none.
+    once or none. Of workers with room those go first that satisfy most of what is ``preferred``.
     """
 
     selector: str = ""
@@ -127,3 +147,5 @@ class Request:
     tolerations: frozenset[str] = frozenset()
     runner: str = ""
     gang: int = 1
+    preferred: tuple[Preference, ...] = ()
+    placement: Placement = Placement.PACK

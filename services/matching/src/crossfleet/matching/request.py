@@ -3,13 +3,15 @@
 import math
 
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.model import DeviceRequest, Request
+from crossfleet.matching.model import DeviceRequest, Placement, Request
 from crossfleet.matching.selectors import Selectors
 
 MAX_DEVICE_REQUESTS = 16
 MAX_DEVICES = 64
 MAX_SLOTS = 100_000
 MAX_GANG = 1_000
+MAX_PREFERENCES = 16
+MAX_WEIGHT = 1_000
 
 
 class RequestError(ValueError):
@@ -43,6 +45,16 @@ def validate(request: Request, selectors: Selectors) -> None:
         raise RequestError("devices", f"{len(request.devices)} entries; at most {MAX_DEVICE_REQUESTS} are allowed")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
+    if len(request.preferred) > MAX_PREFERENCES:
+        raise RequestError("preferred", f"{len(request.preferred)} entries; at most {MAX_PREFERENCES} are allowed")
+    for index, wish in enumerate(request.preferred):
+        if not wish.selector:
+            raise RequestError(f"preferred[{index}].selector", "is empty, so that every worker would satisfy it")
+        _compile(wish.selector, f"preferred[{index}].selector", selectors)
+        if not 1 <= wish.weight <= MAX_WEIGHT:
+            raise RequestError(f"preferred[{index}].weight", f"{wish.weight} is not from 1 to {MAX_WEIGHT}")
+    if request.placement is Placement.SPREAD and request.gang > 1:
+        raise RequestError("placement", "a gang says itself on how many workers its slots lie; leave it out")
 
 
 def _validate_devices(demand: DeviceRequest, path: str, selectors: Selectors) -> None:

@@ -35,6 +35,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             "By how much work must be more urgent to get, between two tasks, slots that others hold. 0: it waits.", ge=0
         ),
     ] = 0
+    preemption_ratio: Annotated[
+        float,
+        setting(
+            "A project that waits gets, between two tasks, slots of one that has this many times its share by their "
+            "weights and keeps so much. 0: it waits.",
+            ge=0,
+        ),
+    ] = 0.0
     preemptions_per_hour: Annotated[
         int, setting("How many allocations are taken back in an hour at most.", ge=1, le=100_000)
     ] = 60

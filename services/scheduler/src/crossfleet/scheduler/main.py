@@ -26,6 +26,7 @@ async def start() -> None:
             patience_seconds=settings.patience_seconds,
             reservations=settings.reservations,
             preemption_gap=settings.preemption_gap,
+            preemption_ratio=settings.preemption_ratio,
             preemptions_per_hour=settings.preemptions_per_hour,
         ),
         version=__version__,

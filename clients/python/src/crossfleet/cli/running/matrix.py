@@ -23,8 +23,12 @@ _REQUEST = {
     "gang": (int,),
     "tolerations": (list,),
     "devices": (list,),
+    "preferred": (list,),
+    "placement": (str,),
 }
 _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
+_PREFERENCE = {"selector": (str,), "weight": (int,)}
+_PLACEMENTS = ("pack", "spread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,10 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
             raise UsageError(f"{where}.{key}: must be {' or '.join(kind.__name__ for kind in known[key])}")
     for index, device in enumerate(table.get("devices", ())):
         _request(device, f"{where}.devices[{index}]", _DEVICE)
+    for index, wish in enumerate(table.get("preferred", ())):
+        _request(wish, f"{where}.preferred[{index}]", _PREFERENCE)
+    if table.get("placement", _PLACEMENTS[0]) not in _PLACEMENTS:
+        raise UsageError(f"{where}.placement: must be {' or '.join(_PLACEMENTS)}")
     if not all(isinstance(each, str) for each in table.get("tolerations", ())):
         raise UsageError(f"{where}.tolerations: must be a list of texts")
     return table

@@ -18,6 +18,11 @@ from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.reruns import Reruns
 
 TITLE_BYTES = 500
+_PLACEMENTS = {
+    "": suite_pb2.PLACEMENT_UNSPECIFIED,
+    "pack": suite_pb2.PLACEMENT_PACK,
+    "spread": suite_pb2.PLACEMENT_SPREAD,
+}
 _GROUPINGS = {
     "": suite_pb2.GROUPING_UNSPECIFIED,
     "file": suite_pb2.GROUPING_FILE,
@@ -59,11 +64,13 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
         environment.local_python = plan.python or default_python
     request = {**({"slots_max": slots} if slots else {}), **plan.request}
     devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
+    preferred = [suite_pb2.Preference(**wish) for wish in request.pop("preferred", ())]
+    placement = _PLACEMENTS[request.pop("placement", "")]
     return suite_pb2.Target(
         name=plan.name,
         selector=plan.selector,
         environment=environment,
-        request=suite_pb2.Request(devices=devices, **request),
+        request=suite_pb2.Request(devices=devices, preferred=preferred, placement=placement, **request),
     )
 
 

@@ -11,7 +11,7 @@ from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.matching.model import QUARANTINED, Request, WorkerView
+from crossfleet.matching.model import QUARANTINED, Placement, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
 
 _VIEW_STATES = {
@@ -21,6 +21,7 @@ _VIEW_STATES = {
     WorkerState.LOST: ViewState.LOST,
     WorkerState.QUARANTINED: ViewState.QUARANTINED,
 }
+_PLACEMENTS = {Placement.PACK: suite_pb2.PLACEMENT_UNSPECIFIED, Placement.SPREAD: suite_pb2.PLACEMENT_SPREAD}
 
 
 def view_now(worker: Worker) -> WorkerView:
@@ -70,4 +71,6 @@ def request_message(request: Request) -> suite_pb2.Request:
         exclusive=request.exclusive,
         tolerations=sorted(request.tolerations),
         gang=request.gang,
+        preferred=[suite_pb2.Preference(selector=one.selector, weight=one.weight) for one in request.preferred],
+        placement=_PLACEMENTS[request.placement],
     )

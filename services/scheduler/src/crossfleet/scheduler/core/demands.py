@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.free import millicores
 from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.preferences import score
 from crossfleet.matching.selectors import Selectors
+
+if TYPE_CHECKING:
+    from crossfleet.scheduler.core.fillings import Filling
 
 Places = tuple[tuple[int, ...], ...]
 """For each device request the positions, on a worker, of the devices that satisfy it."""
 
-Key = tuple[str, tuple[tuple[int, Places], ...]]
+Choice = tuple[int, Places, int]
+"""Of a demand by its number, the devices that it chooses of a worker, and how much of what it prefers that worker has."""
+
+Key = tuple[str, tuple[Choice, ...]]
 """What workers of one kind have in common: their signature, and what particular demands choose of them."""
 
 
@@ -36,13 +44,18 @@ class Demand:
         found = eligible(self.request, worker, self._selectors)
         return found if isinstance(found, Eligible) else None
 
-    def places(self, worker: WorkerView) -> Places | None:
+    def choice(self, worker: WorkerView) -> Choice | None:
         """What it chooses of one worker, None if that does not satisfy it."""
         found = self.able(worker)
         if found is None:
             return None
         at = {device.id: index for index, device in enumerate(worker.devices)}
-        return tuple(tuple(at[one] for one in ids) for ids in found.candidates)
+        places = tuple(tuple(at[one] for one in ids) for ids in found.candidates)
+        return (self.number, places, self.score(worker))
+
+    def score(self, worker: WorkerView) -> int:
+        """How much of what it prefers a worker has."""
+        return score(self.request, worker, self._selectors)
 
     def large(self, model: WorkerView) -> bool:
         """Whether a slot takes so much that small work could keep it out for ever: more than a slot's share."""
@@ -58,8 +71,8 @@ class Demand:
 class Shape:
     """What groups wait for alike: slots of a demand, ``least`` of them at once on each of ``hosts`` workers.
 
-    ``shut``: no worker has room for it, until one of them gets more. ``rests``: so many of its groups got nothing in
-    this round, though there is room, that no more are tried.
+    ``shut``: no worker has room for it, until one of them gets more; ``witness``: how full one is that had room when
+    last asked. ``rests``: so many of its groups got nothing in this round, though there is room, that no more are tried.
     """
 
     demand: Demand
@@ -68,11 +81,13 @@ class Shape:
     shut: bool = False
     rests: bool = False
     waiting: int = 0
+    witness: Filling | None = None
 
 
 def _particular(request: Request, selectors: Selectors) -> bool:
     try:
-        texts = [request.selector, *(demand.selector for demand in request.devices)]
+        texts = [request.selector, *(one.selector for one in request.devices)]
+        texts += [one.selector for one in request.preferred]
         return any(selectors.compile(text).uses_identity for text in texts)
     except SelectorError:
         return False

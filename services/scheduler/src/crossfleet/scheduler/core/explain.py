@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from crossfleet.matching.explain import Explanation, explain
 from crossfleet.matching.misfit import Code, Wait
@@ -20,7 +21,7 @@ from crossfleet.scheduler.core.snapshot import Snapshot
 
 _MOST_NAMED = 3
 _MOST_HOSTS = 64
-_MOST_AGAIN = 64
+_MOST_AGAIN = 32
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -28,9 +29,9 @@ _NOBODY: frozenset[str] = frozenset()
 class _Holders:
     """Who holds what a demand could use: slots by group, and the known ones in their order. Of many only some."""
 
-    slots: Counter[str] = field(default_factory=Counter)
-    known: list[tuple[Rank, Group]] = field(default_factory=list)
-    total: int = 0
+    slots: dict[str, int]
+    known: list[tuple[Rank, Group]]
+    total: int
     texts: dict[int, str] = field(default_factory=dict)
 
     def first(self, count: int) -> str:
@@ -55,42 +56,23 @@ class Reasons:
         self._selectors = selectors
         self._of_demand: dict[Demand, dict[str, None]] = {}
         self._fresh: dict[str, None] = {}
-        self._turns: list[str] = []
+        self._turns: deque[str] = deque()
         self._told: dict[str, Waiting] = {}
         self._holders: dict[Demand, _Holders] = {}
         self._explained: dict[Request, Explanation] = {}
         self._workers: list[tuple[WorkerView, int]] = []
 
-    def note(self, entry: Entry, *, again: bool) -> None:
+    def note(self, group_id: str, *, again: bool) -> None:
         """A group was looked at, or got something: then (``again``) the coordinator has forgotten its reason."""
-        group_id, demand = entry.group.id, entry.shape.demand
+        self._fresh[group_id] = None
         if again:
             self._told.pop(group_id, None)
-        if self.short.get(group_id) is not demand:
-            self.forget_place(group_id)
-        if entry.short > 0:
-            self._fresh[group_id] = None
-            if group_id not in self.short:
-                self.short[group_id] = demand
-                self._of_demand.setdefault(demand, {})[group_id] = None
-        else:
-            self.forget(group_id)
 
     def forget(self, group_id: str) -> None:
         """A group does not wait."""
-        self.forget_place(group_id)
+        self._forget_place(group_id)
         self._told.pop(group_id, None)
         self._fresh.pop(group_id, None)
-
-    def forget_place(self, group_id: str) -> None:
-        """A group no longer waits for what it waited for."""
-        demand = self.short.pop(group_id, None)
-        if demand is not None:
-            waiting = self._of_demand[demand]
-            del waiting[group_id]
-            if not waiting:
-                del self._of_demand[demand]
-                self._holders.pop(demand, None)
 
     def workers_changed(self) -> None:
         """What was said of the whole fleet may hold no more."""
@@ -99,30 +81,57 @@ class Reasons:
 
     def tell(self, snapshot: Snapshot, placing: Placing, refused: Mapping[str, frozenset[str]]) -> tuple[Waiting, ...]:
         """The reasons that are new, in the order of the queue."""
-        proposed: dict[str, list[tuple[str, int]]] = {}
-        for one in placing.proposals.values():
-            proposed.setdefault(one.worker_id, []).append((one.group_id, one.slots))
-        ids, self._fresh = self._fresh, {}
-        if not self._turns:
-            self._turns = [one for waiting in self._of_demand.values() for one in waiting]
-        again, self._turns = self._turns[:_MOST_AGAIN], self._turns[_MOST_AGAIN:]
-        ids.update(dict.fromkeys(one for one in again if one in self.short))
-        for demand in {self.short[one] for one in again if one in self.short}:
-            self._holders.pop(demand, None)
+        noted, self._fresh = self._fresh, {}
+        ids = []
+        for group_id in noted:
+            entry = self._entries[group_id]
+            if entry.short > 0:
+                self._keep_place(group_id, entry.shape.demand)
+                ids.append(group_id)
+            elif group_id in self.short:
+                self._forget_place(group_id)
+                self._told.pop(group_id, None)
+        ids += [one for one in self._look_again() if one not in noted]
         told = []
-        for entry in (self._entries[one] for one in ids if one in self.short):
+        for entry in (self._entries[one] for one in ids):
             reason = self._reserved(snapshot, placing, entry)
-            reason = reason or self._reason(snapshot, proposed, entry, refused.get(entry.group.id, _NOBODY))
+            reason = reason or self._reason(snapshot, placing, entry, refused.get(entry.group.id, _NOBODY))
             if self._told.get(entry.group.id) != reason:
                 self._told[entry.group.id] = reason
                 told.append((entry.rank, reason))
-        return tuple(reason for _, reason in sorted(told, key=lambda pair: pair[0]))
+        told.sort(key=_first)
+        return tuple([reason for _, reason in told])
+
+    def _keep_place(self, group_id: str, demand: Demand) -> None:
+        if self.short.get(group_id) is not demand:
+            self._forget_place(group_id)
+            self.short[group_id] = demand
+            self._of_demand.setdefault(demand, {})[group_id] = None
+
+    def _forget_place(self, group_id: str) -> None:
+        demand = self.short.pop(group_id, None)
+        if demand is not None:
+            waiting = self._of_demand[demand]
+            del waiting[group_id]
+            if not waiting:
+                del self._of_demand[demand]
+                self._holders.pop(demand, None)
+
+    def _look_again(self) -> list[str]:
+        """Whose turn it is to be looked at again, with who holds now what they wait for."""
+        if not self._turns:
+            self._turns.extend(one for waiting in self._of_demand.values() for one in waiting)
+        turns = [self._turns.popleft() for _ in range(min(len(self._turns), _MOST_AGAIN))]
+        again = [one for one in turns if one in self.short]
+        for demand in {self.short[one]: None for one in again}:
+            self._holders.pop(demand, None)
+        return again
 
     def _reserved(self, snapshot: Snapshot, placing: Placing, entry: Entry) -> Waiting | None:
         """Whether a group waits although there is room, since that is kept for others."""
         if not entry.wanted or not placing.reservations.closed_to(entry):
             return None
-        if not self._fleet.has_room(entry.shape.demand, entry.shape.least):
+        if not self._fleet.search.has_room(entry.shape):
             return None
         others = (snapshot.groups[one] for one in placing.reservations.made if one != entry.group.id)
         names = ", ".join(f"{one.run_id or one.id} {one.target}".rstrip() for one in others)
@@ -132,7 +141,7 @@ class Reasons:
     def _reason(
         self,
         snapshot: Snapshot,
-        proposed: Mapping[str, list[tuple[str, int]]],
+        placing: Placing,
         entry: Entry,
         refused: frozenset[str],
     ) -> Waiting:
@@ -157,7 +166,7 @@ class Reasons:
         if request.slots_max > 0 and entry.held >= request.slots_max:
             text = f"it has the {request.slots_max} slots that its slots_max allows"
             return Waiting(group.id, Wait.LATER, "slots_max", text)
-        code, text = self._later(self._held(entry.shape.demand, snapshot, proposed), entry, refused)
+        code, text = self._later(self._held(entry.shape.demand, snapshot, placing), entry, refused)
         return Waiting(group.id, Wait.LATER, code, text)
 
     def _later(self, holders: _Holders, entry: Entry, refused: frozenset[str]) -> tuple[str, str]:
@@ -178,20 +187,19 @@ class Reasons:
             return "busy", "it holds every slot that it can use of this fleet"
         return "busy", "too little is free at once on any worker that satisfies it"
 
-    def _held(self, demand: Demand, snapshot: Snapshot, proposed: Mapping[str, list[tuple[str, int]]]) -> _Holders:
+    def _held(self, demand: Demand, snapshot: Snapshot, placing: Placing) -> _Holders:
         found = self._holders.get(demand)
         if found is None:
-            found = self._holders[demand] = _Holders()
             kinds = sorted(self._fleet.able[demand], key=lambda kind: kind.names[0])
-            names = [name for kind in kinds for name in kind.names[:_MOST_HOSTS]]
-            for name in names[:_MOST_HOSTS]:
+            slots: dict[str, int] = {}
+            for name in islice((name for kind in kinds for name in kind.names), _MOST_HOSTS):
                 for held in snapshot.held_on(name):
-                    found.slots[held.group_id] += held.slots
-                for group_id, slots in proposed.get(name, ()):
-                    found.slots[group_id] += slots
-            known = (self._entries[one] for one in found.slots if one in self._entries)
-            found.total = found.slots.total()
-            found.known = sorted((one.rank, one.group) for one in known)
+                    slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
+                for group_id, count in placing.on(name):
+                    slots[group_id] = slots.get(group_id, 0) + count
+            entries = self._entries
+            known = sorted([(entries[one].rank, entries[one].group) for one in slots if one in entries], key=_first)
+            found = self._holders[demand] = _Holders(slots, known, sum(slots.values()))
         return found
 
     def _explanation(self, demand: Demand, snapshot: Snapshot) -> Explanation:
@@ -219,6 +227,10 @@ def _alike(workers: Mapping[str, WorkerView]) -> list[tuple[WorkerView, int]]:
     for name in sorted(workers):
         found.setdefault((workers[name].signature, workers[name].state), []).append(name)
     return [(workers[names[0]], len(names)) for names in found.values()]
+
+
+def _first(pair: tuple[Rank, object]) -> Rank:
+    return pair[0]
 
 
 def _named(groups: list[tuple[Rank, Group]], slots: Mapping[str, int]) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 
-from crossfleet.matching.fit import Eligible, place, room
-from crossfleet.matching.free import Fit, Free, millicores, slot_millicores
+from crossfleet.matching.devices import grant
+from crossfleet.matching.fit import Eligible, room
+from crossfleet.matching.free import Free, millicores, slot_millicores
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.scheduler.core.demands import Demand, Key
 
@@ -44,26 +47,79 @@ class Aspect:
     able: Eligible | None
 
 
+class Openings(dict["Kind", None]):
+    """The kinds of one fleet of which some worker has a free slot."""
+
+    __slots__ = ()
+
+    def add(self, filling: Filling) -> None:
+        """The first worker is so full."""
+        kind = filling.kind
+        if not kind.some:
+            self[kind] = None
+        kind.some[filling] = None
+        kind.open[filling.slots][filling] = None
+        kind.most.add(filling)
+
+    def remove(self, filling: Filling) -> None:
+        """No worker is so full any more."""
+        kind = filling.kind
+        del kind.some[filling], kind.open[filling.slots][filling]
+        kind.most.remove(filling)
+        if not kind.some:
+            del self[kind]
+
+
+class _Most(dict[Aspect, int]):
+    """How many slots fit on the roomiest worker of a kind: asked once for each aspect, until that worker is gone."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: Kind) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, aspect: Aspect) -> int:
+        found = self[aspect] = max([filling.rooms[aspect] for filling in self._kind.some], default=0)
+        return found
+
+    def add(self, filling: Filling) -> None:
+        """One more filling."""
+        slots = filling.slots
+        for aspect, most in self.items():
+            if most < slots:
+                self[aspect] = max(most, filling.rooms[aspect])
+
+    def remove(self, filling: Filling) -> None:
+        """One less."""
+        for aspect in [one for one, most in self.items() if 0 < most == filling.rooms[one]]:
+            del self[aspect]
+
+
 class Kind:
     """Ready workers that no demand tells apart. ``model`` is any of them: it stands for all when matching is asked.
 
     ``alike`` has the positions of devices that are interchangeable. ``rivals`` counts the groups that want its workers.
-    ``open[n]`` are the fillings of those that have n slots free, ``fillings`` their number.
+    ``some`` are the fillings of those that have free slots, ``open[n]`` of those that have n; ``most[aspect]`` slots fit
+    on one of them.
     """
 
-    def __init__(self, model: WorkerView, key: Key) -> None:
+    def __init__(self, model: WorkerView, key: Key, openings: Openings) -> None:
         """A kind without workers."""
         self.model = model
         self.key = key
+        self.openings = openings
         self.names: list[str] = []
         self.open: list[dict[Filling, None]] = [{} for _ in range(max(model.slots_total, 0) + 1)]
         self.rivals = 0
-        self.fillings = 0
+        self.some: dict[Filling, None] = {}
+        self.most = _Most(self)
         self.positions = {device.id: at for at, device in enumerate(model.devices)}
         twins: dict[object, list[int]] = {}
         for at, device in enumerate(model.devices):
             if not device.shared:
-                chosen = tuple((number, at in ids) for number, places in key[1] for ids in places)
+                chosen = tuple((number, at in ids) for number, places, _ in key[1] for ids in places)
                 twins.setdefault((device.signature, chosen), []).append(at)
         self.alike = [tuple(positions) for positions in twins.values()]
         self.number = {at: number for number, positions in enumerate(self.alike) for at in positions}
@@ -111,71 +167,97 @@ class Kind:
         self._costs.clear()
         for one in self._fillings.values():
             one.forget()
+        self._costs.clear()
+        for one in self._fillings.values():
+            one.forget()
+
+
+class _Rooms(dict[Aspect, int]):
+    """How many slots fit, asked once for each aspect. It is looked up far more often than anything else."""
+
+    __slots__ = ("_filling",)
+
+    def __init__(self, filling: Filling) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._filling = filling
+
+    def __missing__(self, aspect: Aspect) -> int:
+        able, filling = aspect.able, self._filling
+        found = room(aspect.request, filling.kind.model, filling.free, able) if able is not None else 0
+        self[aspect] = found
+        return found
 
 
 class Filling:
-    """Workers of a kind of which as much is free. ``members`` are their names, sorted; ``rooms`` what is known of ``room``."""
+    """Workers of a kind of which as much is free. ``members`` are their names, sorted; ``rooms[aspect]`` slots fit.
 
-    __slots__ = ("_after", "_devices", "_grants", "free", "kind", "members", "rooms")
+    ``grants`` are those that were made, by aspect and slots.
+    """
+
+    __slots__ = ("_after", "_devices", "free", "grants", "kind", "members", "rooms", "slots")
 
     def __init__(self, kind: Kind, free: Free) -> None:
         """Nobody is so full yet."""
         self.kind = kind
         self.free = free
+        self.slots = free.slots
         self.members: list[str] = []
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop what was remembered."""
-        self.rooms: dict[Aspect, int] = {}
-        self._grants: dict[tuple[Aspect, int], Grant] = {}
+        self.rooms = _Rooms(self)
+        self.grants: dict[tuple[Aspect, int], Grant] = {}
         self._after: dict[tuple[Aspect, int], Filling] = {}
         self._devices: dict[tuple[int, ...], Filling] = {}
 
+    def forget(self) -> None:
+        """Drop what was remembered."""
+        for memory in (self.rooms, self.grants, self._after, self._devices):
+            memory.clear()
+
     def enter(self, name: str) -> None:
         """A worker is so full from now on."""
-        insort(self.members, name)
-        if self.free.slots > 0:
-            some = self.kind.open[self.free.slots]
-            self.kind.fillings += self not in some
-            some[self] = None
+        members = self.members
+        if not members and self.slots > 0:
+            self.kind.openings.add(self)
+        if not members or members[-1] < name:  # As they mostly come and go in order.
+            members.append(name)
+        else:
+            insort(members, name)
 
     def leave(self, name: str) -> None:
         """A worker no longer is."""
-        del self.members[bisect_left(self.members, name)]
-        if self.free.slots > 0 and not self.members:
-            del self.kind.open[self.free.slots][self]
-            self.kind.fillings -= 1
+        members = self.members
+        del members[0 if members[0] == name else bisect_left(members, name)]
+        if not members and self.slots > 0:
+            self.kind.openings.remove(self)
 
-    def room(self, aspect: Aspect) -> int:
-        """How many slots fit."""
-        found = self.rooms.get(aspect)
-        if found is None:
-            able = aspect.able
-            found = room(aspect.request, self.kind.model, self.free, able) if able is not None else 0
-            self.rooms[aspect] = found
-        return found
+    def first(self, banned: AbstractSet[str]) -> str | None:
+        """The first worker that is not banned."""
+        first = self.members[0]
+        if first not in banned:
+            return first
+        return next((one for one in self.members if one not in banned), None)
 
     def grant(self, aspect: Aspect, slots: int) -> Grant:
         """What so many slots get: at least one, at most there is room for."""
-        found = self._grants.get((aspect, slots))
+        found = self.grants.get((aspect, slots))
         if found is None:
-            found = self._grants[aspect, slots] = self._granted(aspect, slots)
+            found = self.grants[aspect, slots] = self._granted(aspect, slots)
         return found
 
     def _granted(self, aspect: Aspect, slots: int) -> Grant:
         kind, able = self.kind, aspect.able
-        placed = place(aspect.request, kind.model, self.free, able, slots, slots) if able is not None else None
-        if not isinstance(placed, Fit):
+        if able is None or self.rooms[aspect] < slots:
             raise ValueError(f"no room for {slots} slots")
         counts = kind.nothing
         shared: tuple[int, ...] = ()
-        if placed.devices:
-            places = [kind.positions[one] for one in placed.device_ids]
-            taken = Counter(kind.number[at] for at in places if at in kind.number)
-            counts = tuple(taken[number] for number in range(len(kind.alike)))
-            shared = tuple(at for at in places if at not in kind.number)
-        return Grant(shared, counts, kind.cost(aspect, slots, counts), self.after(aspect, slots).without(counts))
+        if able.counts:
+            given = grant(kind.model, able.counts, able.candidates, self.free.devices, slots)
+            places = [kind.positions[one] for one in dict.fromkeys(chain.from_iterable(given))]
+            taken = [kind.number[at] for at in places if at in kind.number]
+            counts = tuple([taken.count(number) for number in range(len(kind.alike))]) if taken else counts
+            shared = tuple([at for at in places if at not in kind.number])
+        left = kind.filling(self.free.minus(aspect.request, slots, self._last(counts), kind.model))
+        return Grant(shared, counts, kind.cost(aspect, slots, counts), left)
 
     def after(self, aspect: Aspect, slots: int) -> Filling:
         """How full a worker is when so many slots are held, leaving devices aside."""
@@ -191,12 +273,24 @@ class Filling:
             return self
         found = self._devices.get(counts)
         if found is None:
-            kind, devices = self.kind, set(self.free.devices)
-            for positions, count in zip(kind.alike, counts, strict=True):
-                # The first ones are free, whichever a worker really holds: only the number matters.
-                free = [kind.model.devices[at].id for at in positions if kind.model.devices[at].id in devices]
-                devices.difference_update(free[max(len(free) - count, 0) :])
-            free_now = self.free
-            left = Free(free_now.slots, free_now.cpu_millis, free_now.memory_bytes, frozenset(devices), untouched=False)
-            found = self._devices[counts] = kind.filling(left)
+            free = self.free
+            left = Free(
+                free.slots,
+                free.cpu_millis,
+                free.memory_bytes,
+                free.devices.difference(self._last(counts)),
+                untouched=False,
+            )
+            found = self._devices[counts] = self.kind.filling(left)
         return found
+
+    def _last(self, counts: tuple[int, ...]) -> tuple[str, ...]:
+        """So many free devices of each alike: those that come last, whichever a worker really holds. Only the number matters."""
+        if counts is self.kind.nothing:
+            return ()
+        devices, ids = self.kind.model.devices, list[str]()
+        for positions, count in zip(self.kind.alike, counts, strict=True):
+            if count:
+                free = [devices[at].id for at in positions if devices[at].id in self.free.devices]
+                ids += free[max(len(free) - count, 0) :]
+        return tuple(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from crossfleet.matching.model import WorkerView
@@ -19,19 +19,28 @@ class Host:
     used: set[str] = field(default_factory=set)
     charges: list[tuple[str, Cost]] = field(default_factory=list)
 
+    def own(self, devices: Iterable[str]) -> frozenset[str]:
+        """Of some devices those that no two slots hold."""
+        return frozenset(devices) - self.view.shared_ids
+
     def counts(self, devices: Collection[str]) -> tuple[int, ...]:
         """How many of each alike these devices are."""
         if not devices:
             return self.kind.nothing
-        every = self.view.devices
-        return tuple(sum(every[at].id in devices for at in positions) for positions in self.kind.alike)
+        found = [one.id in devices for one in self.view.devices]
+        return tuple([sum([found[at] for at in positions]) for positions in self.kind.alike])
 
     def pick(self, grant: Grant) -> tuple[str, ...]:
         """The devices of a grant: the first free ones that are alike are in use from now on."""
-        devices = self.view.devices
+        devices, used = self.view.devices, self.used
         ids = [devices[at].id for at in grant.shared]
         for positions, count in zip(self.kind.alike, grant.taken, strict=True):
-            free = [devices[at].id for at in positions if devices[at].id not in self.used] if count else []
-            ids += free[:count]
-            self.used.update(free[:count])
+            for at in positions:
+                if not count:
+                    break
+                device = devices[at].id
+                if device not in used:
+                    used.add(device)
+                    ids.append(device)
+                    count -= 1
         return tuple(ids)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Request, WorkerView
@@ -53,8 +54,7 @@ class Share:
     used: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """Slots of one worker proposed for a group. Those of one ``gang`` are granted together or not at all."""
 
     group_id: str
@@ -64,8 +64,7 @@ class Proposal:
     gang: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Why a group gets less than it wants."""
 
     group_id: str
@@ -98,7 +97,8 @@ class Policy:
     slots before all others once it has waited ``patience_seconds``. At most ``reservations`` requests that do not fit
     keep workers for themselves; once they have waited so long, nothing passes them, however soon it may end.
     Allocations are taken back, between two tasks, for work that is more urgent by ``preemption_gap`` at least (0: never),
-    at most ``preemptions_per_hour``.
+    and for a project from one whose share is ``preemption_ratio`` times as large also then (0: never); at most
+    ``preemptions_per_hour``.
     """
 
     pending_seconds: float = 5.0
@@ -106,6 +106,7 @@ class Policy:
     patience_seconds: float = 1800.0
     reservations: int = 2
     preemption_gap: int = 0
+    preemption_ratio: float = 0.0
     preemptions_per_hour: int = 60
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from operator import attrgetter
 
+from crossfleet.matching.model import Placement
 from crossfleet.scheduler.core.demands import Shape
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Proposal
@@ -13,6 +15,7 @@ from crossfleet.scheduler.core.reserve import Reservations
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 _NOBODY: frozenset[str] = frozenset()
+_held = attrgetter("held")
 
 
 class Placing:
@@ -23,80 +26,120 @@ class Placing:
     ) -> None:
         """Nothing given yet. ``refused``: the workers that groups were refused on lately.
 
-        ``hindered``: some workers were closed to those who were served last.
+        ``given`` has what is proposed, by group and worker. ``hindered``: some workers were closed to those who were served last.
         """
-        self.proposals: dict[tuple[str, str], Proposal] = {}
+        self.given: dict[str, dict[str, Proposal]] = {}
         self.reservations = reservations
         self.hindered = False
         self._fleet = fleet
+        self._search = fleet.search
         self._snapshot = snapshot
         self._refused = refused
         self._room: dict[Shape, int] = {}
+        self._slots: dict[str, list[tuple[str, int]]] | None = None
 
     def room(self, shape: Shape) -> int:
         """About how many slots are free for a shape: counted when first asked for, less what it got since."""
         found = self._room.get(shape)
         if found is None:
-            found = self._room[shape] = self._fleet.all_room(shape.demand)
+            found = self._room[shape] = self._search.all_room(shape.demand)
         return found
 
-    def share_out(self, entries: list[Entry], most: int) -> dict[str, int]:
+    def proposals(self) -> tuple[Proposal, ...]:
+        """All that is proposed."""
+        return tuple([one for mine in self.given.values() for one in mine.values()])
+
+    def on(self, worker_id: str) -> Iterable[tuple[str, int]]:
+        """What was given of one worker: groups, and slots of each. Asked when the plan is made."""
+        if self._slots is None:
+            self._slots = {}
+            for one in self.proposals():
+                self._slots.setdefault(one.worker_id, []).append((one.group_id, one.slots))
+        return self._slots.get(worker_id, ())
+
+    def share_out(self, entries: list[Entry], most: int) -> list[int]:
         """Let groups take turns, the one that has least first, until nothing fits or they have got ``most`` slots.
 
         A turn takes the fair part of what is free at once and not slot by slot, so that a group gets few workers
-        (each of them has to import and collect) and two groups end at most one piece apart.
+        (each of them has to import and collect) and two groups end at most one piece apart. Answers what each got.
         """
         self.hindered = False
-        granted = dict.fromkeys((one.group.id for one in entries), 0)
         if len(entries) == 1:
-            granted[entries[0].group.id] = self._turn(entries[0], min(entries[0].wanted, most))
-            return granted
-        active = list(entries)
-        available = min(max(self.room(one.shape) for one in active), most)
+            return [self._turn(entries[0], min(entries[0].wanted, most))]
+        before = [one.held for one in entries]
+        # Of several that have as little that one goes first which the fewest workers satisfy.
+        active = sorted(entries, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
+        available = min(max([self.room(one.shape) for one in active]), most)
         while active and most > 0:
-            entry = self._next(active)
+            entry = min(active, key=_held)
             fair = -(-available // len(active)) if len(active) > 1 else entry.wanted
             got = self._turn(entry, min(entry.wanted, max(fair, least(entry)), most))
-            granted[entry.group.id] += got
             available = max(available - got, 0)
             most -= got
             if not got or not entry.wanted:
                 active.remove(entry)
-        return granted
-
-    def _next(self, active: list[Entry]) -> Entry:
-        """The one that has least; of several the one that the fewest workers satisfy."""
-        fewest = min(one.held for one in active)
-        least_served = [one for one in active if one.held == fewest]
-        if len(least_served) == 1:
-            return least_served[0]
-        return min(least_served, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
+        return [one.held - held for one, held in zip(entries, before, strict=True)]
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
-        group = entry.group
-        refused = self._refused.get(group.id, _NOBODY) | self.reservations.closed_to(entry)
-        self.hindered = self.hindered or bool(refused or group.avoid)
+        group, banned = entry.group, self._closed_to(entry)
+        if banned or group.avoid:
+            self.hindered = True
         if entry.shape.hosts > 1:
-            return self._gang(entry, refused)
+            return self._gang(entry, banned)
         got, fewest = 0, min(least(entry), most)
+        if group.request.placement is Placement.SPREAD:
+            for refused in (banned | group.avoid, banned) if group.avoid else (banned,):
+                got += self._scatter(entry, fewest - got, most - got, refused)
+            return got
         if entry.held:
-            warm = {held.worker_id for held in self._snapshot.held_by(group.id)} - refused - group.avoid
-            warm |= {name for owner, name in self.proposals if owner == group.id} - refused - group.avoid
-            got += self._onto(entry, warm, fewest, most)
-        got += self._anywhere(entry, fewest - got, most - got, refused | group.avoid if group.avoid else refused)
+            got += self._onto(entry, self._warm(entry) - banned - group.avoid, fewest, most)
+        if got < most:
+            got += self._anywhere(entry, fewest - got, most - got, banned | group.avoid if group.avoid else banned)
         if group.avoid:
-            got += self._onto(entry, group.avoid - refused, fewest - got, most - got)
+            got += self._onto(entry, group.avoid - banned, fewest - got, most - got)
         return got
+
+    def hopeless(self, entry: Entry) -> bool:
+        """Whether there is no room but where a group may not go."""
+        banned = self._closed_to(entry)
+        return bool(banned) and not self._search.has_room_beside(entry.shape, banned)
+
+    def _closed_to(self, entry: Entry) -> frozenset[str]:
+        """The workers on which a group was refused, or which are kept for others."""
+        refused = self._refused.get(entry.group.id, _NOBODY) if self._refused else _NOBODY
+        closed = self.reservations.closed_to(entry) if self.reservations.made else _NOBODY
+        return refused | closed if refused else closed
 
     def _anywhere(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
         got = 0
         while got < most:
-            found = self._fleet.best(entry.shape.demand, max(fewest - got, 1), most - got, banned)
+            found = self._search.best(entry.shape.demand, max(fewest - got, 1), most - got, banned)
             if found is None:
                 break
             got += self._take(entry, found[0], min(found[1], most - got))
         return got
+
+    def _scatter(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
+        """In the smallest pieces, each on a worker that has none of the group yet, as long as there is one."""
+        got, used = 0, self._warm(entry) | banned
+        while got < most:
+            slots = max(fewest - got, 1)
+            name = self._search.widest(entry.shape.demand, slots, used)
+            if name is not None:
+                got += self._take(entry, name, slots)
+                used.add(name)
+            elif len(used) > len(banned):
+                used = set(banned)
+            else:
+                break
+        return got
+
+    def _warm(self, entry: Entry) -> set[str]:
+        """The workers on which a group has something, or gets it by this plan."""
+        warm = {held.worker_id for held in self._snapshot.held_by(entry.group.id)}
+        warm.update(self.given.get(entry.group.id, ()))
+        return warm
 
     def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int) -> int:
         """The same among few workers."""
@@ -116,20 +159,22 @@ class Placing:
         """Its fewest slots on each of so many workers at once, or nothing."""
         shape, names = entry.shape, []
         for spared in (entry.group.avoid, _NOBODY):
-            names = self._fleet.several(shape.demand, shape.least, shape.hosts, banned | spared)
+            names = self._search.several(shape, banned | spared)
             if len(names) == shape.hosts:
-                return sum(self._take(entry, name, shape.least, gang=entry.group.id) for name in names)
+                return sum([self._take(entry, name, shape.least, gang=entry.group.id) for name in names])
         return 0
 
     def _take(self, entry: Entry, name: str, slots: int, gang: str = "") -> int:
         """Twice on one worker makes one larger proposal."""
-        group, demand = entry.group, entry.shape.demand
-        devices = self._fleet.take(name, demand, slots, group.project)
-        before = self.proposals.get((group.id, name))
-        if before is not None:
-            devices = tuple(dict.fromkeys((*before.device_ids, *devices)))
-        total = slots + (before.slots if before is not None else 0)
-        self.proposals[group.id, name] = Proposal(group.id, name, total, devices, gang)
+        group, total = entry.group, slots
+        devices = self._fleet.take(name, entry.shape.demand, slots, group.project)
+        mine = self.given.get(group.id)
+        if mine is None:
+            mine = self.given[group.id] = {}
+        elif name in mine:
+            devices = tuple(dict.fromkeys((*mine[name].device_ids, *devices)))
+            total += mine[name].slots
+        mine[name] = Proposal(group.id, name, total, devices, gang)
         if entry.shape in self._room:
             self._room[entry.shape] -= slots
         entry.held += slots

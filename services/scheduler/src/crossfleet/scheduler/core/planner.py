@@ -6,18 +6,19 @@ It equals a planner that sees the same rows for the first time: what it keeps be
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from math import inf
 
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Shape
 from crossfleet.scheduler.core.explain import Reasons
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Filling
+from crossfleet.scheduler.core.fillings import Kind
 from crossfleet.scheduler.core.fleet import Fleet
-from crossfleet.scheduler.core.model import Plan, Policy
+from crossfleet.scheduler.core.model import Group, Plan, Policy
 from crossfleet.scheduler.core.place import Placing, least
 from crossfleet.scheduler.core.preempt import victims
-from crossfleet.scheduler.core.queue import Entry, Queue, rank
+from crossfleet.scheduler.core.queue import Entry, Queue, join, leave, rank
 from crossfleet.scheduler.core.reserve import Reservations
 from crossfleet.scheduler.core.serve import Round
 from crossfleet.scheduler.core.snapshot import Snapshot
@@ -54,17 +55,15 @@ class Planner:
         reservations = Reservations(self.fleet, self._policy.reservations, since, self._drained)
         placing = Placing(self.fleet, snapshot, refused or {}, reservations)
         if any(shape.waiting and not shape.shut for shape in self.shapes.values()):
-            self.fleet.count_rivals()
+            self.fleet.begin()
             Round(self, snapshot, placing).serve(since)
-            self.queue.tidy()
-        for group_id, worker_id in placing.proposals:
-            # Until they are proposed for good, they are no more than that.
-            snapshot.changed_groups.add(group_id)
-            snapshot.changed_workers.add(worker_id)
+        proposals = placing.proposals()
+        # Until they are proposed for good, they are no more than that.
+        snapshot.changed_groups.update(placing.given)
+        snapshot.changed_workers.update([one.worker_id for one in proposals])
         waiting = self._reasons.tell(snapshot, placing, refused or {})
-        gap = self._policy.preemption_gap
-        revoke = victims(snapshot, self.fleet, self.queue, gap) if preempt and gap > 0 else ()
-        return Plan(snapshot.revision, tuple(placing.proposals.values()), revoke, waiting, len(self._reasons.short))
+        revoke = victims(snapshot, self.fleet, self.queue, self.accounts, self._policy) if preempt else ()
+        return Plan(snapshot.revision, proposals, revoke, waiting, len(self._reasons.short))
 
     def due(self, now: float) -> float | None:
         """When the patience of a group ends next."""
@@ -87,79 +86,89 @@ class Planner:
         self._reasons = Reasons(self.fleet, self.entries, self._selectors)
 
     def _take_in(self, snapshot: Snapshot) -> None:
-        workers, groups = snapshot.changed_workers, snapshot.changed_groups
-        snapshot.changed_workers, snapshot.changed_groups = set(), set()
-        known = self._selectors.learned
-        self._selectors.learn(snapshot.workers[name] for name in workers if name in snapshot.workers)
-        if self._snapshot is not snapshot or self._selectors.learned > known or len(self.shapes) > self._most_shapes:
+        workers, groups, renewed = snapshot.changed_workers, snapshot.changed_groups, snapshot.renewed_workers
+        snapshot.changed_workers, snapshot.changed_groups, snapshot.renewed_workers = set(), set(), set()
+        known, rows = self._selectors.learned, snapshot.workers
+        new = self._snapshot is not snapshot
+        self._selectors.learn(rows[name] for name in (rows if new else renewed) if name in rows)
+        if new or self._selectors.learned > known or len(self.shapes) > self._most_shapes:
             # A selector that was refused as a slip may be right now; and what nobody asks for any more is forgotten.
             self._begin()
             self._most_shapes = max(_MOST_SHAPES, 2 * len(snapshot.groups))
             self._snapshot = snapshot
-            workers, groups = set(snapshot.workers), set(snapshot.groups)
+            workers, groups = set(rows), set(snapshot.groups)
+        self._look_at_groups(snapshot, groups)
+        self._look_at_workers(snapshot, workers | set(rows) if self.fleet.unsorted else workers)
+        if renewed:
+            self._reasons.workers_changed()
+
+    def _look_at_groups(self, snapshot: Snapshot, groups: AbstractSet[str]) -> None:
+        rows, entries = snapshot.groups, self.entries
         for group_id in groups:
-            self._look(snapshot, group_id)
-        if self.fleet.unsorted:
-            workers = workers | set(snapshot.workers)
-        opened: dict[Filling, None] = {}
+            group, entry = rows.get(group_id), entries.get(group_id)
+            held = proposed = 0
+            for one in snapshot.held_by(group_id):
+                self._ends.pop(one.worker_id, None)
+                held += one.slots
+                if one.id in snapshot.proposed:
+                    proposed += one.slots
+            if group is None:
+                if entry is not None:
+                    self.queue.forget(entry)
+                    del entries[group_id], self.fleet.of_group[group_id]
+                self._reasons.forget(group_id)
+                continue
+            short = max(group.wanted_slots - proposed, 0)
+            again = entry is None or entry.held != held
+            if entry is not None and (entry.group is group or _stays(entry, group)):
+                entry.group = group  # Most news of a group is only that less of it is left.
+                if not again and entry.short == short:
+                    continue
+                entry.lane.held += held - entry.held
+                entry.held, entry.short = held, short
+            else:
+                if entry is not None:
+                    self.queue.forget(entry)
+                demand = self.fleet.of_group[group_id] = self.fleet.demand(group.request)
+                entry = entries[group_id] = self.queue.enter(group, self._shape(demand, 1, 1), held, short)
+            self.wait(entry, again=again)
+
+    def _look_at_workers(self, snapshot: Snapshot, workers: AbstractSet[str]) -> None:
+        opened: dict[Kind, None] = {}
         for name in workers:
             self._ends.pop(name, None)
             filling = self.fleet.look(snapshot, name)
-            if filling is not None:
-                opened[filling] = None
+            if filling is not None and filling.slots > 0:
+                opened[filling.kind] = None
         self.fleet.unsorted = False
-        if snapshot.fleet_changed:
-            snapshot.fleet_changed = False
-            self._reasons.workers_changed()
-        self._open(opened)
-
-    def _open(self, opened: Mapping[Filling, None]) -> None:
-        """Shapes for which some worker has got room are to be tried again."""
+        # Shapes for which some worker has got room are to be tried again.
         for shape in self.shapes.values() if opened else ():
-            if shape.shut and any(one.room(one.kind.aspect(shape.demand)) >= shape.least for one in opened):
-                shape.shut = False
+            if shape.shut:
+                shape.shut = shape.waiting > 0 and self.fleet.search.roomy(shape, opened) is None
 
-    def _look(self, snapshot: Snapshot, group_id: str) -> None:
-        before, group = self.entries.get(group_id), snapshot.groups.get(group_id)
-        held = proposed = 0
-        for one in snapshot.held_by(group_id):
-            self._ends.pop(one.worker_id, None)
-            held += one.slots
-            if one.id in snapshot.proposed:
-                proposed += one.slots
-        short = max(group.wanted_slots - proposed, 0) if group is not None else 0
-        if before is not None and group is not None and (held, short) == (before.held, before.short):
-            same = before.rank == rank(group) and before.group.project == group.project
-            if same and before.group.request == group.request:
-                before.group = group  # Most news of a group is only that less of it is left.
-                return
-        if before is not None:
-            self.queue.leave(before)
-            del self.entries[group_id]
-        if group is None:
-            self.fleet.of_group.pop(group_id, None)
-            self._reasons.forget(group_id)
-            return
-        demand = self.fleet.of_group[group_id] = self.fleet.demand(group.request)
-        entry = self.entries[group_id] = Entry(group, rank(group), self._shape(demand, 1, 1), held, short)
-        self.enter(entry, again=before is None or before.held != held)
-
-    def enter(self, entry: Entry, *, again: bool = True) -> None:
+    def wait(self, entry: Entry, *, again: bool = True) -> None:
         """Let a group wait for what it may get: what it wants within its limit, a gang's whole or nothing.
 
         ``again``: it holds something else than before, so its reason is told again.
         """
-        request, hosts = entry.group.request, max(entry.group.request.gang, 1)
-        if hosts > 1:
-            fewest = max(request.slots_min, 1)
-            entry.wanted = hosts * fewest if entry.short and not entry.held else 0
+        request, shape = entry.group.request, entry.shape
+        hosts, fewest, wanted = 1, 1, entry.short
+        if request.gang > 1:
+            hosts, fewest = request.gang, max(request.slots_min, 1)
+            wanted = hosts * fewest if entry.short and not entry.held else 0
         else:
-            limit = request.slots_max - entry.held if request.slots_max > 0 else entry.short
-            entry.wanted = max(min(entry.short, limit), 0)
-            fewest = max(min(least(entry), entry.wanted), 1)
-        entry.shape = self._shape(entry.shape.demand, fewest, hosts)
-        self.queue.enter(entry)
-        self._reasons.note(entry, again=again)
+            if request.slots_max > 0:
+                wanted = max(min(wanted, request.slots_max - entry.held), 0)
+            if request.slots_min > 1:
+                fewest = max(min(least(entry), wanted), 1)
+        if shape.least != fewest or shape.hosts != hosts:
+            shape = self._shape(shape.demand, fewest, hosts)
+        if not wanted or shape is not entry.shape:
+            leave(entry)
+        entry.wanted, entry.shape = wanted, shape
+        if wanted and not entry.waits:
+            join(entry)
+        self._reasons.note(entry.group.id, again=again)
 
     def _shape(self, demand: Demand, fewest: int, hosts: int) -> Shape:
         found = self.shapes.get((demand, fewest, hosts))
@@ -180,3 +189,9 @@ class Planner:
         if entry is None or entry.group.estimated_seconds <= 0:
             return inf
         return entry.group.estimated_seconds / max(entry.held, 1)
+
+
+def _stays(entry: Entry, group: Group) -> bool:
+    """Whether a group's place in the queue is what it was."""
+    before = entry.group
+    return entry.rank == rank(group) and before.project == group.project and before.request == group.request

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from crossfleet.scheduler.core.demands import Shape
 from crossfleet.scheduler.core.model import Group
@@ -21,28 +22,37 @@ def rank(group: Group) -> Rank:
 class Entry:
     """A group as it is planned. ``held`` counts slots, proposed ones included; ``wanted`` those that it may still get.
 
-    ``short`` is what it lacks of all that it asked for, its own limit aside. ``counted`` is what its lane counts as held.
+    ``short`` is what it lacks of all that it asked for, its own limit aside. ``waits``: its lane has it among those that
+    wait. ``run`` has all groups of its run in that lane, itself too.
     """
 
     group: Group
     rank: Rank
     shape: Shape
+    lane: Lane
+    run: list[Entry]
     held: int = 0
     short: int = 0
     wanted: int = 0
-    counted: int = 0
+    waits: bool = False
 
 
 class Lane:
-    """The waiting groups of one project at one priority. ``held`` counts slots of all its groups."""
+    """The groups of one project at one priority, in ``runs`` by run; together they hold ``held`` slots.
 
-    __slots__ = ("_heads", "_queues", "held")
+    The rest is of those that wait. In one round through the queue shapes only shut, so who looks for one
+    that is not goes on where the search before ended; ``begin`` starts the next round.
+    """
+
+    __slots__ = ("_heads", "_passed", "_queues", "held", "runs")
 
     def __init__(self) -> None:
-        """Nobody waits."""
+        """No group."""
         self.held = 0
+        self.runs: dict[str, list[Entry]] = {}
         self._queues: dict[Shape, list[tuple[Rank, Entry]]] = {}
         self._heads: list[tuple[Rank, Shape]] = []
+        self._passed = 0
 
     @property
     def empty(self) -> bool:
@@ -51,99 +61,128 @@ class Lane:
 
     def add(self, entry: Entry) -> None:
         """A group waits."""
-        queue = self._queues.setdefault(entry.shape, [])
-        first = queue[0][0] if queue else None
+        self._passed = 0
+        queue = self._queues.get(entry.shape)
+        if queue is None:
+            self._queues[entry.shape] = [(entry.rank, entry)]
+            self._lead(entry.shape, None, entry.rank)
+            return
+        first = queue[0][0]
         insort(queue, (entry.rank, entry))
-        if first is None or entry.rank < first:
+        if entry.rank < first:
             self._lead(entry.shape, first, entry.rank)
 
     def remove(self, entry: Entry) -> None:
         """A group no longer waits."""
-        queue = self._queues[entry.shape]
-        at = bisect_left(queue, (entry.rank,))
-        del queue[at]
-        if not queue:
-            del self._queues[entry.shape]
-        if at == 0:
-            self._lead(entry.shape, entry.rank, queue[0][0] if queue else None)
+        shape, queue = entry.shape, self._queues[entry.shape]
+        if len(queue) == 1:
+            del self._queues[shape]
+            self._lead(shape, entry.rank, None)
+        elif queue[0][1] is entry:
+            del queue[0]
+            self._lead(shape, entry.rank, queue[0][0])
+        else:
+            del queue[bisect_left(queue, (entry.rank,))]
 
-    def open(self) -> Entry | None:
-        """The oldest group that may find room."""
-        for _, shape in self._heads:
-            if not (shape.shut or shape.rests):
-                return self._queues[shape][0][1]
-        return None
+    def begin(self) -> None:
+        """Any shape may have been opened."""
+        self._passed = 0
 
-    def first(self, besides: Callable[[Shape], bool]) -> Entry | None:
+    def first(self, besides: Callable[[Shape], bool] | None) -> Entry | None:
         """The oldest group that may find room, or whose shape is shut and one of those besides."""
-        for _, shape in self._heads:
-            if not (shape.shut or shape.rests) or (shape.shut and besides(shape)):
+        heads = self._heads
+        for at in range(self._passed, len(heads)):
+            shape = heads[at][1]
+            if not (shape.shut or shape.rests) or (besides is not None and shape.shut and besides(shape)):
+                self._passed = at
                 return self._queues[shape][0][1]
+        self._passed = len(heads)
         return None
 
-    def oldest(self, which: Callable[[Shape], bool]) -> Entry | None:
-        """The oldest group of a shape that is one of those."""
-        return next((self._queues[shape][0][1] for _, shape in self._heads if which(shape)), None)
+    def oldest(self, which: Callable[[Shape], bool], until: float = inf) -> Entry | None:
+        """The oldest group of a shape that is one of those, if it was submitted until then."""
+        for (_, submitted_at, _, _), shape in self._heads:
+            if submitted_at > until:
+                break
+            if which(shape):
+                return self._queues[shape][0][1]
+        return None
 
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
+        heads, at = self._heads, self._passed
         if before is not None:
-            del self._heads[bisect_left(self._heads, (before,))]
+            if at >= len(heads) or heads[at][1] is not shape:
+                at = bisect_left(heads, (before,))
+                self._passed -= at < self._passed
+            del heads[at]
         if now is not None:
-            insort(self._heads, (now, shape))
+            insort(heads, (now, shape))
 
 
 class Queue:
-    """Lanes by priority and project, and the waiting groups of each run, which share."""
+    """Lanes by priority and project."""
 
     def __init__(self) -> None:
         """Nobody waits."""
         self.levels: dict[int, dict[str, Lane]] = {}
-        self._runs: dict[tuple[int, str, str], dict[str, Entry]] = {}
 
-    def enter(self, entry: Entry) -> None:
-        """Count what a group holds, and let it wait if it wants something."""
-        lane = self._lane(entry)
-        entry.counted = entry.held
-        lane.held += entry.counted
-        if entry.wanted > 0:
-            lane.add(entry)
-            entry.shape.waiting += 1
-            entry.shape.demand.waiting += 1
-            self._runs.setdefault(_bunch(entry.group), {})[entry.group.id] = entry
+    def enter(self, group: Group, shape: Shape, held: int, short: int) -> Entry:
+        """Take a group in, which does not wait yet."""
+        lanes = self.levels.setdefault(group.priority, {})
+        lane = lanes.get(group.project)
+        if lane is None:
+            lane = lanes[group.project] = Lane()
+        lane.held += held
+        run = lane.runs.setdefault(_run(group), [])
+        entry = Entry(group, rank(group), shape, lane, run, held, short)
+        run.append(entry)
+        return entry
 
-    def leave(self, entry: Entry) -> None:
-        """Forget a group."""
-        lane = self._lane(entry)
-        lane.held -= entry.counted
-        key = _bunch(entry.group)
-        bunch = self._runs.get(key, {})
-        if entry.group.id in bunch:
-            lane.remove(entry)
-            entry.shape.waiting -= 1
-            entry.shape.demand.waiting -= 1
-            del bunch[entry.group.id]
-            if not bunch:
-                del self._runs[key]
-
-    def tidy(self) -> None:
-        """Forget the lanes in which nobody waits and nothing is held."""
-        for priority, lanes in list(self.levels.items()):
-            for project in [name for name, lane in lanes.items() if lane.empty and not lane.held]:
-                del lanes[project]
-            if not lanes:
-                del self.levels[priority]
-
-    def _lane(self, entry: Entry) -> Lane:
-        lanes = self.levels.setdefault(entry.group.priority, {})
-        found = lanes.get(entry.group.project)
-        if found is None:
-            found = lanes[entry.group.project] = Lane()
-        return found
-
-    def bunch(self, entry: Entry) -> list[Entry]:
-        """The waiting groups of one run: a matrix of targets proceeds side by side."""
-        return sorted(self._runs[_bunch(entry.group)].values(), key=lambda one: one.rank)
+    def forget(self, entry: Entry) -> None:
+        """A group is gone."""
+        leave(entry)
+        lane, group, levels = entry.lane, entry.group, self.levels
+        lane.held -= entry.held
+        entry.run.remove(entry)
+        if not entry.run:
+            del lane.runs[_run(group)]
+            if not lane.runs:
+                del levels[group.priority][group.project]
+                if not levels[group.priority]:
+                    del levels[group.priority]
 
 
-def _bunch(group: Group) -> tuple[int, str, str]:
-    return (group.priority, group.project, group.run_id or f"group {group.id}")
+def join(entry: Entry) -> None:
+    """Let a group wait: it is not among those that do."""
+    shape = entry.shape
+    entry.waits = True
+    entry.lane.add(entry)
+    shape.waiting += 1
+    shape.demand.waiting += 1
+
+
+def leave(entry: Entry) -> None:
+    """Let a group wait no longer; one that does not is left alone."""
+    if entry.waits:
+        shape = entry.shape
+        entry.waits = False
+        entry.lane.remove(entry)
+        shape.waiting -= 1
+        shape.demand.waiting -= 1
+
+
+def together(entry: Entry) -> list[Entry]:
+    """The waiting groups of one run that may find room: a matrix of targets proceeds side by side."""
+    if len(entry.run) == 1:
+        return [entry]
+    found = [one for one in entry.run if one.waits and not one.shape.shut]
+    found.sort(key=_by_rank)
+    return found
+
+
+def _by_rank(entry: Entry) -> Rank:
+    return entry.rank
+
+
+def _run(group: Group) -> str:
+    return group.run_id or f"group {group.id}"

@@ -28,7 +28,7 @@ class Reservation:
     """
 
     group_id: str
-    workers: tuple[str, ...]
+    workers: frozenset[str]
     seconds: float
     strict: bool
 
@@ -59,8 +59,8 @@ class Reservations:
         if len(chosen) < shape.hosts:
             return
         self._left -= 1
-        names = tuple(name for _, name in chosen)
-        self._kept |= frozenset(names)
+        names = frozenset(name for _, name in chosen)
+        self._kept |= names
         self.made[entry.group.id] = Reservation(
             entry.group.id, names, chosen[-1][0], strict=entry.group.submitted_at <= self._strict_since
         )
@@ -69,13 +69,11 @@ class Reservations:
         """The kept workers that a group may not use: what it would run there does not surely end before."""
         if not self.made:
             return _NOBODY
-        group = entry.group
-        closed: frozenset[str] = _NOBODY
+        group, closed = entry.group, _NOBODY
+        lasts = group.estimated_seconds / max(entry.held, 1) if group.estimated_seconds > 0 else inf
         for one in self.made.values():
-            own = one.group_id == group.id
-            lasts = group.estimated_seconds / max(entry.held, 1) if group.estimated_seconds > 0 else inf
-            if not own and (one.strict or one.seconds == inf or lasts > one.seconds):
-                closed |= frozenset(one.workers)
+            if one.group_id != group.id and (one.strict or one.seconds == inf or lasts > one.seconds):
+                closed = closed | one.workers if closed else one.workers
         return closed
 
     def _free(self, name: str, entry: Entry) -> float:

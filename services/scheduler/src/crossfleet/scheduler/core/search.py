@@ -1,68 +1,165 @@
-"""The best worker for some slots, found without looking at more of the fleet than has to be."""
+"""Where a plan finds room, without looking at more of the fleet than has to be.
+
+The best worker has most of what a demand prefers; then room for all that is wanted, or else the most room; then is wanted
+by fewer, is fuller, comes first by name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
 
-from crossfleet.scheduler.core.fillings import Aspect, Filling, Kind
+from crossfleet.scheduler.core.demands import Demand, Shape
+from crossfleet.scheduler.core.fillings import Aspect, Kind, Openings
+
+Ranking = list[tuple[Kind, Aspect]]
 
 
 class Search:
-    """Best is who has room for ``most`` slots, or else the most room; then who is wanted by fewer, is fuller, comes first.
+    """Finds room for demands. ``begin`` starts a plan, in which nothing is given back: who has no room is not asked again."""
 
-    Kinds must come in the order of their rivals. ``short`` is what the best one lacks of ``most``.
-    """
+    def __init__(self, openings: Openings, able: Mapping[Demand, Mapping[Kind, Aspect]]) -> None:
+        """``able``: what the kinds that satisfy a demand are for it."""
+        self._openings = openings
+        self._able = able
+        self._kinds: list[Kind] | None = None
+        self._tiers: dict[Demand, list[Ranking]] = {}
 
-    __slots__ = ("_banned", "_least", "_most", "_rivals", "_slots", "name", "room", "short")
+    def begin(self) -> None:
+        """A new plan."""
+        self._kinds = None
+        self._tiers.clear()
 
-    def __init__(self, least: int, most: int, banned: AbstractSet[str]) -> None:
-        """Nobody found who has room for ``least`` slots."""
-        self.name: str | None = None
-        self.room = 0
-        self.short = 0
-        self._rivals = 0
-        self._slots = 0
-        self._least = least
-        self._most = most
-        self._banned = banned
+    def has_room(self, shape: Shape) -> bool:
+        """Whether any worker has room for the fewest slots of a shape. Who had it last is asked first."""
+        if shape.witness is not None and shape.witness.members:
+            return True
+        kind = self.roomy(shape, self._openings)
+        shape.witness = None
+        if kind is not None:
+            aspect = self._able[shape.demand][kind]
+            shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
+        return kind is not None
 
-    def done(self, rivals: int) -> bool:
-        """Whether kinds with so many rivals have nothing better: somebody with fewer has room for all."""
-        return self.name is not None and rivals > self._rivals
+    def roomy(self, shape: Shape, kinds: Mapping[Kind, None]) -> Kind | None:
+        """One of some kinds of which a worker has room for the fewest slots of a shape."""
+        able, least = self._able[shape.demand], shape.least
+        if len(kinds) < len(able):
+            return next((kind for kind in kinds if kind in able and kind.most[able[kind]] >= least), None)
+        return next((kind for kind, aspect in able.items() if kind in kinds and kind.most[aspect] >= least), None)
 
-    def full(self, kind: Kind, aspect: Aspect) -> None:
-        """Look for room for ``most`` slots: at the fullest first, and not at what is emptier than the best."""
-        most = self._most
+    def has_room_beside(self, shape: Shape, banned: AbstractSet[str]) -> bool:
+        """Whether any worker that is not banned has room for the fewest slots of a shape."""
+        return any(
+            filling.rooms[aspect] >= shape.least and filling.first(banned) is not None
+            for ranking in self._tiers_of(shape.demand)
+            for kind, aspect in ranking
+            if kind.most[aspect] >= shape.least
+            for filling in kind.some
+        )
+
+    def all_room(self, demand: Demand) -> int:
+        """How many slots of a demand the whole fleet has room for."""
+        total = 0
+        for ranking in self._tiers_of(demand):
+            for kind, aspect in ranking:
+                for filling in kind.some:
+                    total += filling.rooms[aspect] * len(filling.members)
+        return total
+
+    def several(self, shape: Shape, banned: AbstractSet[str]) -> list[str]:
+        """The best workers that have room for the fewest slots of a shape each: as many as it wants, or fewer."""
+        names: list[str] = []
+        for ranking in self._tiers_of(shape.demand):
+            roomy = [one for kind, aspect in ranking for one in kind.some if one.rooms[aspect] >= shape.least]
+            for filling in sorted(roomy, key=lambda one: (one.kind.rivals, one.slots, one.members[0])):
+                names += islice((name for name in filling.members if name not in banned), shape.hosts - len(names))
+        return names
+
+    def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
+        """The best worker and its room: one with room for ``most`` slots, else the roomiest with ``least``."""
+        tiers = self._tiers.get(demand) or self._tiers_of(demand)
+        for at, ranking in enumerate(tiers):
+            if ranking and not ranking[0][0].most[ranking[0][1]]:
+                tiers[at] = ranking = [(kind, aspect) for kind, aspect in ranking if kind.most[aspect]]
+            found = _whole(ranking, most, banned) or _roomiest(ranking, least, banned)
+            if found is not None:
+                return found
+        return None
+
+    def widest(self, demand: Demand, slots: int, banned: AbstractSet[str]) -> str | None:
+        """The worker with room for so many slots on which most is free: of the best tier, of the kinds that the fewest want."""
+        for ranking in self._tiers_of(demand):
+            best: tuple[int, int, str] | None = None
+            for kind, aspect in ranking:
+                if best is not None and kind.rivals > best[0]:
+                    break
+                for filling in kind.some:
+                    name = filling.first(banned) if filling.rooms[aspect] >= slots else None
+                    if name is not None and (best is None or (kind.rivals, -filling.slots, name) < best):
+                        best = (kind.rivals, -filling.slots, name)
+            if best is not None:
+                return best[2]
+        return None
+
+    def _tiers_of(self, demand: Demand) -> list[Ranking]:
+        """The kinds that satisfy a demand and had a free slot, first those that fewer want; one list for each that it prefers."""
+        found = self._tiers.get(demand)
+        if found is None:
+            kinds, able = self._kinds, self._able[demand]
+            if kinds is None:
+                kinds = self._kinds = sorted(self._openings, key=_rivals)
+            ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
+            found = self._tiers[demand] = _by_score(demand, ranking) if demand.request.preferred else [ranking]
+        return found
+
+
+def _by_score(demand: Demand, ranking: Ranking) -> list[Ranking]:
+    tiers: dict[int, Ranking] = {}
+    for kind, aspect in ranking:
+        tiers.setdefault(demand.score(kind.model), []).append((kind, aspect))
+    return [tiers[score] for score in sorted(tiers, reverse=True)]
+
+
+def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
+    """Of those with room for ``most``: of the kinds that the fewest want the fullest, and of these the first."""
+    best: str | None = None
+    rivals = fullest = best_room = 0
+    for kind, aspect in ranking:
+        if best is not None and kind.rivals > rivals:
+            break
+        if kind.most[aspect] < most:
+            continue
         for slots in range(most, len(kind.open)):
-            if self.name is not None and slots > self._slots:
-                return
+            if best is not None and slots > fullest:
+                break
             for filling in kind.open[slots]:
-                room = filling.rooms.get(aspect, -1)
-                if room < 0:
-                    room = filling.room(aspect)
+                room = filling.rooms[aspect]
                 if room >= most:
-                    self._offer(filling, kind.rivals, room, 0)
+                    name = filling.first(banned)
+                    if name is not None and (best is None or slots < fullest or name < best):
+                        best, best_room, rivals, fullest = name, room, kind.rivals, slots
+    return (best, best_room) if best is not None else None
 
-    def partial(self, kind: Kind, aspect: Aspect) -> bool:
-        """Look for the most room below ``most``. Answers whether any worker of the kind has room at all."""
-        most, least, some = self._most, self._least, False
-        for fillings in kind.open[1:]:
-            for filling in fillings:
-                room = filling.rooms.get(aspect, -1)
-                if room < 0:
-                    room = filling.room(aspect)
-                some = some or room > 0
-                if least <= room < most and (self.name is None or most - room <= self.short):
-                    self._offer(filling, kind.rivals, room, most - room)
-        return some
 
-    def _offer(self, filling: Filling, rivals: int, room: int, short: int) -> None:
-        slots = filling.free.slots
-        if self.name is not None and (short, rivals, slots) > (self.short, self._rivals, self._slots):
-            return
-        name = next((one for one in filling.members if one not in self._banned), None)
-        if name is None or (
-            self.name is not None and (short, rivals, slots, name) > (self.short, self._rivals, self._slots, self.name)
-        ):
-            return
-        self.name, self.room, self.short, self._rivals, self._slots = name, room, short, rivals, slots
+def _roomiest(ranking: Ranking, least: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
+    """Of those with room for ``least`` the one with the most; then as above."""
+    best: tuple[int, int, str] | None = None
+    most = least
+    for kind, aspect in ranking:
+        bound = kind.most[aspect]
+        if bound < most or (best is not None and bound == most and kind.rivals > best[0]):
+            continue
+        for filling in kind.some:
+            room = filling.rooms[aspect]
+            name = filling.first(banned) if room >= most else None
+            if name is not None:
+                mine = (kind.rivals, filling.slots, name)
+                if best is None or room > most or mine < best:
+                    best, most = mine, room
+    return (best[2], most) if best is not None else None
+
+
+def _rivals(kind: Kind) -> int:
+    return kind.rivals

@@ -7,9 +7,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from crossfleet.scheduler.core.demands import Shape
-from crossfleet.scheduler.core.fairness import weight
+from crossfleet.scheduler.core.fairness import Standing, standing
 from crossfleet.scheduler.core.place import Placing
-from crossfleet.scheduler.core.queue import Entry, Lane
+from crossfleet.scheduler.core.queue import Entry, Lane, join, leave, together
 from crossfleet.scheduler.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -32,27 +32,33 @@ class Round:
         self._placing = placing
         self._aside: list[Entry] = []
         self._passed: dict[Shape, int] = {}
+        self._open = {shape for shape in planner.shapes.values() if shape.waiting and not shape.shut}
 
     def serve(self, impatient_since: float) -> None:
         """Serve everybody who finds room. Groups submitted before ``impatient_since`` may not be passed for ever."""
         levels = self._planner.queue.levels
+        for lanes in levels.values():
+            for lane in lanes.values():
+                lane.begin()
         self._serve_the_impatient(impatient_since)
         for priority in sorted(levels, reverse=True):
+            if not self._open and not self._placing.reservations.possible:
+                break
             self._serve_level(levels[priority])
         for entry in self._aside:
-            self._planner.queue.enter(entry)
+            join(entry)
         for shape in self._passed:
             shape.rests = False
 
     def _serve_the_impatient(self, since: float) -> None:
         """The oldest group of each project that holds nothing at a priority gets its fewest slots, before all others."""
         heads = (
-            lane.oldest(self._satisfiable)
+            lane.oldest(self._planner.fleet.satisfiable, since)
             for lanes in self._planner.queue.levels.values()
             for lane in lanes.values()
             if not lane.held
         )
-        late = [one for one in heads if one is not None and one.group.submitted_at <= since]
+        late = [one for one in heads if one is not None]
         for entry in sorted(late, key=lambda one: (one.group.submitted_at, one.rank)):
             if not entry.shape.shut:
                 self._give([entry], entry.shape.least * entry.shape.hosts)
@@ -61,34 +67,34 @@ class Round:
                 self._set_aside(entry)
 
     def _serve_level(self, lanes: dict[str, Lane]) -> None:
-        shares = self._snapshot.shares
-        turns = [(self._share(project), project) for project, lane in lanes.items() if not lane.empty]
-        weights = sum(weight(shares.get(project)) for _, project in turns)
+        planner, placing = self._planner, self._placing
+        accounts, reservations, search = planner.accounts, placing.reservations, planner.fleet.search
+        standings = {name: self._standing(name) for name in sorted(lanes) if not lanes[name].empty}
+        turns = [(accounts.share(project, standing), project) for project, standing in standings.items()]
+        weights = sum(by for by, _ in standings.values())
         heapify(turns)
-        while turns:
+        while turns and (self._open or reservations.possible):
             project = turns[0][1]
-            entry = self._next(lanes[project])
+            standing = standings[project]
+            entry = lanes[project].first(self._large if reservations.possible else None)
             if entry is None:
                 heappop(turns)
-                weights -= weight(shares.get(project))
-                continue
-            if entry.shape.shut:
-                self._placing.reservations.make(entry)
+                weights -= standing[0]
+            elif entry.shape.shut:
+                reservations.make(entry)
                 self._set_aside(entry)
-                continue
-            if not self._planner.fleet.has_room(entry.shape.demand, entry.shape.least):
-                entry.shape.shut = True
-                continue
-            part = weight(shares.get(project)) / weights if len(turns) > 1 else 1.0
-            bunch = [one for one in self._planner.queue.bunch(entry) if not one.shape.shut]
-            if self._give(bunch, self._fair(entry, part)):
-                heapreplace(turns, (self._share(project), project))
+            elif not search.has_room(entry.shape):
+                self._shut(entry.shape)
+            else:
+                part = standing[0] / weights if len(turns) > 1 else 1.0
+                bunch = together(entry)
+                if len(bunch) == 1 and entry.shape.hosts == 1 and placing.hopeless(entry):
+                    self._pass(entry)
+                elif self._give(bunch, self._fair(entry, part)):
+                    heapreplace(turns, (accounts.share(project, standing), project))
 
-    def _next(self, lane: Lane) -> Entry | None:
-        """Who is next of a project: finds room perhaps, or may keep workers for itself."""
-        if self._placing.reservations.possible:
-            return lane.first(self._large)
-        return lane.open()
+    def _standing(self, project: str) -> Standing:
+        return standing(self._planner.fleet.totals, self._snapshot.shares.get(project))
 
     def _fair(self, entry: Entry, part: float) -> int:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
@@ -99,39 +105,48 @@ class Round:
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""
         granted = self._placing.share_out(entries, most)
-        if not any(granted.values()):
+        total = sum(granted)
+        if not total:
             for entry in entries:
                 self._shut_or_set_aside(entry)
             return 0
-        for entry in entries:
-            if granted[entry.group.id]:
-                self._planner.queue.leave(entry)
-                self._planner.enter(entry)
-        return sum(granted.values())
+        for entry, got in zip(entries, granted, strict=True):
+            if got:
+                shape = entry.shape
+                entry.lane.held += got
+                self._planner.wait(entry)
+                if not shape.waiting:
+                    self._open.discard(shape)
+                if entry.shape is not shape and not entry.shape.shut:
+                    self._open.add(entry.shape)
+        return total
 
     def _shut_or_set_aside(self, entry: Entry) -> None:
+        shape, search = entry.shape, self._planner.fleet.search
+        roomy = search.has_room(shape) if shape.hosts == 1 else len(search.several(shape, frozenset())) == shape.hosts
+        if self._placing.hindered and roomy:
+            self._pass(entry)
+        else:
+            self._shut(shape)
+
+    def _pass(self, entry: Entry) -> None:
+        """A group gets nothing in this round, though there is room; after some of its shape no more are tried."""
         shape = entry.shape
-        if self._placing.hindered:
-            found = self._planner.fleet.several(shape.demand, shape.least, shape.hosts, frozenset())
-            if len(found) == shape.hosts:
-                self._set_aside(entry)
-                self._passed[shape] = self._passed.get(shape, 0) + 1
-                shape.rests = self._passed[shape] >= _DEPTH
-                return
+        self._set_aside(entry)
+        self._passed[shape] = self._passed.get(shape, 0) + 1
+        if self._passed[shape] >= _DEPTH:
+            shape.rests = True
+            self._open.discard(shape)
+
+    def _shut(self, shape: Shape) -> None:
         shape.shut = True
+        self._open.discard(shape)
 
     def _set_aside(self, entry: Entry) -> None:
-        self._planner.queue.leave(entry)
+        leave(entry)
         self._aside.append(entry)
-
-    def _share(self, project: str) -> float:
-        planner = self._planner
-        return planner.accounts.share(project, planner.fleet.totals, self._snapshot.shares.get(project))
-
-    def _satisfiable(self, shape: Shape) -> bool:
-        return any(
-            kind.idle.room(kind.aspect(shape.demand)) >= shape.least for kind in self._planner.fleet.able[shape.demand]
-        )
+        if not entry.shape.waiting:
+            self._open.discard(entry.shape)
 
     def _large(self, shape: Shape) -> bool:
         """Whether small work could keep a shape out for ever."""

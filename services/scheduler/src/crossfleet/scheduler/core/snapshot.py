@@ -1,14 +1,16 @@
 """The fleet and its queue as the scheduler knows them, fed by deltas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from crossfleet.matching.model import WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Share
 
+_NOTHING: Mapping[str, Allocation] = {}
+
 
 class Snapshot:
     """Rows by id. ``changed_workers`` and ``changed_groups`` are those whose row, or whose hold, changed since
-    whoever plans took them; ``fleet_changed``: a worker's row did.
+    whoever plans took them; ``renewed_workers`` those whose row did.
 
     ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
     are to be given back: they count as held until they are gone.
@@ -25,7 +27,7 @@ class Snapshot:
         self.revoked: set[str] = set()
         self.changed_workers: set[str] = set()
         self.changed_groups: set[str] = set()
-        self.fleet_changed = False
+        self.renewed_workers: set[str] = set()
         self._held_on: dict[str, dict[str, Allocation]] = {}
         self._held_by: dict[str, dict[str, Allocation]] = {}
 
@@ -41,20 +43,23 @@ class Snapshot:
         self.revision = revision
         for worker_id in delta.removed_workers:
             if self.workers.pop(worker_id, None) is not None:
-                self.changed_workers.add(worker_id)
-                self.fleet_changed = True
+                self._renew(worker_id)
         for group_id in delta.removed_groups:
-            self._set_group(group_id, None)
+            self._mark_holders(group_id, None)
+            self.groups.pop(group_id, None)
+            self.changed_groups.add(group_id)
         for allocation_id in delta.removed_allocations:
             self._release(self.allocations.pop(allocation_id, None))
             self.revoked.discard(allocation_id)
         for worker in delta.workers:
             if self.workers.get(worker.name) != worker:  # Most news of a worker is only that it lives.
                 self.workers[worker.name] = worker
-                self.changed_workers.add(worker.name)
-                self.fleet_changed = True
+                self._renew(worker.name)
         for group in delta.groups:
-            self._set_group(group.id, group)
+            if group.id in self._held_by:
+                self._mark_holders(group.id, group)
+            self.groups[group.id] = group
+        self.changed_groups.update([group.id for group in delta.groups])
         for allocation in delta.allocations:
             self._release(self.allocations.get(allocation.id))
             self.allocations[allocation.id] = allocation
@@ -73,17 +78,19 @@ class Snapshot:
 
     def held_on(self, worker_id: str) -> Iterable[Allocation]:
         """Allocations and proposals on a worker."""
-        return self._held_on.get(worker_id, {}).values()
+        return self._held_on.get(worker_id, _NOTHING).values()
 
     def held_by(self, group_id: str) -> Iterable[Allocation]:
         """Allocations and proposals of a group."""
-        return self._held_by.get(group_id, {}).values()
+        return self._held_by.get(group_id, _NOTHING).values()
 
-    def _set_group(self, group_id: str, group: Group | None) -> None:
-        before = self.groups.pop(group_id, None)
-        if group is not None:
-            self.groups[group_id] = group
-        self.changed_groups.add(group_id)
+    def _renew(self, worker_id: str) -> None:
+        self.changed_workers.add(worker_id)
+        self.renewed_workers.add(worker_id)
+
+    def _mark_holders(self, group_id: str, group: Group | None) -> None:
+        """What its workers lack depends on what a group asked for, and for whom."""
+        before = self.groups.get(group_id)
         if (before and (before.request, before.project)) != (group and (group.request, group.project)):
             self.changed_workers.update(held.worker_id for held in self.held_by(group_id))
 
