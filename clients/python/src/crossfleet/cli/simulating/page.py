@@ -52,7 +52,9 @@ def _sections(names: Sequence[str], played: Sequence[Played]) -> list[str]:
             plots.over_time([_points(one.queue) for one in measures]),
         ),
         _section(
-            "Wait for the first slots", "part of the groups that waited at most so long", plots.distributions(every)
+            "Wait for the first slots",
+            "part of all groups that waited at most so long",
+            plots.distributions(every, [one.submitted for one in measures]),
         ),
         _section(
             "What projects got of what they were due by their weights",

@@ -60,8 +60,11 @@ def over_time(curves: Sequence[Points], limit: Points = ()) -> str:
     return _svg([*_vertical(axes, ticks), *_horizontal(axes, _steps(top)), *lines])
 
 
-def distributions(samples: Sequence[Sequence[float]]) -> str:
-    """Of each sample of seconds the part that is at most so large. The axis is logarithmic; what is below its begin lies on it."""
+def distributions(samples: Sequence[Sequence[float]], sizes: Sequence[int]) -> str:
+    """Of each sample of seconds the part that is at most so large; of `sizes` more where some have no end.
+
+    The axis is logarithmic; what is below its begin lies on it.
+    """
     most = max((max(sample, default=0.0) for sample in samples), default=0.0)
     decades = [one for one in _DECADES if one < most * 10 or one <= 1.0]
     begin, end = decades[0], max(most, decades[1])
@@ -70,7 +73,8 @@ def distributions(samples: Sequence[Sequence[float]]) -> str:
     ticks = [(one, ("under " if one == begin else "") + duration(one)) for one in decades if one <= end]
     parts = [(part / 4, percent(part / 4).replace(".0", "")) for part in range(5)]
     lines = [
-        _curve(axes, _cumulated(one, begin, end), f"curve c{index % COLOURS}") for index, one in enumerate(samples)
+        _curve(axes, _cumulated(sample, size, begin, end), f"curve c{index % COLOURS}")
+        for index, (sample, size) in enumerate(zip(samples, sizes, strict=True))
     ]
     return _svg([*_vertical(axes, ticks), *_horizontal(axes, parts), *lines])
 
@@ -99,14 +103,15 @@ def bars(names: Sequence[str], values: Sequence[Sequence[float]], labels: Sequen
     return _svg([*_horizontal(axes, ticks), *drawn, mark])
 
 
-def _cumulated(sample: Sequence[float], begin: float, end: float) -> Points:
+def _cumulated(sample: Sequence[float], size: int, begin: float, end: float) -> Points:
     """Steps of the distribution, thinned to what can be seen."""
     ranked = sorted(sample)
     if not ranked:
         return ()
     step = max(len(ranked) // 400, 1)
-    points = [(ranked[at], (at + 1) / len(ranked)) for at in range(0, len(ranked), step)]
-    return [(begin, 0.0), *points, (ranked[-1], 1.0), (end, 1.0)]
+    points = [(ranked[at], (at + 1) / size) for at in range(0, len(ranked), step)]
+    most = len(ranked) / size
+    return [(begin, 0.0), *points, (ranked[-1], most), (end, most)]
 
 
 def _linear(low: float, high: float, begin: float, end: float) -> Callable[[float], float]:
