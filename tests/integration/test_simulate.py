@@ -136,6 +136,7 @@ async def test_a_run_that_was_carried_out_is_recorded_and_played(tmp_path):
     rows = [json.loads(line) for line in recorded.out.splitlines()]
     (group,) = [row for row in rows if row["type"] == "group"]
     assert (group["project"], len(group["cases"])) == ("mine", 4)
+    assert 0 < group["setup_seconds"] < 30, "the suite was collected before its first case"
     assert all(0.02 <= one < 5 for one in group["cases"])
     (tmp_path / "recorded.jsonl").write_text(recorded.out)
     finished = await simulated("recorded.jsonl", cwd=tmp_path)

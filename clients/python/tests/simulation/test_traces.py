@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
-from clients.python.tests.simulation.planning import back, group, lost, simulation, trace, worker
+from clients.python.tests.simulation.planning import back, group, lost, play, simulation, trace, worker
 from crossfleet.simulation.core.curve import Curve
 from crossfleet.simulation.core.measures import Spread
 from crossfleet.simulation.generating.generator import Wish, generate
@@ -104,3 +105,11 @@ def test_percentiles_are_values_that_occur():
     spread = Spread.of([float(one) for one in range(1, 101)])
     assert (spread.p50, spread.p90, spread.p99, spread.most) == (50, 90, 99, 100)
     assert Spread.of([]).count == 0
+
+
+def test_the_example_in_the_documentation_is_a_trace_that_can_be_played():
+    page = Path(__file__).parents[4].joinpath("docs", "simulate.md").read_text()
+    text = page.partition("```json\n")[2].partition("```")[0].encode()
+    played = simulation(text)
+    play(played)
+    assert played.results().measures.finished == 2

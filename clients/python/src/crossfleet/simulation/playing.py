@@ -142,6 +142,17 @@ class Player:
         return plans
 
 
+async def describe(channel: grpc.aio.Channel) -> DescribeResponse:
+    """Who a scheduler is. Raises the CrossfleetError that it answers, or Unavailable."""
+    try:
+        described: DescribeResponse = await SchedulerServiceStub(channel).Describe(
+            DescribeRequest(), timeout=_DESCRIBE_SECONDS
+        )
+    except grpc.RpcError as error:
+        raise error_from_rpc(error) from None
+    return described
+
+
 async def play(
     channel: grpc.aio.Channel,
     happenings: Iterable[Happening],
@@ -152,16 +163,12 @@ async def play(
     tell: Callable[[float], None] = lambda now: None,
     clock: Clock | None = None,
 ) -> Played:
-    """Play a trace. Raises TraceError, Broken, Unavailable where the scheduler does not answer, and what Describe answered."""
-    stub = SchedulerServiceStub(channel)
-    try:
-        described = await stub.Describe(DescribeRequest(), timeout=_DESCRIBE_SECONDS)
-    except grpc.RpcError as error:
-        raise error_from_rpc(error) from None
+    """Play a trace. Raises TraceError, Broken, Unavailable where the scheduler does not answer, and what `describe` raises."""
+    described = await describe(channel)
     rows = Rows(happenings)
     simulation = Simulation(rows.arrivals(), weights, half_life, pace.grace)
     teller = Teller(simulation, rows, snapshots_only=described.snapshots_only)
-    player = Player(stub, simulation, teller, pace, clock or SystemClock())
+    player = Player(SchedulerServiceStub(channel), simulation, teller, pace, clock or SystemClock())
     try:
         await player.play(tell)
     except StreamEnded as ended:

@@ -1,18 +1,21 @@
 """Makes a trace of runs that a fleet has carried out, through its public interface.
 
 Seconds are those that were measured, so that each worker counts as one of speed 1. A worker that is gone since is made of the
-slots that were used of it.
+slots that were used of it. Set-up and losses come from the event log, as far back as that is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from crossfleet.api.types.v1.device_pb2 import AttributeValue, Worker
 from crossfleet.api.types.v1.run_pb2 import RUN_STATE_FINISHED, Run
 from crossfleet.api.types.v1.suite_pb2 import Request, Target
 from crossfleet.client import Client
 from crossfleet.foundation.errors import InvalidArgument
+from crossfleet.simulation.logged import Logged
 from crossfleet.simulation.trace.rows import (
     DeviceRequestRow,
     DeviceRow,
@@ -39,17 +42,26 @@ async def record(client: Client, run_ids: Sequence[str], last: int = 0) -> list[
     workers = {status.worker.worker_id: _worker(status.worker) async for status in client.fleet.workers()}
     slots: dict[str, int] = {}
     groups: list[GroupRow] = []
+    logged = Logged()
+    async for event in client.events.stored():
+        logged.take(event)
     for run in runs:
         seconds: dict[str, list[float]] = {}
         async for case in client.runs.cases(run.run_id):
             if case.worker_id:
                 seconds.setdefault(case.target, []).append(round(max(case.seconds, _LEAST_SECONDS), 6))
                 slots[case.worker_id] = max(slots.get(case.worker_id, 0), case.slot + 1)
-        groups += _groups(run, seconds, runs[0])
+        groups += _groups(run, seconds, runs[0], logged)
     runners = sorted({one.runner for one in groups})
     for name, number in slots.items():
         workers.setdefault(name, WorkerRow(0.0, name, number, runners=runners))
-    return [Trace(title=f"{len(runs)} recorded runs"), *workers.values(), *groups]
+    begin, end = _unix(runs[0].created_at), max(_unix(run.finished_at) for run in runs)
+    happened = [*groups, *logged.losses(begin, end, workers)]
+    return [Trace(title=f"{len(runs)} recorded runs"), *workers.values(), *sorted(happened, key=lambda row: row.at)]
+
+
+def _unix(at: Timestamp) -> float:
+    return at.ToNanoseconds() / 1e9
 
 
 async def _last(client: Client, most: int) -> list[Run]:
@@ -61,9 +73,9 @@ async def _last(client: Client, most: int) -> list[Run]:
     return found
 
 
-def _groups(run: Run, seconds: dict[str, list[float]], first: Run) -> list[GroupRow]:
+def _groups(run: Run, seconds: dict[str, list[float]], first: Run, logged: Logged) -> list[GroupRow]:
     targets = {one.name: one for one in run.spec.targets}
-    at = (run.created_at.ToNanoseconds() - first.created_at.ToNanoseconds()) / 1e9
+    at = _unix(run.created_at) - _unix(first.created_at)
     found = []
     for status in run.targets:
         target = targets.get(status.name, Target())
@@ -80,6 +92,7 @@ def _groups(run: Run, seconds: dict[str, list[float]], first: Run) -> list[Group
                     request=_request(target.request),
                     priority=run.spec.policy.priority,
                     runner=run.spec.suite.runner or "pytest",
+                    setup_seconds=logged.setup(run.run_id, status.name),
                 )
             )
     return found

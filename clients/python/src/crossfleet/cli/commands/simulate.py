@@ -100,22 +100,27 @@ def _play(options: argparse.Namespace) -> int:
 async def _compare(
     schedulers: tuple[NamedScheduler, ...], path: Path, pace: Pace, options: argparse.Namespace
 ) -> dict[str, Played]:
+    from contextlib import AsyncExitStack
+
     from crossfleet.cli.simulating.schedulers import reached
     from crossfleet.foundation.channel import open_channel
-    from crossfleet.simulation.playing import play
+    from crossfleet.simulation.playing import describe, play
     from crossfleet.simulation.trace.reading import happenings, head
 
     found: dict[str, Played] = {}
-    for one in schedulers:
-        token_file = options.scheduler_token_file if one.address else ""
-        with path.open("rb") as file:
-            first = head(file)
-            file.seek(0)
-            async with reached(one) as address, open_channel(address, token_file=token_file) as channel:
+    async with AsyncExitStack() as stack:
+        channels = {}
+        for one in schedulers:
+            address = await stack.enter_async_context(reached(one))
+            token_file = options.scheduler_token_file if one.address else ""
+            channels[one.name] = await stack.enter_async_context(open_channel(address, token_file=token_file))
+            await describe(channels[one.name])  # Who does not answer is told before an hour of another's.
+        for name, channel in channels.items():
+            with path.open("rb") as file:
+                first = head(file)
+                file.seek(0)
                 weights, half_life = first.project_weights, first.share_half_life_seconds
-                found[one.name] = await play(
-                    channel, happenings(file), weights, half_life, pace, tell=_teller(one.name)
-                )
+                found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
     return found
 
 
