@@ -20,7 +20,7 @@ MEMBERS = {
     "crossfleet-scheduler": ["crossfleet.scheduler"],
     "crossfleet-worker": ["crossfleet.worker"],
     "crossfleet-integrations": ["crossfleet.integrations"],
-    "crossfleet-client": ["crossfleet.client", "crossfleet.cli"],
+    "crossfleet-client": ["crossfleet.client", "crossfleet.simulation", "crossfleet.cli"],
 }
 KEPT_OUT_OF_THE_WORKER = {"sqlalchemy", "alembic", "fastapi", "pydantic", "cel-expr-python", "opentelemetry-sdk"}
 WORKER_MEGABYTES = 80

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undrain": ("undrain", "let a drained or quarantined worker take work again"),
     "doctor": ("doctor", "find what is wrong with this installation, environment and fleet"),
     "scheduler": ("scheduler", "check a scheduler of your own against the protocol"),
+    "simulate": ("simulate", "play schedulers against a trace of work, and compare what they make of it"),
     "admin": ("admin", "back up, restore and look after a fleet"),
     "clean": ("clean", "remove caches and old logs"),
     "completion": ("completion", "print a completion script for a shell"),

@@ -65,3 +65,26 @@ class EventCalls:
                 await self._connection.channel.clock.sleep(_QUIET_PAUSE_SECONDS * 2**quiet_ends)
             except (grpc.aio.AioRpcError, CrossfleetError) as failure:
                 await outage.goes_on(failure)
+
+    async def stored(self) -> AsyncIterator[wire.Event]:
+        """What the fleet still keeps, in order, up to now. A broken stream is taken up again after the last event seen.
+
+        Raises the fleet's error where resuming cannot help, and Unavailable when it stays away for longer than the outage.
+        """
+        cursor = "0"
+        pursuit = self._connection.pursuit(self._outage_seconds, passing=_PASSING)
+        while True:
+            try:
+                await pursuit.begin()
+                call = self._stub.WatchEvents(wire.WatchEventsRequest(after=cursor))
+                async with aclosing(self._connection.attend(pursuit, call)) as responses:
+                    async for response in responses:
+                        pursuit.advanced()
+                        if not response.events:
+                            return
+                        for event in response.events:
+                            cursor = event.cursor
+                            yield event
+                await self._connection.channel.clock.sleep(_QUIET_PAUSE_SECONDS)  # it drains
+            except (grpc.aio.AioRpcError, CrossfleetError) as failure:
+                await pursuit.after(failure)

@@ -1,0 +1,1 @@
+"""`crossfleet simulate`: schedulers to play against, and what is shown of the results."""

@@ -1,0 +1,1 @@
+"""Traces that nobody recorded: fleets and loads by kind and seed."""
