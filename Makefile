@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-MEMBERS := protos services/foundation services/matching services/coordinator services/scheduler services/worker services/integrations clients/python
+MEMBERS := protos services/foundation services/matching services/coordinator services/scheduler services/slurm services/worker services/integrations clients/python
 PROTOS := $(shell find protos/crossfleet -name '*.proto' 2> /dev/null)
 PY := .venv/bin/python
 ARGS ?=
@@ -37,6 +37,7 @@ test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest
 	@tools/install_grpcurl
 	@tools/install_etcd
 	@tools/install_moto
+	@tools/install_slurm
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: lint
@@ -75,6 +76,11 @@ simulate: setup  ## run whole fleets on one seed each (SEEDS=0:10000; ARGS="--sh
 faults: setup  ## kill, freeze and cut off every part of a fleet, also what takes long
 	@tools/install_etcd
 	$(PY) -m pytest tests/faults tests/conformance -m "soak or not soak" $(ARGS)
+
+.PHONY: slurm
+slurm: setup  ## run fleets whose workers come from a real Slurm, also what takes long
+	@tools/install_slurm
+	$(PY) -m pytest tests/slurm services/slurm -m "soak or not soak" $(ARGS)
 
 .PHONY: chaos
 chaos: setup  ## kill and freeze parts of a whole cluster at random while runs go on, and judge them (MINUTES=5, ARGS="--kills 100")

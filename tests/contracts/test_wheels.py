@@ -18,6 +18,7 @@ MEMBERS = {
     "crossfleet-matching": ["crossfleet.matching"],
     "crossfleet-coordinator": ["crossfleet.coordinator"],
     "crossfleet-scheduler": ["crossfleet.scheduler"],
+    "crossfleet-slurm": ["crossfleet.slurm"],
     "crossfleet-worker": ["crossfleet.worker"],
     "crossfleet-integrations": ["crossfleet.integrations"],
     "crossfleet-client": ["crossfleet.client", "crossfleet.simulation", "crossfleet.cli"],

@@ -11,6 +11,7 @@ import pytest
 
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
 from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.nvidia import visible
 from crossfleet.worker.detectors.search import GROUP, Search
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
@@ -138,3 +139,21 @@ async def test_a_device_that_is_not_found_any_more_is_lost_until_it_is_back_and_
     (tmp_path / "changing.txt").write_text("n-0 n-1")
     assert await looked() == {"n-0": [], "n-1": []}
     assert inventory.errors == {}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        (None, [0, 1, 2]),
+        ("2,0", [2, 0]),
+        ("GPU-b", [1]),
+        ("GPU-", []),
+        ("1,-1,2", [1]),
+        ("0,0", [0]),
+        ("", []),
+        ("NoDevFiles", []),
+    ],
+)
+def test_a_worker_to_which_some_gpus_were_given_offers_no_others(chosen: str | None, shown: list[int]) -> None:
+    gpus = [{"device_id": f"GPU-{name}{name}", "attributes": {"index": number}} for number, name in enumerate("abc")]
+    assert [gpu["attributes"]["index"] for gpu in visible(gpus, chosen)] == shown

@@ -103,3 +103,23 @@ async def test_a_wrong_setting_is_named(arguments: list[str], field: str) -> Non
         answer = json.dumps(await stage.ready(agent))
         assert await stage.ended(agent) in (2, 3)
         assert field in answer
+
+
+async def test_an_agent_that_may_leaves_once_it_has_held_nothing_for_so_long() -> None:
+    async with staged() as stage:
+        stage.suite(test_s="def test_short(): pass\n")
+        stage.coordinator.lease_seconds = 1.5
+        agent = stage.start("--idle-exit-seconds", "1")
+        await stage.ready(agent)
+        stage.open()
+        await stage.collected()
+        # Two seconds, by heartbeats, with an allocation and nothing to execute: it may yet be given work.
+        beats = stage.coordinator.sitting.heartbeats
+        await stage.until(lambda: stage.coordinator.sitting.heartbeats >= beats + 4, "heartbeats")
+        stage.assign(1, [0])
+        await stage.until(lambda: 1 in stage.coordinator.finished, "the end of the attempt")
+        assert agent.poll() is None
+        stage.close_allocation()
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.leaving
+        assert any("idle for 1 s" in reason for reason in stage.coordinator.draining)

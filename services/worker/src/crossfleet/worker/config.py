@@ -55,6 +55,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ()
     collect_seconds: Annotated[float, setting("Time limit of one collection, in seconds. 0: none.", ge=0)] = 900.0
     build_seconds: Annotated[float, setting("Time limit of building one environment, in seconds.", ge=1)] = 1800.0
+    idle_exit_seconds: Annotated[
+        float, setting("Leave after having held nothing for so long, in seconds. 0: never.", ge=0)
+    ] = 0.0
     grace_seconds: Annotated[
         float, setting("Time that a case has between its interrupt and its kill, in seconds.", ge=0)
     ] = 5.0

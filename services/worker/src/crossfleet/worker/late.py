@@ -56,6 +56,11 @@ class LateArtifacts:
             self._make_room()
         return names
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that is not stored yet."""
+        return self._folder.is_dir() and any(self._folder.iterdir())
+
     def wake(self) -> None:
         """There may be something to send now."""
         self._more.set()

@@ -25,6 +25,7 @@ from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
 from crossfleet.worker.caching import keep_small
 from crossfleet.worker.config import Settings
+from crossfleet.worker.idling import idle
 from crossfleet.worker.renewal import Renewal
 from crossfleet.worker.sweeping import sweep
 
@@ -73,6 +74,15 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
             task.cancel()
         ending.append(asyncio.ensure_future(agent.abandon()))
 
+    def leave(reason: str) -> None:
+        leaving = agent.leave(reason, drain_seconds=settings.server.drain_seconds, grace=settings.grace_seconds)
+        ending.append(asyncio.ensure_future(leaving))
+
+    async def leave_when_idle(seconds: float) -> None:
+        await idle(agent.link, lambda: agent.late.waiting, seconds)
+        if not ending:
+            leave(f"idle for {seconds:g} s")
+
     def on_signal(number: signal.Signals) -> None:
         if renewal.wanted:
             renewal.told.append(number)
@@ -80,8 +90,7 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
         if ending:
             abandon()
             return
-        leaving = agent.leave(number.name, drain_seconds=settings.server.drain_seconds, grace=settings.grace_seconds)
-        ending.append(asyncio.ensure_future(leaving))
+        leave(number.name)
 
     def on_hangup() -> None:
         if not ending:
@@ -95,9 +104,12 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
     lifeline = watch_lifeline(settings.server.lifeline_fd, abandon) if settings.server.lifeline_fd >= 0 else None
     door = Server(ServiceDefinition("worker", [servicer(agent)]), settings.server)
     announcing = asyncio.ensure_future(_announce(door, settings.server, welcomed))
+    idling = asyncio.ensure_future(leave_when_idle(settings.idle_exit_seconds)) if settings.idle_exit_seconds else None
     try:
         await _first(asyncio.ensure_future(agent.run()), announcing)
     finally:
+        if idling is not None:
+            idling.cancel()
         await door.abandon()
         if lifeline is not None and not renewal.wanted:
             lifeline.close()

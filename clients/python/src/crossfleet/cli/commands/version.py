@@ -13,6 +13,7 @@ DISTRIBUTIONS = (
     "crossfleet-protos",
     "crossfleet-coordinator",
     "crossfleet-scheduler",
+    "crossfleet-slurm",
     "crossfleet-worker",
     "crossfleet-integrations",
 )

@@ -64,6 +64,8 @@ class Holdings:
     def __init__(self) -> None:
         """Hold nothing."""
         self._held: dict[str, Holding] = {}
+        self.taken = 0
+        """How many allocations were ever opened here."""
         self._owner: dict[int, Holding] = {}
 
     def __len__(self) -> int:
@@ -88,6 +90,7 @@ class Holdings:
             return None
         holding = Holding(allocation, tuple(slots))
         self._held[allocation] = holding
+        self.taken += 1
         return holding
 
     def assign(self, holding: Holding, tasks: Iterable[Task]) -> list[Task]:

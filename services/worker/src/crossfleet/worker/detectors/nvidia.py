@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,10 @@ _SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
 class NvidiaDetector:
-    """One device for each GPU; its id is its UUID, which CUDA_VISIBLE_DEVICES takes."""
+    """One device for each GPU; its id is its UUID, which CUDA_VISIBLE_DEVICES takes.
+
+    Where that is set for the worker itself, as batch systems do, the other GPUs of the host are somebody else's.
+    """
 
     def present(self) -> bool:
         """Whether the driver is loaded (on WSL: its device)."""
@@ -29,9 +33,28 @@ class NvidiaDetector:
             cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
             facts = {"driver": {"version": driver}, "cuda": {"version": f"{cuda // 1000}.{cuda % 1000 // 10}"}}
             found = (_gpu_or_none(pynvml, index, facts) for index in range(pynvml.nvmlDeviceGetCount()))
-            return [gpu for gpu in found if gpu is not None]
+            return visible([gpu for gpu in found if gpu is not None], os.environ.get("CUDA_VISIBLE_DEVICES"))
         finally:
             pynvml.nvmlShutdown()
+
+
+def visible(gpus: Sequence[Found], chosen: str | None) -> Sequence[Found]:
+    """What CUDA shows of these: chosen by index or by the beginning of a UUID, up to the first word that is neither."""
+    if chosen is None:
+        return gpus
+    shown: list[Found] = []
+    for word in chosen.split(","):
+        name = word.strip()
+        fitting = [gpu for gpu in gpus if name and (gpu["device_id"].startswith(name) or _index(gpu) == name)]
+        if len(fitting) != 1:
+            break
+        if fitting[0] not in shown:
+            shown.append(fitting[0])
+    return shown
+
+
+def _index(gpu: Found) -> str:
+    return str(gpu["attributes"]["index"])
 
 
 def _gpu_or_none(nvml: Any, index: int, facts: dict[str, Any]) -> Found | None:

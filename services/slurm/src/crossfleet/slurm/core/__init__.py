@@ -1,0 +1,1 @@
+"""What is decided about pilots: pure, without messages, processes and clocks."""
