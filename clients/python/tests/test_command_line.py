@@ -186,6 +186,12 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nrequest = { devices = [{ klass = 'gpu' }] }", r"devices\[0\].klass"),
         ("[[target]]\nname = 'a'\nrequirements = 'gone.txt'", r"gone\.txt"),
         ("[target]\nname = 'a'", r"\[\[target\]\]"),
+        ("[[target]]\nname = 'a'\nneeds = 'b'", r"target\[0\].needs: must be a list"),
+        ("[[target]]\nname = 'a'\nneeds = [{ suite = 'b' }]", r"needs\[0\]: must be a target's name"),
+        ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'changed' }]", r"needs\[0\].when.* what changed"),
+        ("[[target]]\nname = 'a'\nneeds = ['b']\n[[target]]\nname = 'b'\nneeds = ['a']", "a needs b needs a"),
+        ("[[target]]\nname = 'a'\nneeds = ['bb']\n[[target]]\nname = 'bbb'", "did you mean 'bbb'"),
+        ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
         ("not toml", "line 1"),
     ],
 )
@@ -193,6 +199,32 @@ def test_what_is_wrong_in_a_matrix_file_is_named(text: str, named: str, tmp_path
     (tmp_path / "m.toml").write_text(text)
     with pytest.raises(UsageError, match=named):
         plan_targets(parse(["--matrix", str(tmp_path / "m.toml"), "--", "pytest"]))
+
+
+def test_needs_come_from_the_matrix_file_and_from_options(tmp_path: Path) -> None:
+    text = "[[target]]\nname='a'\n[[target]]\nname='b'\nneeds=['a']\n[[target]]\nname='c'\nneeds=[{target='a',when='finished'}]"
+    (tmp_path / "m.toml").write_text(text)
+    words = ["--matrix", str(tmp_path / "m.toml"), "--needs", "c=b", "--target", "d=", "--needs", "d=a:finished,c"]
+    found = plan_targets(parse([*words, "--", "pytest"]))
+    assert {target.name: [(need.target, need.when) for need in target.needs] for target in found} == {
+        "a": [],
+        "b": [("a", "passed")],
+        "c": [("a", "finished"), ("b", "passed")],
+        "d": [("a", "finished"), ("c", "passed")],
+    }
+
+
+def test_semaphores_are_asked_of_all_targets_and_a_targets_own_amount_wins(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text("[[target]]\nname='a'\n[[target]]\nname='b'\nrequest={semaphores={x=3}}")
+    words = ["--matrix", str(tmp_path / "m.toml"), "--semaphore", "x", "--semaphore", "y=2", "--", "pytest"]
+    found = plan_targets(parse(words))
+    assert [target.request["semaphores"] for target in found] == [{"x": 1, "y": 2}, {"x": 3, "y": 2}]
+
+
+@pytest.mark.parametrize("word", ["=2", "x=", "x=0", "x=a", "x=-1"])
+def test_a_semaphore_without_a_name_or_a_count_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="write NAME, or NAME=N"):
+        plan_targets(parse([f"--semaphore={word}", "--", "pytest"]))
 
 
 def test_an_option_for_a_target_that_is_not_there_names_those_that_are() -> None:

@@ -40,6 +40,7 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         tolerations=frozenset(message.tolerations),
         runner=runner,
         gang=message.gang or 1,
+        semaphores=tuple(sorted(message.semaphores.items())),
     )
 
 

@@ -114,7 +114,7 @@ class Request:
     ``slots_min`` is the fewest slots that make sense, ``slots_max`` (0: no limit) the most over all workers.
     ``exclusive`` asks for workers that run nothing else meanwhile. ``runner`` (empty: any) is the kind that
     the worker must be able to execute. ``gang`` above 1 asks for ``slots_min`` slots on each of so many workers, all at
-    once or none.
+    once or none. ``semaphores`` are names, in order, and how much of each a slot holds: the coordinator alone counts them.
     """
 
     selector: str = ""
@@ -127,3 +127,4 @@ class Request:
     tolerations: frozenset[str] = frozenset()
     runner: str = ""
     gang: int = 1
+    semaphores: tuple[tuple[str, int], ...] = ()

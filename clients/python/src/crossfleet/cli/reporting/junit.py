@@ -9,7 +9,7 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure
 
-from crossfleet.api.types.v1 import result_pb2
+from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
@@ -35,6 +35,9 @@ def write(results: RunResults, path: Path) -> None:
     cases: dict[str, list[TestCase]] = {target.name: [] for target in results.run.targets}
     for case in results.cases:
         cases.setdefault(case.target, []).append(_case(results, case))
+    for skipped in results.run.targets:
+        if skipped.state == run_pb2.TARGET_STATE_SKIPPED and not cases[skipped.name]:
+            cases[skipped.name].append(_whole_target(skipped))
     for target, its_cases in cases.items():
         suite = TestSuite(written(f"{results.run.spec.suite.name}{target_mark(results, target)}"))
         suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
@@ -47,6 +50,13 @@ def write(results: RunResults, path: Path) -> None:
     content = BytesIO()
     report.write(content, pretty=False)
     write_whole(path, content.getvalue())
+
+
+def _whole_target(target: run_pb2.TargetStatus) -> TestCase:
+    """Stands for the cases of a target that was skipped before they were known."""
+    made = TestCase(written(f"target {target.name}"), written(target.name))
+    made.result = [Skipped(written(target.cause), "skipped")]
+    return made
 
 
 def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:

@@ -122,8 +122,12 @@ async def make_spec(
     sharding: Sharding,
     *,
     own: bool,
+    inherits: bool = True,
 ) -> run_pb2.RunSpec:
-    """What is asked of a fleet; packs and uploads the workspace where the fleet cannot use it in place."""
+    """What is asked of a fleet; packs and uploads the workspace where the fleet cannot use it in place.
+
+    `inherits`: a suite on this machine gets this process's whole environment.
+    """
     folder = Path.cwd()
     root = git_root(folder) or folder
     here = own or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
@@ -132,7 +136,7 @@ async def make_spec(
     else:
         packed = await pack_and_upload(root, client.artifacts)
         workspace = packed.as_message(isolated=options.isolated)
-    variables = variables_of(options.env, whole_environment=here)
+    variables = variables_of(options.env, whole_environment=here and inherits)
     suite = suite_of(command, options, folder, root, variables)
     slots = command.pytest.slots if command.pytest else None
     messages = [target_of(target, python if here else "", slots) for target in targets]

@@ -18,6 +18,7 @@ from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.reruns import Reruns
 
 TITLE_BYTES = 500
+_WHENS = {"passed": suite_pb2.NEED_WHEN_PASSED, "finished": suite_pb2.NEED_WHEN_FINISHED}
 _GROUPINGS = {
     "": suite_pb2.GROUPING_UNSPECIFIED,
     "file": suite_pb2.GROUPING_FILE,
@@ -64,6 +65,7 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
         selector=plan.selector,
         environment=environment,
         request=suite_pb2.Request(devices=devices, **request),
+        needs=[suite_pb2.Need(target=need.target, when=_WHENS[need.when]) for need in plan.needs],
     )
 
 

@@ -70,4 +70,5 @@ def request_message(request: Request) -> suite_pb2.Request:
         exclusive=request.exclusive,
         tolerations=sorted(request.tolerations),
         gang=request.gang,
+        semaphores=dict(request.semaphores),
     )

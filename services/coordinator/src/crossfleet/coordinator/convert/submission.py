@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
 from crossfleet.coordinator.convert.checks import Checks
-from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.shards import SEED
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
+from crossfleet.matching.needs import NeedError, check_needs
 from crossfleet.matching.patterns import PatternError, check_pattern
 from crossfleet.matching.request import RequestError, validate
 from crossfleet.matching.selectors import Selectors
@@ -28,6 +30,7 @@ _MOST_PATTERNS = 16
 _HOUR = 3600.0
 MOST_SHARDS = 10_000
 _DAY = 86_400.0
+_WHENS = frozenset(suite_pb2.NeedWhen.values())
 _GROUPINGS = frozenset(map(int, Grouping))
 _PLACEMENTS = {placement.value: placement for placement in RerunPlacement}
 _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
@@ -174,8 +177,25 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
                 checks.selector(place, target.name, error.__cause__)
             else:
                 checks.require(False, place, error.message)
-        found.append(TargetSpec(target.name, target.selector, request))
+        found.append(TargetSpec(target.name, target.selector, request, _needs(checks, target, path)))
+    _check_needs(checks, found)
     return tuple(found)
+
+
+def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:
+    found = []
+    for index, need in enumerate(target.needs):
+        checks.require(need.when in _WHENS, f"{path}.needs[{index}].when", f"one of {', '.join(suite_pb2.NeedWhen.keys())}")
+        found.append(Need(need.target, need.when != suite_pb2.NEED_WHEN_FINISHED))
+    return tuple(found)
+
+
+def _check_needs(checks: Checks, targets: Sequence[TargetSpec]) -> None:
+    try:
+        check_needs({one.name: [need.target for need in one.needs] for one in targets})
+    except NeedError as error:
+        position = next(index for index, one in enumerate(targets) if one.name == error.target)
+        checks.require(False, f"spec.targets[{position}].needs[{error.index}]", error.message)
 
 
 def _check_environment(checks: Checks, environment: suite_pb2.Environment, path: str) -> None:

@@ -68,13 +68,7 @@ class Submitting:
         """
         if self._draining.begun:
             raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
-        selectors = self._lookup.state().selectors
-        command = submission(
-            request.request_id, request.spec, self._ids.new("run"), selectors, current_traceparent() or ""
-        )
-        if command.request_id not in self._lookup.state().requests:
-            await self._check_surroundings(request.spec)
-            command = await self._with_estimates(command)
+        command = await self.prepare(request.request_id, request.spec)
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None
         if first is not None:
@@ -84,6 +78,15 @@ class Submitting:
         row = await self._lookup.row(answer.run_id)
         cursor = cursors.text(cursors.end_of(row.cursor_seq))
         return SubmitRunResponse(run=await self._lookup.message(row), event_cursor=cursor)
+
+    async def prepare(self, request_id: str, spec: run_pb2.RunSpec) -> SubmitRun:
+        """The command of a submission that can work, to be committed at once. Fills in defaults of `spec`; raises as `submit`."""
+        selectors = self._lookup.state().selectors
+        command = submission(request_id, spec, self._ids.new("run"), selectors, current_traceparent() or "")
+        if command.request_id not in self._lookup.state().requests:
+            await self._check_surroundings(spec)
+            command = await self._with_estimates(command)
+        return command
 
     async def _check_surroundings(self, spec: run_pb2.RunSpec) -> None:
         wanted = spec.policy.scheduler
