@@ -53,6 +53,24 @@ def test_a_target_begins_when_what_it_needs_is_over(fleet: Standing, suite: Path
     assert "left: waits: it waits for right to end" in done.err
 
 
+def test_one_run_has_several_suites_in_the_order_in_which_they_need_each_other(fleet: Standing, suite: Path) -> None:
+    (suite / "ci.toml").write_text(
+        '[[target]]\nname = "lint"\ncommand = ["python3", "-c", "raise SystemExit(3)"]\n'
+        f'[[target]]\nname = "unit"\ncommand = {json.dumps([*PYTEST, "-k", "somewhere"])}\n'
+        'needs = [{ target = "lint", when = "finished" }]\n'
+        '[[target]]\nname = "deploy"\ncommand = ["python3", "-c", "print(1)"]\nneeds = ["unit", "lint"]\n'
+    )
+    words = ("run", "--data", str(fleet.data), "--matrix", "ci.toml", "--json", "report.json")
+    done = crossfleet(*words, cwd=suite)
+    report = json.loads((suite / "report.json").read_text())
+
+    assert done.status == 1, done.text
+    assert outcomes(report, "unit") == {"test_side.py::test_somewhere": "passed"}
+    assert set(outcomes(report, "lint").values()) == {"failed"}
+    assert not outcomes(report, "deploy")
+    assert "target deploy: skipped: it needs lint, which did not pass" in done.out
+
+
 @pytest.mark.parametrize(
     ("needs", "said"),
     [

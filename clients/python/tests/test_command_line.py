@@ -22,6 +22,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
+from crossfleet.cli.running.planning import plan_run
 from crossfleet.cli.running.spec import policy_of, variables_of
 
 
@@ -186,6 +187,7 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nrequest = { devices = [{ klass = 'gpu' }] }", r"devices\[0\].klass"),
         ("[[target]]\nname = 'a'\nrequirements = 'gone.txt'", r"gone\.txt"),
         ("[target]\nname = 'a'", r"\[\[target\]\]"),
+        ("[[target]]\nname = 'a'\ncommand = 'pytest'", r"target\[0\].command: must be a list of words"),
         ("[[target]]\nname = 'a'\nneeds = 'b'", r"target\[0\].needs: must be a list"),
         ("[[target]]\nname = 'a'\nneeds = [{ suite = 'b' }]", r"needs\[0\]: must be a target's name"),
         ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'changed' }]", r"needs\[0\].when.* what changed"),
@@ -212,6 +214,23 @@ def test_needs_come_from_the_matrix_file_and_from_options(tmp_path: Path) -> Non
         "c": [("a", "finished"), ("b", "passed")],
         "d": [("a", "finished"), ("c", "passed")],
     }
+
+
+def test_targets_of_a_matrix_file_may_run_commands_of_their_own(tmp_path: Path) -> None:
+    text = "[[target]]\nname='lint'\ncommand=['make','lint']\n[[target]]\nname='unit'\ncommand=['python3','-m','pytest','-q']\n"
+    (tmp_path / "m.toml").write_text(text)
+    plan = plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
+    assert [(name, command.runner) for name, command in plan.own.items()] == [("lint", "command"), ("unit", "pytest")]
+    (tmp_path / "m.toml").write_text(f"{text}[[target]]\nname='bare'\n")
+    with pytest.raises(UsageError, match="bare: the matrix file says no command for it"):
+        plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
+    assert plan_run(parse(["--matrix", str(tmp_path / "m.toml"), "--", "make", "check"])).command.arguments == ("make", "check")
+
+
+def test_what_is_about_the_whole_run_is_not_said_in_a_targets_command(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text("[[target]]\nname='unit'\ncommand=['python3','-m','pytest','--maxfail=7']\n")
+    with pytest.raises(UsageError, match="target unit: -x and --maxfail: say it of the whole run"):
+        plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
 
 
 def test_semaphores_are_asked_of_all_targets_and_a_targets_own_amount_wins(tmp_path: Path) -> None:

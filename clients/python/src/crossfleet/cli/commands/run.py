@@ -26,21 +26,21 @@ def main(arguments: list[str]) -> int:
         return run_here(options)
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
     plan = plan_run(options)
-    command, targets, python = plan.command, plan.targets, plan.python
+    command = plan.command
     data = folders.data_folder(options.data)
     if not address and fleetfile.read(data) is None and not any(word.startswith("PATH=") for word in options.env):
         _check_is_there(command)  # a fleet that is up may have it on another machine
     if address:
         from crossfleet.cli.running.perform import perform
 
-        return perform(options, command, targets, python)
+        return perform(options, plan)
     slots = options.slots or _slots_of_pytest(command, options)
     fleet = HeldFleet(embedded_plan(data, options.workers, options.worker, slots))
     try:
         # Imported while the services start: this takes longer than all that came before.
         from crossfleet.cli.running.perform import perform
 
-        return perform(options, command, targets, python, fleet)
+        return perform(options, plan, fleet)
     finally:
         fleet.close()
 

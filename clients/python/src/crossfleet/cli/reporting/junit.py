@@ -13,6 +13,7 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
+from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
@@ -39,7 +40,7 @@ def write(results: RunResults, path: Path) -> None:
         if skipped.state == run_pb2.TARGET_STATE_SKIPPED and not cases[skipped.name]:
             cases[skipped.name].append(_whole_target(skipped))
     for target, its_cases in cases.items():
-        suite = TestSuite(written(f"{results.run.spec.suite.name}{target_mark(results, target)}"))
+        suite = TestSuite(written(f"{suite_on(results.run, target).name}{target_mark(results, target)}"))
         suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
         suite.add_property("target", written(target))
         suite.add_property("run", results.run.run_id)
@@ -70,7 +71,7 @@ def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
         written(".".join(filter(None, (module, classes.replace("::", "."))))),
         round(case.seconds, 6),
     )
-    if results.run.spec.suite.runner == "pytest":
+    if suite_on(results.run, case.target).runner == "pytest":
         _add_place(made, location_of(case, detail, results.run.spec.suite.root))
     _add_properties(made, case, detail)
     message = written(case.message)

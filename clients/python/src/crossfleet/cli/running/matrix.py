@@ -15,7 +15,7 @@ from crossfleet.cli.running.requirements import read_requirements
 from crossfleet.cli.running.semaphores import semaphores_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs"))
+_KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs", "command"))
 _REQUEST = {
     "cpu_cores": (int, float),
     "memory_bytes": (int,),
@@ -32,7 +32,7 @@ _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """One target. `requirements` is the text of its file; `python` a path on this machine."""
+    """One target. `requirements` is the text of its file; `python` a path on this machine; `command` what it runs, where that is not the run's."""
 
     name: str
     selector: str = ""
@@ -42,6 +42,7 @@ class TargetPlan:
     variables: Mapping[str, str] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
@@ -126,6 +127,9 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         raise UsageError(f"{where}.variables: must be a table of texts")
     folder = os.path.dirname(os.path.abspath(path))
     python, requirements = table.get("python", ""), table.get("requirements", "")
+    command = table.get("command", [])
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command) or command == [""]:
+        raise UsageError(f'{where}.command: must be a list of words, such as ["pytest", "tests/integration"]')
     return TargetPlan(
         name=_checked_name(table.get("name", ""), f"{where}.name"),
         selector=table.get("selector", ""),
@@ -135,6 +139,7 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         variables=variables,
         request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
         needs=needs_from(table.get("needs", []), f"{where}.needs"),
+        command=tuple(command),
     )
 
 

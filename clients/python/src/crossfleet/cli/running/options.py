@@ -89,7 +89,7 @@ def parse(arguments: list[str]) -> RunOptions:
     if unknown:
         raise UsageError(_unknown(unknown, own if "--" in arguments else []))
     found = vars(known)
-    if not command:
+    if not command and (known.local or not known.matrix):
         raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
@@ -150,7 +150,7 @@ def _matrix(made: argparse.ArgumentParser) -> None:
     add(
         "--target-requirements", action="append", default=[], metavar="NAME=FILE", help="the requirements of one target"
     )
-    add("--matrix", default="", metavar="FILE", help="targets from a TOML file of [[target]] tables")
+    add("--matrix", default="", metavar="FILE", help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes")
     add(
         "--needs",
         action="append",

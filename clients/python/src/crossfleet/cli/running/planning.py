@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.pytest_options.project import inherited_variable
@@ -17,11 +18,15 @@ from crossfleet.cli.running.options import RunOptions
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What runs on which targets; `python` is the interpreter of targets that name none, empty where none is needed."""
+    """What runs on which targets; `python` is the interpreter of targets that name none, empty where none is needed.
+
+    `own` has by target the commands of those that do not run `command`.
+    """
 
     command: Command
     targets: tuple[TargetPlan, ...]
     python: str
+    own: Mapping[str, Command] = field(default_factory=dict)
 
 
 def plan_run(options: RunOptions) -> RunPlan:
@@ -29,17 +34,44 @@ def plan_run(options: RunOptions) -> RunPlan:
     address = os.environ.get("CROSSFLEET_ADDRESS", "")
     if options.runner and not address:
         check_known(options.runner)  # another fleet knows its own
-    on_this_machine = all(word.strip().startswith("unix:") for word in address.split(",") if word)
-    command = recognise(
-        options.command,
-        inherited_variable(options.env, whole_environment=on_this_machine),
-        runner=options.runner,
-        leaves_junit=bool(options.collect_junit),
-    )
+    here = all(word.strip().startswith("unix:") for word in address.split(",") if word)
+    targets = plan_targets(options)
+    addopts = inherited_variable(options.env, whole_environment=here)
+    own = {target.name: _own_command(target, addopts) for target in targets if target.command}
+    bare = [target.name for target in targets if not target.command]
+    if bare and not options.command:
+        raise UsageError(f"{bare[0]}: the matrix file says no command for it, so name what to run after `--`")
+    if options.command:
+        junit = bool(options.collect_junit)
+        command = recognise(options.command, addopts, runner=options.runner, leaves_junit=junit)
+    else:
+        command = own[targets[0].name]
     _check_terminal(command)
     _check_shard(command, options)
-    targets = plan_targets(options)
-    return RunPlan(command, targets, _default_python(command, targets) if on_this_machine else "")
+    if here:
+        targets = tuple(
+            replace(target, python=_default_python(own[target.name], (target,))) if target.name in own else target
+            for target in targets
+        )
+    common = tuple(target for target in targets if target.name in bare)
+    return RunPlan(command, targets, _default_python(command, common) if here and common else "", own)
+
+
+def _own_command(target: TargetPlan, addopts: str) -> Command:
+    """The command of one target. Raises UsageError for options of pytest that are about the whole run."""
+    command = recognise(target.command, addopts)
+    _check_terminal(command)
+    program = target.command[: 3 if command.as_module else 1]
+    ours = recognise(program, addopts) if command.pytest else command  # what the project's settings say anyway
+    for option, said, known in (
+        ("-x and --maxfail", command.pytest and command.pytest.max_failures, ours.pytest and ours.pytest.max_failures),
+        ("--dist", command.pytest and command.pytest.grouping, ours.pytest and ours.pytest.grouping),
+        ("--reruns", command.reruns.count, ours.reruns.count),
+        ("--junitxml", command.pytest and command.pytest.junit, ours.pytest and ours.pytest.junit),
+    ):
+        if said and said != known:
+            raise UsageError(f"target {target.name}: {option}: say it of the whole run, as an option of `crossfleet run`")
+    return command
 
 
 def _check_terminal(command: Command) -> None:
@@ -69,7 +101,7 @@ def _default_python(command: Command, targets: tuple[TargetPlan, ...]) -> str:
     for named in {target.python for target in targets if target.python and checks}:
         check_has_pytest(named)
     if all(target.python or target.requirements for target in targets):
-        return ""
+        return targets[0].python if len(targets) == 1 else ""
     found = command.default_python()
     if checks:
         check_has_pytest(found)

@@ -108,7 +108,7 @@ def spec_of(
     shard: suite_pb2.Shard | None = None,
 ) -> run_pb2.RunSpec:
     """The whole request."""
-    title = options.title or shlex.join(options.command)
+    title = options.title or shlex.join(options.command) or options.matrix
     policy = policy_of(command, options)
     if shard is not None:
         policy.shard.CopyFrom(shard)

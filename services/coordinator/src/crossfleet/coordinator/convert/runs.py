@@ -80,7 +80,12 @@ def show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
     shown.ParseFromString(stored)
     if len(shown.suite.cases) > _SHOWN_CASES:
         del shown.suite.cases[:]
-    for variables in (shown.suite.variables, *(target.environment.variables for target in shown.targets)):
+    given = [shown.suite.variables]
+    for target_spec in shown.targets:
+        given.append(target_spec.environment.variables)
+        if target_spec.HasField("suite"):
+            given.append(target_spec.suite.variables)
+    for variables in given:
         for name in variables:
             variables[name] = HIDDEN
 

@@ -22,12 +22,16 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """One target of the matrix: name, CEL selector ("" matches any worker), what a slot needs, and which targets it needs."""
+    """One target of the matrix: name, CEL selector ("" matches any worker), what a slot needs, and which targets it needs.
+
+    `suite` is the name of a suite of its own, empty where the target tests the run's.
+    """
 
     name: str
     selector: str
     request: Request
     needs: tuple[Need, ...] = ()
+    suite: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def group_view(state: State, group: Group) -> GroupView:
         group.collected,
         group.queue.seconds,
         wanted_slots(state, group),
-        run.runner,
+        group.target.request.runner or run.runner,
         tuple(sorted(group.avoid)),
     )
 

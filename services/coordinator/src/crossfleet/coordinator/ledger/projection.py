@@ -49,7 +49,13 @@ def in_parts(key: str, seconds: Sequence[tuple[str, float]], at: float) -> list[
 
 def suite_key(run: Run, group: Group) -> str:
     """Whose history a case's duration belongs to."""
-    return duration_key(run.project, run.suite, run.runner, device_class(group))
+    return duration_key(*history_of(run, group))
+
+
+def history_of(run: Run, group: Group) -> tuple[str, str, str, str]:
+    """The same as project, suite, runner kind and device class."""
+    runner = group.target.request.runner or run.runner
+    return run.project, group.target.suite or run.suite, runner, device_class(group)
 
 
 def device_class(group: Group) -> str:

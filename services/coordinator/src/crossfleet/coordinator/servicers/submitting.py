@@ -96,7 +96,8 @@ class Submitting:
             )
         source = spec.workspace.WhichOneof("source")
         if source == "local_path":
-            self._check_folder(spec.workspace.local_path, spec.suite.root)
+            for suite in (spec.suite, *(target.suite for target in spec.targets if target.HasField("suite"))):
+                self._check_folder(spec.workspace.local_path, suite.root)
         elif source == "manifest_digest":
             await check_manifest(self._blobs, spec.workspace.manifest_digest)
         if spec.policy.shard.durations_digest:

@@ -64,15 +64,7 @@ def main(arguments: list[str]) -> int:
         from crossfleet.cli.running.sharding import Sharding
 
         spec = await make_spec(
-            client,
-            run,
-            plan.command,
-            plan.targets,
-            plan.python,
-            endpoint,
-            Sharding.of(run),
-            own=False,
-            inherits=False,
+            client, run, plan, endpoint, Sharding.of(run), own=False, inherits=False
         )
         schedule = wire.Schedule(
             name=options.name,

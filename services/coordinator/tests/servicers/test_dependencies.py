@@ -1,4 +1,4 @@
-"""Semaphores as an operator sets them, and runs that ask for them."""
+"""What targets need: others of their run, semaphores, a suite of their own."""
 
 from __future__ import annotations
 
@@ -79,3 +79,27 @@ async def test_needs_that_cannot_be_are_refused_with_their_field(tmp_path: Path)
         circle = await refused(fleet.submit(spec))
         assert circle.fields[0].path == "spec.targets[1].needs[0]"
         assert circle.fields[0].description == "needs go in a circle: cpu needs gpu needs cpu"
+
+
+async def test_a_target_tests_a_suite_of_its_own(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        spec = noop(0)
+        spec.suite.runner = "pytest"
+        spec.targets.add(name="unit")
+        lint = spec.targets.add(name="lint").suite
+        lint.runner, lint.name = "noop", "lint"
+        lint.variables["TOKEN"] = "secret"  # noqa: S105 - that is the point
+        worker = ScriptedWorker(fleet.channel, slots=1)
+        await worker.hello(runners=["noop"])
+        run = (await fleet.submit(spec)).run
+        assert dict(run.spec.targets[1].suite.variables) == {"TOKEN": "***"}
+        order = (await worker.until("open_allocation")).open_allocation
+        assert (order.target, order.suite.runner, order.suite.variables["TOKEN"]) == ("lint", "noop", "secret")
+
+
+async def test_a_run_whose_client_names_cases_has_one_suite(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(3)
+        spec.targets.add(name="lint").suite.runner = "noop"
+        wrong = await refused(fleet.submit(spec))
+        assert wrong.fields[0].path == "spec.targets[0].suite"
