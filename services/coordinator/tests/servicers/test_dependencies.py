@@ -93,7 +93,7 @@ async def test_a_target_tests_a_suite_of_its_own(tmp_path: Path) -> None:
         await worker.hello(runners=["noop"])
         run = (await fleet.submit(spec)).run
         assert dict(run.spec.targets[1].suite.variables) == {"TOKEN": "***"}
-        order = (await worker.until("open_allocation")).open_allocation
+        order = (await worker.next("open_allocation")).open_allocation
         assert (order.target, order.suite.runner, order.suite.variables["TOKEN"]) == ("lint", "noop", "secret")
 
 

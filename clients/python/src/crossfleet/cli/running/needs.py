@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
-from crossfleet.matching.needs import NeedError, check_needs
+from crossfleet.foundation.needs import NeedError, check_needs
 
 WHENS = ("passed", "finished")
 _CHANGED = "a fleet does not know what changed: let CI leave the target out, or write passed or finished"

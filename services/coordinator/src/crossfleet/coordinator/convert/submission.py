@@ -16,9 +16,9 @@ from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, Ta
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.shards import SEED
+from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
-from crossfleet.matching.needs import NeedError, check_needs
 from crossfleet.matching.patterns import PatternError, check_pattern
 from crossfleet.matching.request import RequestError, validate
 from crossfleet.matching.selectors import Selectors

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from crossfleet.api.coordinator.v1 import schedule_service_pb2 as wire
 from crossfleet.api.coordinator.v1 import schedule_service_pb2_grpc as schedule_grpc
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.schedules import schedule_from, schedule_message
-from crossfleet.coordinator.core.commands import CreateSchedule, DeleteSchedule, PauseSchedule, SubmitRun
+from crossfleet.coordinator.core.commands import CreateSchedule, DeleteSchedule, PauseSchedule
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.ledger import schedule_queries
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.schedules.cron import CronError, next_time
+from crossfleet.coordinator.schedules.keeping import Prepare
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument, ScheduleNotFound
 from crossfleet.foundation.ids import IdSource
-
-Prepare = Callable[[str, run_pb2.RunSpec], Awaitable[SubmitRun]]
-
 
 class ScheduleReads(schedule_grpc.ScheduleServiceServicer):
     """What is committed, read from SQL."""

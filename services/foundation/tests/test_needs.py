@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfleet.matching.needs import NeedError, check_needs
+from crossfleet.foundation.needs import NeedError, check_needs
 
 NAMES = ("lint", "unit", "gpu", "soak", "docs")
 
