@@ -50,7 +50,7 @@ def test_a_target_begins_when_what_it_needs_is_over(fleet: Standing, suite: Path
     done, report = fleet.report(*PYTEST, cwd=suite, options=(*SIDES, "--needs", "left=right:finished"))
     assert done.status == 1, done.text
     assert set(outcomes(report, "left").values()) == {"passed"}
-    assert "left: waits: it waits for right to end" in done.err
+    assert "left: waits: right must end first" in done.err
 
 
 def test_one_run_has_several_suites_in_the_order_in_which_they_need_each_other(fleet: Standing, suite: Path) -> None:

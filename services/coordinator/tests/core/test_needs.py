@@ -37,10 +37,10 @@ def carry_out(fleet, outcome=Outcome.PASSED):
 def test_a_target_is_placed_only_when_what_it_needs_has_passed():
     fleet = fleet_with(CHAIN)
     assert offered(fleet) == ["cpu"]
-    assert group(fleet, "gpu").waiting_text == "it waits for cpu to pass"
+    assert group(fleet, "gpu").waiting_text == "cpu must pass first"
     refused = fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/gpu", "w1", 1),))).refused
     assert [(one.reason, one.text) for one in refused] == [
-        ("GROUP_NOT_OPEN", "group run/gpu is held back: it waits for cpu to pass")
+        ("GROUP_NOT_OPEN", "group run/gpu is held back: cpu must pass first")
     ]
 
     carry_out(fleet)

@@ -66,7 +66,7 @@ def test_who_waits_is_told_who_holds_it_and_goes_on_when_it_is_given_back():
     fleet.place()
     submit(fleet, "b")
     group = fleet.state.groups["b/default"]
-    assert group.waiting_text == "it waits for 1 of semaphore seat, there is 2 in all: held by a (2)"
+    assert group.waiting_text == "it needs 1 of semaphore seat, of 2 in all: held by a (2)"
     assert "b" not in offered(fleet)
 
     end(fleet, "a")
@@ -117,7 +117,7 @@ def test_a_gang_gets_enough_for_all_of_it_or_nothing():
     submit(fleet, "one", slots_max=1)
     fleet.place()
     submit(fleet, "gang", gang=2, slots_min=2)
-    assert fleet.state.groups["gang/default"].waiting_text.startswith("it waits for 4 of semaphore seat")
+    assert fleet.state.groups["gang/default"].waiting_text.startswith("it needs 4 of semaphore seat, of 4 in all")
     end(fleet, "one")
     assert offered(fleet) == {"gang": 4}
 

@@ -51,7 +51,7 @@ async def test_what_there_is_who_holds_it_and_who_waits_can_be_seen(tmp_path: Pa
         assert [(one.run_id, one.held) for one in shown.holders] == [(first, 2)]
         assert list(shown.waiting_group_ids) == [f"{second.run_id}/default"]
         waiting = (await fleet.run(second.run_id)).targets[0].waiting_reason
-        assert waiting == f"it waits for 2 of semaphore seat, there is 2 in all: held by {first} (2)"
+        assert waiting == f"it needs 2 of semaphore seat, of 2 in all: held by {first} (2)"
         in_use = await refused(fleet.admin.RemoveSemaphore(admin_pb2.RemoveSemaphoreRequest(name="seat")))
         assert in_use.reason == "STATE_CONFLICT"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import verdict
 from crossfleet.coordinator.core.commands import Need
@@ -25,7 +23,7 @@ def settle_needs(emit: Emitter, run: Run) -> list[tuple[Group, str]]:
         if failed:
             skipped.append((group, failed))
         elif unmet:
-            text = f"it waits for {_listed(unmet)}"
+            text = ", ".join(f"{need.target} must {'pass' if need.passed else 'end'} first" for need in unmet)
             if (group.held_back, group.waiting_text) != (NEEDS, text):
                 emit(e.GroupHeldBack(group.run_id, group.group_id, NEEDS, text))
         elif group.held_back == NEEDS:
@@ -62,7 +60,3 @@ def _ended(group: Group) -> str:
     if group.infrastructure and group.state is GroupState.FAILED:
         return "could not be carried out"
     return "did not pass"
-
-
-def _listed(needs: Iterable[Need]) -> str:
-    return ", ".join(f"{need.target} to {'pass' if need.passed else 'end'}" for need in needs)

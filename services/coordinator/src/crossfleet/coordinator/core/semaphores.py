@@ -80,7 +80,8 @@ def settle_semaphores(emit: Emitter) -> None:
         short += 1
         if short == 1:
             held = _holders(state)
-        text = _why(state, lacking, needed[lacking], held) if short <= _TOLD else f"it waits for semaphore {lacking}"
+        text = f"it needs {needed[lacking]} of semaphore {lacking}"
+        text += f", {_where(state, lacking, needed[lacking], held)}" if short <= _TOLD else ": others were there first"
         if (group.held_back, group.waiting_text) != (SEMAPHORE, text):
             emit(e.GroupHeldBack(group.run_id, group.group_id, SEMAPHORE, text))
         if all(amount <= state.semaphores[name].capacity for name, amount in needed.items() if name in left):
@@ -113,11 +114,11 @@ def _holders(state: State) -> dict[str, Counter[str]]:
     return held
 
 
-def _why(state: State, name: str, needed: int, held: dict[str, Counter[str]]) -> str:
+def _where(state: State, name: str, needed: int, held: dict[str, Counter[str]]) -> str:
     capacity = state.semaphores[name].capacity if name in state.semaphores else 0
     by = [f"{run_id} ({amount})" for run_id, amount in held.get(name, Counter()).items()]
     more = [f"{len(by) - _NAMED} more"] if len(by) > _NAMED else []
     where = f"held by {', '.join([*by[:_NAMED], *more])}" if by else "nobody holds any"
     if needed <= capacity - sum(held.get(name, Counter()).values()):
         where += "; others were there first"
-    return f"it waits for {needed} of semaphore {name}, there is {capacity} in all: {where}"
+    return f"of {capacity} in all: {where}"
