@@ -20,9 +20,7 @@ SIDES = (
 @pytest.fixture
 def suite(project: Path) -> Path:
     (project / "test_side.py").write_text(
-        "import os\n"
-        "def test_somewhere(): pass\n"
-        "def test_side(): assert os.environ['CROSSFLEET_WORKER'] == 'left'\n"
+        "import os\ndef test_somewhere(): pass\ndef test_side(): assert os.environ['CROSSFLEET_WORKER'] == 'left'\n"
     )
     return project
 
@@ -130,4 +128,3 @@ def test_what_only_someone_who_waits_can_use_is_refused_for_a_schedule(fleet: St
     done = ask(fleet, *words, cwd=suite)
     assert done.status == 2
     assert "--junit: nobody waits for a scheduled run" in done.err
-

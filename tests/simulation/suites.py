@@ -11,7 +11,6 @@ from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Request
 
-
 SEMAPHORE = "seats"
 SEATS = 3
 

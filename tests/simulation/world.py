@@ -109,7 +109,9 @@ class World:
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         depending = self.chance.stream("dependencies")
         self.clients = [
-            SimClient(self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number)
+            SimClient(
+                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
+            )
             for number, suite in enumerate(made)
         ]
         self.people = self.loop.process("people")

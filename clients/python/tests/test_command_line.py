@@ -224,7 +224,10 @@ def test_targets_of_a_matrix_file_may_run_commands_of_their_own(tmp_path: Path) 
     (tmp_path / "m.toml").write_text(f"{text}[[target]]\nname='bare'\n")
     with pytest.raises(UsageError, match="bare: the matrix file says no command for it"):
         plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
-    assert plan_run(parse(["--matrix", str(tmp_path / "m.toml"), "--", "make", "check"])).command.arguments == ("make", "check")
+    assert plan_run(parse(["--matrix", str(tmp_path / "m.toml"), "--", "make", "check"])).command.arguments == (
+        "make",
+        "check",
+    )
 
 
 def test_what_is_about_the_whole_run_is_not_said_in_a_targets_command(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_needs_are_refused_exactly_when_some_order_of_targets_cannot_keep_them(d
             check_needs(needs)
         path = refused.value.message.removeprefix("needs go in a circle: ").split(" needs ")
         assert path[0] == path[-1]
-        assert all(later in needs[earlier] for earlier, later in zip(path, path[1:], strict=False))
+        assert all(later in needs[earlier] for earlier, later in pairwise(path))
         assert needs[refused.value.target][refused.value.index] == path[-1]
 
 

@@ -46,7 +46,16 @@ class Fleet:
         return [event for event in self.events if isinstance(event, kind)]
 
     def submit(
-        self, run_id="run", cases=(), *, targets=("default",), policy=None, runner="pytest", request=None, needs=None, **more
+        self,
+        run_id="run",
+        cases=(),
+        *,
+        targets=("default",),
+        policy=None,
+        runner="pytest",
+        request=None,
+        needs=None,
+        **more,
     ):
         """`needs`: by target, names of those that it needs; `name?` where it is enough that it has ended."""
         specs = tuple(

@@ -50,7 +50,7 @@ def check(state: State) -> None:
 
 def check_held_back(state: State) -> None:
     """Semaphores count what is held; who is held back holds nothing; nobody begins before what he needs is over."""
-    held = Counter()
+    held: Counter[str] = Counter()
     for allocation in state.allocations.values():
         for name, each in allocation.request.semaphores:
             held[name] += each * len(allocation.slots)

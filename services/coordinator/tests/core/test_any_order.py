@@ -115,7 +115,15 @@ def heal(fleet: Fleet) -> None:
 
 def without_memory(state: State):
     """What must be equal after a replay; sets and dictionaries compare by content."""
-    return (state.runs, state.allocations, state.attempts, state.workers, state.revoked, state.next_attempt, state.semaphores)
+    return (
+        state.runs,
+        state.allocations,
+        state.attempts,
+        state.workers,
+        state.revoked,
+        state.next_attempt,
+        state.semaphores,
+    )
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

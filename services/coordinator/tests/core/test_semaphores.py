@@ -55,7 +55,7 @@ def test_a_plan_cannot_give_away_more_than_there_is():
 
     assert len(answer.accepted) == 1
     assert [(one.index, one.reason, one.text) for one in answer.refused] == [
-        (1, "RESOURCES_UNAVAILABLE", "2 slots need 2 of semaphore seat: 1 is free")
+        (1, "RESOURCES_UNAVAILABLE", "group b/default wants 1 more slots, not 2")
     ]
     assert offered(fleet) == {"a": 1, "b": 1}
 

@@ -88,7 +88,7 @@ async def test_a_target_tests_a_suite_of_its_own(tmp_path: Path) -> None:
         spec.targets.add(name="unit")
         lint = spec.targets.add(name="lint").suite
         lint.runner, lint.name = "noop", "lint"
-        lint.variables["TOKEN"] = "secret"  # noqa: S105 - that is the point
+        lint.variables["TOKEN"] = "secret"
         worker = ScriptedWorker(fleet.channel, slots=1)
         await worker.hello(runners=["noop"])
         run = (await fleet.submit(spec)).run

@@ -45,9 +45,7 @@ def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool
     return ask_where(data, asked, history=history)
 
 
-def ask_where(
-    data: str, work: Callable[[Client, Endpoint], Awaitable[Answer]], *, history: bool = False
-) -> Answer:
+def ask_where(data: str, work: Callable[[Client, Endpoint], Awaitable[Answer]], *, history: bool = False) -> Answer:
     """As `ask`, for work that must know where the fleet is."""
     endpoint = Endpoint.from_environment()
     if endpoint is not None:

@@ -15,7 +15,9 @@ from crossfleet.cli.running.requirements import read_requirements
 from crossfleet.cli.running.semaphores import semaphores_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs", "command"))
+_KEYS = frozenset(
+    ("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs", "command")
+)
 _REQUEST = {
     "cpu_cores": (int, float),
     "memory_bytes": (int,),
@@ -74,7 +76,9 @@ def _with_semaphores(target: TargetPlan, semaphores: Mapping[str, int]) -> Targe
     """With those that are asked for of all targets; its own amounts win."""
     if not semaphores:
         return target
-    return replace(target, request={**target.request, "semaphores": {**semaphores, **target.request.get("semaphores", {})}})
+    return replace(
+        target, request={**target.request, "semaphores": {**semaphores, **target.request.get("semaphores", {})}}
+    )
 
 
 def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:

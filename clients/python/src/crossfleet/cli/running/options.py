@@ -150,7 +150,12 @@ def _matrix(made: argparse.ArgumentParser) -> None:
     add(
         "--target-requirements", action="append", default=[], metavar="NAME=FILE", help="the requirements of one target"
     )
-    add("--matrix", default="", metavar="FILE", help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes")
+    add(
+        "--matrix",
+        default="",
+        metavar="FILE",
+        help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes",
+    )
     add(
         "--needs",
         action="append",

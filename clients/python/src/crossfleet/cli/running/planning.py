@@ -70,7 +70,9 @@ def _own_command(target: TargetPlan, addopts: str) -> Command:
         ("--junitxml", command.pytest and command.pytest.junit, ours.pytest and ours.pytest.junit),
     ):
         if said and said != known:
-            raise UsageError(f"target {target.name}: {option}: say it of the whole run, as an option of `crossfleet run`")
+            raise UsageError(
+                f"target {target.name}: {option}: say it of the whole run, as an option of `crossfleet run`"
+            )
     return command
 
 

@@ -23,7 +23,9 @@ def schedule_from(given: wire.Schedule, schedule_id: str, now: float) -> Schedul
     missed = given.missed or wire.MISSED_POLICY_ONCE
     overlap = given.overlap or wire.OVERLAP_POLICY_SKIP
     alone = missed != wire.MISSED_POLICY_ALL or overlap == wire.OVERLAP_POLICY_QUEUE
-    checks.require(alone, "schedule.missed", "ALL only with overlap QUEUE: runs that are made up for wait for each other")
+    checks.require(
+        alone, "schedule.missed", "ALL only with overlap QUEUE: runs that are made up for wait for each other"
+    )
     checks.require(len(given.spec.labels) <= _MOST_LABELS, "schedule.spec.labels", f"at most {_MOST_LABELS}")
     next_at = 0.0
     try:

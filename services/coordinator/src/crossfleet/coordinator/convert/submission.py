@@ -196,7 +196,9 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
 def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:
     found = []
     for index, need in enumerate(target.needs):
-        checks.require(need.when in _WHENS, f"{path}.needs[{index}].when", f"one of {', '.join(suite_pb2.NeedWhen.keys())}")
+        checks.require(
+            need.when in _WHENS, f"{path}.needs[{index}].when", f"one of {', '.join(suite_pb2.NeedWhen.keys())}"
+        )
         found.append(Need(need.target, need.when != suite_pb2.NEED_WHEN_FINISHED))
     return tuple(found)
 

@@ -176,7 +176,10 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
     for name, each in group.target.request.semaphores:
         if each * item.slots > books.units(name):
             left = max(books.units(name), 0)
-            return "RESOURCES_UNAVAILABLE", f"{item.slots} slots need {each * item.slots} of semaphore {name}: {left} is free"
+            return (
+                "RESOURCES_UNAVAILABLE",
+                f"{item.slots} slots need {each * item.slots} of semaphore {name}: {left} is free",
+            )
     found = check(
         group.target.request, worker.view, books.free(worker), item.slots, item.device_ids, emit.state.selectors
     )

@@ -17,13 +17,13 @@ def schedules(connection: Connection, project: str) -> list[Schedule]:
     query = select(*_KEPT).order_by(table.name)
     if project:
         query = query.where(table.project == project)
-    return [schedule_of(row) for row in connection.execute(query).mappings()]
+    return [schedule_of(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def schedule(connection: Connection, name: str) -> tuple[Schedule, bytes] | None:
     """One, with what it submits."""
     row = connection.execute(select(tables.schedules).where(tables.schedules.c.name == name)).mappings().first()
-    return (schedule_of(row), row["spec"]) if row else None
+    return (schedule_of(dict(row)), row["spec"]) if row else None
 
 
 def schedule_specs(connection: Connection) -> list[bytes]:

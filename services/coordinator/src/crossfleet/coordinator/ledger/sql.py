@@ -21,6 +21,7 @@ from crossfleet.coordinator.ledger.store import (
     Deposed,
     Head,
     Observed,
+    Row,
     StoreAway,
     Stored,
     StoreFailed,

@@ -67,12 +67,11 @@ async def _keep(
 
 
 def _came(schedule: Schedule, now: float) -> TimesCame:
-    times, following, note = (), 0.0, ""
     try:
-        times, following, note = due(schedule.cron, schedule.timezone, schedule.next_at, now, schedule.missed)
+        decided = due(schedule.cron, schedule.timezone, schedule.next_at, now, schedule.missed)
     except CronError as error:
-        note = f"its times cannot be told any longer: {error}"
-    return TimesCame(schedule.name, schedule.schedule_id, schedule.next_at, times, following, note)
+        decided = (), 0.0, f"its times cannot be told any longer: {error}"
+    return TimesCame(schedule.name, schedule.schedule_id, schedule.next_at, *decided)
 
 
 def request_id(schedule: Schedule, at: float) -> str:

@@ -79,7 +79,6 @@ class HousekeepingServicer(AdminServicer):
         summary.taken_at.FromNanoseconds(int(at * 1e9))
         yield admin_pb2.BackupResponse(summary=summary)
 
-
     async def ListSemaphores(
         self, request: admin_pb2.ListSemaphoresRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> admin_pb2.ListSemaphoresResponse:

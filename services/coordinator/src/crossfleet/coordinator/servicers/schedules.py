@@ -18,6 +18,7 @@ from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument, ScheduleNotFound
 from crossfleet.foundation.ids import IdSource
 
+
 class ScheduleReads(schedule_grpc.ScheduleServiceServicer):
     """What is committed, read from SQL."""
 

@@ -52,7 +52,9 @@ def main(arguments: list[str]) -> int:
     elif options.action == "remove":
         print(f"removed {name}")
     elif found:
-        print(table(("semaphore", "held", "of", "by", "waiting"), [_row(one) for one in found], right=frozenset((1, 2))))
+        print(
+            table(("semaphore", "held", "of", "by", "waiting"), [_row(one) for one in found], right=frozenset((1, 2)))
+        )
     else:
         print("no semaphores: `crossfleet admin semaphore set NAME N` makes one")
     return 0

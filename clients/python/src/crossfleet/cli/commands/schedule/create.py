@@ -63,9 +63,7 @@ def main(arguments: list[str]) -> int:
         from crossfleet.cli.running.perform import make_spec
         from crossfleet.cli.running.sharding import Sharding
 
-        spec = await make_spec(
-            client, run, plan, endpoint, Sharding.of(run), own=False, inherits=False
-        )
+        spec = await make_spec(client, run, plan, endpoint, Sharding.of(run), own=False, inherits=False)
         schedule = wire.Schedule(
             name=options.name,
             cron=options.cron,

@@ -10,7 +10,12 @@ from crossfleet.client import Client
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `schedule delete`."""
-    made = command_parser("schedule delete", "Removes a schedule. Runs that it made stay, an open one goes on.", "  crossfleet schedule delete nightly", output=False)
+    made = command_parser(
+        "schedule delete",
+        "Removes a schedule. Runs that it made stay, an open one goes on.",
+        "  crossfleet schedule delete nightly",
+        output=False,
+    )
     made.add_argument("name", metavar="NAME")
     return made
 

@@ -12,7 +12,11 @@ from crossfleet.client import Client
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `schedule pause`."""
-    made = command_parser("schedule pause", "Lets the times of a schedule pass; its open run goes on, what waits for its turn is dropped.", "  crossfleet schedule pause nightly")
+    made = command_parser(
+        "schedule pause",
+        "Lets the times of a schedule pass; its open run goes on, what waits for its turn is dropped.",
+        "  crossfleet schedule pause nightly",
+    )
     made.add_argument("name", metavar="NAME")
     return made
 

@@ -13,7 +13,11 @@ from crossfleet.client import Client
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `schedule resume`."""
-    made = command_parser("schedule resume", "Lets a paused schedule go on, from its next time on.", "  crossfleet schedule resume nightly")
+    made = command_parser(
+        "schedule resume",
+        "Lets a paused schedule go on, from its next time on.",
+        "  crossfleet schedule resume nightly",
+    )
     made.add_argument("name", metavar="NAME")
     return made
 

@@ -60,5 +60,7 @@ def _files(one: wire.Schedule) -> str:
         case "local_path":
             return f"{workspace.local_path}, as it is then"
         case "manifest_digest":
-            return f"as they were when it was made (manifest {workspace.manifest_digest[:12]}, commit {workspace.commit})"
+            return (
+                f"as they were when it was made (manifest {workspace.manifest_digest[:12]}, commit {workspace.commit})"
+            )
     return "none"
