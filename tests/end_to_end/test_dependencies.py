@@ -96,6 +96,8 @@ def test_a_semaphore_is_set_held_by_a_run_and_removed(fleet: Standing, suite: Pa
     assert len({(case["worker"], case["slot"]) for case in report["cases"]}) == 1
     too_many = fleet.run(*PYTEST, cwd=suite, options=("--semaphore", "e2e-seat=2"))
     assert "it needs 2 of semaphore e2e-seat at once, and there is 1" in too_many.err
+    again = crossfleet("admin", "semaphore", "set", "--data", str(fleet.data), "e2e-seat", "2", cwd=suite)
+    assert again.status == 0, again.text
     listed = ask(fleet, "admin", "semaphore", "list")
     assert "e2e-seat" in listed.out
     assert ask(fleet, "admin", "semaphore", "remove", "e2e-seat").out == "removed e2e-seat\n"

@@ -48,20 +48,23 @@ async def _keep(
 ) -> None:
     if schedule.next_at and schedule.next_at <= clock.now():
         await commit(await asyncio.to_thread(_came, schedule, clock.now()))
-        schedule = state().schedules.get(schedule.name, schedule)
-    if not schedule.waiting or open_run(state(), schedule) is not None:
+    found = state().schedules.get(schedule.name)
+    if found is None or not found.waiting or open_run(state(), found) is not None:
         return
-    name, at = schedule.name, schedule.waiting[0]
+    schedule, name, at = found, found.name, found.waiting[0]
     begun = tried.setdefault((schedule.schedule_id, at), clock.monotonic())
-    spec = run_pb2.RunSpec.FromString(state().schedule_specs[name])
-    spec.labels["schedule"], spec.labels["scheduled_for"] = name, written(at)
     submit, note = None, ""
     try:
+        spec = run_pb2.RunSpec.FromString(state().schedule_specs[name])
+        spec.labels["schedule"], spec.labels["scheduled_for"] = name, written(at)
         submit = await prepare(request_id(schedule, at), spec)
     except CrossfleetError as error:
         if error.retry_after is not None or clock.monotonic() - begun < _PATIENCE_SECONDS:
             return
         note = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, one schedule must not end leader after leader
+        get_logger().error("a schedule's submission is broken", schedule=name, exc_info=error)
+        note = f"{type(error).__name__}: {error}"
     await commit(SubmitScheduled(name, schedule.schedule_id, at, submit, note))
     del tried[schedule.schedule_id, at]
 

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Does one of the three; answers the exit status."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_intermixed_args(arguments)  # options may stand before the name
     name, capacity = options.name, options.capacity
     given = (bool(name), capacity is not None)
     if given != {"list": (False, False), "set": (True, True), "remove": (True, False)}[options.action]:
