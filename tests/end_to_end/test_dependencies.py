@@ -45,6 +45,8 @@ def test_a_target_whose_need_failed_is_skipped_and_every_report_says_why(fleet: 
 
 
 def test_a_target_begins_when_what_it_needs_is_over(fleet: Standing, suite: Path) -> None:
+    with (suite / "test_side.py").open("a") as file:
+        file.write("def test_long():\n    import time\n    time.sleep(0.8)\n")
     done, report = fleet.report(*PYTEST, cwd=suite, options=(*SIDES, "--needs", "left=right:finished"))
     assert done.status == 1, done.text
     assert set(outcomes(report, "left").values()) == {"passed"}
