@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec
@@ -31,6 +32,11 @@ class AuditedGroup:
     struck: dict[int, set[str]] = field(default_factory=dict)
     most_reruns: int = 0
     over: bool = False
+    passed: bool = False
+    begun: bool = False
+    skipped: bool = False
+    needs: tuple[Need, ...] = ()
+    semaphores: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -59,6 +65,7 @@ class Auditor:
         self.seen: Counter[str] = Counter()
         self.out: set[str] = set()
         self.canaries: dict[str, int] = {}
+        self.capacities: dict[str, int] = {}
         self._doubtful: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._stored: dict[int, list[str]] = {}
@@ -178,7 +185,12 @@ class Auditor:
         self.requests[event.request_id] = event.run_id
         self.runs[event.run_id] = None
         for target in event.targets:
-            group = AuditedGroup(event.run_id, most_reruns=event.policy.max_reruns)
+            group = AuditedGroup(
+                event.run_id,
+                most_reruns=event.policy.max_reruns,
+                needs=target.needs,
+                semaphores=dict(target.request.semaphores),
+            )
             self.groups[f"{event.run_id}/{target.name}"] = group
 
     def _RunStopping(self, event: e.RunStopping) -> None:
@@ -207,8 +219,36 @@ class Auditor:
         if event.group_id.endswith("/gpu") and len(devices) != len(event.slots):
             self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
         self.allocations[event.allocation_id] = event
+        self._begun(event.group_id)
         if event.worker_id in self.out:
             self._doubtful.add(event.allocation_id)
+
+    def _begun(self, group_id: str) -> None:
+        """A group has got slots: what it needs is over, and there is enough of what it holds."""
+        group = self.groups[group_id]
+        if not group.begun and (unmet := self._unmet(group)):
+            self._wrong(f"{group_id} was begun before {unmet}")
+        group.begun = True
+        for name in group.semaphores:
+            held = sum(
+                self.groups[one.group_id].semaphores.get(name, 0) * len(one.slots) for one in self.allocations.values()
+            )
+            if held > self.capacities.get(name, 0):
+                self._wrong(f"{held} of {name} are held, there are {self.capacities.get(name, 0)}")
+
+    def _unmet(self, group: AuditedGroup) -> list[str]:
+        """Needs of a group that are not over as they must be."""
+        needed = {need.target: (need, self.groups[f"{group.run_id}/{need.target}"]) for need in group.needs}
+        return [name for name, (need, one) in needed.items() if not one.over or (need.passed and not one.passed)]
+
+    def _GroupSkipped(self, event: e.GroupSkipped) -> None:
+        group = self.groups[event.group_id]
+        group.skipped = True
+        if group.begun or not self._unmet(group):
+            self._wrong(f"{event.group_id} was skipped for no reason")
+
+    def _SemaphoreSet(self, event: e.SemaphoreSet) -> None:
+        self.capacities[event.name] = event.capacity
 
     def _CanaryOpened(self, event: e.CanaryOpened) -> None:
         if event.allocation_id not in self._doubtful:
@@ -291,7 +331,7 @@ class Auditor:
             elif case.outcome == Outcome.CRASHED and "suspected" in case.message:
                 if len(group.struck.get(index, ())) < 2:
                     self._wrong(f"case {index} of {event.group_id} is suspected after {group.struck.get(index)}")
-            elif case.outcome not in {Outcome.NOT_RUN, Outcome.CANCELLED}:
+            elif case.outcome not in {Outcome.NOT_RUN, Outcome.CANCELLED} and not group.skipped:
                 self._check_truth(event.group_id, case, Outcome.FLAKY if failures else None)
 
     def _CasesRerun(self, event: e.CasesRerun) -> None:
@@ -354,6 +394,8 @@ class Auditor:
         if missing or group.over:
             self._wrong(f"{event.group_id} ends with {len(missing)} cases open, or twice")
         group.over = True
+        lost = {*BAD, Outcome.NOT_RUN, Outcome.PREEMPTED, Outcome.CANCELLED}
+        group.passed = not (group.skipped or event.failed or lost.intersection(group.verdicts.values()))
 
     def _RunFinished(self, event: e.RunFinished) -> None:
         open_groups = [name for name, group in self.groups.items() if group.run_id == event.run_id and not group.over]

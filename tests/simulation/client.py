@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.coordinator.core.commands import DrainWorker, StopRun, SubmitRun
+from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator
+from tests.simulation.suites import SEATS, SEMAPHORE
 
 _ASK_AGAIN = 0.3  # simulated seconds: no test waits for them
 _PERSISTENCE = 20
@@ -28,8 +29,11 @@ class SimClient:
         self.cancelled = False
 
     async def work(self) -> None:
-        """Submit after a while."""
+        """Submit after a while, and see to it that there is what the run asks for."""
         await asyncio.sleep(self._random.random() * 4.0)
+        while (SEMAPHORE,) not in self._world.store.rows["semaphores"]:
+            await self._ask(SetSemaphore(SEMAPHORE, SEATS))
+            await asyncio.sleep(_ASK_AGAIN)
         await self.submit()
 
     async def submit(self) -> None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
-from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Request
+
+SEMAPHORE = "seats"
+SEATS = 3
 
 
 @dataclass(slots=True)
@@ -68,6 +71,18 @@ def make_rerun_policy(random: Random, suite: SimSuite) -> PolicySpec:
         rerun_placement=random.choice(list(RerunPlacement)),
         rerun_delay=random.choice([0.0, 0.0, 0.3, 2.0]),
     )
+
+
+def with_dependencies(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Some targets need earlier ones of the run, some ask for a semaphore."""
+    targets: list[TargetSpec] = []
+    for target in submission.targets:
+        earlier = [one.name for one in targets if random.random() < 0.4]
+        needs = tuple(Need(name, passed=random.random() < 0.5) for name in earlier)
+        each = random.choice([0, 0, 0, 1, 1, 2])
+        request = replace(target.request, semaphores=((SEMAPHORE, each),)) if each else target.request
+        targets.append(replace(target, request=request, needs=needs))
+    return replace(submission, targets=tuple(targets))
 
 
 def make_submission(random: Random, number: int, suite: SimSuite, reruns: PolicySpec) -> SubmitRun:

@@ -26,7 +26,7 @@ from tests.simulation.leading import Leading
 from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
 from tests.simulation.scheduler import SimScheduler
-from tests.simulation.suites import SimSuite, make_rerun_policy, make_submission, make_suite
+from tests.simulation.suites import SimSuite, make_rerun_policy, make_submission, make_suite, with_dependencies
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
 from tests.simulation.worker import Host
@@ -107,8 +107,11 @@ class World:
         self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
+        depending = self.chance.stream("dependencies")
         self.clients = [
-            SimClient(self, make_submission(random, number, suite, reruns[number]), number)
+            SimClient(
+                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
+            )
             for number, suite in enumerate(made)
         ]
         self.people = self.loop.process("people")

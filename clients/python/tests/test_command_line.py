@@ -23,6 +23,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
+from crossfleet.cli.running.planning import plan_run
 from crossfleet.cli.running.spec import policy_of, target_of, variables_of
 
 
@@ -189,6 +190,13 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nrequest = { placement = 'wide' }", r"request.placement: must be pack or spread"),
         ("[[target]]\nname = 'a'\nrequirements = 'gone.txt'", r"gone\.txt"),
         ("[target]\nname = 'a'", r"\[\[target\]\]"),
+        ("[[target]]\nname = 'a'\ncommand = 'pytest'", r"target\[0\].command: must be a list of words"),
+        ("[[target]]\nname = 'a'\nneeds = 'b'", r"target\[0\].needs: must be a list"),
+        ("[[target]]\nname = 'a'\nneeds = [{ suite = 'b' }]", r"needs\[0\]: must be a target's name"),
+        ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'changed' }]", r"needs\[0\].when.* what changed"),
+        ("[[target]]\nname = 'a'\nneeds = ['b']\n[[target]]\nname = 'b'\nneeds = ['a']", "a needs b needs a"),
+        ("[[target]]\nname = 'a'\nneeds = ['bb']\n[[target]]\nname = 'bbb'", "did you mean 'bbb'"),
+        ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
         ("not toml", "line 1"),
     ],
 )
@@ -207,6 +215,52 @@ def test_what_a_target_prefers_is_sent_with_its_request(tmp_path: Path) -> None:
     sent = target_of(plan, "").request
     assert [(one.selector, one.weight) for one in sent.preferred] == [("worker.cpu > 8.0", 3)]
     assert sent.placement == suite_pb2.PLACEMENT_SPREAD
+
+
+def test_needs_come_from_the_matrix_file_and_from_options(tmp_path: Path) -> None:
+    text = "[[target]]\nname='a'\n[[target]]\nname='b'\nneeds=['a']\n[[target]]\nname='c'\nneeds=[{target='a',when='finished'}]"
+    (tmp_path / "m.toml").write_text(text)
+    words = ["--matrix", str(tmp_path / "m.toml"), "--needs", "c=b", "--target", "d=", "--needs", "d=a:finished,c"]
+    found = plan_targets(parse([*words, "--", "pytest"]))
+    assert {target.name: [(need.target, need.when) for need in target.needs] for target in found} == {
+        "a": [],
+        "b": [("a", "passed")],
+        "c": [("a", "finished"), ("b", "passed")],
+        "d": [("a", "finished"), ("c", "passed")],
+    }
+
+
+def test_targets_of_a_matrix_file_may_run_commands_of_their_own(tmp_path: Path) -> None:
+    text = "[[target]]\nname='lint'\ncommand=['make','lint']\n[[target]]\nname='unit'\ncommand=['python3','-m','pytest','-q']\n"
+    (tmp_path / "m.toml").write_text(text)
+    plan = plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
+    assert [(name, command.runner) for name, command in plan.own.items()] == [("lint", "command"), ("unit", "pytest")]
+    (tmp_path / "m.toml").write_text(f"{text}[[target]]\nname='bare'\n")
+    with pytest.raises(UsageError, match="bare: the matrix file says no command for it"):
+        plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
+    assert plan_run(parse(["--matrix", str(tmp_path / "m.toml"), "--", "make", "check"])).command.arguments == (
+        "make",
+        "check",
+    )
+
+
+def test_what_is_about_the_whole_run_is_not_said_in_a_targets_command(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text("[[target]]\nname='unit'\ncommand=['python3','-m','pytest','--maxfail=7']\n")
+    with pytest.raises(UsageError, match="target unit: -x and --maxfail: say it of the whole run"):
+        plan_run(parse(["--matrix", str(tmp_path / "m.toml")]))
+
+
+def test_semaphores_are_asked_of_all_targets_and_a_targets_own_amount_wins(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text("[[target]]\nname='a'\n[[target]]\nname='b'\nrequest={semaphores={x=3}}")
+    words = ["--matrix", str(tmp_path / "m.toml"), "--semaphore", "x", "--semaphore", "y=2", "--", "pytest"]
+    found = plan_targets(parse(words))
+    assert [target.request["semaphores"] for target in found] == [{"x": 1, "y": 2}, {"x": 3, "y": 2}]
+
+
+@pytest.mark.parametrize("word", ["=2", "x=", "x=0", "x=a", "x=-1"])
+def test_a_semaphore_without_a_name_or_a_count_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="write NAME, or NAME=N"):
+        plan_targets(parse([f"--semaphore={word}", "--", "pytest"]))
 
 
 def test_an_option_for_a_target_that_is_not_there_names_those_that_are() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 
 from clients.python.tests.sample_run import case, finished
+from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.reporting import junit
 
 
@@ -50,3 +51,15 @@ def test_junit_cases_have_places_properties_and_names_that_are_unique_in_the_fil
 def test_output_of_cases_that_passed_does_not_swell_the_junit_report(tmp_path: Path) -> None:
     junit.write(finished(case("t.py::a", "passed", sections=[("Captured stdout call", b"said")])), tmp_path / "out.xml")
     assert "said" not in (tmp_path / "out.xml").read_text()
+
+
+def test_a_target_that_was_skipped_is_one_skipped_case(tmp_path: Path) -> None:
+    results = finished(case("t.py::a", "failed", target="cpu"))
+    results.run.targets.add(
+        name="gpu", state=run_pb2.TARGET_STATE_SKIPPED, cause="skipped: it needs cpu, which did not pass"
+    )
+    junit.write(results, tmp_path / "out.xml")
+    _, gpu = JUnitXml.fromfile(str(tmp_path / "out.xml"))
+    assert (gpu.tests, gpu.skipped) == (1, 1)
+    (one,) = gpu
+    assert (one.name, one.result[0].message) == ("target gpu", "skipped: it needs cpu, which did not pass")

@@ -21,6 +21,7 @@ from crossfleet.api.coordinator.v1 import (
     log_service_pb2_grpc,
     run_service_pb2,
     run_service_pb2_grpc,
+    schedule_service_pb2_grpc,
 )
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2_grpc as scheduler_grpc
@@ -58,6 +59,7 @@ class Running:
         self.events = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.artifacts = artifact_service_pb2_grpc.ArtifactServiceStub(self.channel)
         self.logs = log_service_pb2_grpc.LogServiceStub(self.channel)
+        self.schedules = schedule_service_pb2_grpc.ScheduleServiceStub(self.channel)
         self.admin = admin_service_pb2_grpc.AdminServiceStub(self.channel)
 
     async def submit(self, spec: run_pb2.RunSpec, request_id: str = "r1") -> run_service_pb2.SubmitRunResponse:

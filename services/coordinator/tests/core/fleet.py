@@ -17,6 +17,10 @@ from crossfleet.matching.model import Request, WorkerView
 from services.coordinator.tests.core.invariants import check
 
 
+def _need(name):
+    return c.Need(name.removesuffix("?"), passed=not name.endswith("?"))
+
+
 @dataclass
 class Fleet:
     """Keeps the state, the clock, and every fact that was emitted."""
@@ -42,9 +46,22 @@ class Fleet:
         return [event for event in self.events if isinstance(event, kind)]
 
     def submit(
-        self, run_id="run", cases=(), *, targets=("default",), policy=None, runner="pytest", request=None, **more
+        self,
+        run_id="run",
+        cases=(),
+        *,
+        targets=("default",),
+        policy=None,
+        runner="pytest",
+        request=None,
+        needs=None,
+        **more,
     ):
-        specs = tuple(c.TargetSpec(name, "", request or Request()) for name in targets)
+        """`needs`: by target, names of those that it needs; `name?` where it is enough that it has ended."""
+        specs = tuple(
+            c.TargetSpec(name, "", request or Request(), tuple(_need(one) for one in (needs or {}).get(name, ())))
+            for name in targets
+        )
         values = {
             "request_id": f"request-{run_id}",
             "fingerprint": "f",

@@ -42,6 +42,25 @@ def check(state: State) -> None:
             free = free_of(state, worker)
             assert free.slots >= 0
             assert free.cpu_millis >= 0
+    check_held_back(state)
     for run in state.runs.values():
         over = all(state.groups[group_id].over for group_id in run.groups)
         assert (run.state is RunState.FINISHED) == over
+
+
+def check_held_back(state: State) -> None:
+    """Semaphores count what is held; who is held back holds nothing; nobody begins before what he needs is over."""
+    held: Counter[str] = Counter()
+    for allocation in state.allocations.values():
+        for name, each in allocation.request.semaphores:
+            held[name] += each * len(allocation.slots)
+    assert {name: one.held for name, one in state.semaphores.items() if one.held} == dict(held)
+    for group in state.groups.values():
+        assert (group.group_id in state.sharing) == (bool(group.target.request.semaphores) and not group.over)
+        if group.held_back:
+            assert not group.over
+            assert not group.allocations
+            assert group.waiting_text
+        if group.ever_allocated:
+            assert not group.skipped
+            assert all(state.groups[f"{group.run_id}/{need.target}"].over for need in group.target.needs)

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RerunPlacement, WorkerState
+from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
 PLACEMENTS = tuple(RerunPlacement)
@@ -28,6 +29,12 @@ STEPS = (
     "submit",
     "close",
     "pass",
+    "seats",
+)
+NEEDS = (
+    {"later": ("default",)},
+    {"later": ("default?",), "last": ("later", "default")},
+    {"default": ("last",), "last": ("later?",)},
 )
 
 
@@ -68,7 +75,16 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "submit":
         run_id = f"run{len(state.requests)}"
         policy = c.PolicySpec(max_failures=pick % 3, max_reruns=pick % 4, rerun_placement=PLACEMENTS[pick % 3])
-        fleet.submit(run_id, tuple(f"{n}" for n in range(pick % 30)), policy=replace(policy, rerun_delay=pick % 2))
+        fleet.submit(
+            run_id,
+            tuple(f"{n}" for n in range(pick % 30)),
+            policy=replace(policy, rerun_delay=pick % 2),
+            targets=("default", "later", "last")[: 1 + pick % 3],
+            needs=NEEDS[pick % len(NEEDS)] if pick % 3 == 2 else None,
+            request=Request(semaphores=(("seat", 1 + pick % 2),)) if pick % 4 == 1 else None,
+        )
+    elif name == "seats":
+        fleet.do(c.SetSemaphore("seat", 2 + pick % 3))
     elif name == "pass":
         fleet.now += 1.0
         fleet.do(c.PassTime())
@@ -99,7 +115,15 @@ def heal(fleet: Fleet) -> None:
 
 def without_memory(state: State):
     """What must be equal after a replay; sets and dictionaries compare by content."""
-    return (state.runs, state.allocations, state.attempts, state.workers, state.revoked, state.next_attempt)
+    return (
+        state.runs,
+        state.allocations,
+        state.attempts,
+        state.workers,
+        state.revoked,
+        state.next_attempt,
+        state.semaphores,
+    )
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,6 +132,7 @@ def test_no_order_of_events_loses_or_repeats_a_case_and_every_run_ends(steps):
     fleet = Fleet()
     fleet.join("w1", slots=2)
     fleet.join("w2", slots=1, session="s2")
+    fleet.do(c.SetSemaphore("seat", 2))
     fleet.submit("run0", policy=c.PolicySpec(max_reruns=2, rerun_placement=RerunPlacement.HOST))
     for name, pick in steps:
         step(fleet, name, pick)

@@ -8,7 +8,9 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
+from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import (
@@ -21,6 +23,7 @@ from crossfleet.coordinator.ledger.store import (
     TakeOverRefused,
     Write,
 )
+from crossfleet.matching.model import Request
 from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
 
 _revisions = itertools.count(1)
@@ -39,8 +42,9 @@ def facts(state):
         one.group_id: (bytes(one.outcomes), one.counts, one.queue.pending(), one.attempts, one.digest, one.state)
         for one in state.groups.values()
     }
+    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
-    return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters
+    return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters, named
 
 
 def test_a_later_leader_finds_the_state_as_it_was_committed(database):
@@ -55,6 +59,25 @@ def test_a_later_leader_finds_the_state_as_it_was_committed(database):
     assert (successor.epoch, successor.seq) == (ledger.epoch + 1, ledger.seq)
     worker = successor.state.workers["w1"]
     assert (worker.state, worker.session_id, worker.description) == (WorkerState.SUSPECT, "", b"description")
+
+
+def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(database):
+    ledger = opened(database)
+    night = Schedule("s1", "night", "p", "0 3 * * *", "UTC", Missed.ALL, Overlap.QUEUE, 1.0, 2.0, waiting=(1.5,))
+    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), c.CreateSchedule(night, b"spec")], 1.0)
+    seats = c.TargetSpec("default", "", Request(semaphores=(("seat", 2),)))
+    later = c.TargetSpec("later", "", Request(), (c.Need("default"),))
+    start(ledger, targets=(seats, later))
+    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), c.PauseSchedule("night", True, 9.0)], 2.0)
+    before = facts(ledger.state)
+    successor = opened(database)
+
+    assert facts(successor.state) == before
+    assert successor.state.semaphores == {"seat": Semaphore(capacity=3, held=4)}
+    assert successor.state.groups["run/later"].held_back == "needs"
+    assert successor.state.schedules["night"].paused
+    successor.commit([c.DeleteSchedule("night")], 3.0)
+    assert opened(database).state.schedules == {}
 
 
 def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, create_engine, insert
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2
+from crossfleet.api.coordinator.v1 import schedule_service_pb2 as schedule_pb2
 from crossfleet.api.types.v1 import suite_pb2
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import codec, tables
@@ -143,6 +144,26 @@ async def test_blobs_go_that_no_kept_run_needs_and_that_nobody_was_told_of_latel
 
     assert (first.runs, first.blobs, removed.blobs) == (1, 0, 2)
     assert list(missing.missing) == digests("unneeded", "artifact of old")
+
+
+async def test_what_a_schedule_submits_is_kept_as_long_as_the_schedule(tmp_path: Path) -> None:
+    clock = ManualClock(time.time())
+    policy = RetentionSettings(days=0.1, grace_hours=3, every_minutes=30)
+    async with running(tmp_path, clock=clock, retention=policy, embedded=False) as fleet:
+        fleet.coordinator.blobs.recent._clock = clock.monotonic
+        fleet.coordinator.blobs.recent._blind = clock.monotonic()
+        file = await stored(fleet, b"a file")
+        manifest = suite_pb2.Manifest(
+            entries=[suite_pb2.ManifestEntry(path="a", digest=file, size_bytes=6)]
+        ).SerializeToString(deterministic=True)
+        spec = noop(1)
+        spec.workspace.manifest_digest = await stored(fleet, manifest)
+        schedule = schedule_pb2.Schedule(name="yearly", cron="0 0 29 2 *", spec=spec)
+        await fleet.schedules.CreateSchedule(schedule_pb2.CreateScheduleRequest(schedule=schedule))
+        kept = await pass_after(fleet, clock, 3.5 * HOUR)
+        await fleet.schedules.DeleteSchedule(schedule_pb2.DeleteScheduleRequest(name="yearly"))
+        removed = await pass_after(fleet, clock, 1.5 * HOUR)
+    assert (kept.blobs, removed.blobs) == (0, 2)
 
 
 async def test_a_leader_that_has_just_begun_removes_no_blobs(tmp_path: Path) -> None:

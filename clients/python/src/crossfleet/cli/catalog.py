@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "durations": ("durations", "write what the fleet has learnt of durations to a file, or teach it a file"),
     "reproduce": ("reproduce", "replay the order in which a case failed, here, and shrink it"),
     "cancel": ("cancel", "stop a run"),
+    "schedule": ("schedule", "run a suite again and again, by cron"),
     "explain": ("explain", "say why a run waits"),
     "workers": ("workers", "list workers and their devices"),
     "drain": ("drain", "keep new work away from a worker"),

@@ -38,6 +38,15 @@ def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool
     With `history` a data folder that nobody serves is opened for the question by a fleet without workers. Raises
     UsageError where there is no fleet to ask.
     """
+
+    async def asked(client: Client, endpoint: Endpoint) -> Answer:
+        return await work(client)
+
+    return ask_where(data, asked, history=history)
+
+
+def ask_where(data: str, work: Callable[[Client, Endpoint], Awaitable[Answer]], *, history: bool = False) -> Answer:
+    """As `ask`, for work that must know where the fleet is."""
     endpoint = Endpoint.from_environment()
     if endpoint is not None:
         return _once(endpoint, work)
@@ -55,9 +64,9 @@ def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool
         fleet.close()
 
 
-def _once(endpoint: Endpoint, work: Callable[[Client], Awaitable[Answer]]) -> Answer:
+def _once(endpoint: Endpoint, work: Callable[[Client, Endpoint], Awaitable[Answer]]) -> Answer:
     async def asked() -> Answer:
         async with Client.open(endpoint) as client:
-            return await work(client)
+            return await work(client, endpoint)
 
     return asyncio.run(asked())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
 
@@ -31,6 +31,22 @@ class AdminCalls:
         return await pursue(
             connection.channel, lambda: self._stub.GetRetention(request, timeout=limit), connection.outage_seconds
         )
+
+    async def semaphores(self) -> Sequence[wire.Semaphore]:
+        """All semaphores, by name, with who holds them."""
+        request = wire.ListSemaphoresRequest()
+        answer = await self._connection.call(lambda limit: self._stub.ListSemaphores(request, timeout=limit))
+        return list(answer.semaphores)
+
+    async def set_semaphore(self, name: str, capacity: int) -> wire.Semaphore:
+        """Says how much there is of a semaphore, new or known."""
+        request = wire.SetSemaphoreRequest(name=name, capacity=capacity)
+        return (await self._connection.call(lambda limit: self._stub.SetSemaphore(request, timeout=limit))).semaphore
+
+    async def remove_semaphore(self, name: str) -> None:
+        """Removes a semaphore that no open run names."""
+        request = wire.RemoveSemaphoreRequest(name=name)
+        await self._connection.call(lambda limit: self._stub.RemoveSemaphore(request, timeout=limit))
 
     async def backup(self, *, artifacts: bool) -> AsyncIterator[wire.BackupResponse]:
         """The pieces of a backup, and its summary as the last message. What breaks off has to be begun again."""

@@ -15,10 +15,12 @@ from crossfleet.client.fleet import FleetCalls
 from crossfleet.client.inspection import InspectionCalls
 from crossfleet.client.logs import LogCalls
 from crossfleet.client.runs import RunCalls
+from crossfleet.client.schedules import ScheduleCalls
 
 
 class Client:
-    """Calls to one fleet, by subject: `runs`, `durations`, `events`, `logs`, `inspection`, `artifacts`, `fleet`, `admin`. Close it after use.
+    """Calls to one fleet, by subject: `runs`, `durations`, `events`, `logs`, `inspection`, `artifacts`, `fleet`,
+    `schedules`, `admin`. Close it after use.
 
     Idempotent calls are tried again while the fleet is away, within a budget; every error is a CrossfleetError.
     """
@@ -32,6 +34,7 @@ class Client:
         self.inspection = InspectionCalls(connection)
         self.artifacts = ArtifactCalls(connection)
         self.fleet = FleetCalls(connection)
+        self.schedules = ScheduleCalls(connection)
         self.admin = AdminCalls(connection)
 
     @staticmethod

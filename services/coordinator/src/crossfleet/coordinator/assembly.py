@@ -19,6 +19,7 @@ from crossfleet.api.coordinator.v1 import (
     inspection_service_pb2_grpc,
     log_service_pb2_grpc,
     run_service_pb2_grpc,
+    schedule_service_pb2_grpc,
 )
 from crossfleet.api.worker.v1 import worker_service_pb2_grpc
 from crossfleet.coordinator.artifacts.blobs import BlobStore
@@ -43,6 +44,7 @@ from crossfleet.coordinator.passing import pass_time
 from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
+from crossfleet.coordinator.schedules.keeping import keep_schedules
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
@@ -51,6 +53,7 @@ from crossfleet.coordinator.servicers.housekeeping import HousekeepingServicer
 from crossfleet.coordinator.servicers.inspection import InspectionServicer
 from crossfleet.coordinator.servicers.logs import LogServicer
 from crossfleet.coordinator.servicers.runs import RunServicer
+from crossfleet.coordinator.servicers.schedules import ScheduleServicer
 from crossfleet.coordinator.servicers.submitting import Submitting
 from crossfleet.coordinator.servicers.worker import WorkerServicer
 from crossfleet.coordinator.sessions.fleet import FleetSessions
@@ -112,6 +115,9 @@ class Coordinator:
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
+        self._start(
+            keep_schedules(lambda: self.writer.state, self.lookup.commit, self._submitting().prepare, self.clock)
+        )
         self._start(self.retention.keep_removing())
         self._start(self.run_logs.keep_sealing(self.clock))
         self._start(care_for_hosts(self.writer, self.lookup.commit, self.clock, policy_of(self.settings)))
@@ -170,6 +176,18 @@ class Coordinator:
         included = (self.blobs, self.run_logs) if artifacts else None
         return backup(self.lookup.queries, included, self.identity.version, at)
 
+    def _submitting(self) -> Submitting:
+        return Submitting(
+            self.lookup,
+            self.blobs,
+            self.estimates,
+            self.feed,
+            self.ids,
+            self.link.figures,
+            self.draining,
+            embedded=self.settings.embedded,
+        )
+
     def handlers(self) -> Handlers:
         """Every method of the servicers."""
         return handlers_of(self.servicers())
@@ -179,10 +197,7 @@ class Coordinator:
         blobs = self.blobs
         uploads = Uploads(blobs, self.folder / UPLOADS, self.settings.blob_bytes)
         figures = self.link.figures
-        embedded = self.settings.embedded
-        submitting = Submitting(
-            self.lookup, blobs, self.estimates, self.feed, self.ids, figures, self.draining, embedded=embedded
-        )
+        submitting = self._submitting()
         leading = Leading(self.writer.epoch, self.clock.now())
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
         fullness = Fullness(self.folder, lambda: self.writer.full_seconds, self.settings.disk_full_seconds)
@@ -218,7 +233,13 @@ class Coordinator:
             ),
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
-                HousekeepingServicer(self.settings, self.sources, figures, self.retention, self._backup, self.clock),
+                HousekeepingServicer(
+                    self.settings, self.sources, figures, self.retention, self._backup, self.clock, self.lookup
+                ),
+            ),
+            (
+                schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server,
+                ScheduleServicer(self.lookup, self.clock, self.ids, submitting.prepare),
             ),
             (
                 worker_service_pb2_grpc.add_WorkerServiceServicer_to_server,

@@ -9,7 +9,7 @@ from typing import Any
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.estimates import Estimates
-from crossfleet.coordinator.ledger.projection import device_class
+from crossfleet.coordinator.ledger.projection import history_of
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
@@ -64,9 +64,9 @@ def recording(
         run, group = writer.state.runs[allocation.run_id], writer.state.groups[allocation.group_id]
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
-            history = (run.project, run.suite, run.runner, device_class(group))
             given = await estimates.given(run.policy.durations_digest)
-            collection = replace(collection, estimates=await estimates.known(history, ids, given), given=given)
+            known = await estimates.known(history_of(run, group), ids, given)
+            collection = replace(collection, estimates=known, given=given)
         return await commit(collection)
 
     return record

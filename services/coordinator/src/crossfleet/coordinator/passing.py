@@ -29,7 +29,9 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
 
 def _waits_for_time(state: State) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
-    return limited or any(group.resting or _impatient(state, group) for group in state.groups.values())
+    return limited or any(
+        group.resting or group.held_back or _impatient(state, group) for group in state.groups.values()
+    )
 
 
 def _impatient(state: State, group: Group) -> bool:

@@ -12,6 +12,8 @@ MAX_SLOTS = 100_000
 MAX_GANG = 1_000
 MAX_PREFERENCES = 16
 MAX_WEIGHT = 1_000
+MAX_SEMAPHORES = 16
+MAX_SEMAPHORE = 1_000_000
 
 
 class RequestError(ValueError):
@@ -43,6 +45,11 @@ def validate(request: Request, selectors: Selectors) -> None:
         raise RequestError("slots_max", f"{request.slots_max} is less than slots_min, {request.slots_min}")
     if len(request.devices) > MAX_DEVICE_REQUESTS:
         raise RequestError("devices", f"{len(request.devices)} entries; at most {MAX_DEVICE_REQUESTS} are allowed")
+    if len(request.semaphores) > MAX_SEMAPHORES:
+        raise RequestError("semaphores", f"{len(request.semaphores)} names; at most {MAX_SEMAPHORES} are allowed")
+    for name, amount in request.semaphores:
+        if not name or not 1 <= amount <= MAX_SEMAPHORE:
+            raise RequestError(f"semaphores[{name!r}]", f"{amount} is not from 1 to {MAX_SEMAPHORE}")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
     if len(request.preferred) > MAX_PREFERENCES:

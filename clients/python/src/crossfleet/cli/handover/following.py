@@ -14,6 +14,7 @@ from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.perform import make_spec, unless_fleet_ends
+from crossfleet.cli.running.planning import RunPlan
 from crossfleet.cli.running.session import CANCEL_SECONDS, Interrupts
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
@@ -31,8 +32,8 @@ async def follow_run(
     interrupts = Interrupts()
     try:
         async with Client.open(endpoint) as client:
-            targets, sharding = plan_targets(options), Sharding.of(options)
-            spec = await make_spec(client, options, command, targets, python, endpoint, sharding, own=own)
+            plan, sharding = RunPlan(command, plan_targets(options), python), Sharding.of(options)
+            spec = await make_spec(client, options, plan, endpoint, sharding, own=own)
             answer = await client.runs.submit(spec)
             watching = asyncio.ensure_future(_watch(client, answer.run.run_id, answer.event_cursor, telling))
             cancelling = asyncio.ensure_future(_cancel_when_asked(client, answer.run.run_id, interrupts))

@@ -98,7 +98,7 @@ def _rank(order: Sequence[str], case: result_pb2.CaseRecord) -> int:
 
 def _target(parts: Sequence[run_pb2.TargetStatus], cases: Iterable[result_pb2.CaseRecord]) -> run_pb2.TargetStatus:
     """One target of all shards; where one failed, as that one."""
-    failed = [part for part in parts if part.state == run_pb2.TARGET_STATE_FAILED]
+    failed = [part for part in parts if part.state in (run_pb2.TARGET_STATE_FAILED, run_pb2.TARGET_STATE_SKIPPED)]
     empty = all(part.ending == result_pb2.SUITE_ENDING_NO_CASES for part in parts)
     joined = run_pb2.TargetStatus()
     joined.CopyFrom((failed or parts)[0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from crossfleet.api.types.v1 import result_pb2
+from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.running.results import RunResults
 
 
 def headline(results: RunResults, case: result_pb2.CaseRecord) -> str:
     """`TestA.test_b`, `ERROR at setup of test_b`, `ERROR collecting test_a.py`; with the target where there are several."""
     file, _, name = case.case_id.partition("::")
-    short = name.replace("::", ".") if results.run.spec.suite.runner == "pytest" and name else case.case_id
+    short = name.replace("::", ".") if suite_on(results.run, case.target).runner == "pytest" and name else case.case_id
     if case.outcome == result_pb2.OUTCOME_ERROR:
         short = f"ERROR {_phase(results.detail(case), name)} {short if name else file}"
     return f"{short}{target_mark(results, case.target)}"

@@ -9,10 +9,11 @@ from pathlib import Path
 from junitparser import Error, Failure, JUnitXml, Properties, Property, Skipped, TestCase, TestSuite
 from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure
 
-from crossfleet.api.types.v1 import result_pb2
+from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
+from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
@@ -35,8 +36,11 @@ def write(results: RunResults, path: Path) -> None:
     cases: dict[str, list[TestCase]] = {target.name: [] for target in results.run.targets}
     for case in results.cases:
         cases.setdefault(case.target, []).append(_case(results, case))
+    for skipped in results.run.targets:
+        if skipped.state == run_pb2.TARGET_STATE_SKIPPED and not cases[skipped.name]:
+            cases[skipped.name].append(_whole_target(skipped))
     for target, its_cases in cases.items():
-        suite = TestSuite(written(f"{results.run.spec.suite.name}{target_mark(results, target)}"))
+        suite = TestSuite(written(f"{suite_on(results.run, target).name}{target_mark(results, target)}"))
         suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
         suite.add_property("target", written(target))
         suite.add_property("run", results.run.run_id)
@@ -47,6 +51,13 @@ def write(results: RunResults, path: Path) -> None:
     content = BytesIO()
     report.write(content, pretty=False)
     write_whole(path, content.getvalue())
+
+
+def _whole_target(target: run_pb2.TargetStatus) -> TestCase:
+    """Stands for the cases of a target that was skipped before they were known."""
+    made = TestCase(written(f"target {target.name}"), written(target.name))
+    made.result = [Skipped(written(target.cause), "skipped")]
+    return made
 
 
 def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
@@ -60,7 +71,7 @@ def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
         written(".".join(filter(None, (module, classes.replace("::", "."))))),
         round(case.seconds, 6),
     )
-    if results.run.spec.suite.runner == "pytest":
+    if suite_on(results.run, case.target).runner == "pytest":
         _add_place(made, location_of(case, detail, results.run.spec.suite.root))
     _add_properties(made, case, detail)
     message = written(case.message)

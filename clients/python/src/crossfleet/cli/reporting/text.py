@@ -97,7 +97,8 @@ def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
     for target in run.targets:
         if target.cause:
             details = target.cause_details.splitlines()[-CAUSE_LINES:]
-            style = "yellow" if run.verdict == run_pb2.RUN_VERDICT_PASSED else "red"
+            harmless = run.verdict == run_pb2.RUN_VERDICT_PASSED or target.state == run_pb2.TARGET_STATE_SKIPPED
+            style = "yellow" if harmless else "red"
             yield Part("\n".join([paint(f"target {target.name}: {target.cause}", style), *details]))
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield Part(paint(f"target {target.name} waited: {target.waiting_reason}", "yellow"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from crossfleet.api.coordinator.v1.run_service_pb2 import SlotProcess
 from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reproduction.naming import meant, near
 from crossfleet.cli.reproduction.order import Order
@@ -32,8 +33,9 @@ class Wanted:
 async def find(client: Client, wanted: Wanted) -> Order:
     """The order of the wanted failure. Raises UsageError where nothing fits, and the fleet's error."""
     run, case = await _named(client, wanted) if wanted.run else await _latest(client, wanted)
-    if run.spec.suite.runner != "pytest":
-        raise UsageError(f"{run.run_id} ran {run.spec.suite.runner}, not pytest: run its command again")
+    runner = suite_on(run, case.target).runner
+    if runner != "pytest":
+        raise UsageError(f"{run.run_id} ran {runner}, not pytest: run its command again")
     process, executed = await client.runs.executions(run.run_id, case.case_id, target=case.target)
     if process is None:
         raise UsageError(
@@ -142,7 +144,7 @@ def order_of(
     executed: Sequence[result_pb2.CaseRecord],
 ) -> Order:
     """The order of a recorded failure."""
-    suite, workspace = run.spec.suite, run.spec.workspace
+    suite, workspace = suite_on(run, case.target), run.spec.workspace
     asked = next((target for target in run.spec.targets if target.name == case.target), suite_pb2.Target())
     environment, runner = asked.environment, process.runner
     failure = _failure_of(case)

@@ -73,7 +73,7 @@ def _row(target: TargetProgress, now: float) -> tuple[Text | ProgressBar, ...]:
 
 def _state(target: TargetProgress, now: float) -> str:
     if target.finished:
-        return "ended before its time" if target.cause else "done"
+        return target.ended
     if target.waiting:
         return f"waits: {target.waiting}"
     left = target.seconds_left(now)

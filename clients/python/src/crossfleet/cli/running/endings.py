@@ -7,6 +7,7 @@ import asyncio
 from crossfleet.api.coordinator.v1 import log_service_pb2
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.reporting.last_words import LastWords, last_words
+from crossfleet.cli.reporting.suites import tests_pytest
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
@@ -18,7 +19,7 @@ _COLLECTING = -1
 
 async def read_last_words(client: Client, run: run_pb2.Run) -> tuple[LastWords, ...]:
     """Warnings and plugins' summaries of each session; nothing where logs are gone or cannot be had in time."""
-    if run.spec.suite.runner != "pytest" or run.state != run_pb2.RUN_STATE_FINISHED:
+    if not tests_pytest(run) or run.state != run_pb2.RUN_STATE_FINISHED:
         return ()
     said: dict[tuple[str, str], bytearray] = {}
     try:

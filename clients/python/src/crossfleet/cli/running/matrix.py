@@ -9,11 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
 from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.requirements import read_requirements
+from crossfleet.cli.running.semaphores import semaphores_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_KEYS = frozenset(("name", "selector", "python", "python_version", "requirements", "variables", "request"))
+_KEYS = frozenset(
+    ("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs", "command")
+)
 _REQUEST = {
     "cpu_cores": (int, float),
     "memory_bytes": (int,),
@@ -21,6 +25,7 @@ _REQUEST = {
     "slots_max": (int,),
     "exclusive": (bool,),
     "gang": (int,),
+    "semaphores": (dict,),
     "tolerations": (list,),
     "devices": (list,),
     "preferred": (list,),
@@ -33,7 +38,7 @@ _PLACEMENTS = ("pack", "spread")
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """One target. `requirements` is the text of its file; `python` a path on this machine."""
+    """One target. `requirements` is the text of its file; `python` a path on this machine; `command` what it runs, where that is not the run's."""
 
     name: str
     selector: str = ""
@@ -42,6 +47,8 @@ class TargetPlan:
     requirements: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
@@ -56,10 +63,26 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
         planned[name] = replace(_known(planned, name, "--target-python"), python=_absolute(path))
     for name, path in pairs(options.target_requirements, "--target-requirements").items():
         planned[name] = replace(_known(planned, name, "--target-requirements"), requirements=read_requirements(path))
+    for name, needs in needs_of(options.needs, planned).items():
+        planned[name] = replace(planned[name], needs=(*planned[name].needs, *needs))
+    check_all_needs({target.name: target.needs for target in planned.values()})
     common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
-    return tuple(_checked(_with_default(target, options.python, common)) for target in planned.values())
+    semaphores = semaphores_of(options.semaphore)
+    return tuple(
+        _checked(_with_semaphores(_with_default(target, options.python, common), semaphores))
+        for target in planned.values()
+    )
+
+
+def _with_semaphores(target: TargetPlan, semaphores: Mapping[str, int]) -> TargetPlan:
+    """With those that are asked for of all targets; its own amounts win."""
+    if not semaphores:
+        return target
+    return replace(
+        target, request={**target.request, "semaphores": {**semaphores, **target.request.get("semaphores", {})}}
+    )
 
 
 def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:
@@ -112,6 +135,9 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         raise UsageError(f"{where}.variables: must be a table of texts")
     folder = os.path.dirname(os.path.abspath(path))
     python, requirements = table.get("python", ""), table.get("requirements", "")
+    command = table.get("command", [])
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command) or command == [""]:
+        raise UsageError(f'{where}.command: must be a list of words, such as ["pytest", "tests/integration"]')
     return TargetPlan(
         name=_checked_name(table.get("name", ""), f"{where}.name"),
         selector=table.get("selector", ""),
@@ -120,6 +146,8 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         requirements=read_requirements(os.path.join(folder, requirements)) if requirements else "",
         variables=variables,
         request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
+        needs=needs_from(table.get("needs", []), f"{where}.needs"),
+        command=tuple(command),
     )
 
 
@@ -139,6 +167,8 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         raise UsageError(f"{where}.placement: must be {' or '.join(_PLACEMENTS)}")
     if not all(isinstance(each, str) for each in table.get("tolerations", ())):
         raise UsageError(f"{where}.tolerations: must be a list of texts")
+    if not all(type(amount) is int and amount > 0 for amount in table.get("semaphores", {}).values()):
+        raise UsageError(f"{where}.semaphores: must be a table of whole numbers from 1 on")
     return table
 
 

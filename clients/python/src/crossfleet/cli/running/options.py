@@ -19,6 +19,7 @@ examples:
   crossfleet run -- python -m pytest -k slow          with the interpreter that is named
   crossfleet run --target 'plain=' --target 'gpu=device.class == "gpu"' -- pytest
   crossfleet run --matrix targets.toml --junit out.xml -- pytest
+  crossfleet run --target cpu= --target 'gpu=device.class == "gpu"' --needs gpu=cpu -- pytest
   crossfleet run -- go test ./...                     also: python -m unittest, node --test, npx vitest, cargo test
   crossfleet run --runner gtest -- build/my_test      the kind is named where the words do not tell it
   crossfleet run --collect-junit 'reports/*.xml' -- make check
@@ -40,6 +41,8 @@ class RunOptions:
     target_python: tuple[str, ...]
     target_requirements: tuple[str, ...]
     matrix: str
+    needs: tuple[str, ...]
+    semaphore: tuple[str, ...]
     workers: int
     worker: tuple[str, ...]
     slots: int
@@ -86,7 +89,7 @@ def parse(arguments: list[str]) -> RunOptions:
     if unknown:
         raise UsageError(_unknown(unknown, own if "--" in arguments else []))
     found = vars(known)
-    if not command:
+    if not command and (known.local or not known.matrix):
         raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
@@ -147,7 +150,27 @@ def _matrix(made: argparse.ArgumentParser) -> None:
     add(
         "--target-requirements", action="append", default=[], metavar="NAME=FILE", help="the requirements of one target"
     )
-    add("--matrix", default="", metavar="FILE", help="targets from a TOML file of [[target]] tables")
+    add(
+        "--matrix",
+        default="",
+        metavar="FILE",
+        help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes",
+    )
+    add(
+        "--needs",
+        action="append",
+        default=[],
+        metavar="NAME=OTHER[:finished]",
+        help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; "
+        "repeatable",
+    )
+    add(
+        "--semaphore",
+        action="append",
+        default=[],
+        metavar="NAME[=N]",
+        help="each slot holds N (default 1) of the fleet's semaphore NAME, such as a seat of a licence; repeatable",
+    )
     add(
         "--wait",
         action=argparse.BooleanOptionalAction,

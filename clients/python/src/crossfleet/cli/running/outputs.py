@@ -16,6 +16,7 @@ from crossfleet.cli.reporting.ci.recognition import service_of
 from crossfleet.cli.reporting.ci.service import Service
 from crossfleet.cli.reporting.paint import Paint, painter
 from crossfleet.cli.reporting.style import ReportStyle
+from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.reporting.text import report
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.cuts import shard_lines
@@ -127,7 +128,7 @@ class Outputs:
             yield from (f"             {each.name} [{each.target}]" for each in results.artifacts[:MOST_ARTIFACTS])
         yield f"  again      crossfleet show {run_id}"
         bad = results.failures()
-        if bad and results.run.spec.suite.runner == "pytest":
+        if bad and suite_on(results.run, bad[0].target).runner == "pytest":
             yield f"  reproduce  crossfleet reproduce {shlex.quote(bad[0].case_id)} --run {run_id}"
         if results.flaky():
             yield f"  flaky      crossfleet cases --flaky{data}"

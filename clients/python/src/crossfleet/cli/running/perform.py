@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -17,9 +16,9 @@ from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
-from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions
 from crossfleet.cli.running.outputs import Outputs
+from crossfleet.cli.running.planning import RunPlan
 from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
@@ -32,10 +31,9 @@ from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
 
 
-def perform(
-    options: RunOptions, command: Command, targets: Sequence[TargetPlan], python: str, fleet: HeldFleet | None = None
-) -> int:
+def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) -> int:
     """Runs on `fleet`, or on the one that CROSSFLEET_ADDRESS names. Answers the exit status."""
+    command, python = plan.command, plan.python
     sharding = Sharding.of(options)
     outputs = Outputs.of_run(options, command, sharding)
     view = view_of(outputs)  # what it needs is imported while the fleet comes up
@@ -50,7 +48,7 @@ def perform(
         ):
             view.note(note)
         found, measured, interrupted = asyncio.run(
-            _submit_and_follow(options, command, targets, python, endpoint, view, outputs, fleet, sharding)
+            _submit_and_follow(options, plan, endpoint, view, outputs, fleet, sharding)
         )
     except LeaveAtOnce:
         view.close()
@@ -75,9 +73,7 @@ def perform(
 
 async def _submit_and_follow(
     options: RunOptions,
-    command: Command,
-    targets: Sequence[TargetPlan],
-    python: str,
+    plan: RunPlan,
     endpoint: Endpoint,
     view: View,
     outputs: Outputs,
@@ -88,7 +84,8 @@ async def _submit_and_follow(
     own = fleet is not None and not fleet.joined
     try:
         async with Client.open(endpoint) as client:
-            spec = await make_spec(client, options, command, targets, python, endpoint, sharding, own=own)
+            command = plan.command
+            spec = await make_spec(client, options, plan, endpoint, sharding, own=own)
             for note in _packing_notes(spec, command):
                 view.note(note)
             answer = await client.runs.submit(spec)
@@ -115,15 +112,17 @@ async def _submit_and_follow(
 async def make_spec(
     client: Client,
     options: RunOptions,
-    command: Command,
-    targets: Sequence[TargetPlan],
-    python: str,
+    plan: RunPlan,
     endpoint: Endpoint,
     sharding: Sharding,
     *,
     own: bool,
+    inherits: bool = True,
 ) -> run_pb2.RunSpec:
-    """What is asked of a fleet; packs and uploads the workspace where the fleet cannot use it in place."""
+    """What is asked of a fleet; packs and uploads the workspace where the fleet cannot use it in place.
+
+    `inherits`: a suite on this machine gets this process's whole environment.
+    """
     folder = Path.cwd()
     root = git_root(folder) or folder
     here = own or (endpoint.on_unix_socket and (await client.fleet.summary()).accepts_local_paths)
@@ -132,11 +131,17 @@ async def make_spec(
     else:
         packed = await pack_and_upload(root, client.artifacts)
         workspace = packed.as_message(isolated=options.isolated)
-    variables = variables_of(options.env, whole_environment=here)
-    suite = suite_of(command, options, folder, root, variables)
-    slots = command.pytest.slots if command.pytest else None
-    messages = [target_of(target, python if here else "", slots) for target in targets]
-    return spec_of(command, options, suite, workspace, messages, await sharding.as_message(client))
+    variables = variables_of(options.env, whole_environment=here and inherits)
+    suite = suite_of(plan.command, options, folder, root, variables)
+    messages = []
+    for target in plan.targets:
+        command = plan.own.get(target.name, plan.command)
+        slots = command.pytest.slots if command.pytest else None
+        message = target_of(target, plan.python if here and target.name not in plan.own else "", slots)
+        if target.name in plan.own:
+            message.suite.CopyFrom(suite_of(command, options, folder, root, variables))
+        messages.append(message)
+    return spec_of(plan.command, options, suite, workspace, messages, await sharding.as_message(client))
 
 
 def _python_here(command: Command) -> str:

@@ -43,9 +43,17 @@ class TargetProgress:
     waiting: str = ""
     finished: bool = False
     cause: str = ""
+    skipped: bool = False
     first_at: float | None = None
     last_at: float = 0.0
     allocations: set[str] = field(default_factory=set)
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in a few words."""
+        if self.skipped:
+            return "skipped"
+        return "ended before its time" if self.cause else "done"
 
     def rate(self, now: float) -> float:
         """Cases a second since the first slot was given."""
@@ -147,6 +155,7 @@ class Progress:
         status = fact.target
         target = self._target(status.name)
         target.finished, target.cause, target.waiting = True, status.cause, ""
+        target.skipped = status.state == run_pb2.TARGET_STATE_SKIPPED
         target.total = target.done = status.counts.total
         target.failed = status.counts.failed + status.counts.errors + status.counts.crashed + status.counts.timed_out
         target.flaky = status.counts.flaky

@@ -23,6 +23,7 @@ _PLACEMENTS = {
     "pack": suite_pb2.PLACEMENT_PACK,
     "spread": suite_pb2.PLACEMENT_SPREAD,
 }
+_WHENS = {"passed": suite_pb2.NEED_WHEN_PASSED, "finished": suite_pb2.NEED_WHEN_FINISHED}
 _GROUPINGS = {
     "": suite_pb2.GROUPING_UNSPECIFIED,
     "file": suite_pb2.GROUPING_FILE,
@@ -71,6 +72,7 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
         selector=plan.selector,
         environment=environment,
         request=suite_pb2.Request(devices=devices, preferred=preferred, placement=placement, **request),
+        needs=[suite_pb2.Need(target=need.target, when=_WHENS[need.when]) for need in plan.needs],
     )
 
 
@@ -113,7 +115,7 @@ def spec_of(
     shard: suite_pb2.Shard | None = None,
 ) -> run_pb2.RunSpec:
     """The whole request."""
-    title = options.title or shlex.join(options.command)
+    title = options.title or shlex.join(options.command) or options.matrix
     policy = policy_of(command, options)
     if shard is not None:
         policy.shard.CopyFrom(shard)

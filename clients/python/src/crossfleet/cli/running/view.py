@@ -108,7 +108,7 @@ def _sentence(target: TargetProgress, now: float) -> str:
     parts += [f"{target.failed} failed"] if target.failed else []
     parts += [f"{target.flaky} flaky"] if target.flaky else []
     if target.finished:
-        parts.append("ended before its time" if target.cause else "done")
+        parts.append(target.ended)
     elif (left := target.seconds_left(now)) is not None:
         parts.append(f"{target.rate(now):.0f}/s, about {duration(left)} left")
     return ", ".join(parts)

@@ -41,7 +41,7 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.run_id = run.run_id
     order.target = target.name
     order.slots.extend(allocation.slots)
-    order.suite.CopyFrom(spec.suite)
+    order.suite.CopyFrom(target.suite if target.HasField("suite") else spec.suite)
     order.workspace.CopyFrom(spec.workspace)
     order.environment.CopyFrom(target.environment)
     for devices in allocation.device_ids:

@@ -73,4 +73,5 @@ def request_message(request: Request) -> suite_pb2.Request:
         gang=request.gang,
         preferred=[suite_pb2.Preference(selector=one.selector, weight=one.weight) for one in request.preferred],
         placement=_PLACEMENTS[request.placement],
+        semaphores=dict(request.semaphores),
     )

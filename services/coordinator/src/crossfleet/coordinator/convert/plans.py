@@ -31,7 +31,10 @@ def visible(one: Worker | None) -> bool:
 def open_group(state: State, group: Group | None) -> bool:
     """Whether a group has work left that may be placed."""
     return (
-        group is not None and group.state < GroupState.FINISHED and state.runs[group.run_id].state < RunState.STOPPING
+        group is not None
+        and group.state < GroupState.FINISHED
+        and not group.held_back
+        and state.runs[group.run_id].state < RunState.STOPPING
     )
 
 

@@ -61,7 +61,7 @@ def counts(by_outcome: Sequence[int]) -> result_pb2.Counts:
 def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     """A run as committed. Of a spec with very many case ids these are left out: ListCases has them."""
     message = run_pb2.Run(run_id=row.run_id, cause=row.cause)
-    _show_spec(message.spec, row.spec)
+    show_spec(message.spec, row.spec)
     message.state = int(row.state)  # type: ignore[assignment]
     message.verdict = int(row.verdict)  # type: ignore[assignment]
     set_time(message.created_at, row.created_at)
@@ -75,12 +75,17 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     return message
 
 
-def _show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
+def show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
     """A stored spec as others may see it: variables by name only, for a whole environment holds secrets."""
     shown.ParseFromString(stored)
     if len(shown.suite.cases) > _SHOWN_CASES:
         del shown.suite.cases[:]
-    for variables in (shown.suite.variables, *(target.environment.variables for target in shown.targets)):
+    given = [shown.suite.variables]
+    for target_spec in shown.targets:
+        given.append(target_spec.environment.variables)
+        if target_spec.HasField("suite"):
+            given.append(target_spec.suite.variables)
+    for variables in given:
         for name in variables:
             variables[name] = HIDDEN
 
@@ -88,7 +93,7 @@ def _show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
 def submitted(fact: RunSubmitted, cases: int) -> run_pb2.Run:
     """A run as it was committed first, with so many cases a target named by the client."""
     message = run_pb2.Run(run_id=fact.run_id, state=run_pb2.RUN_STATE_QUEUED)
-    _show_spec(message.spec, fact.spec)
+    show_spec(message.spec, fact.spec)
     set_time(message.created_at, fact.at)
     for one in fact.targets:
         target_message = message.targets.add(name=one.name, group_id=f"{fact.run_id}/{one.name}")
@@ -137,6 +142,7 @@ def live_group(group: Group) -> GroupRow:
         cause=group.cause,
         ending=group.ending,
         cause_details=group.cause_details,
+        skipped=group.skipped,
     )
 
 
@@ -153,7 +159,7 @@ def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
         cause_details=row.cause_details,
     )
     message.ending = int(row.ending)  # type: ignore[assignment]
-    message.state = int(row.state)  # type: ignore[assignment]
+    message.state = run_pb2.TARGET_STATE_SKIPPED if row.skipped else int(row.state)  # type: ignore[assignment]
     group = state.groups.get(row.group_id)
     if group is not None:
         held = {state.allocations[one].worker_id for one in group.allocations if one in state.allocations}

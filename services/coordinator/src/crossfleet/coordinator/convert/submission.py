@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
 from crossfleet.coordinator.convert.checks import Checks
-from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.shards import SEED
+from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
 from crossfleet.matching.patterns import PatternError, check_pattern
@@ -28,6 +30,7 @@ _MOST_PATTERNS = 16
 _HOUR = 3600.0
 MOST_SHARDS = 10_000
 _DAY = 86_400.0
+_WHENS = frozenset(suite_pb2.NeedWhen.values())
 _GROUPINGS = frozenset(map(int, Grouping))
 _PLACEMENTS = {placement.value: placement for placement in RerunPlacement}
 _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
@@ -42,7 +45,7 @@ def submission(
     checks.require(0 < len(request_id.encode()) <= 200, "request_id", "1 to 200 bytes, a UUID for instance")
     _fill(spec)
     _check_run(checks, spec)
-    _check_suite(checks, spec.suite)
+    _check_suite(checks, spec.suite, "spec.suite")
     _check_policy(checks, spec.policy)
     _check_reruns(checks, spec.policy)
     if spec.policy.HasField("shard"):
@@ -79,6 +82,10 @@ def _fill(spec: run_pb2.RunSpec) -> None:
         spec.suite.name = spec.workspace.local_path.rstrip("/").rpartition("/")[2] or "suite"
     if not spec.targets:
         spec.targets.add(name="default")
+    for target in spec.targets:
+        if target.HasField("suite"):
+            target.suite.runner = target.suite.runner or "pytest"
+            target.suite.name = target.suite.name or spec.suite.name
 
 
 def _check_run(checks: Checks, spec: run_pb2.RunSpec) -> None:
@@ -97,22 +104,22 @@ def _check_run(checks: Checks, spec: run_pb2.RunSpec) -> None:
         )
 
 
-def _check_suite(checks: Checks, suite: suite_pb2.Suite) -> None:
-    checks.size(suite.name, "spec.suite.name", 200)
-    checks.name(suite.runner, "spec.suite.runner")
+def _check_suite(checks: Checks, suite: suite_pb2.Suite, path: str) -> None:
+    checks.size(suite.name, f"{path}.name", 200)
+    checks.name(suite.runner, f"{path}.runner")
     inside = not suite.root.startswith("/") and ".." not in suite.root.split("/") and "\0" not in suite.root
-    checks.require(inside, "spec.suite.root", "a relative path below the workspace, without '..'")
+    checks.require(inside, f"{path}.root", "a relative path below the workspace, without '..'")
     for index, argument in enumerate(suite.arguments):
-        checks.require("\0" not in argument, f"spec.suite.arguments[{index}]", "text without NUL")
-    _check_variables(checks, suite.variables, "spec.suite.variables")
-    if checks.require(len(suite.cases) <= MOST_CASES, "spec.suite.cases", f"at most {MOST_CASES}"):
-        checks.require(all(suite.cases), "spec.suite.cases", "no empty id")
+        checks.require("\0" not in argument, f"{path}.arguments[{index}]", "text without NUL")
+    _check_variables(checks, suite.variables, f"{path}.variables")
+    if checks.require(len(suite.cases) <= MOST_CASES, f"{path}.cases", f"at most {MOST_CASES}"):
+        checks.require(all(suite.cases), f"{path}.cases", "no empty id")
         checks.require(
             len(set(suite.cases)) == len(suite.cases),
-            "spec.suite.cases",
+            f"{path}.cases",
             "each id once; append #2, #3 to repeated ones",
         )
-    checks.require(suite.runner != "command" or bool(suite.arguments), "spec.suite.arguments", "the command to run")
+    checks.require(suite.runner != "command" or bool(suite.arguments), f"{path}.arguments", "the command to run")
 
 
 def _check_variables(checks: Checks, variables: object, path: str) -> None:
@@ -165,7 +172,13 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
         checks.require(target.name not in names, f"{path}.name", f"unique in the run; {target.name!r} is there already")
         names.add(target.name)
         _check_environment(checks, target.environment, f"{path}.environment")
-        request = request_from(target.request, target.selector, spec.suite.runner)
+        own = target.HasField("suite")
+        if own:
+            _check_suite(checks, target.suite, f"{path}.suite")
+            one = not (spec.suite.cases or target.suite.cases)
+            checks.require(one, f"{path}.suite", "none, where the client names cases: such a run has one suite")
+        runner = target.suite.runner if own else spec.suite.runner
+        request = request_from(target.request, target.selector, runner)
         try:
             validate(request, selectors)
         except RequestError as error:
@@ -174,8 +187,28 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
                 checks.selector(place, target.name, error.__cause__)
             else:
                 checks.require(False, place, error.message)
-        found.append(TargetSpec(target.name, target.selector, request))
+        suite = target.suite.name if own else ""
+        found.append(TargetSpec(target.name, target.selector, request, _needs(checks, target, path), suite))
+    _check_needs(checks, found)
     return tuple(found)
+
+
+def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:
+    found = []
+    for index, need in enumerate(target.needs):
+        checks.require(
+            need.when in _WHENS, f"{path}.needs[{index}].when", f"one of {', '.join(suite_pb2.NeedWhen.keys())}"
+        )
+        found.append(Need(need.target, need.when != suite_pb2.NEED_WHEN_FINISHED))
+    return tuple(found)
+
+
+def _check_needs(checks: Checks, targets: Sequence[TargetSpec]) -> None:
+    try:
+        check_needs({one.name: [need.target for need in one.needs] for one in targets})
+    except NeedError as error:
+        position = next(index for index, one in enumerate(targets) if one.name == error.target)
+        checks.require(False, f"spec.targets[{position}].needs[{error.index}]", error.message)
 
 
 def _check_environment(checks: Checks, environment: suite_pb2.Environment, path: str) -> None:

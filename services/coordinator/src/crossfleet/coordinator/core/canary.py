@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.health import Answer, CarePolicy, Health
 from crossfleet.coordinator.core.model import Allocation, Group, Worker
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.retry import fails_an_allocation
+from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free, slot_millicores
@@ -100,6 +101,7 @@ def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
         )
     )
     emit(e.CanaryOpened(group.run_id, allocation_id))
+    settle_semaphores(emit)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))
         feed_group(emit, group)

@@ -8,16 +8,30 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
+from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import Request, WorkerView
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A target waits until another is over: until it has passed, or with `passed` False however it ends."""
+
+    target: str
+    passed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """One target of the matrix: name, CEL selector ("" matches any worker) and what a slot needs."""
+    """One target of the matrix: name, CEL selector ("" matches any worker), what a slot needs, and which targets it needs.
+
+    `suite` is the name of a suite of its own, empty where the target tests the run's.
+    """
 
     name: str
     selector: str
     request: Request
+    needs: tuple[Need, ...] = ()
+    suite: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +351,73 @@ class WorkerReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSemaphore:
+    """A person says how much there is of a semaphore, new or known."""
+
+    name: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSemaphore:
+    """A person removes a semaphore that nobody uses."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSchedule:
+    """A person makes a schedule. `spec` is the RunSpec message that becomes its runs, opaque to the core."""
+
+    schedule: Schedule
+    spec: bytes
+    replace: bool = False
+    """Whether another one of that name may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSchedule:
+    """A person lets a schedule rest, or, with paused=False, go on at `next_at`, its next time (unix seconds)."""
+
+    name: str
+    paused: bool
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchedule:
+    """A person removes a schedule."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimesCame:
+    """Times of a schedule have come, from `seen` on, its `next_at` so far; `times` are those that are to become runs.
+
+    `note` says what became of others. `next_at` comes next, 0.0: none does.
+    """
+
+    name: str
+    schedule_id: str
+    seen: float
+    times: tuple[float, ...]
+    next_at: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitScheduled:
+    """The time `at` of a schedule becomes the run `submit`; without one it cannot, as `note` says."""
+
+    name: str
+    schedule_id: str
+    at: float
+    submit: SubmitRun | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactRef:
     """A stored blob that belongs to a run."""
 
@@ -376,4 +457,11 @@ Command = (
     | WantTasks
     | WorkerReport
     | AttachArtifacts
+    | SetSemaphore
+    | RemoveSemaphore
+    | CreateSchedule
+    | PauseSchedule
+    | DeleteSchedule
+    | TimesCame
+    | SubmitScheduled
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
+from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import WorkerView
 
 
@@ -369,6 +370,61 @@ class CaseStruck:
     worker_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class GroupHeldBack:
+    """The group is not offered to schedulers, by `by` (`needs`, `semaphore`) and as `text` says; empty: it is again."""
+
+    run_id: str
+    group_id: str
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSkipped:
+    """The group ends without having been begun, since one that it needs did not pass. Comes before GroupFinished."""
+
+    run_id: str
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreSet:
+    """So much there is of a semaphore from now on."""
+
+    name: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreRemoved:
+    """There is no such semaphore any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleCreated:
+    """There is a schedule, in the place of another one of its name. `spec` is stored apart."""
+
+    schedule: Schedule
+    spec: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChanged:
+    """Where a schedule stands now. Never names a run by `run_id`: it belongs to no run."""
+
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDeleted:
+    """There is no such schedule any more."""
+
+    name: str
+
+
 Event = (
     RunSubmitted
     | CasesCollected
@@ -400,4 +456,11 @@ Event = (
     | HealthChanged
     | CanaryOpened
     | CaseStruck
+    | GroupHeldBack
+    | GroupSkipped
+    | SemaphoreSet
+    | SemaphoreRemoved
+    | ScheduleCreated
+    | ScheduleChanged
+    | ScheduleDeleted
 )

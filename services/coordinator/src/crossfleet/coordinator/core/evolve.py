@@ -7,6 +7,7 @@ from typing import Any
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import evolve_runs as runs
+from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.model import State
@@ -42,6 +43,13 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.HealthChanged: workers.health_changed,
     e.CanaryOpened: work.canary_opened,
     e.CaseStruck: work.case_struck,
+    e.GroupHeldBack: runs.group_held_back,
+    e.GroupSkipped: runs.group_skipped,
+    e.SemaphoreSet: work.semaphore_set,
+    e.SemaphoreRemoved: work.semaphore_removed,
+    e.ScheduleCreated: schedules.schedule_created,
+    e.ScheduleChanged: schedules.schedule_changed,
+    e.ScheduleDeleted: schedules.schedule_deleted,
 }
 
 

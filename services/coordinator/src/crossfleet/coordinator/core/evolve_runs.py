@@ -30,6 +30,8 @@ def run_submitted(state: State, event: e.RunSubmitted) -> None:
     )
     for position, (group_id, target) in enumerate(zip(group_ids, event.targets, strict=True)):
         state.groups[group_id] = Group(group_id, event.run_id, target, position)
+        if target.request.semaphores:
+            state.sharing[group_id] = None
     state.requests[event.request_id] = (event.run_id, event.fingerprint)
 
 
@@ -164,8 +166,23 @@ def group_finished(state: State, event: e.GroupFinished) -> None:
     group.state = GroupState.FAILED if event.failed else GroupState.FINISHED
     group.cause = event.cause
     group.infrastructure = event.infrastructure
-    group.waiting_code = group.waiting_text = ""
+    group.waiting_code = group.waiting_text = group.held_back = ""
     group.never = False
+    state.sharing.pop(event.group_id, None)
+
+
+def group_held_back(state: State, event: e.GroupHeldBack) -> None:
+    """It is not offered to schedulers, or is again."""
+    group = state.groups[event.group_id]
+    group.held_back = group.waiting_code = event.by
+    group.waiting_text = event.text
+    group.never = False
+    group.never_since = 0.0
+
+
+def group_skipped(state: State, event: e.GroupSkipped) -> None:
+    """It is not begun."""
+    state.groups[event.group_id].skipped = True
 
 
 def suite_ended(state: State, event: e.SuiteEnded) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry
-from crossfleet.coordinator.core.model import Allocation, Attempt, Slot, State
+from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 
 # Ends that the worker need not know of: its results may still come.
@@ -31,8 +31,9 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     group.ever_allocated = True
     group.never = False
     group.never_since = 0.0
-    group.waiting_code = group.waiting_text = ""
+    group.waiting_code = group.waiting_text = group.held_back = ""
     group.state = GroupState.RUNNING if group.collected else GroupState.COLLECTING
+    _hold(state, allocation, 1)
     run = state.runs[event.run_id]
     run.allocations.add(event.allocation_id)
     if run.state is RunState.QUEUED:
@@ -41,6 +42,22 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     if worker is not None:
         worker.allocations.add(event.allocation_id)
     state.next_allocation += 1
+
+
+def _hold(state: State, allocation: Allocation, sign: int) -> None:
+    """Its slots hold their part of semaphores, or, with -1, give it back."""
+    for name, each in allocation.request.semaphores:
+        state.semaphores.setdefault(name, Semaphore()).held += sign * each * len(allocation.slots)
+
+
+def semaphore_set(state: State, event: e.SemaphoreSet) -> None:
+    """There is so much of it; what is held stays held."""
+    state.semaphores.setdefault(event.name, Semaphore()).capacity = event.capacity
+
+
+def semaphore_removed(state: State, event: e.SemaphoreRemoved) -> None:
+    """It is gone."""
+    del state.semaphores[event.name]
 
 
 def _first_free_number(state: State, run_id: str, count: int) -> int:
@@ -77,6 +94,7 @@ def allocation_closing(state: State, event: e.AllocationClosing) -> None:
 def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     """Its slots are free."""
     allocation = state.allocations.pop(event.allocation_id)
+    _hold(state, allocation, -1)
     worker = state.workers.get(allocation.worker_id)
     if worker is not None:
         worker.allocations.discard(event.allocation_id)

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from crossfleet.coordinator.core import care, collecting, commands, planning, reporting, stopping, submitting, workers
+from crossfleet.coordinator.core import (
+    care,
+    collecting,
+    commands,
+    planning,
+    reporting,
+    scheduling,
+    semaphores,
+    stopping,
+    submitting,
+    workers,
+)
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
@@ -32,6 +43,13 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.RecordCollection: collecting.record_collection,
     commands.WantTasks: reporting.want_tasks,
     commands.WorkerReport: reporting.worker_report,
+    commands.SetSemaphore: semaphores.set_semaphore,
+    commands.RemoveSemaphore: semaphores.remove_semaphore,
+    commands.CreateSchedule: scheduling.create_schedule,
+    commands.PauseSchedule: scheduling.pause_schedule,
+    commands.DeleteSchedule: scheduling.delete_schedule,
+    commands.TimesCame: scheduling.times_came,
+    commands.SubmitScheduled: scheduling.submit_scheduled,
 }
 
 

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
 
@@ -89,7 +90,7 @@ class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
-    lost. `marks` says how often a case may be run again, `earlier` has the
+    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive.
     """
@@ -129,6 +130,8 @@ class Group:
     cause_details: str = ""
     ending: Ending = Ending.UNSPECIFIED
     infrastructure: bool = False
+    held_back: str = ""
+    skipped: bool = False
 
     @property
     def over(self) -> bool:
@@ -223,8 +226,19 @@ class Worker:
 
 
 @dataclass(slots=True)
+class Semaphore:
+    """A counter of which open allocations hold a part. `held` may exceed a capacity that was lowered since."""
+
+    capacity: int = 0
+    held: int = 0
+
+
+@dataclass(slots=True)
 class State:
-    """Everything that is decided on. Counters are the next free numbers; `requests` maps request id to (run, fingerprint)."""
+    """Everything that is decided on. Counters are the next free numbers; `requests` maps request id to (run, fingerprint).
+
+    `sharing` has the groups that are not over and ask for semaphores, in the order of submission.
+    """
 
     next_attempt: int = 1
     next_task: int = 1
@@ -237,6 +251,10 @@ class State:
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     past_runs: set[str] = field(default_factory=set)
     revoked: dict[int, str] = field(default_factory=dict)
+    semaphores: dict[str, Semaphore] = field(default_factory=dict)
+    sharing: dict[str, None] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    schedule_specs: dict[str, bytes] = field(default_factory=dict)
     selectors: Selectors = field(default_factory=Selectors, repr=False, compare=False)
     """Compiled selectors: a memory, not a fact."""
 

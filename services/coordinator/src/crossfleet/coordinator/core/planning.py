@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close, close_gang, open_allocations
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
@@ -39,6 +40,7 @@ class _Books:
         self._free: dict[str, Free] = {}
         self._taken: dict[str, set[int]] = {}
         self._wanted: dict[str, int] = {}
+        self._units: dict[str, int] = {}
 
     def free(self, worker: Worker) -> Free:
         if worker.worker_id not in self._free:
@@ -56,6 +58,10 @@ class _Books:
             self._wanted[group.group_id] = view.wanted_slots(self._state, group)
         return self._wanted[group.group_id]
 
+    def units(self, name: str) -> int:
+        """What nobody holds of a semaphore."""
+        return self._units.setdefault(name, view.free_units(self._state, name))
+
     def book(self, grant: _Grant) -> None:
         request = grant.group.target.request
         flat = tuple(dict.fromkeys(device for slot in grant.device_ids for device in slot))
@@ -63,6 +69,8 @@ class _Books:
         self._free[worker.worker_id] = self.free(worker).minus(request, len(grant.slots), flat, worker.view)
         self.taken(worker).update(grant.slots)
         self._wanted[grant.group.group_id] = self.wanted(grant.group) - len(grant.slots)
+        for name, each in request.semaphores:
+            self._units[name] = self.units(name) - each * len(grant.slots)
 
     def copy(self) -> _Books:
         twin = _Books.__new__(_Books)
@@ -70,6 +78,7 @@ class _Books:
         twin._free = dict(self._free)  # noqa: SLF001
         twin._taken = {name: set(taken) for name, taken in self._taken.items()}  # noqa: SLF001
         twin._wanted = dict(self._wanted)  # noqa: SLF001
+        twin._units = dict(self._units)  # noqa: SLF001
         return twin
 
 
@@ -91,6 +100,8 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         if grants:
             books = trial
             accepted.extend(_open(emit, grant) for grant in grants)
+    if accepted:
+        settle_semaphores(emit)
     for reason in command.waiting:
         _note_waiting(emit, reason)
     fail_unsatisfiable(emit)
@@ -147,6 +158,8 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
     group = emit.state.groups.get(item.group_id)
     if group is None or group.over:
         return "GROUP_NOT_OPEN", f"group {item.group_id} is not open"
+    if group.held_back:
+        return "GROUP_NOT_OPEN", f"group {item.group_id} is held back: {group.waiting_text}"
     worker = emit.state.workers.get(item.worker_id)
     if worker is None:
         return "WORKER_NOT_FOUND", f"no worker {item.worker_id}"
@@ -160,6 +173,13 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
     wanted = books.wanted(group)
     if item.slots > wanted:
         return "RESOURCES_UNAVAILABLE", f"group {item.group_id} wants {max(wanted, 0)} more slots, not {item.slots}"
+    for name, each in group.target.request.semaphores:
+        if each * item.slots > books.units(name):
+            left = max(books.units(name), 0)
+            return (
+                "RESOURCES_UNAVAILABLE",
+                f"{item.slots} slots need {each * item.slots} of semaphore {name}: {left} is free",
+            )
     found = check(
         group.target.request, worker.view, books.free(worker), item.slots, item.device_ids, emit.state.selectors
     )
@@ -197,7 +217,7 @@ def _open(emit: Emitter, grant: _Grant) -> str:
 
 def _note_waiting(emit: Emitter, reason: WaitingReason) -> None:
     group = emit.state.groups.get(reason.group_id)
-    if group is None or group.over:
+    if group is None or group.over or group.held_back:
         return
     if (group.never, group.waiting_code, group.waiting_text) != (reason.never, reason.code, reason.text):
         emit(e.GroupWaiting(group.run_id, group.group_id, reason.never, reason.code, reason.text, emit.now))

@@ -11,7 +11,9 @@ from crossfleet.coordinator.core.blame import strike
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
+from crossfleet.coordinator.core.needs import settle_needs
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
+from crossfleet.coordinator.core.semaphores import settle_semaphores
 
 MOST_CAUSE_BYTES = 500
 
@@ -162,7 +164,25 @@ def finish_group(
     emit(e.GroupFinished(group.run_id, group.group_id, failed, line, emit.now, infrastructure))
     for allocation in open_allocations(emit, group):
         close(emit, allocation, "the group is over")
+    release_dependents(emit, group.run_id)
     settle_run(emit, group.run_id)
+
+
+def release_dependents(emit: Emitter, run_id: str) -> None:
+    """Something of the run is over: what needs it goes on or is skipped, and what waits for a semaphore may have its turn."""
+    run = emit.state.runs[run_id]
+    for group, cause in settle_needs(emit, run):
+        if not group.over:
+            _skip_group(emit, group, cause)
+    settle_semaphores(emit)
+
+
+def _skip_group(emit: Emitter, group: Group, cause: str) -> None:
+    """The group ends without having been begun; cases that its client named are skipped."""
+    emit(e.GroupSkipped(group.run_id, group.group_id))
+    pending = [index for index, outcome in enumerate(group.outcomes) if not outcome]
+    finish_without_result(emit, group, pending, Outcome.SKIPPED, cause)
+    finish_group(emit, group, cause)
 
 
 def first_line(text: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.semaphores import check_semaphores
+from crossfleet.coordinator.core.settling import release_dependents
 
 _MAX_TARGETS = 256
 
@@ -49,6 +51,7 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
         digest = case_digest(command.cases)
         for group_id in emit.state.runs[command.run_id].groups:
             emit(e.CasesCollected(command.run_id, group_id, digest, cases, command.estimates, 0))
+    release_dependents(emit, command.run_id)
     return RunAnswer(command.run_id, changed=True)
 
 
@@ -64,6 +67,9 @@ def _check(emit: Emitter, command: SubmitRun) -> None:
         if not name or name in names[:position]:
             text = f"target {name!r} is named twice" if name else "a target needs a name"
             raise Refused("INVALID_ARGUMENT", text, f"spec.targets[{position}].name")
+    for position, target in enumerate(command.targets):
+        path = f"spec.targets[{position}].request.semaphores"
+        check_semaphores(emit.state, target, path, waits=not command.policy.fail_unsatisfiable)
     if command.estimates and len(command.estimates) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
     if len(set(command.cases)) != len(command.cases):

@@ -12,6 +12,7 @@ from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
 
 _MOST_SLOTS = 4096
+_UNLIMITED = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,32 @@ def held_slots(state: State, group: Group) -> int:
 def wanted_slots(state: State, group: Group) -> int:
     """Slots that the group can still use over and above those that it holds."""
     run = state.runs[group.run_id]
-    if group.over or run.state >= RunState.STOPPING:
+    if group.over or group.held_back or run.state >= RunState.STOPPING:
         return 0
     if group.target.request.gang > 1:
         # All at once or none: what it holds is complete.
+        whole = gang_slots(group.target.request)
         idle = not group.allocations and (group.queue.count > 0 or not group.collected)
-        return gang_slots(group.target.request) if idle else 0
+        return whole if idle and affordable_slots(state, group.target.request) >= whole else 0
     most = min(group.target.request.slots_max or _MOST_SLOTS, _MOST_SLOTS) - held_slots(state, group)
+    most = min(most, affordable_slots(state, group.target.request))
     if not group.collected:
         return max(most, 0)
     # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     busy = group.queue.shareable + bool(group.queue.exclusive.cases)
     return max(min(most, busy, worth), 0)
+
+
+def affordable_slots(state: State, request: Request) -> int:
+    """Slots for which there is enough of the semaphores that each holds."""
+    return min((max(free_units(state, name), 0) // each for name, each in request.semaphores), default=_UNLIMITED)
+
+
+def free_units(state: State, name: str) -> int:
+    """What of a semaphore nobody holds; negative where its capacity was lowered below that."""
+    semaphore = state.semaphores.get(name)
+    return semaphore.capacity - semaphore.held if semaphore else 0
 
 
 def gang_slots(request: Request) -> int:
@@ -79,14 +93,14 @@ def group_view(state: State, group: Group) -> GroupView:
         group.collected,
         group.queue.seconds,
         wanted_slots(state, group),
-        run.runner,
+        group.target.request.runner or run.runner,
         tuple(sorted(group.avoid)),
     )
 
 
 def open_groups(state: State) -> list[GroupView]:
-    """Groups that are not over, in the order of submission."""
-    return [group_view(state, group) for group in state.groups.values() if not group.over]
+    """Groups that may be placed, in the order of submission."""
+    return [group_view(state, group) for group in state.groups.values() if not (group.over or group.held_back)]
 
 
 def free_of(state: State, worker: Worker) -> Free:

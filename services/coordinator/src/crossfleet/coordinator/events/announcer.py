@@ -64,7 +64,7 @@ class Announcer:
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
                 event.target_finished.target.CopyFrom(await self._lookup.final_target(fact.run_id, target))
-            case facts.GroupWaiting():
+            case facts.GroupWaiting() | facts.GroupHeldBack():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
             case facts.RunStopping():

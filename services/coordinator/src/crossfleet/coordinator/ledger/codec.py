@@ -48,6 +48,13 @@ _NUMBERS: dict[int, type] = {
     32: e.CanaryOpened,
     33: e.CaseStruck,
     34: e.ArtifactsWaiting,
+    55: e.GroupHeldBack,
+    56: e.GroupSkipped,
+    57: e.SemaphoreSet,
+    58: e.SemaphoreRemoved,
+    60: e.ScheduleCreated,
+    61: e.ScheduleChanged,
+    62: e.ScheduleDeleted,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
@@ -59,6 +66,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.CasesCollected, "cases"): (),
     (e.CasesFinished, "payloads"): (),
     (e.CasesRerun, "payloads"): (),
+    (e.ScheduleCreated, "spec"): b"",
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerJoined, "checks_health"): False,

@@ -8,8 +8,9 @@ from dataclasses import replace
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
-from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.model import Semaphore, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Row, Stored
 from crossfleet.matching.model import WorkerView
@@ -23,6 +24,11 @@ def rebuild(stored: Stored) -> State:
     state = State()
     for row in stored.workers:
         state.workers[row["worker_id"]] = _worker(row)
+    for row in stored.semaphores:
+        state.semaphores[row["name"]] = Semaphore(row["capacity"])
+    for row in stored.schedules:
+        state.schedules[row["name"]] = schedule_of(row)
+        state.schedule_specs[row["name"]] = row["spec"]
     for request_id, run_id, fingerprint, live in stored.requests:
         state.requests[request_id] = (run_id, fingerprint)
         if not live:
@@ -45,6 +51,13 @@ def _whole(event: e.Event, specs: dict[str, bytes], collections: dict[str, tuple
     if isinstance(event, e.RunSubmitted):
         return replace(event, spec=specs[event.run_id])
     return event
+
+
+def schedule_of(row: Row) -> Schedule:
+    """A schedule as it is stored."""
+    values = {name: row[name] for name in Schedule.__slots__}
+    kinds = {"missed": Missed(row["missed"]), "overlap": Overlap(row["overlap"])}
+    return Schedule(**(values | kinds | {"waiting": tuple(json.loads(row["waiting"]))}))
 
 
 def _worker(row: Row) -> Worker:

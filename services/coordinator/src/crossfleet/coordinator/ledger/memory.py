@@ -68,7 +68,7 @@ class MemoryStore:
             [(row["request_id"], row["run_id"], row["fingerprint"], row["live"]) for row in self.rows["runs"].values()],
             events,
             {digest: self.rows["collections"][(digest,)]["cases"] for digest in wanted},
-            list(self.rows["workers"].values()),
+            *(list(self.rows[name].values()) for name in ("workers", "semaphores", "schedules")),
         )
 
     def commit(self, batch: Batch) -> None:
@@ -162,6 +162,9 @@ class MemoryStore:
                 if write.mode is Mode.IGNORE and key in table:
                     continue
                 if write.mode is Mode.UPDATE and key not in table:
+                    continue
+                if write.mode is Mode.DELETE:
+                    table.pop(key, None)
                     continue
                 table[key] = {**table.get(key, {}), **row}
         self._head = replace(

@@ -51,10 +51,12 @@ def _statement(table: str, mode: Mode, names: Sequence[str]) -> str:
     keys = [column.name for column in tables.metadata.tables[table].primary_key]
     rows = f"json_populate_recordset(NULL::{table}, %s)"
     changed = [name for name in names if name not in keys]
+    same = " AND ".join(f"{table}.{name} = given.{name}" for name in keys)
+    if mode is Mode.DELETE:
+        return f"DELETE FROM {table} USING {rows} AS given WHERE {same}"  # noqa: S608 - names of our own tables
     if mode is Mode.UPDATE:
         new = ", ".join(f"{name} = given.{name}" for name in changed)
-        same = " AND ".join(f"{table}.{name} = given.{name}" for name in keys)
-        return f"UPDATE {table} SET {new} FROM {rows} AS given WHERE {same}"  # noqa: S608 - names of our own tables
+        return f"UPDATE {table} SET {new} FROM {rows} AS given WHERE {same}"  # noqa: S608 - the same
     listed = ", ".join(names)
     statement = f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {rows}"  # noqa: S608 - the same
     if mode is Mode.IGNORE:

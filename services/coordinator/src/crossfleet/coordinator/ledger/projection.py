@@ -9,6 +9,7 @@ from typing import Any
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
+from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 
@@ -48,7 +49,13 @@ def in_parts(key: str, seconds: Sequence[tuple[str, float]], at: float) -> list[
 
 def suite_key(run: Run, group: Group) -> str:
     """Whose history a case's duration belongs to."""
-    return duration_key(run.project, run.suite, run.runner, device_class(group))
+    return duration_key(*history_of(run, group))
+
+
+def history_of(run: Run, group: Group) -> tuple[str, str, str, str]:
+    """The same as project, suite, runner kind and device class."""
+    runner = group.target.request.runner or run.runner
+    return run.project, group.target.suite or run.suite, runner, device_class(group)
 
 
 def device_class(group: Group) -> str:
@@ -80,6 +87,8 @@ class _Projection:
         self._groups: dict[str, None] = {}
         self._workers: dict[str, None] = {}
         self._submitted: set[str] = set()
+        self._semaphores: dict[str, None] = {}
+        self._schedules: dict[str, bool] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -94,6 +103,8 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
+        if self._semaphores or self._schedules:
+            writes += self._named()
         return writes
 
     def _insert(self, table: str, **row: Any) -> None:
@@ -136,6 +147,30 @@ class _Projection:
             self._updates["attempts"] = list(self._ended.values())
         if self._closed:
             self._updates["allocations"] = list(self._closed.values())
+
+    def _named(self) -> list[Write]:
+        """Semaphores and schedules that were made, changed or removed, as they stand after the last fact."""
+        semaphores, schedules = self._state.semaphores, self._state.schedules
+        capacities = [
+            {"name": name, "capacity": semaphores[name].capacity} for name in self._semaphores if name in semaphores
+        ]
+        made = [
+            {**schedule_variables(schedules[name]), "spec": self._state.schedule_specs[name]}
+            for name, new in self._schedules.items()
+            if new and name in schedules
+        ]
+        moved = [
+            schedule_variables(schedules[name])
+            for name, new in self._schedules.items()
+            if not new and name in schedules
+        ]
+        return [
+            Write("semaphores", Mode.UPSERT, capacities),
+            Write("semaphores", Mode.DELETE, [{"name": one} for one in self._semaphores if one not in semaphores]),
+            Write("schedules", Mode.UPSERT, made),
+            Write("schedules", Mode.UPDATE, moved),
+            Write("schedules", Mode.DELETE, [{"name": one} for one in self._schedules if one not in schedules]),
+        ]
 
     def _run_submitted(self, event: e.RunSubmitted) -> None:
         self._submitted.add(event.run_id)
@@ -184,7 +219,9 @@ class _Projection:
         if full:
             self._payloads.setdefault(group_id, []).extend(event.payloads)
 
-    def _touch_group(self, event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded) -> None:
+    def _touch_group(
+        self, event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded | e.GroupHeldBack | e.GroupSkipped
+    ) -> None:
         self._groups[event.group_id] = None
 
     def _allocation_opened(self, event: e.AllocationOpened) -> None:
@@ -284,6 +321,18 @@ class _Projection:
             for name in event.names
         )
 
+    def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
+        self._semaphores[event.name] = None
+
+    def _schedule_created(self, event: e.ScheduleCreated) -> None:
+        self._schedules[event.schedule.name] = True
+
+    def _schedule_changed(self, event: e.ScheduleChanged) -> None:
+        self._schedules.setdefault(event.schedule.name, False)
+
+    def _schedule_deleted(self, event: e.ScheduleDeleted) -> None:
+        self._schedules.setdefault(event.name, False)
+
     def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
         self._workers[event.worker_id] = None
 
@@ -297,6 +346,13 @@ _HANDLERS: dict[type, str] = {
     e.GroupWaiting: "_touch_group",
     e.GroupFinished: "_touch_group",
     e.SuiteEnded: "_touch_group",
+    e.GroupHeldBack: "_touch_group",
+    e.GroupSkipped: "_touch_group",
+    e.SemaphoreSet: "_touch_semaphore",
+    e.SemaphoreRemoved: "_touch_semaphore",
+    e.ScheduleCreated: "_schedule_created",
+    e.ScheduleChanged: "_schedule_changed",
+    e.ScheduleDeleted: "_schedule_deleted",
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
@@ -354,7 +410,15 @@ def group_variables(group: Group) -> Row:
         "cause": group.cause,
         "ending": int(group.ending),
         "cause_details": group.cause_details,
+        "skipped": group.skipped,
     }
+
+
+def schedule_variables(schedule: Schedule) -> Row:
+    """A schedule but for what it submits."""
+    values = {name: getattr(schedule, name) for name in Schedule.__slots__}
+    kinds = {"missed": int(schedule.missed), "overlap": int(schedule.overlap)}
+    return values | kinds | {"waiting": json.dumps(schedule.waiting)}
 
 
 def worker_row(worker: Worker) -> Row:

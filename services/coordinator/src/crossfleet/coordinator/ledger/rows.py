@@ -48,6 +48,7 @@ class GroupRow:
     cause: str
     ending: Ending
     cause_details: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

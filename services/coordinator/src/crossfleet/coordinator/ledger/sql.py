@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, and_, select, text, update
+from sqlalchemy import Connection, Engine, Table, and_, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from crossfleet.coordinator.ledger import dropping, identity, schema, statements, tables
@@ -21,6 +21,7 @@ from crossfleet.coordinator.ledger.store import (
     Deposed,
     Head,
     Observed,
+    Row,
     StoreAway,
     Stored,
     StoreFailed,
@@ -297,5 +298,11 @@ def _load(connection: Connection) -> Stored:
         [(row[0], row[1], row[2], row[3]) for row in connection.execute(requests)],
         facts,
         {row.digest: row.cases for row in found},
-        [dict(row) for row in connection.execute(select(tables.workers)).mappings()],
+        _all(connection, tables.workers),
+        _all(connection, tables.semaphores),
+        _all(connection, tables.schedules),
     )
+
+
+def _all(connection: Connection, table: Table) -> list[Row]:
+    return [dict(row) for row in connection.execute(select(table)).mappings()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Table, bindparam, insert, update
+from sqlalchemy import ClauseElement, Connection, Dialect, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import sqlite
 
 from crossfleet.coordinator.ledger import tables
@@ -59,7 +59,7 @@ class Statements:
             table = tables.metadata.tables[write.table]
             renamed = {f"key_{column.name}": column.name for column in table.primary_key}
             made = self._make(table, write.mode, row)
-            renamed = renamed if write.mode is Mode.UPDATE else {}
+            renamed = renamed if write.mode in (Mode.UPDATE, Mode.DELETE) else {}
             prepared = self._made[key] = Prepared(made, self._dialect, row, renamed)
         return prepared
 
@@ -67,11 +67,11 @@ class Statements:
         keys = [column.name for column in table.primary_key]
         if mode is Mode.INSERT:
             return insert(table)
+        same = [table.c[name] == bindparam(f"key_{name}") for name in keys]
         if mode is Mode.UPDATE:
-            statement = update(table).values({name: bindparam(name) for name in row if name not in keys})
-            for name in keys:
-                statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
-            return statement
+            return update(table).values({name: bindparam(name) for name in row if name not in keys}).where(*same)
+        if mode is Mode.DELETE:
+            return delete(table).where(*same)
         written = self._insert_or(table)
         if mode is Mode.IGNORE:
             ignoring: ClauseElement = written.on_conflict_do_nothing(index_elements=keys)

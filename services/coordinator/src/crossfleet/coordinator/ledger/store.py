@@ -60,11 +60,12 @@ class Mode(Enum):
     UPDATE = "update"
     UPSERT = "upsert"
     IGNORE = "ignore"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Rows for one table; all have the same columns, the primary key among them. IGNORE inserts what is not there."""
+    """Rows for one table; all have the same columns, the primary key among them. IGNORE inserts what is not there; of DELETE they are the key alone."""
 
     table: str
     mode: Mode
@@ -162,6 +163,8 @@ class Stored:
     """Commit number, time and body, of live runs, in order."""
     collections: Mapping[str, bytes] = field(default_factory=dict)
     workers: Sequence[Row] = ()
+    semaphores: Sequence[Row] = ()
+    schedules: Sequence[Row] = ()
 
 
 class Store(Protocol):

@@ -16,10 +16,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
-REVISION = "0008"
+REVISION = "0011"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -94,6 +95,7 @@ task_groups = Table(
     Column("cause", Text, nullable=False),
     Column("ending", SmallInteger, nullable=False, server_default=text("0")),
     Column("cause_details", Text, nullable=False, server_default=text("''")),
+    Column("skipped", Boolean, nullable=False, server_default=false()),
     Index("task_groups_by_run", "run_id", "position"),
 )
 
@@ -241,6 +243,34 @@ durations = Table(
     Column("weight", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     sqlite_with_rowid=False,
+)
+
+semaphores = Table(
+    "semaphores",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("capacity", Integer, nullable=False),
+)
+
+# `waiting` lists nominal times that are to become runs.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("schedule_id", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("missed", SmallInteger, nullable=False),
+    Column("overlap", SmallInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("next_at", Double, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("waiting", Text, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("last_run", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("spec", LargeBinary, nullable=False),
 )
 
 # One row, from when the fleet first removes from a store that others may use too.

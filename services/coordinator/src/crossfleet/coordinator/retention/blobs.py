@@ -1,4 +1,4 @@
-"""Removes blobs that no run needs: marks what kept runs name, and sweeps the rest that has been there long enough."""
+"""Removes blobs that no run or schedule needs: marks what these name, and sweeps the rest that has been there long enough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.api.types.v1.suite_pb2 import Manifest
 from crossfleet.coordinator.artifacts.blobs import BlobStore, Stored
-from crossfleet.coordinator.ledger import retention_queries
+from crossfleet.coordinator.ledger import retention_queries, schedule_queries
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.retention.policy import HOUR, Horizon
 from crossfleet.coordinator.retention.rows import Removed
@@ -72,6 +72,9 @@ class BlobRetention:
             manifests |= named
             needed |= more
             after = specs[-1][0]
+        named, more = await asyncio.to_thread(_named, await self._queries.ask(schedule_queries.schedule_specs))
+        manifests |= named
+        needed |= more
         for digest in manifests:
             needed.add(bytes.fromhex(digest))
             needed.update(await self._files(digest))

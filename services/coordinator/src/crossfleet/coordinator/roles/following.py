@@ -18,6 +18,8 @@ from crossfleet.api.coordinator.v1 import (
     log_service_pb2,
     run_service_pb2,
     run_service_pb2_grpc,
+    schedule_service_pb2,
+    schedule_service_pb2_grpc,
 )
 from crossfleet.api.worker.v1 import worker_service_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
@@ -35,6 +37,8 @@ from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.fleet import Identity
 from crossfleet.coordinator.servicers.fleet_reads import FleetReads
 from crossfleet.coordinator.servicers.runs import RunReads
+from crossfleet.coordinator.servicers.schedules import ScheduleReads
+from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import NotLeader
 from crossfleet.foundation.serve.definition import Servicer
@@ -54,6 +58,7 @@ READS: Mapping[str, frozenset[str]] = {
     ),
     "FleetService": frozenset({"ListWorkers", "GetWorker", "GetFleet"}),
     "ArtifactService": frozenset({"ListArtifacts"}),
+    "ScheduleService": frozenset({"GetSchedule", "ListSchedules"}),
     "AdminService": frozenset({"ListSettings", "UpdateSetting", "ListPlugins"}),
 }
 """By service, the methods that need no leader. Events are not among them: what is watched is what happens now."""
@@ -68,6 +73,7 @@ METHODS = paths_of(
     inspection_service_pb2.DESCRIPTOR,
     log_service_pb2.DESCRIPTOR,
     run_service_pb2.DESCRIPTOR,
+    schedule_service_pb2.DESCRIPTOR,
     worker_service_pb2.DESCRIPTOR,
 )
 """The paths of all that a leader answers."""
@@ -92,6 +98,7 @@ def reads(
         (run_service_pb2_grpc.add_RunServiceServicer_to_server, RunReads(lookup)),  # type: ignore[abstract]
         (fleet_service_pb2_grpc.add_FleetServiceServicer_to_server, FleetReads(queries, identity)),  # type: ignore[abstract]
         (artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server, artifacts),
+        (schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server, ScheduleReads(lookup, SystemClock())),  # type: ignore[abstract]
         (admin_service_pb2_grpc.add_AdminServiceServicer_to_server, AdminReads(settings, sources)),  # type: ignore[abstract]
     ]
     return only(handlers_of(servicers), _WITH_SHARED_ARTIFACTS if place.shared else READS)

@@ -43,7 +43,7 @@ class Changes:
     def note(self, state: State, events: Iterable[facts.Event]) -> None:
         """Adds what a committed batch changed."""
         for event in events:
-            self.press |= type(event) in _PRESSING or (type(event) is facts.AttemptEnded and bool(event.left))
+            self.press |= type(event) in _PRESSING or _frees(event)
             match event:
                 case facts.TasksAssigned():
                     self._counted(state, event.group_id)
@@ -53,10 +53,15 @@ class Changes:
                 case facts.AllocationOpened() | facts.AllocationClosed():
                     self.allocations.add(event.allocation_id)
                     self.groups.add(event.group_id)
+                    self.groups.update(state.sharing)  # what they may still have of semaphores
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
+                case facts.GroupHeldBack():
+                    self.groups.add(event.group_id)
+                case facts.SemaphoreSet():
+                    self.groups.update(state.sharing)
                 case facts.RunSubmitted():
                     self.groups.update(f"{event.run_id}/{target.name}" for target in event.targets)
                 case facts.RunStopping():
@@ -78,3 +83,13 @@ class Changes:
         self.workers, self.groups, self.allocations, self.minor = set(), set(), set(), set()
         self.press = False
         return taken
+
+
+def _frees(event: facts.Event) -> bool:
+    """Whether cases, or a group that was held back, are to be placed (again)."""
+    match event:
+        case facts.AttemptEnded():
+            return bool(event.left)
+        case facts.GroupHeldBack():
+            return not event.by
+    return False

@@ -1,4 +1,4 @@
-"""AdminService of a leader: what else needs its stores, retention and backups."""
+"""AdminService of a leader: what else needs its stores and its state, such as retention, backups and semaphores."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ import grpc
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.servicers.admin import AdminServicer
+from crossfleet.coordinator.servicers.semaphores import check_semaphore, semaphore_messages
 from crossfleet.foundation.clock import Clock
 
 
@@ -30,12 +33,14 @@ class HousekeepingServicer(AdminServicer):
         retention: Retention,
         backup: Callable[[bool, float], AsyncIterator[bytes]],
         clock: Clock,
+        lookup: Lookup,
     ) -> None:
-        """`backup` makes one as of a time, with artifacts or without."""
+        """`backup` makes one as of a time, with artifacts or without. `lookup` has the state, and takes commands."""
         super().__init__(settings, sources, figures)
         self._retention = retention
         self._backup = backup
         self._clock = clock
+        self._lookup = lookup
 
     async def GetRetention(
         self, request: admin_pb2.GetRetentionRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -73,6 +78,28 @@ class HousekeepingServicer(AdminServicer):
         summary = admin_pb2.BackupSummary(sha256=digest.hexdigest(), size_bytes=size)
         summary.taken_at.FromNanoseconds(int(at * 1e9))
         yield admin_pb2.BackupResponse(summary=summary)
+
+    async def ListSemaphores(
+        self, request: admin_pb2.ListSemaphoresRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.ListSemaphoresResponse:
+        """All semaphores, who holds them and who waits."""
+        return admin_pb2.ListSemaphoresResponse(semaphores=semaphore_messages(self._lookup.state()))
+
+    async def SetSemaphore(
+        self, request: admin_pb2.SetSemaphoreRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.SetSemaphoreResponse:
+        """Says how much there is of one. Raises InvalidArgument."""
+        check_semaphore(request)
+        await self._lookup.commit(SetSemaphore(request.name, request.capacity))
+        found = (one for one in semaphore_messages(self._lookup.state()) if one.name == request.name)
+        return admin_pb2.SetSemaphoreResponse(semaphore=next(found, None))
+
+    async def RemoveSemaphore(
+        self, request: admin_pb2.RemoveSemaphoreRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.RemoveSemaphoreResponse:
+        """Removes one. Raises SemaphoreNotFound, and StateConflict while open runs name it."""
+        await self._lookup.commit(RemoveSemaphore(request.name))
+        return admin_pb2.RemoveSemaphoreResponse()
 
 
 def _counts(removed: Removed) -> admin_pb2.RetentionCounts:

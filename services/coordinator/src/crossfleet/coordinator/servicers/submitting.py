@@ -68,13 +68,7 @@ class Submitting:
         """
         if self._draining.begun:
             raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
-        selectors = self._lookup.state().selectors
-        command = submission(
-            request.request_id, request.spec, self._ids.new("run"), selectors, current_traceparent() or ""
-        )
-        if command.request_id not in self._lookup.state().requests:
-            await self._check_surroundings(request.spec)
-            command = await self._with_estimates(command)
+        command = await self.prepare(request.request_id, request.spec)
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None
         if first is not None:
@@ -85,6 +79,15 @@ class Submitting:
         cursor = cursors.text(cursors.end_of(row.cursor_seq))
         return SubmitRunResponse(run=await self._lookup.message(row), event_cursor=cursor)
 
+    async def prepare(self, request_id: str, spec: run_pb2.RunSpec) -> SubmitRun:
+        """The command of a submission that can work, to be committed at once. Fills in defaults of `spec`; raises as `submit`."""
+        selectors = self._lookup.state().selectors
+        command = submission(request_id, spec, self._ids.new("run"), selectors, current_traceparent() or "")
+        if command.request_id not in self._lookup.state().requests:
+            await self._check_surroundings(spec)
+            command = await self._with_estimates(command)
+        return command
+
     async def _check_surroundings(self, spec: run_pb2.RunSpec) -> None:
         wanted = spec.policy.scheduler
         if wanted and wanted != self._figures.name:
@@ -93,7 +96,8 @@ class Submitting:
             )
         source = spec.workspace.WhichOneof("source")
         if source == "local_path":
-            self._check_folder(spec.workspace.local_path, spec.suite.root)
+            for suite in (spec.suite, *(target.suite for target in spec.targets if target.HasField("suite"))):
+                self._check_folder(spec.workspace.local_path, suite.root)
         elif source == "manifest_digest":
             await check_manifest(self._blobs, spec.workspace.manifest_digest)
         if spec.policy.shard.durations_digest:

@@ -159,3 +159,17 @@ class CollectionNotFound(CrossfleetError):
 
     reason = "COLLECTION_NOT_FOUND"
     code = StatusCode.NOT_FOUND
+
+
+class ScheduleNotFound(CrossfleetError):
+    """No schedule has this name."""
+
+    reason = "SCHEDULE_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
+class SemaphoreNotFound(CrossfleetError):
+    """No semaphore has this name."""
+
+    reason = "SEMAPHORE_NOT_FOUND"
+    code = StatusCode.NOT_FOUND

@@ -1,0 +1,68 @@
+"""Which targets need which others: from options and matrix files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossfleet.cli.exits import UsageError
+from crossfleet.foundation.needs import NeedError, check_needs
+
+WHENS = ("passed", "finished")
+_CHANGED = "a fleet does not know what changed: let CI leave the target out, or write passed or finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A target that must be over: `when` it has passed, or is finished in whatever way."""
+
+    target: str
+    when: str = "passed"
+
+
+def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[Need, ...]]:
+    """Of `NAME=OTHER[:finished]` words, which may come several times, by target. Raises UsageError."""
+    found: dict[str, tuple[Need, ...]] = {}
+    for word in words:
+        name, equals, others = word.partition("=")
+        if not equals or not others:
+            raise UsageError(f"--needs {word}: write NAME=OTHER, or NAME=OTHER:finished where OTHER may fail")
+        if name not in targets:
+            raise UsageError(f"--needs {word}: there is no target {name}; the targets are {', '.join(targets)}")
+        needs = []
+        for other in others.split(","):
+            target, colon, when = other.partition(":")
+            needs.append(_need(target, when if colon else "passed", f"--needs {word}"))
+        found[name] = (*found.get(name, ()), *needs)
+    return found
+
+
+def needs_from(content: Any, where: str) -> tuple[Need, ...]:
+    """Of a list of names and tables in a matrix file. Raises UsageError."""
+    if not isinstance(content, list):
+        raise UsageError(f'{where}: must be a list, such as ["unit", {{target = "lint", when = "finished"}}]')
+    found = []
+    for index, each in enumerate(content):
+        table = {"target": each} if isinstance(each, str) else each
+        if not isinstance(table, dict) or not {"target"} <= set(table) <= {"target", "when"}:
+            raise UsageError(f"{where}[{index}]: must be a target's name, or a table of target and when")
+        if not isinstance(table["target"], str):
+            raise UsageError(f"{where}[{index}].target: must be text")
+        found.append(_need(table["target"], table.get("when", "passed"), f"{where}[{index}].when"))
+    return tuple(found)
+
+
+def _need(target: str, when: Any, where: str) -> Need:
+    if when not in WHENS:
+        mend = _CHANGED if when == "changed" else f"write {' or '.join(WHENS)}"
+        raise UsageError(f"{where}: {when!r} is not known; {mend}")
+    return Need(target, when)
+
+
+def check_all_needs(needs: Mapping[str, Sequence[Need]]) -> None:
+    """Raises UsageError for one that cannot be: of a target that does not exist, or in a circle."""
+    try:
+        check_needs({target: [need.target for need in each] for target, each in needs.items()})
+    except NeedError as error:
+        raise UsageError(str(error)) from None

@@ -1,0 +1,105 @@
+"""What targets need: others of their run, semaphores, a suite of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
+from crossfleet.api.types.v1 import run_pb2
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
+
+
+async def refused(call: Any) -> CrossfleetError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return error_from_rpc(caught.value)
+
+
+async def put(fleet: Running, name: str, capacity: int) -> admin_pb2.Semaphore:
+    return (await fleet.admin.SetSemaphore(admin_pb2.SetSemaphoreRequest(name=name, capacity=capacity))).semaphore
+
+
+async def listed(fleet: Running) -> list[admin_pb2.Semaphore]:
+    return list((await fleet.admin.ListSemaphores(admin_pb2.ListSemaphoresRequest())).semaphores)
+
+
+def asking(each: int, cases: int = 9) -> run_pb2.RunSpec:
+    spec = noop(cases)
+    spec.targets.add(name="default").request.semaphores["seat"] = each
+    return spec
+
+
+async def test_what_there_is_who_holds_it_and_who_waits_can_be_seen(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        assert (await put(fleet, "seat", 2)).capacity == 2
+        await ScriptedWorker(fleet.channel, slots=4).hello()
+        first = (await fleet.submit(asking(1), "r1")).run.run_id
+
+        async def held() -> bool:
+            return (await listed(fleet))[0].held == 2
+
+        await eventually(held, deadline=10)
+        second = (await fleet.submit(asking(2), "r2")).run
+        (shown,) = await listed(fleet)
+        assert [(one.run_id, one.held) for one in shown.holders] == [(first, 2)]
+        assert list(shown.waiting_group_ids) == [f"{second.run_id}/default"]
+        waiting = (await fleet.run(second.run_id)).targets[0].waiting_reason
+        assert waiting == f"it needs 2 of semaphore seat, of 2 in all: held by {first} (2)"
+        in_use = await refused(fleet.admin.RemoveSemaphore(admin_pb2.RemoveSemaphoreRequest(name="seat")))
+        assert in_use.reason == "STATE_CONFLICT"
+
+
+async def test_requests_that_cannot_be_are_refused_with_their_field(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        wrong = await refused(put(fleet, "a b", -1))
+        assert {one.path for one in wrong.fields} == {"name", "capacity"}
+        unknown = await refused(fleet.submit(asking(1)))
+        assert (unknown.reason, unknown.fields[0].path) == (
+            "SEMAPHORE_NOT_FOUND",
+            "spec.targets[0].request.semaphores",
+        )
+        await put(fleet, "seat", 1)
+        assert (await refused(fleet.submit(asking(2)))).reason == "TARGET_UNSATISFIABLE"
+        none = await refused(fleet.submit(asking(0)))
+        assert none.fields[0].path == "spec.targets[0].request.semaphores['seat']"
+
+
+async def test_needs_that_cannot_be_are_refused_with_their_field(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="cpu").needs.add(target="gpu")
+        spec.targets.add(name="gpu").needs.add(target="cpu")
+        circle = await refused(fleet.submit(spec))
+        assert circle.fields[0].path == "spec.targets[1].needs[0]"
+        assert circle.fields[0].description == "needs go in a circle: cpu needs gpu needs cpu"
+
+
+async def test_a_target_tests_a_suite_of_its_own(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        spec = noop(0)
+        spec.suite.runner = "pytest"
+        spec.targets.add(name="unit")
+        lint = spec.targets.add(name="lint").suite
+        lint.runner, lint.name = "noop", "lint"
+        lint.variables["TOKEN"] = "secret"
+        worker = ScriptedWorker(fleet.channel, slots=1)
+        await worker.hello(runners=["noop"])
+        run = (await fleet.submit(spec)).run
+        assert dict(run.spec.targets[1].suite.variables) == {"TOKEN": "***"}
+        order = (await worker.next("open_allocation")).open_allocation
+        assert (order.target, order.suite.runner, order.suite.variables["TOKEN"]) == ("lint", "noop", "secret")
+
+
+async def test_a_run_whose_client_names_cases_has_one_suite(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(3)
+        spec.targets.add(name="lint").suite.runner = "noop"
+        wrong = await refused(fleet.submit(spec))
+        assert wrong.fields[0].path == "spec.targets[0].suite"

@@ -1,0 +1,134 @@
+"""Targets that need others, semaphores and schedules, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Finished
+from tests.end_to_end.standing import PYTEST, Standing, crossfleet, outcomes
+
+SIDES = (
+    *("--target", 'left=worker.labels["side"] == "left"'),
+    *("--target", 'right=worker.labels["side"] == "right"'),
+)
+
+
+@pytest.fixture
+def suite(project: Path) -> Path:
+    (project / "test_side.py").write_text(
+        "import os\ndef test_somewhere(): pass\ndef test_side(): assert os.environ['CROSSFLEET_WORKER'] == 'left'\n"
+    )
+    return project
+
+
+def ask(fleet: Standing, *words: str, cwd: Path | None = None) -> Finished:
+    """A command that other commands hold."""
+    return crossfleet(words[0], words[1], "--data", str(fleet.data), *words[2:], cwd=cwd or fleet.data)
+
+
+def test_a_target_whose_need_failed_is_skipped_and_every_report_says_why(fleet: Standing, suite: Path) -> None:
+    junit = suite / "out.xml"
+    options = (*SIDES, "--needs", "left=right", "--junit", str(junit))
+    done, report = fleet.report(*PYTEST, cwd=suite, options=options)
+
+    assert done.status == 1, done.text
+    assert "target left: skipped: it needs right, which did not pass" in done.out
+    assert {case["target"] for case in report["cases"]} == {"right"}
+    states = {target["name"]: (target["state"], target["cause"]) for target in report["run"]["targets"]}
+    assert states["left"] == ("skipped", "skipped: it needs right, which did not pass")
+    skipped = [one.get("message") for one in ET.parse(junit).iter("skipped")]
+    assert skipped == ["skipped: it needs right, which did not pass"]
+
+
+def test_a_target_begins_when_what_it_needs_is_over(fleet: Standing, suite: Path) -> None:
+    with (suite / "test_side.py").open("a") as file:
+        file.write("def test_long():\n    import time\n    time.sleep(0.8)\n")
+    done, report = fleet.report(*PYTEST, cwd=suite, options=(*SIDES, "--needs", "left=right:finished"))
+    assert done.status == 1, done.text
+    assert set(outcomes(report, "left").values()) == {"passed"}
+    assert "left: waits: right must end first" in done.err
+
+
+def test_one_run_has_several_suites_in_the_order_in_which_they_need_each_other(fleet: Standing, suite: Path) -> None:
+    (suite / "ci.toml").write_text(
+        '[[target]]\nname = "lint"\ncommand = ["python3", "-c", "raise SystemExit(3)"]\n'
+        f'[[target]]\nname = "unit"\ncommand = {json.dumps([*PYTEST, "-k", "somewhere"])}\n'
+        'needs = [{ target = "lint", when = "finished" }]\n'
+        '[[target]]\nname = "deploy"\ncommand = ["python3", "-c", "print(1)"]\nneeds = ["unit", "lint"]\n'
+    )
+    words = ("run", "--data", str(fleet.data), "--matrix", "ci.toml", "--json", "report.json")
+    done = crossfleet(*words, cwd=suite)
+    report = json.loads((suite / "report.json").read_text())
+
+    assert done.status == 1, done.text
+    assert outcomes(report, "unit") == {"test_side.py::test_somewhere": "passed"}
+    assert set(outcomes(report, "lint").values()) == {"failed"}
+    assert not outcomes(report, "deploy")
+    assert "target deploy: skipped: it needs lint, which did not pass" in done.out
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ("left=rihgt", "there is no such target: did you mean 'right'?"),
+        ("lfet=right", "there is no target lfet; the targets are left, right"),
+        ("left=right:changed", "a fleet does not know what changed"),
+        ("left", "write NAME=OTHER"),
+    ],
+)
+def test_a_need_that_cannot_be_is_refused_with_a_way_out(fleet: Standing, suite: Path, needs: str, said: str) -> None:
+    done = fleet.run(*PYTEST, cwd=suite, options=(*SIDES, "--needs", needs))
+    assert done.status == 2
+    assert said in done.err
+
+
+def test_a_semaphore_is_set_held_by_a_run_and_removed(fleet: Standing, suite: Path) -> None:
+    done = fleet.run(*PYTEST, cwd=suite, options=("--semaphore", "e2e-seat"))
+    assert done.status == 2, done.text
+    assert "`crossfleet admin semaphore set e2e-seat N` makes it" in done.err
+    assert ask(fleet, "admin", "semaphore", "set", "e2e-seat", "1").status == 0
+
+    (suite / "test_side.py").write_text("import time\ndef test_one(): pass\ndef test_two(): pass\n")
+    done, report = fleet.report(*PYTEST, cwd=suite, options=("--semaphore", "e2e-seat"))
+    assert done.status == 0, done.text
+    assert len({(case["worker"], case["slot"]) for case in report["cases"]}) == 1
+    too_many = fleet.run(*PYTEST, cwd=suite, options=("--semaphore", "e2e-seat=2"))
+    assert "it needs 2 of semaphore e2e-seat at once, and there is 1" in too_many.err
+    again = crossfleet("admin", "semaphore", "set", "--data", str(fleet.data), "e2e-seat", "2", cwd=suite)
+    assert again.status == 0, again.text
+    listed = ask(fleet, "admin", "semaphore", "list")
+    assert "e2e-seat" in listed.out
+    assert ask(fleet, "admin", "semaphore", "remove", "e2e-seat").out == "removed e2e-seat\n"
+
+
+def test_a_schedule_is_made_shown_paused_and_deleted(fleet: Standing, suite: Path) -> None:
+    create = ("schedule", "create", "nightly", "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--")
+    made = ask(fleet, *create, *PYTEST, cwd=suite)
+    assert made.status == 0, made.text
+    assert "03:00:00+0" in made.out
+    other = ask(fleet, *create, "--priority", "3", "--", *PYTEST, cwd=suite)
+    assert other.status == 2, other.text
+    assert "replace or delete it" in other.err
+
+    shown = json.loads(ask(fleet, "schedule", "show", "nightly", "--output", "json").out)["schedule"]
+    assert shown["spec"]["workspace"]["local_path"] == str(suite)
+    assert len(shown["next_times"]) == 5
+    assert f"{suite}, as it is then" in ask(fleet, "schedule", "show", "nightly").out
+    assert ask(fleet, "schedule", "pause", "nightly").out == "nightly: paused\n"
+    assert "paused" in ask(fleet, "schedule", "list").out
+    assert ask(fleet, "schedule", "resume", "nightly").status == 0
+    assert ask(fleet, "schedule", "delete", "nightly").out == "deleted nightly\n"
+    gone = ask(fleet, "schedule", "show", "nightly")
+    assert gone.status == 2
+    assert "`crossfleet schedule list`" in gone.err
+
+
+def test_what_only_someone_who_waits_can_use_is_refused_for_a_schedule(fleet: Standing, suite: Path) -> None:
+    words = ("schedule", "create", "x", "--cron", "0 3 * * *", "--", "--junit", "out.xml", "--", *PYTEST)
+    done = ask(fleet, *words, cwd=suite)
+    assert done.status == 2
+    assert "--junit: nobody waits for a scheduled run" in done.err
