@@ -25,10 +25,12 @@ _POLL_SECONDS = 0.02
 class WarmFleet:
     """One worker with `slots` slots on a data folder of its own, from entering the block to leaving it."""
 
-    def __init__(self, slots: int, *, metrics: bool = False, database: str = "", etcd: str = "") -> None:
+    def __init__(
+        self, slots: int, *, metrics: bool = False, database: str = "", etcd: str = "", scheduler: str = ""
+    ) -> None:
         """`metrics`: the coordinator answers /metrics, for `counters`; counting costs it a few percent. `database`: its URL.
 
-        `etcd`: endpoints, where it shares that database with others.
+        `etcd`: endpoints, where it shares that database with others. `scheduler`: the address of one that is to decide.
         """
         self._slots = slots
         self._temporary = tempfile.TemporaryDirectory(prefix="cf-bench-")
@@ -36,6 +38,7 @@ class WarmFleet:
         self._metrics = f"127.0.0.1:{_free_port()}" if metrics else ""
         self._database = database
         self._etcd = etcd
+        self._scheduler = ["--scheduler", scheduler] if scheduler else []
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -47,6 +50,7 @@ class WarmFleet:
             "CROSSFLEET_COORDINATOR_ETCD_ENDPOINTS": self._etcd,
         }
         command = [CROSSFLEET, "up", "--data", str(self.data), "--workers", "1", "--slots", str(self._slots)]
+        command += self._scheduler
         with told.open("wb") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables)
         end = time.monotonic() + _START_SECONDS
