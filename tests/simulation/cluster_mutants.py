@@ -178,7 +178,7 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     "adopt-nothing": Mutant(_adopt_nothing, 0),
     "adopt-twice": Mutant(_adopt_twice, 1),
     "forget-requests": Mutant(_forget_requests, 8),
-    "give-tokens-again": Mutant(_give_tokens_again, 7),
+    "give-tokens-again": Mutant(_give_tokens_again, 1),
     "drop-what-is-not-acknowledged": Mutant(_drop_what_is_not_acknowledged, 1),
     "forget-with-the-session": Mutant(_forget_with_the_session, 9),
     "stay-when-lost": Mutant(_stay_when_lost, 49),
