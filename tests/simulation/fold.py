@@ -34,6 +34,8 @@ def difference(stored: State, live: State) -> str:
 
 def _records(stored: Any, live: Any) -> str:
     for one in fields(stored):
+        if not one.compare:
+            continue  # a memory, not a fact
         left, right = getattr(stored, one.name), getattr(live, one.name)
         if isinstance(left, CaseQueue):
             left, right = (left.pending(), left.estimates), (right.pending(), right.estimates)

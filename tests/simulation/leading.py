@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.care import waits_for_care
@@ -98,7 +99,8 @@ class Leading:
             raise error_from_reason(rejection.reason, rejection.message, dict(rejection.metadata)) from refused
 
     async def _record(self, command: RecordCollection) -> Any:
-        return await self.commit(command)
+        history = self._world.history(command.cases)
+        return await self.commit(replace(command, estimates=history) if history else command)
 
     async def _pass_time(self) -> None:
         while True:

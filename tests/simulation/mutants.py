@@ -13,6 +13,7 @@ from crossfleet.coordinator.core import care, commands, evolve, evolve_work, mac
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.sessions import fleet, routing
@@ -167,24 +168,29 @@ def _close_under_running_tests() -> Iterator[Any]:
     yield patch.object(fleet, "route", hasty)
 
 
+def _leave_the_longest_to_others() -> Iterator[Any]:
+    yield patch.object(Outlook, "ends_sooner_elsewhere", lambda *_: True)
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
-    "accept-old-tokens": Mutant(_accept_old_tokens, 17),
-    "double-count-on-resend": Mutant(_double_count_on_resend, 2),
+    "accept-old-tokens": Mutant(_accept_old_tokens, 7),
+    "double-count-on-resend": Mutant(_double_count_on_resend, 15),
     "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 1),
-    "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 1),
+    "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 2),
     "no-plan-validation": Mutant(_no_plan_validation, 0),
     "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 2),
     "submit-twice": Mutant(_submit_twice, 4),
-    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 57),
+    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 46),
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
     "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
     "take-everybody-out": Mutant(_take_everybody_out, 1),
-    "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 1),
+    "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 9),
     "close-under-running-tests": Mutant(_close_under_running_tests, 1),
+    "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     **CLUSTER_MUTANTS,
 }
 

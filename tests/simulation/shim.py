@@ -155,7 +155,7 @@ class SimShim:
 
     def seconds(self, allocation: SimAllocation, case: int) -> float:
         """How long a case takes here."""
-        return allocation.suite.seconds[allocation.suite.collection(self.worker)[case]]
+        return allocation.suite.seconds[allocation.suite.collection(self.worker)[case]] / self.world.speeds[self.worker]
 
     def in_trouble(self, allocation: SimAllocation) -> bool:
         """Whether the infrastructure fails under the case that runs."""

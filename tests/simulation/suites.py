@@ -29,6 +29,8 @@ class SimSuite:
     trouble: float = 0.0
     """How often an attempt ends for a cause of the infrastructure."""
     odd: dict[str, list[str]] = field(default_factory=dict)
+    history: dict[str, float] = field(default_factory=dict)
+    """What cases took in earlier runs, as far as anybody remembers; 0.0 where nobody does."""
 
     def collection(self, worker: str) -> list[str]:
         """The ids as this worker numbers them."""
@@ -59,6 +61,15 @@ def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool
         random.shuffle(other)
         suite.odd[random.choice(workers)] = other
     return suite
+
+
+def make_history(random: Random, suite: SimSuite) -> None:
+    """Half of the suites have run before: what is known of their cases is roughly right, and now and then quite wrong."""
+    if random.random() < 0.5:
+        return
+    for case in suite.cases:
+        wrong = random.choice([0.0, 0.05, 20.0]) if random.random() < 0.1 else 1.0
+        suite.history[case] = suite.seconds[case] * wrong * random.lognormvariate(0.0, 0.3)
 
 
 def make_rerun_policy(random: Random, suite: SimSuite) -> PolicySpec:
@@ -124,4 +135,5 @@ def make_submission(random: Random, number: int, suite: SimSuite, reruns: Policy
         seed=7,
         spec=spec.SerializeToString(),
         cases=tuple(suite.cases) if given else (),
+        estimates=tuple(map(suite.history.__getitem__, suite.cases)) if given and suite.history else (),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.foundation.errors import CrossfleetError
@@ -26,7 +27,14 @@ from tests.simulation.leading import Leading
 from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
 from tests.simulation.scheduler import SimScheduler
-from tests.simulation.suites import SimSuite, make_rerun_policy, make_submission, make_suite, with_dependencies
+from tests.simulation.suites import (
+    SimSuite,
+    make_history,
+    make_rerun_policy,
+    make_submission,
+    make_suite,
+    with_dependencies,
+)
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
 from tests.simulation.worker import Host
@@ -108,6 +116,10 @@ class World:
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         depending = self.chance.stream("dependencies")
+        history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
+        for suite in made:
+            make_history(history, suite)
+        self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
         self.clients = [
             SimClient(
                 self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
@@ -271,6 +283,11 @@ class World:
         """The suite of a run."""
         request = next(request for request, run in self.auditor.requests.items() if run == run_id)
         return self.suites[f"suite{request.rpartition('-')[2]}"]
+
+    def history(self, cases: Sequence[CollectedCase]) -> tuple[float, ...]:
+        """What cases took before; empty where their suite has never run."""
+        suite = next((one for one in self.suites.values() if cases and cases[0].case_id in one.history), None)
+        return tuple(suite.history[case.case_id] for case in cases) if suite else ()
 
     def truth_of(self, run_id: str, attempt: int, case_id: str) -> str:
         """What a case showed in an attempt; empty when it was never executed there."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core.durations import fill_unknown
+from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
 
 seconds = st.floats(0.001, 20.0)
@@ -17,7 +18,7 @@ slots = st.lists(st.sampled_from((0.25, 1.0, 1.0, 2.0, 4.0)), min_size=1, max_si
 def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0, bound=()):
     """Makespan, pieces by slot, and the longest time that one piece took, on slots of given true speeds."""
     queue = CaseQueue(keys, estimates or durations, bound)
-    measured = [[0.0, 0.0] for _ in speeds]
+    paces = [Pace() for _ in speeds]
     last = [-1 for _ in speeds]
     pieces, longest_piece = [], 0.0
     # (when it asks, slot, when it is free)
@@ -25,7 +26,7 @@ def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0
     makespan = 0.0
     while asking and queue.count:
         _, slot, free = heapq.heappop(asking)
-        speed = [dispatcher.speed(*one) for one in measured]
+        speed = [pace.speed for pace in paces]
         piece = dispatcher.cut(queue, speed[slot], sum(speed), known=known, max_cases=max_cases, after=last[slot])
         assert piece, "a cut of a queue that is not empty gives something"
         queue.take(piece)
@@ -33,8 +34,7 @@ def simulate(durations, keys, speeds, *, estimates=None, known=True, max_cases=0
         took = [durations[index] / speeds[slot] for index in piece]
         free += sum(took)
         asks = free - sum(took[-2:])
-        measured[slot][0] += sum(queue.estimates[index] for index in piece)
-        measured[slot][1] += sum(took)
+        paces[slot].note(sum(queue.estimates[index] for index in piece), sum(took), known=known)
         pieces.append((slot, piece))
         longest_piece = max(longest_piece, sum(took))
         makespan = max(makespan, free)

@@ -1,4 +1,4 @@
-"""Lets the machine notice that time passes: limits of runs, targets that nothing satisfies."""
+"""Lets the machine notice that time passes: limits of runs, targets that nothing satisfies, slots that wait for others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from crossfleet.coordinator.core.commands import Command, PassTime
+from crossfleet.coordinator.core.dispatching import leaves_slots_idle
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.ledger.writer import LedgerWriter
@@ -30,7 +31,8 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
 def _waits_for_time(state: State) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
     return limited or any(
-        group.resting or group.held_back or _impatient(state, group) for group in state.groups.values()
+        group.resting or group.held_back or _impatient(state, group) or leaves_slots_idle(state, group)
+        for group in state.groups.values()
     )
 
 

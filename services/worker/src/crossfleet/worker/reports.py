@@ -19,6 +19,7 @@ from crossfleet.worker.orders import Orders
 from crossfleet.worker.shimlink import Line
 from crossfleet.worker.translate import facts, upward
 
+_LONG_SECONDS = 0.1
 _FAILED = frozenset(("failed", "error", "crashed", "timed_out"))
 _MOST_HELD = 10_000
 _PHASES = {"opening": Phase.COLLECTING, "collecting": Phase.COLLECTING, "ready": Phase.READY}
@@ -169,10 +170,18 @@ class Reports:
         result = upward.case_result(line)
         size = 256 + _long_texts(result) + sum(map(_long_texts, result.earlier))
         self._link.result(line["attempt"], result, shim_sequence=line["sequence"], size=size)
-        if line["outcome"] in _FAILED and self._stops_runs(line["attempt"]):
+        failed = line["outcome"] in _FAILED and self._stops_runs(line["attempt"])
+        if failed or self._decides_what_follows(line):
             self._wake()
         else:
             self._wake_soon()
+
+    def _decides_what_follows(self, line: Line) -> bool:
+        """Whether it is that of a long case on a slot that has asked: what follows may have been left open until it ends."""
+        if sum(line.get("durations") or ()) < _LONG_SECONDS:
+            return False
+        holding = self._link.holdings.of(line["attempt"])
+        return holding is not None and holding.attempts.get(line["attempt"]) in holding.wanting
 
     def _stops_runs(self, attempt: int) -> bool:
         """Whether a failure in it may end its run, which then must not wait for other results."""

@@ -23,22 +23,13 @@ _DIVISOR_COUNTED = 8.0
 SHORTEST_PIECE = 0.03
 # Above this a larger piece saves nothing measurable.
 LONGEST_PIECE = 5.0
+# A case that takes more than this of what a slot can still take on is begun now: nothing that comes later would fit beside it.
+MOST_OF_A_PART = 0.5
+
+# Of a long case: what may wait behind it.
+_SHORT = 0.01
 
 _MAX_CASES = 2_000
-_SLOWEST, _FASTEST = 1 / 64, 64.0
-# A measurement shorter than this (seconds) counts only in part: the first cases pay for imports.
-_TRUST_AFTER = 0.05
-_FORGET_AFTER = 10.0
-
-
-def speed(estimated: float, actual: float) -> float:
-    """Speed of a slot from seconds estimated and spent; 1.0 while nothing is measured, within 1/64 and 64."""
-    return min(max((estimated + _TRUST_AFTER) / (actual + _TRUST_AFTER), _SLOWEST), _FASTEST)
-
-
-def forget(estimated: float, actual: float) -> tuple[float, float]:
-    """Halve a measurement once it covers ten seconds, so that newer cases weigh more."""
-    return (estimated / 2, actual / 2) if actual > _FORGET_AFTER else (estimated, actual)
 
 
 def cut(
@@ -50,6 +41,8 @@ def cut(
     max_cases: int = 0,
     allowed: Container[int] | None = None,
     after: int = -1,
+    part: float | None = None,
+    trusted: float = math.inf,
 ) -> tuple[int, ...]:
     """Cases of the next task for a slot, in the order of execution; empty when nothing pending is allowed.
 
@@ -59,18 +52,25 @@ def cut(
 
     `total_speed` sums all slots of the group, this one included. `known` says whether estimates were measured.
     `allowed` limits the cases to those that the slot's worker has. A bound setup group is taken whole, however large.
-    The queue is not changed.
+    `part` is what the slot can take on without being the last to end (estimated seconds; None: its share by speed): then
+    nothing that exceeds it is taken, and a case that takes most of it goes first. Several cases together take no more than
+    about `trusted` estimated seconds. The queue is not changed.
     """
     shareable = queue.shareable
-    if not shareable:
+    if not shareable or (part is not None and part <= 0):
         return ()
     divisor = _DIVISOR_KNOWN if known else _DIVISOR_GUESSED
     share = min(slot_speed / total_speed, 1.0)
-    fair = (queue.seconds - queue.exclusive.seconds) * share
+    fair, room = (queue.seconds - queue.exclusive.seconds) * share, math.inf
+    if part is not None:
+        fair = room = part
+        long = queue.longest_case(room, allowed) if queue.longest > room * MOST_OF_A_PART else -1
+        if long >= 0 and queue.estimates[long] > room * MOST_OF_A_PART:
+            return with_companion(queue, long, max_cases, allowed)
     ceiling = max(queue.longest, LONGEST_PIECE * min(slot_speed, 1.0))
-    size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling)
+    size = min(max(fair / divisor, SHORTEST_PIECE * slot_speed), ceiling, room, trusted)
     # Splitting a setup group repeats its fixtures, so a guess of its length has to be trusted before it stays whole.
-    whole = fair if known else size
+    whole = min(fair, trusted) if known else size
     most = min(max_cases or _MAX_CASES, _MAX_CASES)
     if not known:
         # Nor are guessed seconds trusted at the end: slots that were fast on small cases would take the few long ones whole.
@@ -91,11 +91,21 @@ def cut(
         if setup.bound:
             if piece and len(piece) + len(setup.cases) > most:
                 break
-            got += _take(queue, setup, math.inf, len(piece) + len(setup.cases), allowed, piece)
+            if got + setup.seconds <= room:
+                got += _take(queue, setup, math.inf, len(piece) + len(setup.cases), allowed, piece, math.inf)
             continue
         limit = setup.seconds if not setup.splittable and setup.seconds <= whole else size - got
-        got += _take(queue, setup, limit, most, allowed, piece)
+        got += _take(queue, setup, limit, most, allowed, piece, room - got)
     return tuple(piece)
+
+
+def with_companion(
+    queue: CaseQueue, long: int, max_cases: int = 0, allowed: Container[int] | None = None
+) -> tuple[int, ...]:
+    """A long case as a task, with a short one after it that is held back: so what else follows need not be known before it ends."""
+    most = queue.estimates[long] * _SHORT
+    companion = queue.companion(long, most, allowed) if max_cases != 1 else -1
+    return (long, companion) if companion >= 0 else (long,)
 
 
 def cut_exclusive(queue: CaseQueue, allowed: Container[int] | None = None) -> tuple[int, ...]:
@@ -105,9 +115,15 @@ def cut_exclusive(queue: CaseQueue, allowed: Container[int] | None = None) -> tu
 
 
 def _take(
-    queue: CaseQueue, setup: SetupGroup, limit: float, most: int, allowed: Container[int] | None, piece: list[int]
+    queue: CaseQueue,
+    setup: SetupGroup,
+    limit: float,
+    most: int,
+    allowed: Container[int] | None,
+    piece: list[int],
+    room: float,
 ) -> float:
-    """Append the first cases of a setup group up to about `limit` seconds; returns the seconds taken."""
+    """Append the first cases of a setup group up to about `limit` seconds, never more than `room`; returns the seconds taken."""
     got = 0.0
     estimates = queue.estimates
     # Half a case over the limit is as good as half a case under it.
@@ -115,6 +131,8 @@ def _take(
         if allowed is not None and index not in allowed:
             continue
         estimate = estimates[index]
+        if got + estimate > room:
+            continue
         if piece and got and got + estimate / 2 > limit:
             break
         piece.append(index)

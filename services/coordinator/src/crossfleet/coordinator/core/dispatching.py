@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable
 from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
-from crossfleet.coordinator.core.model import Allocation, Group, Slot
+from crossfleet.coordinator.core.model import Allocation, Group, Slot, State
 from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
+from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.core.placement import Apart, Elsewhere, Place
 from crossfleet.coordinator.core.settling import close, open_allocations
 
@@ -20,10 +21,11 @@ def feed_group(emit: Emitter, group: Group) -> None:
     """Cases came (back): every slot that has nothing to do, or asked for more, is fed."""
     if group.over or not group.queue.count:
         return
+    outlook = Outlook(emit.state, group, emit.now)
     for allocation in open_allocations(emit, group):
         hungry = [slot.number for slot in allocation.slots.values() if not slot.attempts or slot.wanting]
         if hungry:
-            feed(emit, group, allocation, hungry)
+            feed(emit, group, allocation, hungry, outlook)
 
 
 def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking: Iterable[int] = ()) -> None:
@@ -44,18 +46,42 @@ def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
             feed_group(emit, emit.state.groups[group_id])
 
 
-def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[int]) -> None:
+def feed_idle(emit: Emitter) -> None:
+    """Time went by: what was left for a slot that should have ended by now, and did not, is for whoever is idle."""
+    for group in list(emit.state.groups.values()):
+        if leaves_slots_idle(emit.state, group):
+            feed_group(emit, group)
+
+
+def leaves_slots_idle(state: State, group: Group) -> bool:
+    """Whether slots of a group have nothing to do although cases are pending, of which it is known how long they take."""
+    if group.over or not group.queue.count or not group.estimates_known:
+        return False
+    open_to_work = (
+        one for one in map(state.allocations.__getitem__, group.allocations) if one.ready and not one.closing
+    )
+    return any(not slot.attempts for allocation in open_to_work for slot in allocation.slots.values())
+
+
+def pending(state: State, slot: Slot) -> int:
+    """Cases that a slot has left."""
+    return sum(len(state.attempts[attempt_id].pending) for attempt_id in slot.attempts)
+
+
+def feed(
+    emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[int], outlook: Outlook | None = None
+) -> None:
     """Give slots of an allocation their next task, or tell those that wait that nothing follows.
 
     A slot that holds two attempts already is remembered and fed when one of them ends; one of a worker that is silent,
-    when it is heard again.
+    when it is heard again; one that has more than a case left and for which nothing is short enough, when it has come to
+    its last.
     """
     wanting: list[int] = []
     released: list[int] = []
     open_to_work = allocation.ready and not allocation.closing and not group.over
     worker = emit.state.workers.get(allocation.worker_id)
     silent = worker is not None and worker.state is WorkerState.SUSPECT
-    total = -1.0
     for number in numbers:
         slot = allocation.slots[number]
         if len(slot.attempts) >= _HELD_BY_SLOT or (silent and open_to_work):
@@ -63,12 +89,17 @@ def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[
                 wanting.append(number)
             continue
         piece: tuple[int, ...] = ()
-        if open_to_work and group.queue.count:
-            if total < 0:
-                total = total_speed(emit, group)
-            piece = _piece(emit, group, allocation, slot, total)
-        if piece:
+        offered = open_to_work and bool(group.queue.count)
+        if offered:
+            outlook = outlook or Outlook(emit.state, group, emit.now)
+            piece = _piece(emit, group, allocation, slot, outlook)
+        if piece and outlook is not None:
             _assign(emit, group, allocation, slot, piece)
+            outlook.given(allocation, slot)
+        elif slot.attempts and offered and group.estimates_known and pending(emit.state, slot) > 1:
+            # Nothing fits now. It is not held up yet, and more will be known when it is.
+            if not slot.wanting:
+                wanting.append(number)
         elif slot.attempts:
             released.append(number)
     if wanting:
@@ -77,20 +108,10 @@ def feed(emit: Emitter, group: Group, allocation: Allocation, numbers: Iterable[
         emit(e.SlotsReleased(allocation.run_id, allocation.allocation_id, allocation.worker_id, tuple(released)))
 
 
-def total_speed(emit: Emitter, group: Group) -> float:
-    """Sum of the speeds of all slots that work for the group, or soon will."""
-    total = 0.0
-    for allocation_id in group.allocations:
-        allocation = emit.state.allocations[allocation_id]
-        if not allocation.closing:
-            total += sum(dispatcher.speed(slot.estimated, slot.actual) for slot in allocation.slots.values())
-    return total
-
-
-def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
+def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, outlook: Outlook) -> tuple[int, ...]:
     """What a slot gets next. Exclusive cases come last, when nothing else of the run is on their worker; nor comes then."""
     if not emit.state.runs[group.run_id].measures:
-        return _cut(emit, group, allocation, slot, total)
+        return _cut(emit, group, allocation, slot, outlook)
     beside = [
         other
         for other in map(emit.state.allocations.__getitem__, emit.state.runs[group.run_id].allocations)
@@ -98,7 +119,7 @@ def _piece(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, tota
     ]
     if any(_measuring(emit, other) for other in beside):
         return ()
-    piece = _cut(emit, group, allocation, slot, total)
+    piece = _cut(emit, group, allocation, slot, outlook)
     if piece or group.attempts or beside:
         return piece
     # What else is left does not exist on this worker: nobody would wait for anything here.
@@ -115,16 +136,36 @@ def _measuring(emit: Emitter, allocation: Allocation) -> bool:
     )
 
 
-def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, total: float) -> tuple[int, ...]:
-    return dispatcher.cut(
-        group.queue,
-        dispatcher.speed(slot.estimated, slot.actual),
-        total,
-        known=group.estimates_known,
-        max_cases=1 if allocation.canary else emit.state.runs[group.run_id].policy.max_cases_per_task,
-        allowed=_allowed(emit, group, allocation, slot),
+def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, outlook: Outlook) -> tuple[int, ...]:
+    """What a slot is to do next. Where durations are known nothing that would keep it for longer than the others are busy,
+    unless it ends soonest here."""
+    queue, pace = group.queue, slot.pace
+    most = 1 if allocation.canary else emit.state.runs[group.run_id].policy.max_cases_per_task
+    allowed = _allowed(emit, group, allocation, slot)
+    if not group.estimates_known:
+        return dispatcher.cut(
+            queue, pace.speed, outlook.total, known=False, max_cases=most, allowed=allowed, after=slot.last_case
+        )
+    piece = dispatcher.cut(
+        queue,
+        pace.speed,
+        outlook.total,
+        known=True,
+        max_cases=most,
+        allowed=allowed,
         after=slot.last_case,
+        part=outlook.part(slot),
+        trusted=outlook.trusted(slot),
     )
+    if piece:
+        return piece
+    longest = queue.longest_case(allowed=allowed)
+    if longest >= 0:
+        piece = dispatcher.with_companion(queue, longest, most, allowed)
+    else:
+        piece = dispatcher.cut(queue, pace.speed, outlook.total, known=True, max_cases=1, allowed=allowed)
+    measures = emit.state.runs[group.run_id].measures
+    return () if piece and not measures and outlook.ends_sooner_elsewhere(slot, piece) else piece
 
 
 def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) -> Container[int] | None:

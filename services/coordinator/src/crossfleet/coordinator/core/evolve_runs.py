@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import dispatcher, durations
+from crossfleet.coordinator.core import durations
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.evolve_work import share_pace
 from crossfleet.coordinator.core.grouping import setup_keys
 from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
@@ -56,6 +57,9 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING
+    if group.estimates_known:
+        for allocation_id in group.allocations:
+            share_pace(state.allocations[allocation_id])
 
 
 def cases_added(state: State, event: e.CasesAdded) -> None:
@@ -92,21 +96,24 @@ def cases_finished(state: State, event: e.CasesFinished) -> None:
         if outcome is Outcome.NOT_RUN:
             continue
         group.seconds[index] = case.seconds
-        _executed(state, group, attempt, case)
+        _executed(state, group, attempt, case, event.at)
     if unqueued:
         _unqueue(group, unqueued)
 
 
-def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase) -> None:
+def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase, at: float) -> None:
     """An attempt has shown something, and its slot how fast it is."""
     attempt.settled += 1
     group.failures = 0
-    state.allocations[attempt.allocation_id].proved = True
+    allocation = state.allocations[attempt.allocation_id]
+    allocation.proved = True
     estimates = group.queue.estimates
     if case.case_index < len(estimates):
-        slot = state.allocations[attempt.allocation_id].slots[attempt.slot]
-        estimated = slot.estimated + estimates[case.case_index]
-        slot.estimated, slot.actual = dispatcher.forget(estimated, slot.actual + case.seconds)
+        slot = allocation.slots[attempt.slot]
+        estimate = estimates[case.case_index]
+        attempt.seconds -= estimate
+        slot.heard_at = at
+        slot.pace.note(estimate, case.seconds, known=group.estimates_known)
 
 
 def reruns_marked(state: State, event: e.RerunsMarked) -> None:
@@ -123,7 +130,7 @@ def cases_rerun(state: State, event: e.CasesRerun) -> None:
         index = case.case_index
         attempt = state.attempts[case.attempt_id]
         attempt.pending.discard(index)
-        _executed(state, group, attempt, case)
+        _executed(state, group, attempt, case, event.at)
         group.earlier.setdefault(index, []).append(case)
         if delay:
             group.resting[index] = event.at + delay

@@ -6,6 +6,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
+from crossfleet.coordinator.core.pace import Pace
 
 # Ends that the worker need not know of: its results may still come.
 _NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK})
@@ -26,8 +27,11 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
         event.at,
         first_number=_first_free_number(state, event.run_id, len(event.slots)),
     )
+    if group.estimates_known:
+        share_pace(allocation)
     state.allocations[event.allocation_id] = allocation
     group.allocations.add(event.allocation_id)
+    group.reckoned.until = 0.0
     group.ever_allocated = True
     group.never = False
     group.never_since = 0.0
@@ -60,6 +64,14 @@ def semaphore_removed(state: State, event: e.SemaphoreRemoved) -> None:
     del state.semaphores[event.name]
 
 
+def share_pace(allocation: Allocation) -> None:
+    """Its slots are measured together, unless each has devices of its own."""
+    if not any(allocation.device_ids):
+        pace = Pace()
+        for slot in allocation.slots.values():
+            slot.pace = pace
+
+
 def _first_free_number(state: State, run_id: str, count: int) -> int:
     """The lowest number from which on so many are free among the slots of a run."""
     held = (state.allocations[allocation_id] for allocation_id in state.runs[run_id].allocations)
@@ -89,6 +101,7 @@ def allocation_closing(state: State, event: e.AllocationClosing) -> None:
     allocation = state.allocations[event.allocation_id]
     allocation.closing = True
     allocation.cause = event.cause
+    state.groups[allocation.group_id].reckoned.until = 0.0
 
 
 def allocation_closed(state: State, event: e.AllocationClosed) -> None:
@@ -101,6 +114,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     state.runs[event.run_id].allocations.discard(event.allocation_id)
     group = state.groups[event.group_id]
     group.allocations.discard(event.allocation_id)
+    group.reckoned.until = 0.0
     if event.avoid:
         group.avoid.add(allocation.worker_id)
     if retry.fails_an_allocation(event.cause) and not allocation.canary:
@@ -126,6 +140,7 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
     allocation = state.allocations[event.allocation_id]
     for task in event.tasks:
         cases = task.case_indices
+        estimates = group.queue.estimates
         state.attempts[task.attempt_id] = Attempt(
             task.attempt_id,
             task.task_id,
@@ -137,10 +152,13 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
             cases,
             set(cases),
             event.at,
+            seconds=sum(map(estimates.__getitem__, cases)),
         )
         group.attempts.add(task.attempt_id)
         group.queue.take(cases)
         slot = allocation.slots[task.slot]
+        if not slot.attempts:
+            slot.heard_at = event.at
         slot.attempts.append(task.attempt_id)
         slot.wanting = False
         slot.last_case = cases[-1]

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, Targ
 from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import Request, WorkerView
@@ -27,15 +28,18 @@ _REMEMBERED_REVOKED = 20_000
 class Slot:
     """One slot of an allocation. `attempts` in the order of execution, at most two.
 
-    `last_case` is the last that it was given, -1 before any. `estimated` and `actual` are decayed sums of seconds of the cases that it finished: their ratio is its speed.
+    `last_case` is the last that it was given, -1 before any. Slots of one host have one `pace` where durations are known, unless
+    each has devices of its own: what else differs between them is luck. Where they are not known, a slot that is slow has long
+    cases, and should get fewer.
+    `heard_at`, in unix seconds: when it was given something while it had nothing, or last showed a result.
     """
 
     number: int
+    pace: Pace = field(default_factory=Pace)
     attempts: list[int] = field(default_factory=list)
     wanting: bool = False
     last_case: int = -1
-    estimated: float = 0.0
-    actual: float = 0.0
+    heard_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class Allocation:
 
 @dataclass(slots=True)
 class Attempt:
-    """A live attempt. `pending` are its cases without a verdict."""
+    """A live attempt. `pending` are its cases without a verdict, `seconds` what these are estimated to take."""
 
     attempt_id: int
     task_id: int
@@ -83,6 +87,25 @@ class Attempt:
     pending: set[int]
     assigned_at: float
     settled: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Reckoned:
+    """What the dispatcher found when it last looked at all slots of a group: a memory, not a fact.
+
+    Their number and the sum of their speeds; `end` is when they would be done (0: not looked at), `level`
+    if all could be divided, `soonest` when the `longest` that must stay whole could be. It holds from `since` to `until`. Times are in unix seconds.
+    """
+
+    slots: int = 0
+    speed: float = 0.0
+    end: float = 0.0
+    level: float = 0.0
+    longest: float = 0.0
+    soonest: float = 0.0
+    since: float = 0.0
+    until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -132,6 +155,7 @@ class Group:
     infrastructure: bool = False
     held_back: str = ""
     skipped: bool = False
+    reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
 
     @property
     def over(self) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
+from math import inf
+
+from crossfleet.coordinator.core.lengths import Lengths
 
 _Heap = list[tuple[bool, float, int, int]]
 # A group that is longer by more than this is begun first, though another one's package is set up already.
@@ -41,9 +44,11 @@ class CaseQueue:
     """
 
     __slots__ = (
+        "_bounds",
         "_folders",
         "_group_of",
         "_heap",
+        "_lengths",
         "_loose",
         "_setups",
         "count",
@@ -76,6 +81,8 @@ class CaseQueue:
         self._folders: dict[str, _Heap] = {}
         self._group_of: list[SetupGroup] = []
         self._heap: _Heap = []
+        self._bounds: _Heap = []
+        self._lengths: Lengths | None = None
         numbers: dict[str, SetupGroup] = {}
         for index, key in enumerate(setup_keys):
             if index in exclusive:
@@ -100,9 +107,11 @@ class CaseQueue:
         """Pending cases that may run beside others."""
         return self.count - len(self.exclusive.cases)
 
-    def put(self, indices: Iterable[int]) -> None:
+    def put(self, indices: Sequence[int]) -> None:
         """Cases become pending (again). A case must not be put twice."""
         changed: dict[SetupGroup, list[int]] = {}
+        if self._lengths is not None:
+            self._lengths.put(filter(self._is_apart, indices))
         for index in indices:
             changed.setdefault(self._group_of[index], []).append(index)
         for setup, more in changed.items():
@@ -116,9 +125,11 @@ class CaseQueue:
             self.count += len(more)
             self._push(setup)
 
-    def take(self, indices: Iterable[int]) -> None:
+    def take(self, indices: Sequence[int]) -> None:
         """Cases are no longer pending. Raises ValueError for one that is not."""
         changed = set()
+        if self._lengths is not None:
+            self._lengths.take(indices)
         for index in indices:
             setup = self._group_of[index]
             if setup.cases and setup.cases[0] == index:
@@ -139,12 +150,43 @@ class CaseQueue:
         """Whether a case must stay on one slot with others."""
         return self._group_of[index].bound
 
+    def _is_apart(self, index: int) -> bool:
+        """Whether a case may be executed without the others of its setup group."""
+        setup = self._group_of[index]
+        return not setup.bound and setup is not self.exclusive
+
+    def longest_case(self, at_most: float = inf, allowed: Container[int] | None = None) -> int:
+        """The longest pending case of at most so many estimated seconds; -1 where there is none, or others go first.
+
+        Bound and exclusive ones are left out.
+        """
+        if self._lengths is None:
+            self._lengths = Lengths(self.estimates, filter(self._is_apart, self.pending()))
+        found = self._first_of(self._heap, set())
+        return -1 if found is not None and found.first else self._lengths.longest(at_most, allowed)
+
+    def companion(self, case: int, at_most: float, allowed: Container[int] | None = None) -> int:
+        """A short case to follow `case`, a pending one: of its setup group if possible, else the shortest. -1: none is so short."""
+        setup = self._group_of[case]
+        beside = (one for one in setup.cases if one > case and (allowed is None or one in allowed))
+        found = next(beside, -1) if setup.number >= 0 else -1
+        if (found < 0 or self.estimates[found] > at_most) and self._lengths is not None:
+            found = self._lengths.shortest(allowed)
+        return found if found >= 0 and found != case and self.estimates[found] <= at_most else -1
+
+    @property
+    def longest_bound(self) -> float:
+        """Estimated seconds of the longest setup group that is not parted; zero without any."""
+        found = self._first_of(self._bounds, set()) if self._bounds else None
+        return found.seconds if found is not None else 0.0
+
     def clear(self) -> None:
         """Nothing is pending any more."""
+        self._lengths = None
         for setup in (*self._setups, self._loose, self.exclusive):
             setup.cases.clear()
             setup.seconds = 0.0
-        for heap in (self._heap, *self._folders.values()):
+        for heap in (self._heap, self._bounds, *self._folders.values()):
             heap.clear()
         self.count = 0
         self.seconds = 0.0
@@ -204,3 +246,5 @@ class CaseQueue:
             entry = (not setup.first, -setup.seconds, setup.number, setup.version)
             heapq.heappush(self._heap, entry)
             heapq.heappush(self._folders[setup.folder], entry)
+            if setup.bound:
+                heapq.heappush(self._bounds, entry)

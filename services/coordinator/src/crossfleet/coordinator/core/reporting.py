@@ -15,9 +15,9 @@ from crossfleet.coordinator.core.commands import (
     WantTasks,
     WorkerReport,
 )
-from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet
+from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet, pending
 from crossfleet.coordinator.core.emitter import Emitter
-from crossfleet.coordinator.core.model import Attempt, Group
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group
 from crossfleet.coordinator.core.outcomes import BAD, Cause
 from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
@@ -89,6 +89,15 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
         stop_at_failure_limit(emit, run)
     if failed[0]:
         feed_group(emit, group)
+    allocation = emit.state.allocations.get(attempt.allocation_id)
+    if allocation is not None and allocation.slots[attempt.slot].wanting:
+        _feed_last(emit, group, allocation, attempt.slot)
+
+
+def _feed_last(emit: Emitter, group: Group, allocation: Allocation, number: int) -> None:
+    """A slot that waits for what follows has come to its last case, which it holds back."""
+    if not group.over and pending(emit.state, allocation.slots[number]) == 1:
+        feed(emit, group, allocation, (number,))
 
 
 def _fresh(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import PassTime, StopRun
+from crossfleet.coordinator.core.dispatching import feed_idle
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Run
 from crossfleet.coordinator.core.needs import NEEDS
@@ -59,7 +60,8 @@ def stop_at_failure_limit(emit: Emitter, run: Run) -> bool:
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Stop runs over their time limit; fail targets that nothing has satisfied for long enough; end the rest of cases.
+    """Stop runs over their time limit; fail targets that nothing has satisfied for long enough; end the rest of cases; look
+    again at slots that were left idle.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
@@ -72,6 +74,7 @@ def pass_time(emit: Emitter, command: PassTime) -> None:
     settle_semaphores(emit)
     fail_unsatisfiable(emit)
     bring_back(emit)
+    feed_idle(emit)
 
 
 def fail_unsatisfiable(emit: Emitter) -> None:
