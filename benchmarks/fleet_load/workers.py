@@ -38,6 +38,8 @@ class SimulatedWorker:
         self._name, self._slots, self._seen = name, slots, seen
         self._runs: dict[str, str] = {}
         self._sequence = 0
+        self._unsaid: list[wire.WorkerMessage] = []
+        self._news = asyncio.Event()
 
     async def work(self) -> None:
         """Serve until cancelled."""
@@ -46,25 +48,35 @@ class SimulatedWorker:
         worker.worker_id, worker.incarnation, worker.host = self._name, "1", self._name
         worker.slots, worker.cpu_cores, worker.labels[LABEL] = self._slots, float(self._slots), "yes"
         worker.runners.append("noop")
-        await self._send(wire.WorkerMessage(hello=hello))
-        beating = asyncio.ensure_future(self._beat())
+        self._say(wire.WorkerMessage(hello=hello))
+        beside = [asyncio.ensure_future(self._beat()), asyncio.ensure_future(self._write())]
         try:
             async for response in self._call:
                 answers: list[wire.WorkerMessage] = []
                 for message in response.messages:
                     self._take(message, answers)
-                if answers:
-                    await self._send(*answers)
+                self._say(*answers)
         finally:
-            beating.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            await self._send(wire.WorkerMessage(heartbeat=wire.Heartbeat()))
+            self._say(wire.WorkerMessage(heartbeat=wire.Heartbeat()))
 
-    async def _send(self, *messages: wire.WorkerMessage) -> None:
-        await self._call.write(wire.ConnectRequest(messages=messages))
+    async def _write(self) -> None:
+        """One message at a time, with all that there is to say: gRPC takes no two at once."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            messages, self._unsaid = self._unsaid, []
+            await self._call.write(wire.ConnectRequest(messages=messages))
+
+    def _say(self, *messages: wire.WorkerMessage) -> None:
+        if messages:
+            self._unsaid += messages
+            self._news.set()
 
     def _take(self, message: wire.CoordinatorMessage, answers: list[wire.WorkerMessage]) -> None:
         kind = message.WhichOneof("kind")
