@@ -90,6 +90,7 @@ def allocation_ready(state: State, event: e.AllocationReady) -> None:
     allocation.mapping = event.mapping
     if event.mapping:
         allocation.local_of = {index: local for local, index in enumerate(event.mapping) if index >= 0}
+        state.groups[allocation.group_id].renumbered.add(event.allocation_id)
 
 
 def runner_described(state: State, event: e.RunnerDescribed) -> None:
@@ -114,6 +115,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     state.runs[event.run_id].allocations.discard(event.allocation_id)
     group = state.groups[event.group_id]
     group.allocations.discard(event.allocation_id)
+    group.renumbered.discard(event.allocation_id)
     group.reckoned.until = 0.0
     if event.avoid:
         group.avoid.add(allocation.worker_id)

@@ -115,7 +115,7 @@ class Group:
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
     lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
-    cases are exclusive.
+    cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
     """
 
     group_id: str
@@ -142,6 +142,7 @@ class Group:
     measures: bool = False
     attempts: set[int] = field(default_factory=set)
     allocations: set[str] = field(default_factory=set)
+    renumbered: set[str] = field(default_factory=set)
     ever_allocated: bool = False
     failures: int = 0
     avoid: set[str] = field(default_factory=set)

@@ -91,8 +91,8 @@ def settle_group(emit: Emitter, group: Group) -> None:
     if group.over or not group.collected:
         return
     if group.queue.count:
-        for allocation in open_allocations(emit, group):
-            if not allocation.live and useless(group, allocation):
+        for allocation in map(emit.state.allocations.__getitem__, sorted(group.renumbered)):
+            if not allocation.closing and not allocation.live and useless(group, allocation):
                 close(emit, allocation, "none of the cases that are left exists there")
         return
     if not group.attempts and not group.open_cases:

@@ -19,6 +19,7 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
     found: dict[str, list[orders.Message]] = {}
     assigns: dict[str, orders.Message] = {}
     closing: dict[str, None] = {}
+    groups: dict[str, None] = {}
     for event in events:
         match event:
             case facts.TasksAssigned():
@@ -42,8 +43,7 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
             case facts.AllocationClosing():
                 closing[event.allocation_id] = None
             case facts.AttemptEnded():
-                group = state.groups.get(event.group_id)
-                closing.update(dict.fromkeys(sorted(group.allocations) if group is not None else ()))
+                groups[event.group_id] = None
             case facts.AttemptsRevoked():
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
                 run = state.runs.get(event.run_id)
@@ -54,6 +54,10 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 found.setdefault(event.worker_id, []).append(orders.check_health(event.device_id, event.health))
             case _:
                 pass
+    for group_id in groups:
+        group = state.groups.get(group_id)
+        held = group.allocations if group is not None else ()
+        closing.update(dict.fromkeys(sorted(one for one in held if state.allocations[one].closing)))
     for allocation_id in closing:
         allocation = state.allocations.get(allocation_id)
         # A worker that is told to close cancels what it still executes.
