@@ -48,16 +48,17 @@ class Service:
 
 
 async def start_service(name: str, *flags: str, log: Path, name_of: str = "") -> Service:
-    """Start `python -m crossfleet.NAME` and wait until it says that it serves."""
+    """Start `python -m crossfleet.NAME`, or a module of the tests, and wait until it says that it serves."""
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            f"crossfleet.{name}",
+            name if name.startswith("tests.") else f"crossfleet.{name}",
             *flags,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env=os.environ | {"GRPC_VERBOSITY": "ERROR"},
+            cwd=Path(__file__).parents[2],
         )
     assert process.stdout is not None
     try:

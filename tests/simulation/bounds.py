@@ -6,9 +6,11 @@ from typing import Any
 
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.placeable import placeable
 
 _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
+_STRANDED = 1.5
 _SLACK = 600
 
 
@@ -25,13 +27,15 @@ def check_bounds(world: Any) -> None:
         if len(session.outbox._waiting) > _MOST_QUEUED:
             world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
     _check_reasons(world, leading)
+    if world.other is not None:
+        _check_stranded(world, leading)
 
 
 def _check_reasons(world: Any, leading: Any) -> None:
     """A group without slots says why it waits, once the scheduler had time to tell."""
     now = world.loop.now
     since: dict[str, float] = world.unexplained
-    calm = leading.link.figures.connected and now > world.scheduler.slow_until
+    calm = leading.schedulers.figures.connected and now > world.scheduler.slow_until
     silent = set()
     state = leading.writer.state
     for group in state.groups.values():
@@ -45,3 +49,17 @@ def _check_reasons(world: Any, leading: Any) -> None:
     for group_id in silent:
         if now - since.setdefault(group_id, now) > _PATIENCE:
             world.violate(f"{group_id} has waited for {_PATIENCE:g} s without a reason")
+
+
+def _check_stranded(world: Any, leading: Any) -> None:
+    """Nobody waits for a scheduler that is not well while the fallback is, and a worker has room."""
+    now, since = world.loop.now, world.stranded
+    state = leading.writer.state
+    waits = set()
+    if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well:
+        waits = {one.group_id for one in state.groups.values() if not one.allocations and placeable(state, one)}
+    for group_id in [one for one in since if one not in waits]:
+        del since[group_id]
+    for group_id in sorted(waits):
+        if now - since.setdefault(group_id, now) > _STRANDED:
+            world.violate(f"{group_id} has waited for {_STRANDED:g} s, and could be placed")

@@ -55,6 +55,21 @@ def _scheduler_slow(world: Any, fault: Fault) -> None:
     world.scheduler.slow_until = world.loop.now + fault.amount
 
 
+def _other_crash(world: Any, fault: Fault) -> None:
+    world.other.crash(fault.amount)
+
+
+def _other_freeze(world: Any, fault: Fault) -> None:
+    world.other.freeze(fault.amount)
+
+
+def _other_goes(how: str) -> Kind:
+    def go(world: Any, fault: Fault) -> None:
+        setattr(world.other, f"{how}_until", world.loop.now + fault.amount)
+
+    return go
+
+
 def _submit_again(world: Any, fault: Fault) -> None:
     world.client_loss = 0.5
     world.later(fault.amount, setattr, world, "client_loss", 0.0)
@@ -91,3 +106,13 @@ FLEET: dict[str, Kind] = {
     "cancel": _cancel,
     "drain": _drain,
 }
+
+BESIDE: dict[str, Kind] = {
+    "other-crash": _other_crash,
+    "other-freeze": _other_freeze,
+    "other-mad": _other_goes("mad"),
+    "other-slow": _other_goes("slow"),
+    "other-mute": _other_goes("mute"),
+    "other-confused": _other_goes("confused"),
+}
+"""What happens to the scheduler beside the fallback, in seeds that have one."""

@@ -10,10 +10,12 @@ from typing import Any
 
 from crossfleet.coordinator.core.care import waits_for_care
 from crossfleet.coordinator.core.commands import CareForHosts, Command, PassTime, RecordCollection
+from crossfleet.coordinator.core.deciders import Decider
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from crossfleet.coordinator.roles.methods import Handlers
-from crossfleet.coordinator.scheduling.link import SchedulerLink
+from crossfleet.coordinator.scheduling.roster import External
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.sessions.fleet import FleetSessions
 from crossfleet.coordinator.sessions.leases import Leases
 from crossfleet.foundation.errors import CrossfleetError
@@ -26,6 +28,8 @@ POLICY = CarePolicy(
     share=0.5, failures=2.0, rounds=2, test_seconds=2.0, repair_seconds=1.0, canary_seconds=4.0, rest_seconds=0.5
 )
 """Hosts are doubted soon, so that it happens within the few seconds of a seed."""
+OTHER = External(Decider("other", canary=70.0), "sim:other")
+"""The scheduler beside the fallback, in some of the seeds."""
 # What the store may refuse a command for, though the command is sound.
 _STORE = ("StoreFailed", "StoreFull")
 
@@ -42,14 +46,16 @@ class Leading:
         ids = SimIds(f"e{self.number}")
         leases = Leases(world.lease)
         self.fleet = FleetSessions(self.commit, self._record, self.number, leases, clock, ids, writer.state)
-        self.link = SchedulerLink("sim:scheduler", "", lambda: writer.state, self.commit, clock, notice_seconds=0.5)
+        fallback = ("sim:scheduler", "", "")
+        beside = (OTHER,) if world.other is not None else ()
+        self.schedulers = Schedulers(fallback, beside, lambda: writer.state, self.commit, clock, notice_seconds=0.5)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follows the ledger and the clock inside the block."""
         unsubscribe = self.writer.subscribe(self._committed)
-        self.writer.foresee(self.link.foreseen)
-        parts = (self.fleet.watch_leases(), self.link.run(), self._pass_time(), self._care())
+        self.writer.foresee(self.schedulers.foreseen)
+        parts = (self.fleet.watch_leases(), self.schedulers.run(), self._pass_time(), self._care())
         tasks = [asyncio.ensure_future(part) for part in parts]
         for task in tasks:
             self._world.watch_task(task, self._coordinator.name)
@@ -84,7 +90,7 @@ class Leading:
     def _committed(self, committed: Committed) -> None:
         state = self.writer.state
         self.fleet.committed(state, committed.events)
-        self.link.committed(state, committed.events)
+        self.schedulers.committed(state, committed.events)
         self._world.auditor.told(self, committed)
 
     async def commit(self, command: Command) -> Any:

@@ -16,6 +16,8 @@ from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
+from crossfleet.coordinator.scheduling.guard import Guard
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.worker.core.holdings import Holdings
@@ -172,6 +174,18 @@ def _leave_the_longest_to_others() -> Iterator[Any]:
     yield patch.object(Outlook, "ends_sooner_elsewhere", lambda *_: True)
 
 
+def _wait_for_a_frozen_scheduler() -> Iterator[Any]:
+    def patient(self: Guard) -> None:
+        self._settle(None, anew=False)
+        self.breaker.excused(self._clock.monotonic())
+
+    yield patch.object(Guard, "_question", patient)
+
+
+def _keep_its_groups_from_the_fallback() -> Iterator[Any]:
+    yield patch.object(Schedulers, "_review", lambda self, member, group_ids: None)
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -191,6 +205,8 @@ MUTANTS: dict[str, Mutant] = {
     "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 9),
     "close-under-running-tests": Mutant(_close_under_running_tests, 1),
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
+    "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
+    "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
     **CLUSTER_MUTANTS,
 }
 

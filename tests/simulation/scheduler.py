@@ -16,14 +16,17 @@ from tests.simulation.network import Server
 
 
 class SimScheduler:
-    """Answers Describe and Schedule. `mad_until`: plans ask for more than there is; `slow_until`: they come late."""
+    """Answers Describe and Schedule.
 
-    def __init__(self, world: Any) -> None:
-        self._world = world
-        self._random: Random = world.chance.stream("scheduler")
-        self._machine = world.machine("scheduler")
-        self.mad_until = 0.0
-        self.slow_until = 0.0
+    `mad_until`: plans ask for more than there is; `slow_until`: they come late; `mute_until`: they do not come;
+    `confused_until`: they rest on what was never said.
+    """
+
+    def __init__(self, world: Any, name: str = "scheduler") -> None:
+        self._world, self.name = world, name
+        self._random: Random = world.chance.stream(name)
+        self._machine = world.machine(name)
+        self.mad_until = self.slow_until = self.mute_until = self.confused_until = 0.0
         self._starts = 0
         self.server: Server | None = None
 
@@ -32,8 +35,8 @@ class SimScheduler:
         if self.server is not None and self.server.process.alive:
             return
         self._starts += 1
-        process = self._world.loop.process(f"scheduler {self._starts}", self._machine)
-        self.server = Server(self._world.network, process, "scheduler")
+        process = self._world.loop.process(f"{self.name} {self._starts}", self._machine)
+        self.server = Server(self._world.network, process, self.name)
         self.server.calls["Describe"] = self._describe
         self.server.streams["Schedule"] = self._schedule
 
@@ -42,6 +45,26 @@ class SimScheduler:
         if self.server is not None:
             self.server.process.crash()
         self._world.loop.outside(self._world.loop.now + seconds, self.start)
+
+    @property
+    def well(self) -> bool:
+        """Whether it serves, and behaves."""
+        wrong_until = max(self.mad_until, self.slow_until, self.mute_until, self.confused_until)
+        process = self.server.process if self.server is not None else None
+        return process is not None and process.alive and not process.paused and self._world.loop.now > wrong_until
+
+    def freeze(self, seconds: float) -> None:
+        """Stand still, and go on later."""
+        if self.server is not None:
+            self.server.process.pause()
+            self._world.loop.outside(self._world.loop.now + seconds, self.server.process.resume)
+
+    def heal(self) -> None:
+        """Serve, and behave."""
+        self.mad_until = self.slow_until = self.mute_until = self.confused_until = 0.0
+        if self.server is not None and self.server.process.alive:
+            self.server.process.resume()
+        self.start()
 
     async def _describe(self, request: Any) -> scheduler_pb2.DescribeResponse:
         return scheduler_pb2.DescribeResponse(name="simulated", version="1")
@@ -53,7 +76,10 @@ class SimScheduler:
                 await asyncio.sleep(self._random.random() * 1.5)
             if loop.now < self.mad_until:
                 self._derange(plan)
-            yield plan
+            if loop.now < self.confused_until:
+                plan.base_revision += 1000
+            if loop.now >= self.mute_until:
+                yield plan
 
     def _derange(self, plan: scheduler_pb2.ScheduleResponse) -> None:
         random, hosts = self._random, self._world.hosts

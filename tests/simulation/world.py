@@ -23,6 +23,7 @@ from tests.simulation.coordinator import SimCoordinator
 from tests.simulation.etcd import SimEtcd
 from tests.simulation.fault import Fault
 from tests.simulation.faults import inflict, make_faults
+from tests.simulation.fleet_faults import BESIDE
 from tests.simulation.leading import Leading
 from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
@@ -45,6 +46,7 @@ _LOOK = 0.25  # simulated seconds: no test waits for them
 
 _FAULTS_END = 9.5
 _PATIENCE = 120.0
+_BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _COORDINATORS = 3
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -90,6 +92,7 @@ class World:
         self.client_loss = 0.0
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
+        self.stranded: dict[str, float] = {}
         self.doom = ""
         self.daze = ("", 0.0)
         self.disk_slow: dict[str, float] = {}
@@ -104,6 +107,9 @@ class World:
         self.etcd = SimEtcd(self, self.machine("etcd"))
         self.coordinators = [SimCoordinator(self, one, self.machine(f"c{one}")) for one in range(_COORDINATORS)]
         self.scheduler = SimScheduler(self)
+        # A stream of its own: seeds without it stay what they were.
+        beside = self.chance.stream("beside").random() < _BESIDE
+        self.other = SimScheduler(self, "other") if beside else None
         sides = ["left", "right"]
         self.hosts = [
             Host(self, f"w{one}", random.randint(1, 4), sides[one % 2], 1 + one % 2 if one != 1 else 0)
@@ -127,7 +133,13 @@ class World:
             for number, suite in enumerate(made)
         ]
         self.people = self.loop.process("people")
-        self.faults = list(faults) if faults is not None else make_faults(self.chance.stream("faults"))
+        self.faults = list(faults) if faults is not None else self._drawn_faults()
+
+    def _drawn_faults(self) -> list[Fault]:
+        drawn = make_faults(self.chance.stream("faults"))
+        if self.other is not None:
+            drawn += make_faults(self.chance.stream("faults beside"), BESIDE)
+        return sorted(drawn, key=lambda fault: fault.at)
 
     def run(self) -> Result:
         """Carry it out; the world is empty afterwards."""
@@ -160,6 +172,8 @@ class World:
 
     async def _story(self) -> None:
         self.scheduler.start()
+        if self.other is not None:
+            self.other.start()
         for coordinator in self.coordinators:
             coordinator.start()
         for host in self.hosts:
@@ -196,8 +210,9 @@ class World:
         self.client_loss = 0.0
         self.doom, self.daze = "", ("", 0.0)
         self.terms.pause_next = 0.0
-        self.scheduler.mad_until = self.scheduler.slow_until = 0.0
-        self.scheduler.start()
+        self.scheduler.heal()
+        if self.other is not None:
+            self.other.heal()
         self.network.heal()
         self.etcd.regain_quorum()
         self.ask_operator()
@@ -255,6 +270,8 @@ class World:
         """Whom a dial reaches."""
         if address == "sim:scheduler":
             return self.scheduler.server
+        if address == "sim:other":
+            return self.other.server if self.other is not None else None
         return next(one.server for one in self.coordinators if one.address == address)
 
     def ask_operator(self) -> None:

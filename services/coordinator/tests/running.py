@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,18 +95,23 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, clock: Clock | None = None, scheduler: GreedyScheduler | None = None, **settings: Any
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    scheduler: GreedyScheduler | None = None,
+    beside: Mapping[str, GreedyScheduler] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A coordinator on `folder`, its scheduler beside it if one is given."""
+    """A coordinator on `folder`, its scheduler if one is given, and others beside that, each by its name and options."""
     folder.mkdir(exist_ok=True)
     async with AsyncExitStack() as stack:
-        address = ""
-        if scheduler is not None:
-            definition = ServiceDefinition(
-                "scheduler", [(scheduler_grpc.add_SchedulerServiceServicer_to_server, scheduler)]
-            )
-            address = (await stack.enter_async_context(serving(definition, draining=scheduler.draining))).address
-        wanted = Settings(data=str(folder), scheduler=address, **{"embedded": True, **settings})
+        address = await served_at(stack, scheduler) if scheduler is not None else ""
+        others = []
+        for text, other in (beside or {}).items():
+            name, _, options = text.partition(" ")
+            others.append(f"{name}={await served_at(stack, other)} {options}")
+        values = {"embedded": True, "schedulers": tuple(others), **settings}
+        wanted = Settings(data=str(folder), scheduler=address, **values)
         draining = Draining()
         database = database_of(wanted, folder)
         queries = database.queries()
@@ -125,6 +130,12 @@ async def running(
         definition = ServiceDefinition("coordinator", made.servicers())
         served = await stack.enter_async_context(serving(definition, draining=draining))
         yield Running(made, draining, served.channel, served.address)
+
+
+async def served_at(stack: AsyncExitStack, scheduler: GreedyScheduler) -> str:
+    """The address of a scheduler that serves as long as the stack lasts."""
+    definition = ServiceDefinition("scheduler", [(scheduler_grpc.add_SchedulerServiceServicer_to_server, scheduler)])
+    return (await stack.enter_async_context(serving(definition, draining=scheduler.draining))).address
 
 
 @dataclass

@@ -17,7 +17,7 @@ from services.coordinator.tests.running import GreedyScheduler, Running, Scripte
 
 
 async def connected(fleet: Running) -> None:
-    await eventually(lambda: fleet.coordinator.link.figures.connected, what="the scheduler")
+    await eventually(lambda: fleet.coordinator.schedulers.figures.connected, what="the scheduler")
 
 
 async def test_the_first_update_is_a_snapshot_and_later_ones_are_deltas_without_gap(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine", "doubt a worker until it has passed a test and a task"),
     "undrain": ("undrain", "let a drained or quarantined worker take work again"),
     "doctor": ("doctor", "find what is wrong with this installation, environment and fleet"),
-    "scheduler": ("scheduler", "check a scheduler of your own against the protocol"),
+    "scheduler": ("scheduler", "say how schedulers stand; check one of your own against the protocol"),
     "simulate": ("simulate", "play schedulers against a trace of work, and compare what they make of it"),
     "admin": ("admin", "back up, restore and look after a fleet"),
     "clean": ("clean", "remove caches and old logs"),

@@ -48,6 +48,12 @@ class AdminCalls:
         request = wire.RemoveSemaphoreRequest(name=name)
         await self._connection.call(lambda limit: self._stub.RemoveSemaphore(request, timeout=limit))
 
+    async def schedulers(self) -> list[wire.SchedulerStanding]:
+        """How each scheduler stands, the fallback first."""
+        request = wire.GetSchedulerRequest()
+        answer = await self._connection.call(lambda limit: self._stub.GetScheduler(request, timeout=limit))
+        return list(answer.schedulers)
+
     async def backup(self, *, artifacts: bool) -> AsyncIterator[wire.BackupResponse]:
         """The pieces of a backup, and its summary as the last message. What breaks off has to be begun again."""
         request = wire.BackupRequest(artifacts=artifacts)

@@ -45,7 +45,8 @@ from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
 from crossfleet.coordinator.schedules.keeping import keep_schedules
-from crossfleet.coordinator.scheduling.link import SchedulerLink
+from crossfleet.coordinator.scheduling.roster import roster
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
 from crossfleet.coordinator.servicers.events import EventServicer
 from crossfleet.coordinator.servicers.fleet import FleetServicer, Identity, Leading
@@ -86,7 +87,7 @@ class Coordinator:
     announcer: Announcer
     feed: EventFeed
     sessions: FleetSessions
-    link: SchedulerLink
+    schedulers: Schedulers
     ids: IdSource
     observer: Observer
     sources: Mapping[str, str]
@@ -100,7 +101,7 @@ class Coordinator:
         try:
             self.sessions.committed(state, batch.events)
             self.feed.committed(batch)
-            self.link.committed(state, batch.events)
+            self.schedulers.committed(state, batch.events)
             self.observer.committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody was not told of a fact: a restart tells all
             get_logger().error("a commit could not be passed on", seq=batch.seq, exc_info=error)
@@ -110,8 +111,8 @@ class Coordinator:
     async def running(self) -> AsyncIterator[None]:
         """Follows the ledger and the clock inside the block."""
         unsubscribe = self.writer.subscribe(self.committed)
-        self.writer.foresee(self.link.foreseen)
-        self._start(self.link.run())
+        self.writer.foresee(self.schedulers.foreseen)
+        self._start(self.schedulers.run())
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())
         self._start(pass_time(self.writer, self.lookup.commit, self.clock))
@@ -183,7 +184,7 @@ class Coordinator:
             self.estimates,
             self.feed,
             self.ids,
-            self.link.figures,
+            self.schedulers,
             self.draining,
             embedded=self.settings.embedded,
         )
@@ -196,7 +197,7 @@ class Coordinator:
         """What is served, each with the function that adds it."""
         blobs = self.blobs
         uploads = Uploads(blobs, self.folder / UPLOADS, self.settings.blob_bytes)
-        figures = self.link.figures
+        schedulers = self.schedulers
         submitting = self._submitting()
         leading = Leading(self.writer.epoch, self.clock.now())
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
@@ -213,7 +214,7 @@ class Coordinator:
                     self.lookup,
                     self.identity,
                     leading,
-                    figures,
+                    schedulers.figures,
                     lambda: self.writer.cursor[0],
                     self.sessions.heard_at,
                 ),
@@ -234,7 +235,7 @@ class Coordinator:
             (
                 admin_service_pb2_grpc.add_AdminServiceServicer_to_server,
                 HousekeepingServicer(
-                    self.settings, self.sources, figures, self.retention, self._backup, self.clock, self.lookup
+                    self.settings, self.sources, schedulers, self.retention, self._backup, self.clock, self.lookup
                 ),
             ),
             (
@@ -281,6 +282,7 @@ def assemble(
         state=writer.state,
     )
     feed = EventFeed(announcer, writer.cursor, settings.watcher_events)
+    schedulers = _schedulers(settings, writer, commit, clock)
     sessions.lasting.told = lambda *told: feed.show(executing_events.event(clock, *told))
     return Coordinator(
         settings=settings,
@@ -299,21 +301,20 @@ def assemble(
         announcer=announcer,
         feed=feed,
         sessions=sessions,
-        link=_link(settings, writer, commit, clock),
+        schedulers=schedulers,
         ids=ids,
-        observer=observer(settings.server.metrics, sessions, writer),
+        observer=observer(settings.server.metrics, sessions, writer, schedulers),
         sources=sources,
     )
 
 
-def _link(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock) -> SchedulerLink:
-    return SchedulerLink(
-        settings.scheduler,
-        settings.scheduler_token_file,
+def _schedulers(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock) -> Schedulers:
+    return Schedulers(
+        (settings.scheduler, settings.scheduler_token_file, settings.scheduler_authority),
+        roster(settings.schedulers, settings.scheduler),
         lambda: writer.state,
         commit,
         clock,
         settings.unconnected_notice_seconds,
         Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
-        authority=settings.scheduler_authority,
     )

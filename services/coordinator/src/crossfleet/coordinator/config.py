@@ -38,6 +38,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     scheduler_authority: Annotated[
         str, setting("PEM file of the authority that signed the certificate of a scheduler on TLS.")
     ] = ""
+    schedulers: Annotated[
+        tuple[str, ...],
+        setting(
+            "Another scheduler, as 'NAME=ADDRESS [pools=A+B] [canary=PERCENT] [deadline=SECONDS] [token-file=FILE]"
+            " [authority=FILE]'; repeatable. `scheduler` stands in where it is out."
+        ),
+    ] = ()
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False
     etcd: EtcdSettings = EtcdSettings()
     election: Annotated[

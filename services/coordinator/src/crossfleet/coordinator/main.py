@@ -11,6 +11,7 @@ from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.election.port import Election
 from crossfleet.coordinator.election.solo import SoloElection
 from crossfleet.coordinator.opening import database_of
+from crossfleet.coordinator.scheduling.roster import roster
 from crossfleet.coordinator.standing import Ready, Standing
 from crossfleet.foundation import logs, telemetry
 from crossfleet.foundation.config import load_with_sources
@@ -30,6 +31,7 @@ async def start(settings: Settings, sources: Mapping[str, str]) -> None:
     folder = Path(settings.data).resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = database_of(settings, folder)
+    roster(settings.schedulers, settings.scheduler)  # refused here, not by the first term
     if not settings.database:
         refuse_network_filesystem(folder)
     name = f"{socket.gethostname()}:{os.getpid()}"

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.outcomes import Outcome
 
 if TYPE_CHECKING:
     from crossfleet.coordinator.ledger.writer import Committed, LedgerWriter
+    from crossfleet.coordinator.scheduling.schedulers import Schedulers
     from crossfleet.coordinator.sessions.fleet import FleetSessions
 
 
@@ -88,9 +89,14 @@ def _instruments() -> _Instruments:
 class PrometheusObserver:
     """Counts batches (and times them), facts, tasks, cases by outcome, traffic with workers; shows queue, sessions, runs."""
 
-    def __init__(self, sessions: FleetSessions, writer: LedgerWriter) -> None:
-        """Gauges are read from `sessions` and `writer` when they are asked for, until `ended`."""
+    def __init__(self, sessions: FleetSessions, writer: LedgerWriter, schedulers: Schedulers) -> None:
+        """Gauges are read from these when they are asked for, until `ended`."""
+        from crossfleet.coordinator.scheduling.metrics import (
+            collector,
+        )  # as all of Prometheus, only where it is asked for
+
         self._writer = writer
+        self._schedulers = collector(schedulers)
         made = self._made = _instruments()
         self._by_outcome = {outcome: made.cases.labels(outcome.name.lower()) for outcome in Outcome if outcome}
         self._up, self._up_bytes = made.messages.labels("up"), made.bytes.labels("up")
@@ -108,6 +114,7 @@ class PrometheusObserver:
         for gauge in (made.queue, made.sessions, made.open_runs, made.live_attempts, made.quarantined):
             gauge.set_function(int)
         made.leads.set(0)
+        self._schedulers.end()
 
     async def hearing(self, requests: AsyncIterator[ConnectRequest]) -> AsyncIterator[ConnectRequest]:
         """Counts each request."""
@@ -141,6 +148,6 @@ class PrometheusObserver:
                 self._made.runs.labels(event.verdict.name.lower()).inc()
 
 
-def observer(metrics: str, sessions: FleetSessions, writer: LedgerWriter) -> Observer:
+def observer(metrics: str, sessions: FleetSessions, writer: LedgerWriter, schedulers: Schedulers) -> Observer:
     """The observer for the /metrics address `metrics`; the null one where that is empty."""
-    return PrometheusObserver(sessions, writer) if metrics else NullObserver()
+    return PrometheusObserver(sessions, writer, schedulers) if metrics else NullObserver()

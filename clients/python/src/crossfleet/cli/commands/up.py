@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shlex
 import sys
 
 from crossfleet.cli import exits
@@ -15,12 +17,18 @@ from crossfleet.cli.fleet.supervisor import Supervisor
 from crossfleet.cli.fleet.told import told
 from crossfleet.foundation.serve import addresses
 
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+EXTERNAL = "external"
+"""What a scheduler is called that is given by its address alone."""
+
 EXAMPLES = """
 examples:
   crossfleet up                                        Unix sockets only; `crossfleet run` joins it
   crossfleet up --workers 3 --http 127.0.0.1:8080      three workers share the cores; gateway on HTTP
   crossfleet up --grpc 0.0.0.0:7400 --tls-cert cert.pem --tls-key key.pem
                                                        for workers and clients elsewhere; the token lies in DIR/token
+  crossfleet up --scheduler localhost:7401             your scheduler decides; the fleet's own stands in where it is out
+  crossfleet up --scheduler 'new=localhost:7401 canary=5' --scheduler 'gpu=localhost:7402 pools=gpu deadline=2'
 Logs of the services lie in DIR/logs. Ctrl-C or SIGTERM ends all of them.
 """
 
@@ -45,11 +53,16 @@ def parser() -> argparse.ArgumentParser:
     group = made.add_argument_group("scheduling")
     group.add_argument(
         "--scheduler",
-        default="",
-        metavar="ADDRESS",
-        help="let this scheduler decide, HOST:PORT or unix:/PATH; default: our own",
+        action="append",
+        default=[],
+        metavar="[NAME=]ADDRESS",
+        help="let this scheduler decide, HOST:PORT or unix:/PATH; our own stands in where it is out. Options follow in the "
+        "same word: pools=A+B (only groups of these), canary=PERCENT (so many of them), deadline=SECONDS (for an answer), "
+        "token-file=FILE, authority=FILE. Repeatable",
     )
-    group.add_argument("--scheduler-token-file", default="", metavar="FILE", help="the token that it asks for")
+    group.add_argument(
+        "--scheduler-token-file", default="", metavar="FILE", help="the token that the one scheduler asks for"
+    )
     made.add_argument("--output", choices=("text", "json"), default="text", help="json: each event as a JSON line")
     return made
 
@@ -59,12 +72,7 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     if bool(options.tls_cert) != bool(options.tls_key):
         raise exits.UsageError("--tls-cert and --tls-key belong together")
-    if options.scheduler_token_file and not options.scheduler:
-        raise exits.UsageError(
-            "--scheduler-token-file is for a scheduler of your own: name it with --scheduler ADDRESS"
-        )
-    if options.scheduler:
-        addresses.parse(options.scheduler)
+    schedulers = _schedulers(options.scheduler, options.scheduler_token_file)
     data = folders.data_folder(options.data)
     plan = FleetPlan(
         data,
@@ -76,8 +84,7 @@ def main(arguments: list[str]) -> int:
         tls_key=_absolute(options.tls_key),
         tls_client_authority=_absolute(options.tls_client_ca),
         gateway=True,
-        scheduler=options.scheduler,
-        scheduler_token_file=_absolute(options.scheduler_token_file),
+        schedulers=schedulers,
     )
     try:
         folders.make_private(data, fleetfile.LOCK)
@@ -95,6 +102,26 @@ def main(arguments: list[str]) -> int:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _schedulers(given: list[str], token_file: str) -> tuple[str, ...]:
+    """Each as the coordinator wants it, with a name. Raises UsageError, and what a wrong address raises."""
+    if token_file and len(given) != 1:
+        raise exits.UsageError(
+            "--scheduler-token-file is for one scheduler of your own: name it with --scheduler ADDRESS; of several, each has its "
+            "token-file=FILE"
+        )
+    found = []
+    for text in given:
+        first, _, options = text.partition(" ")
+        name, equals, address = first.partition("=")
+        if not (equals and _NAME.fullmatch(name)):
+            name, address = EXTERNAL, first
+        addresses.parse(address)
+        found.append(f"{name}={address} {options}".rstrip())
+    if token_file:
+        found[0] += f" token-file={shlex.quote(_absolute(token_file))}"
+    return tuple(found)
 
 
 def _absolute(path: str) -> str:
@@ -138,7 +165,7 @@ class _Printer:
         ]
         lines += [f"  gRPC   {address}" for address in self._addresses.get("coordinator", ())]
         lines += [f"  HTTP   http{'s' if plan.tls_certificate else ''}://{plan.http}"] if plan.http else []
-        lines += [f"  scheduler {plan.scheduler}"] if plan.scheduler else []
+        lines += [f"  scheduler {each}" for each in plan.schedulers]
         lines += [f"  token  {plan.token_file}"] if plan.token_file else []
         lines += [
             f"  logs   {plan.data}/logs",

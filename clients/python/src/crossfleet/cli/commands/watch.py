@@ -84,10 +84,14 @@ async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) 
                 view.finished(case, progress.mark(case))
 
     following = asyncio.ensure_future(followed())
+    shown = 0
     try:
         while not following.done():
             await asyncio.wait((following,), timeout=REFRESH_SECONDS)
             view.update(progress)
+            for note in progress.deciders[shown:]:
+                view.note(note)
+            shown = len(progress.deciders)
         following.result()
     finally:
         view.close()

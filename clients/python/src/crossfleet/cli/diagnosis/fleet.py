@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, WorkerStatus
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.advice import advise
@@ -12,6 +13,7 @@ from crossfleet.cli.commands.version import installed
 from crossfleet.cli.diagnosis.coordinators import examine_coordinators
 from crossfleet.cli.diagnosis.finding import Finding
 from crossfleet.cli.fleet import fleetfile
+from crossfleet.cli.reporting.schedulers import for_what, trouble
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors import CrossfleetError, Unavailable
 
@@ -30,7 +32,7 @@ def examine(data: str) -> Iterator[Finding]:
             return
         endpoint = Endpoint(found.address)
     try:
-        fleet, workers, coordinators = asyncio.run(_ask(endpoint))
+        fleet, schedulers, workers, coordinators = asyncio.run(_ask(endpoint))
     except CrossfleetError as error:
         advice = advise(error)
         mend = _START if advice in ("", advise(Unavailable(""))) else advice
@@ -41,16 +43,21 @@ def examine(data: str) -> Iterator[Finding]:
         yield Finding("fleet", "fail", text, "look into DIR/logs/coordinator.log")
         return
     yield from _fleet(endpoint, fleet)
+    yield from map(_external, schedulers)
     yield from coordinators
     yield from _workers(workers)
 
 
-async def _ask(endpoint: Endpoint) -> tuple[GetFleetResponse, list[WorkerStatus], list[Finding]]:
+_Answers = tuple[GetFleetResponse, list[admin_pb2.SchedulerStanding], list[WorkerStatus], list[Finding]]
+
+
+async def _ask(endpoint: Endpoint) -> _Answers:
     async with asyncio.timeout(_SECONDS), Client.open(endpoint, timeout=_SECONDS) as client:
         fleet = await client.fleet.summary()
         workers = [status async for status in client.fleet.workers()]
         fleet, coordinators = await examine_coordinators(endpoint, fleet)
-        return fleet, workers, coordinators
+        externals = (await client.admin.schedulers())[1:] if fleet.leads else []  # nobody else knows them
+        return fleet, externals, workers, coordinators
 
 
 def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:
@@ -63,6 +70,14 @@ def _fleet(endpoint: Endpoint, fleet: GetFleetResponse) -> Iterator[Finding]:
         yield Finding("scheduler", "ok", fleet.scheduler)
     elif fleet.leads:  # nobody else knows
         yield Finding("scheduler", "fail", "not connected: nothing is placed", "start it; its log says more")
+
+
+def _external(one: admin_pb2.SchedulerStanding) -> Finding:
+    """A scheduler for which the fallback can stand in."""
+    name = f"scheduler {one.name}"
+    if one.breaker == admin_pb2.BREAKER_STATE_CLOSED:
+        return Finding(name, "ok", f"{one.described_name}, decides for {for_what(one)}")
+    return Finding(name, "warn", trouble(one), "look into its log; crossfleet scheduler status tells more")
 
 
 def _workers(workers: list[WorkerStatus]) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ class WorkerPlan:
 class FleetPlan:
     """What a supervisor is to run. Paths are absolute; empty `grpc` and `http` mean: Unix sockets only.
 
-    `scheduler` is the address of one that somebody else runs; empty: the fleet runs its own.
+    `schedulers` are those that somebody else runs, each as the coordinator's setting of that name; the fleet's own stands in.
     """
 
     data: str
@@ -33,8 +33,7 @@ class FleetPlan:
     tls_key: str = ""
     tls_client_authority: str = ""
     gateway: bool = False
-    scheduler: str = ""
-    scheduler_token_file: str = ""
+    schedulers: tuple[str, ...] = ()
 
     @property
     def token_file(self) -> str:
@@ -63,9 +62,8 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
     planned = [
         ServicePlan("coordinator", (*_module("coordinator"), *_coordinator_flags(plan, runtime), *tail)),
     ]
-    if not plan.scheduler:
-        listen = ("--listen", f"unix:{runtime}/s.sock")
-        planned.append(ServicePlan("scheduler", (*_module("scheduler"), *listen, *tail)))
+    listen = ("--listen", f"unix:{runtime}/s.sock")
+    planned.append(ServicePlan("scheduler", (*_module("scheduler"), *listen, *tail)))
     for index, worker in enumerate(plan.workers, 1):
         flags = _worker_flags(plan, worker, coordinator, f"unix:{runtime}/w{index}.sock")
         planned.append(ServicePlan(worker.name, (*_module("worker"), *flags, *tail), vital=False))
@@ -85,9 +83,9 @@ def _coordinator_flags(plan: FleetPlan, runtime: str) -> tuple[str, ...]:
     flags = ["--data", plan.data, "--listen", f"unix:{runtime}/c.sock"]
     if plan.grpc:
         flags += ["--listen", plan.grpc, "--token-file", plan.token_file]
-    flags += ["--scheduler", plan.scheduler or f"unix:{runtime}/s.sock"]
-    if plan.scheduler_token_file:
-        flags += ["--scheduler-token-file", plan.scheduler_token_file]
+    flags += ["--scheduler", f"unix:{runtime}/s.sock"]
+    for each in plan.schedulers:
+        flags += ["--schedulers", each]
     # Paths of this machine may be named only where no worker of another machine can join.
     return (*flags, *_tls_flags(plan), *(() if plan.grpc else ("--embedded",)))
 

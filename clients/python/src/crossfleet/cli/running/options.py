@@ -64,6 +64,7 @@ class RunOptions:
     title: str
     label: tuple[str, ...]
     priority: int
+    scheduler: str
     project: str
     env: tuple[str, ...]
     data: str
@@ -237,6 +238,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
         help="memory of one slot's processes, such as 512MB, 2GiB",
     )
     add("--priority", type=int, default=0, metavar="N", help="from -1000 to 1000; larger first")
+    add("--scheduler", default="", metavar="NAME", help="the scheduler that decides; default: as the fleet is set up")
 
 
 def _sharding(made: argparse.ArgumentParser) -> None:

@@ -80,6 +80,8 @@ class Progress:
         self.run: run_pb2.Run | None = None
         self.stopping = ""
         self.notes: list[str] = []
+        self.deciders: list[str] = []
+        """Changes of the scheduler that decides, in words."""
 
     def take(self, event: wire.Event) -> list[result_pb2.CaseRecord]:
         """Notes an event; kinds that it does not know change nothing."""
@@ -167,6 +169,11 @@ class Progress:
             Executing(case.target, case.case_id, fact.worker_id, case.slot, case.attempt_id, at - case.seconds)
             for case in fact.cases
         ]
+
+    def _on_scheduler_changed(self, fact: wire.SchedulerChanged, at: float) -> None:
+        where = f"target {fact.target}: " if len(self.targets) > 1 else ""
+        told = f"under the fallback: {fact.cause}" if fact.fallback else f"scheduler {fact.scheduler} decides again"
+        self.deciders.append(where + told)
 
     def _on_run_stopping(self, fact: wire.RunStopping, at: float) -> None:
         self.stopping = fact.cause

@@ -84,6 +84,7 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
         max_failures=failures,
         memory_limit_bytes=options.memory_limit,
         priority=options.priority,
+        scheduler=options.scheduler,
         grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
         unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
     )

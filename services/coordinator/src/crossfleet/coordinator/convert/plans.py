@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
@@ -15,6 +15,8 @@ from crossfleet.coordinator.core.usage import ProjectUse
 
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
+Mine = Callable[[Group], bool]
+"""Whether a scheduler decides for a group."""
 _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
@@ -76,19 +78,37 @@ def share(one: ProjectUse) -> scheduler_pb2.ProjectShare:
     return scheduler_pb2.ProjectShare(project=one.project, weight=one.weight, used=one.used)
 
 
-def snapshot(state: State) -> scheduler_pb2.Snapshot:
-    """Everything as it is now."""
+def _row(state: State, one: Group | None, mine: Mine | None) -> scheduler_pb2.TaskGroup | None:
+    """A group as its scheduler sees it. Another one sees that it holds slots, if it does, and nothing that it wants."""
+    if one is None or not open_group(state, one):
+        return None
+    if mine is None or mine(one):
+        return group(state, one)
+    if not one.allocations:
+        return None
+    row = group(state, one)
+    row.wanted_slots = 0
+    return row
+
+
+def snapshot(state: State, mine: Mine | None = None) -> scheduler_pb2.Snapshot:
+    """Everything as it is now. `mine`: for which groups the scheduler decides; None: for all."""
+    rows = (_row(state, one, mine) for one in state.groups.values())
     return scheduler_pb2.Snapshot(
         workers=[worker(one) for one in state.workers.values() if visible(one)],
-        groups=[group(state, one) for one in state.groups.values() if open_group(state, one)],
+        groups=[row for row in rows if row is not None],
         allocations=[allocation(one) for one in state.allocations.values()],
     )
 
 
 def delta(
-    state: State, workers: Iterable[str], groups: Iterable[str], allocations: Iterable[str]
+    state: State,
+    workers: Iterable[str],
+    groups: Iterable[str],
+    allocations: Iterable[str],
+    mine: Mine | None = None,
 ) -> scheduler_pb2.Delta:
-    """These workers, groups and allocations as they are now, or that they are gone."""
+    """These workers, groups and allocations as they are now, or that they are gone. `mine` as in `snapshot`."""
     message = scheduler_pb2.Delta()
     for worker_id in workers:
         seen = state.workers.get(worker_id)
@@ -97,9 +117,9 @@ def delta(
         else:
             message.removed_worker_ids.append(worker_id)
     for group_id in groups:
-        known = state.groups.get(group_id)
-        if known is not None and open_group(state, known):
-            message.groups.append(group(state, known))
+        row = _row(state, state.groups.get(group_id), mine)
+        if row is not None:
+            message.groups.append(row)
         else:
             message.removed_group_ids.append(group_id)
     for allocation_id in allocations:

@@ -237,6 +237,7 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         shard_index=policy.shard.index or 1,
         shard_count=policy.shard.count or 1,
         durations_digest=policy.shard.durations_digest,
+        scheduler=policy.scheduler,
     )
 
 

@@ -57,6 +57,8 @@ class PolicySpec:
     """The run carries out part `shard_index` (from 1) of so many."""
     durations_digest: str = ""
     """The blob of the durations that the client knows."""
+    scheduler: str = ""
+    """The scheduler that the run asks for, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,16 @@ class ApplyPlan:
     allocate: tuple[ProposedAllocation, ...] = ()
     revoke: tuple[str, ...] = ()
     waiting: tuple[WaitingReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDecider:
+    """Another scheduler decides for groups from now on. `fallback`: it stands in for the one that they belong to."""
+
+    groups: tuple[str, ...]
+    scheduler: str
+    fallback: bool
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +465,7 @@ Command = (
     | CareForHosts
     | HealthChecked
     | ApplyPlan
+    | ChangeDecider
     | RecordCollection
     | WantTasks
     | WorkerReport

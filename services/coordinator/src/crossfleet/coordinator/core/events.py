@@ -425,6 +425,18 @@ class ScheduleDeleted:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeciderChanged:
+    """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
+
+    run_id: str
+    group_id: str
+    scheduler: str
+    fallback: bool
+    cause: str
+    at: float
+
+
 Event = (
     RunSubmitted
     | CasesCollected
@@ -463,4 +475,5 @@ Event = (
     | ScheduleCreated
     | ScheduleChanged
     | ScheduleDeleted
+    | DeciderChanged
 )

@@ -50,6 +50,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.ScheduleCreated: schedules.schedule_created,
     e.ScheduleChanged: schedules.schedule_changed,
     e.ScheduleDeleted: schedules.schedule_deleted,
+    e.DeciderChanged: runs.decider_changed,
 }
 
 

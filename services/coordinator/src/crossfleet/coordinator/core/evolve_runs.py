@@ -167,6 +167,11 @@ def group_waiting(state: State, event: e.GroupWaiting) -> None:
     group.waiting_text = event.text
 
 
+def decider_changed(state: State, event: e.DeciderChanged) -> None:
+    """Remembered so that it is told once."""
+    state.groups[event.group_id].under_fallback = event.fallback
+
+
 def group_finished(state: State, event: e.GroupFinished) -> None:
     """The group has reached its end."""
     group = state.groups[event.group_id]

@@ -40,6 +40,7 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.CareForHosts: care.care_for_hosts,
     commands.HealthChecked: care.health_checked,
     commands.ApplyPlan: planning.apply_plan,
+    commands.ChangeDecider: planning.change_decider,
     commands.RecordCollection: collecting.record_collection,
     commands.WantTasks: reporting.want_tasks,
     commands.WorkerReport: reporting.worker_report,

@@ -113,7 +113,8 @@ class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
-    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `marks` says how often a case may be run again, `earlier` has the
+    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `under_fallback`: another scheduler stands
+    in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
     """
@@ -157,6 +158,7 @@ class Group:
     held_back: str = ""
     skipped: bool = False
     reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
+    under_fallback: bool = False
 
     @property
     def over(self) -> bool:

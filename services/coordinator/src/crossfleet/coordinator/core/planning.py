@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
-from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
+from crossfleet.coordinator.core.commands import ApplyPlan, ChangeDecider, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Worker
@@ -106,6 +106,14 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         _note_waiting(emit, reason)
     fail_unsatisfiable(emit)
     return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)))
+
+
+def change_decider(emit: Emitter, command: ChangeDecider) -> None:
+    """Tell of groups that are open under whom they are, where that is new."""
+    for group_id in command.groups:
+        group = emit.state.groups.get(group_id)
+        if group is not None and not group.over and group.under_fallback is not command.fallback:
+            emit(e.DeciderChanged(group.run_id, group_id, command.scheduler, command.fallback, command.cause, emit.now))
 
 
 def _units(proposals: tuple[ProposedAllocation, ...]) -> list[list[tuple[int, ProposedAllocation]]]:

@@ -67,6 +67,11 @@ class Announcer:
             case facts.GroupWaiting() | facts.GroupHeldBack():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
+            case facts.DeciderChanged():
+                event.scheduler_changed.target = _target(fact.run_id, fact.group_id)
+                event.scheduler_changed.scheduler = fact.scheduler
+                event.scheduler_changed.fallback = fact.fallback
+                event.scheduler_changed.cause = fact.cause
             case facts.RunStopping():
                 event.run_stopping.cause = fact.cause
             case facts.RunFinished():

@@ -55,6 +55,7 @@ _NUMBERS: dict[int, type] = {
     60: e.ScheduleCreated,
     61: e.ScheduleChanged,
     62: e.ScheduleDeleted,
+    40: e.DeciderChanged,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

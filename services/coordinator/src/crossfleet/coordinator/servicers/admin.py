@@ -12,7 +12,8 @@ import msgspec
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import admin_service_pb2_grpc as admin_grpc
 from crossfleet.coordinator.config import Settings
-from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.convert.schedulers import standing
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.foundation.config import describe
 from crossfleet.foundation.errors import SettingNotFound, Unimplemented
 from crossfleet.foundation.redaction import without_secrets
@@ -71,18 +72,17 @@ class AdminReads(admin_grpc.AdminServiceServicer):
 
 
 class AdminServicer(AdminReads):
-    """And what a leader knows of its scheduler."""
+    """And what a leader knows of its schedulers."""
 
-    def __init__(self, settings: Settings, sources: Mapping[str, str], figures: SchedulerFigures) -> None:
-        """`figures` the link keeps up to date."""
+    def __init__(self, settings: Settings, sources: Mapping[str, str], schedulers: Schedulers) -> None:
         super().__init__(settings, sources)
-        self._figures = figures
+        self._schedulers = schedulers
 
     async def GetScheduler(
         self, request: admin_pb2.GetSchedulerRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> admin_pb2.GetSchedulerResponse:
-        """Which scheduler decides, and how its plans fared since the start."""
-        figures = self._figures
+        """Which schedulers decide, and how their plans fared since the start."""
+        figures = self._schedulers.figures
         return admin_pb2.GetSchedulerResponse(
             name=figures.name,
             version=figures.version,
@@ -92,6 +92,7 @@ class AdminServicer(AdminReads):
             accepted=figures.accepted,
             refused=figures.refused,
             last_refusal=figures.last_refusal,
+            schedulers=[standing(one) for one in self._schedulers.standings()],
         )
 
 

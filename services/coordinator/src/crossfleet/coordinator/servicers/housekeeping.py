@@ -16,7 +16,7 @@ from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
-from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.servicers.admin import AdminServicer
 from crossfleet.coordinator.servicers.semaphores import check_semaphore, semaphore_messages
 from crossfleet.foundation.clock import Clock
@@ -29,14 +29,14 @@ class HousekeepingServicer(AdminServicer):
         self,
         settings: Settings,
         sources: Mapping[str, str],
-        figures: SchedulerFigures,
+        schedulers: Schedulers,
         retention: Retention,
         backup: Callable[[bool, float], AsyncIterator[bytes]],
         clock: Clock,
         lookup: Lookup,
     ) -> None:
         """`backup` makes one as of a time, with artifacts or without. `lookup` has the state, and takes commands."""
-        super().__init__(settings, sources, figures)
+        super().__init__(settings, sources, schedulers)
         self._retention = retention
         self._backup = backup
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from crossfleet.api.coordinator.v1.run_service_pb2 import SubmitRunRequest, SubmitRunResponse
@@ -19,7 +20,7 @@ from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.lookup import Lookup
-from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import (
     Draining as DrainingError,
@@ -45,7 +46,7 @@ class Submitting:
         estimates: Estimates,
         feed: EventFeed,
         ids: IdSource,
-        figures: SchedulerFigures,
+        schedulers: Schedulers,
         draining: Draining,
         *,
         embedded: bool,
@@ -56,7 +57,7 @@ class Submitting:
         self._estimates = estimates
         self._feed = feed
         self._ids = ids
-        self._figures = figures
+        self._schedulers = schedulers
         self._draining = draining
         self._embedded = embedded
 
@@ -90,10 +91,11 @@ class Submitting:
 
     async def _check_surroundings(self, spec: run_pb2.RunSpec) -> None:
         wanted = spec.policy.scheduler
-        if wanted and wanted != self._figures.name:
-            raise SchedulerNotFound(
-                f"no scheduler {wanted!r}; this fleet has {self._figures.name or 'none yet'}", scheduler=wanted
-            )
+        names = self._schedulers.names() if wanted else []
+        if wanted and wanted not in names:
+            near = get_close_matches(wanted, names, 1)
+            has = f"did you mean {near[0]!r}?" if near else f"this fleet has {', '.join(names)}"
+            raise SchedulerNotFound(f"no scheduler {wanted!r}: {has}", scheduler=wanted)
         source = spec.workspace.WhichOneof("source")
         if source == "local_path":
             for suite in (spec.suite, *(target.suite for target in spec.targets if target.HasField("suite"))):

@@ -1,4 +1,4 @@
-"""`crossfleet scheduler`: for those who write a scheduler of their own."""
+"""`crossfleet scheduler`: how schedulers stand, and whether one keeps to the protocol."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 from crossfleet.cli import subcommands
 
 COMMANDS: dict[str, str] = {
+    "status": "say which schedulers decide, and how their plans fare",
     "check": "play the coordinator against a scheduler and judge its plans",
 }
 """Name of a module of this package -> one line of help."""
@@ -14,7 +15,9 @@ COMMANDS: dict[str, str] = {
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `scheduler`, without its commands' own options."""
-    return subcommands.parser("scheduler", "For those who write a scheduler of their own.", COMMANDS)
+    return subcommands.parser(
+        "scheduler", "How the schedulers of a fleet stand, and for those who write one.", COMMANDS
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,184 @@
+"""Watches over the conduct of a scheduler: whether it answers, makes sense, and proposes what can hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
+from math import inf
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.coordinator.core.answers import Refusal
+from crossfleet.coordinator.core.breaker import Breaker, Stage
+from crossfleet.coordinator.scheduling.conduct import Indices, Untold
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.news import News
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.errors import PlanInvalid, Unavailable
+
+ById = Callable[[str], bool]
+"""Something that is asked of a group, by its id."""
+
+_LEAST_PAUSE = 0.02
+_PAUSE_ANSWERS = 2.0
+_AVERAGED = 0.2
+_MOST_LOOKED_AT = 32
+
+
+class Guard:
+    """Tells the breaker of one scheduler what it said, and what it did not.
+
+    An update is to be answered while groups wait that the scheduler decides for: by a plan that rests on it, empty or not.
+    Silence counts only where one of them could be placed.
+    """
+
+    def __init__(
+        self,
+        breaker: Breaker,
+        clock: Clock,
+        figures: SchedulerFigures,
+        placeable: ById,
+        satisfiable: ById,
+        answered: Callable[[], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """`placeable`: whether a group could be placed now; `satisfiable`: whether it surely could be in an idle fleet.
+
+        `answered` is called when an update was, `changed` when the breaker has changed its stage.
+        """
+        self.breaker = breaker
+        self._clock, self._figures, self._placeable = clock, figures, placeable
+        self._satisfiable = satisfiable
+        self._answered, self._changed = answered, changed
+        self._stage = breaker.stage
+        self._stir = asyncio.Event()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._revision = self._asked = 0
+        self._told_at = -inf
+        self._news = News()
+        self._waiting: set[str] = set()
+
+    def connected(self) -> None:
+        """A new stream begins."""
+        self._begin()
+        self.breaker.connected(self._clock.monotonic())
+        self._look()
+
+    def lost(self, cause: str) -> None:
+        """The stream has ended, or none could be opened."""
+        self.breaker.lost(self._clock.monotonic(), cause)
+        self._look()
+
+    def rest_left(self) -> float:
+        """Seconds until it may be dialled."""
+        return self.breaker.rest_left(self._clock.monotonic())
+
+    def told(self, update: scheduler_pb2.ScheduleRequest) -> None:
+        """An update goes out. What it has to say of groups that wait is to be answered."""
+        self._revision = update.revision
+        self._news.told(update)
+        if update.HasField("snapshot"):
+            self._waiting.clear()
+        for row in (update.snapshot if update.HasField("snapshot") else update.delta).groups:
+            (self._waiting.add if row.wanted_slots > 0 else self._waiting.discard)(row.group_id)
+        self._waiting.difference_update(update.delta.removed_group_ids)
+        if self._waiting:
+            self._told_at = self._clock.monotonic()
+            self._ask()
+
+    def _ask(self) -> None:
+        if not self._asked:
+            self._asked = self._revision
+            self.breaker.asked(self._clock.monotonic())
+            self._stir.set()
+
+    def busy_until(self) -> float:
+        """Twice its usual time, and no longer than its deadline: whoever plans for long is not flooded meanwhile."""
+        pause = max(self._figures.answer_seconds * _PAUSE_ANSWERS, _LEAST_PAUSE)
+        return self._told_at + min(pause, self.breaker.deadline)
+
+    def heard(self, message: scheduler_pb2.ScheduleResponse) -> None:
+        """A plan came in. Raises PlanInvalid where it rests on a revision that was never sent, or would fail a run for nothing."""
+        base = message.base_revision
+        if message.request_snapshot:
+            return
+        if not 1 <= base <= self._revision:
+            raise PlanInvalid(f"its plan rests on revision {base}; it was sent 1 to {self._revision}")
+        for one in message.waiting:
+            if one.kind == scheduler_pb2.WAITING_KIND_NEVER and self._satisfiable(one.group_id):
+                raise PlanInvalid(f"it says that group {one.group_id} can never be placed, which it can")
+        if self._asked and base >= self._asked:
+            self._settle(self.breaker.answered(self._clock.monotonic()), anew=base < self._revision)
+            self._look()
+
+    def _settle(self, seconds: float | None, *, anew: bool) -> None:
+        """It has answered. `anew`: it was told of more since."""
+        usual = self._figures.answer_seconds
+        if seconds is not None:
+            self._figures.answer_seconds = usual + _AVERAGED * (seconds - usual) if usual else seconds
+        self._asked, self._told_at = 0, -inf
+        if anew and self._waiting:
+            self._ask()
+        self._answered()
+
+    def late(self, message: scheduler_pb2.ScheduleResponse, untold: Untold) -> Indices:
+        """Which of a plan's proposals rest on what has changed since, told or not."""
+        newer = self._news.newer_than(message.base_revision)
+        return frozenset(
+            index
+            for index, one in enumerate(message.allocate)
+            if newer(one.worker_id) or newer(one.group_id) or untold(one.worker_id, one.group_id)
+        )
+
+    def judged(
+        self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
+    ) -> Indices:
+        """What became of a plan. Only what could not hold by what the scheduler knew is a fault of its own."""
+        excused = late | _of_their_gangs(message, late)
+        faults = [one for one in refused if one.index not in excused]
+        self._figures.late += len(refused) - len(faults)
+        text = f"{faults[-1].reason}: {faults[-1].text}" if faults else ""
+        self.breaker.judged(self._clock.monotonic(), accepted + len(refused) - len(faults), len(faults), text)
+        self._look()
+        return frozenset(one.index for one in faults)
+
+    async def watch(self) -> None:
+        """Looks whenever an answer is overdue; raises Unavailable when the breaker has opened."""
+        while self.breaker.stage is not Stage.OPEN:
+            due = self.breaker.due()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if due is None else max(due - self._clock.monotonic(), 0.0)):
+                    await self._stir.wait()
+            self._stir.clear()
+            if self.breaker.overdue(self._clock.monotonic()):
+                self._question()
+            self.breaker.advance(self._clock.monotonic())
+            self._look()
+        raise Unavailable(self.breaker.cause, address=self._figures.address)
+
+    def _question(self) -> None:
+        """It has not answered in time: whether it should have."""
+        group_id = next((one for one in islice(sorted(self._waiting), _MOST_LOOKED_AT) if self._placeable(one)), "")
+        if group_id:
+            silent = f"it has not answered an update for {self.breaker.deadline:g} s"
+            self.breaker.lost(self._clock.monotonic(), f"{silent}, though group {group_id} could be placed")
+            return
+        self._settle(None, anew=False)
+        self.breaker.excused(self._clock.monotonic())
+
+    def _look(self) -> None:
+        if self.breaker.stage is not self._stage:
+            self._stage = self.breaker.stage
+            self._stir.set()
+            self._changed()
+
+
+def _of_their_gangs(message: scheduler_pb2.ScheduleResponse, late: Indices) -> Indices:
+    """The proposals that share a gang with one that came too late."""
+    gangs = {message.allocate[index].gang_id for index in late} - {""}
+    return (
+        frozenset(index for index, one in enumerate(message.allocate) if one.gang_id in gangs) if gangs else frozenset()
+    )

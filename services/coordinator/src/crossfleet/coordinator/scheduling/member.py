@@ -1,0 +1,130 @@
+"""One scheduler beside the fallback: its link, its breaker, and which of its groups it is let decide for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from crossfleet.coordinator.convert.plans import Mine
+from crossfleet.coordinator.core import view
+from crossfleet.coordinator.core.breaker import Breaker, Stage
+from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.placeable import placeable, surely_satisfiable
+from crossfleet.coordinator.core.usage import Usage
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.guard import Guard
+from crossfleet.coordinator.scheduling.link import SchedulerLink
+from crossfleet.coordinator.scheduling.losses import Losses
+from crossfleet.coordinator.scheduling.roster import External
+from crossfleet.coordinator.scheduling.sight import Sight
+from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.foundation.clock import Clock
+
+
+class Member:
+    """While its breaker is half open, it decides for one group at a time: the trial."""
+
+    def __init__(
+        self,
+        external: External,
+        state: Callable[[], State],
+        commit: Commit,
+        clock: Clock,
+        notice_seconds: float,
+        usage: Usage | None,
+        mine: Mine,
+        changed: Callable[[Member], None],
+        handed_over: Callable[[Member, str, str], None],
+    ) -> None:
+        """`mine`: whether it decides for a group now. `changed` is called when its breaker has changed its stage,
+        `handed_over` with a group that it does not get placed, and why."""
+        self.external = external
+        self.breaker = Breaker(external.deadline)
+        self.figures = SchedulerFigures(address=external.address)
+        self._losses = Losses(lambda group_id, cause: handed_over(self, group_id, cause))
+        self.trial = ""
+        self._given_up: dict[str, str] = {}
+        self._state = state
+        guard = Guard(
+            self.breaker,
+            clock,
+            self.figures,
+            self._asked_of(placeable),
+            self._asked_of(surely_satisfiable),
+            self._answered,
+            lambda: changed(self),
+        )
+        self.link = SchedulerLink(
+            external.address,
+            external.token_file,
+            state,
+            commit,
+            clock,
+            notice_seconds,
+            usage,
+            authority=external.authority,
+            figures=self.figures,
+            sight=Sight(mine),
+            conduct=guard,
+            losses=self._losses,
+        )
+
+    @property
+    def name(self) -> str:
+        """Its name in this fleet."""
+        return self.external.name
+
+    def decides(self, group_id: str) -> bool:
+        """Whether it decides for a group that is its own."""
+        if self.breaker.stage is Stage.CLOSED:
+            return group_id not in self._given_up
+        return self.breaker.stage is Stage.HALF_OPEN and group_id == self.trial
+
+    def why_not(self, group_id: str) -> str:
+        """Why it does not decide for a group of its own."""
+        if group_id in self._given_up:
+            return f"scheduler {self.name} {self._given_up[group_id]}"
+        if self.breaker.stage is Stage.HALF_OPEN:
+            return f"scheduler {self.name} is back, and tried with another group; it was out: {self.breaker.cause}"
+        return f"scheduler {self.name} is out: {self.breaker.cause}"
+
+    def give_up(self, group_id: str, cause: str) -> None:
+        """It decides for this group no more."""
+        self._given_up[group_id] = cause
+
+    @property
+    def tried(self) -> bool:
+        """Whether the trial has what it wants, or is over."""
+        state = self._state()
+        trial = state.groups.get(self.trial)
+        return trial is None or not view.wanted_slots(state, trial)
+
+    def try_with(self, groups: Sequence[Group]) -> str:
+        """Choose the trial among some of its own groups, where it has none; answers the new one, or nothing."""
+        if self.breaker.stage is not Stage.HALF_OPEN:
+            self.trial = ""
+            return ""
+        if not self.tried:
+            return ""
+        state = self._state()
+        waiting = (one for one in groups if one.group_id not in self._given_up and view.wanted_slots(state, one))
+        self.trial = next((one.group_id for one in waiting), "")
+        return self.trial
+
+    def forget(self, group_id: str) -> None:
+        """The group is over."""
+        self._given_up.pop(group_id, None)
+        self._losses.forget(group_id)
+        if self.trial == group_id:
+            self.trial = ""
+
+    def _answered(self) -> None:
+        """The next update need not wait any longer."""
+        self.link.teller.wake.set()
+
+    def _asked_of(self, question: Callable[[State, Group], bool]) -> Callable[[str], bool]:
+        def answer(group_id: str) -> bool:
+            state = self._state()
+            group = state.groups.get(group_id)
+            return group is not None and question(state, group)
+
+        return answer

@@ -1,0 +1,166 @@
+"""What a scheduler has not been told yet, and when it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.usage import Usage, held_parts
+from crossfleet.coordinator.scheduling.changes import Changes
+from crossfleet.coordinator.scheduling.conduct import Conduct
+from crossfleet.coordinator.scheduling.sight import Sight
+from crossfleet.foundation.clock import Clock
+
+_COUNTDOWN_SECONDS = 0.5
+_REFUSED_SECONDS = 0.1
+_SETTLED_SECONDS = 0.01
+_COUNT_SECONDS = 1.0
+_NEW_WORK = frozenset((facts.RunSubmitted, facts.CasesCollected))
+
+
+class Teller:
+    """Updates that gather while one is being sent go out as one."""
+
+    def __init__(
+        self,
+        state: Callable[[], State],
+        clock: Clock,
+        usage: Usage | None,
+        sight: Sight | None,
+        conduct: Conduct,
+    ) -> None:
+        """`usage` counts what projects have; without it schedulers hear nothing of shares. `sight`: for which groups the
+        scheduler decides; None: for all."""
+        self.wake = asyncio.Event()
+        self.kept_waiting = False
+        """The last plan said that groups wait."""
+        self._state, self._clock = state, clock
+        self._usage, self._sight, self._conduct = usage, sight, conduct
+        self._counted_at = -inf
+        self._changes = Changes()
+        self._outcomes: list[scheduler_pb2.PlanOutcome] = []
+        self._snapshot = True
+        self._ahead = False
+        self._seen: State | None = None
+
+    def begin(self) -> None:
+        """A new stream: it is told everything, and nothing of earlier plans."""
+        self._snapshot = True
+        self._outcomes.clear()
+
+    def foreseen(self, events: Sequence[facts.Event]) -> None:
+        """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes.
+
+        New work alone is told so early; of all else the scheduler learns in time, and writing it is not held up.
+        """
+        self._ahead = any(type(event) in _NEW_WORK for event in events)
+        if self._ahead:
+            self._note(self._state(), events)
+
+    def committed(self, state: State, events: Sequence[facts.Event]) -> None:
+        """Called right after each commit. A state that was loaded again takes back what was foreseen."""
+        if self._seen is not None and state is not self._seen:
+            self.everything()
+        ahead, self._ahead = self._ahead, False
+        if not ahead:
+            self._note(state, events)
+
+    def _note(self, state: State, events: Sequence[facts.Event]) -> None:
+        self._changes.note(state, events if self._sight is None else self._sight.concerned(state, events))
+        if self._changes.matter:
+            self.wake.set()
+
+    def review(self, group_ids: Iterable[str]) -> None:
+        """Who decides for these groups may be another one now."""
+        self._changes.groups.update(group_ids)
+        self._changes.press = True
+        self.wake.set()
+
+    def everything(self) -> None:
+        """The next update is a snapshot."""
+        self._snapshot = True
+        self.wake.set()
+
+    def answer(self, outcome: scheduler_pb2.PlanOutcome) -> None:
+        """What became of a plan goes along with the next update."""
+        self._outcomes.append(outcome)
+        self.wake.set()
+
+    def untold(self, worker_id: str, group_id: str) -> bool:
+        """Whether something of a worker or a group has changed since the last update."""
+        changes = self._changes
+        if group_id in changes.groups or group_id in changes.minor or worker_id in changes.workers:
+            return True
+        allocations = self._state().allocations
+        held = (allocations.get(allocation_id) for allocation_id in changes.allocations)
+        return any(one is not None and one.worker_id == worker_id for one in held)
+
+    async def tell(self, call: Any, *, snapshots_only: bool) -> None:
+        """Writes updates until it is cancelled, or writing fails."""
+        revision = 0
+        while True:
+            revision += 1
+            update = self._update(revision, snapshots_only=snapshots_only)
+            self._conduct.told(update)
+            await call.write(update)
+            await self._something()
+
+    async def _something(self) -> None:
+        """Returns when something presses, else a little after the last update, by how little the news matters."""
+        sent = self._clock.monotonic()
+        while (patience := self._patience()) is None or self._due(sent + patience) > self._clock.monotonic():
+            left = None if patience is None else self._due(sent + patience) - self._clock.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self.wake.wait()
+            self.wake.clear()
+
+    def _due(self, at: float) -> float:
+        return max(at, self._conduct.busy_until())
+
+    def _patience(self) -> float | None:
+        """Least seconds between two updates with what there is to tell now; None where there is nothing."""
+        changes = self._changes
+        if self._snapshot or changes.press or (changes.matter and self.kept_waiting):
+            return 0.0
+        if changes.matter:
+            # Slots that nobody waits for: a short run is told of in one message, not in four.
+            return _SETTLED_SECONDS
+        if self._outcomes:
+            # A scheduler that repeats a refused proposal at every update is so kept from spinning.
+            return _REFUSED_SECONDS
+        return _COUNTDOWN_SECONDS if changes.minor else None
+
+    def _update(self, revision: int, *, snapshots_only: bool) -> scheduler_pb2.ScheduleRequest:
+        state = self._state()
+        workers, groups, allocations = self._changes.take()
+        # A state that was loaded again may lack what was told before: only a snapshot can take that back.
+        whole = self._snapshot or snapshots_only or state is not self._seen
+        self._snapshot, self._seen = False, state
+        outcomes, self._outcomes = self._outcomes, []
+        update = scheduler_pb2.ScheduleRequest(revision=revision, outcomes=outcomes, now_unix_seconds=self._clock.now())
+        mine = None if self._sight is None else self._sight.mine
+        if whole:
+            update.snapshot.CopyFrom(plans.snapshot(state, mine))
+            update.snapshot.shares.extend(self._shares(state, whole=True))
+        else:
+            update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine))
+            update.delta.shares.extend(self._shares(state, whole=False))
+        if self._sight is not None:
+            self._sight.shown(update)
+        return update
+
+    def _shares(self, state: State, *, whole: bool) -> list[scheduler_pb2.ProjectShare]:
+        """What projects had, for every snapshot and from time to time: counting looks at all allocations."""
+        now = self._clock.monotonic()
+        if self._usage is None or (not whole and now - self._counted_at < _COUNT_SECONDS):
+            return []
+        self._counted_at = now
+        return [plans.share(one) for one in self._usage.advance(now, held_parts(state))]
