@@ -24,8 +24,8 @@ from crossfleet.simulation.trace.rows import Happening
 _DESCRIBE_SECONDS = 10.0
 # While somebody waits a scheduler is told so often that time passes, in seconds of the virtual clock: patience ends, budgets grow.
 _BEAT_SECONDS = 60.0
-# With a fleet that is idle and nothing to come, so many beats are enough to see that what waits is left waiting.
-_LAST_BEATS = 3
+# With a fleet that is idle and nothing to come, this is long enough to see that what waits is left waiting.
+_LEFT_WAITING_SECONDS = 3 * _BEAT_SECONDS
 # Who takes back at once what was just placed could go on for ever without a moment of time going by.
 _MOST_ROUNDS = 1000
 # As the coordinator does, what was refused is answered a little later: else who proposes it again would spin.
@@ -70,14 +70,14 @@ class Player:
     async def play(self, tell: Callable[[float], None]) -> None:
         """To the end. `tell` hears the virtual time, again and again. Raises StreamEnded."""
         simulation, fleet = self._simulation, self._simulation.fleet
-        planned, idle_beats = -self._pace.cycle, 0
+        planned, busy_at = -self._pace.cycle, 0.0
         while True:
             due = simulation.due()
             at = self._next_plan(planned)
             if at is not None and (due is None or due > at):
-                idle = due is None and not fleet.allocations and not fleet.changes.pressing
-                idle_beats = idle_beats + 1 if idle else 0
-                if idle_beats > _LAST_BEATS:
+                if due is not None or fleet.allocations or fleet.changes.pressing:
+                    busy_at = at
+                elif at - busy_at > _LEFT_WAITING_SECONDS:
                     return
                 simulation.advance(at)
                 planned = at
