@@ -14,7 +14,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServ
 from crossfleet.client.conformance.stream import Stream, StreamEnded
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.errors import Unavailable
-from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.retry import RetryPolicy, retrying
 from crossfleet.simulation.core.measures import Results, Spread
 from crossfleet.simulation.core.simulation import Simulation
 from crossfleet.simulation.fence import passed
@@ -143,13 +143,13 @@ class Player:
 
 
 async def describe(channel: grpc.aio.Channel) -> DescribeResponse:
-    """Who a scheduler is. Raises the CrossfleetError that it answers, or Unavailable."""
-    try:
-        described: DescribeResponse = await SchedulerServiceStub(channel).Describe(
-            DescribeRequest(), timeout=_DESCRIBE_SECONDS
-        )
-    except grpc.RpcError as error:
-        raise error_from_rpc(error) from None
+    """Who a scheduler is; one that is away for a moment is asked again. Raises the CrossfleetError that it answers, Unavailable."""
+    stub = SchedulerServiceStub(channel)
+    # A busy machine may take longer to shake hands than gRPC waits for the first time.
+    described: DescribeResponse = await retrying(
+        lambda: stub.Describe(DescribeRequest(), timeout=_DESCRIBE_SECONDS),
+        policy=RetryPolicy(attempts=6, first_delay=0.2, deadline=_DESCRIBE_SECONDS),
+    )
     return described
 
 
