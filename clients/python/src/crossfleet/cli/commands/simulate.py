@@ -127,7 +127,11 @@ async def _compare(
                 first = head(file)
                 file.seek(0)
                 weights, half_life = options.project_weights or first.project_weights, first.share_half_life_seconds
-                found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
+                try:
+                    found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
+                finally:
+                    if sys.stderr.isatty():
+                        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return found
 
 
