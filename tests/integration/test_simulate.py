@@ -65,6 +65,15 @@ async def test_a_fair_scheduler_and_one_that_serves_who_came_first_are_told_apar
     assert "fifo: first-come-first-served 1" in page
 
 
+async def test_other_weights_than_the_traces_move_what_projects_get(contended, tmp_path):
+    words = (str(contended), "--project-weights", "late=7", "--output", "json")
+    finished = await simulated(*words, cwd=tmp_path)
+    (one,) = json.loads(finished.out)["simulations"]
+    early, late = one["projects"]
+    assert (early["weight"], late["weight"]) == (1, 7)
+    assert late["got"] > 2 * early["got"], "slots are kept until their group has no work left"
+
+
 async def test_the_same_trace_comes_to_the_same_twice(tmp_path):
     async with crossfleet(
         "simulate", "--generate", "gangs", "--workers", "8", "--hours", "0.2", "--losses", "40", cwd=tmp_path
@@ -106,6 +115,12 @@ async def test_a_scheduler_that_says_nothing_ends_the_simulation_with_a_reason(c
     assert "has not placed, within 0.5 s, a most urgent group" in finished.err, finished.text
 
 
+async def test_a_scheduler_that_is_not_there_is_told_before_any_is_played(contended, tmp_path):
+    words = (str(contended), "--scheduler", "default", "--scheduler", "gone=localhost:1")
+    finished = await simulated(*words, cwd=tmp_path, status=3)
+    assert "no scheduler answers at localhost:1" in finished.err, finished.text
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -115,6 +130,7 @@ async def test_a_scheduler_that_says_nothing_ends_the_simulation_with_a_reason(c
         (("bad.jsonl", "--scheduler", "default", "--scheduler", "default"), "a name of its own"),
         (("bad.jsonl", "--scheduler", "nonsense"), "neither unix:/PATH nor HOST:PORT"),
         (("bad.jsonl", "--generate", "day"), "give one of"),
+        (("bad.jsonl", "--project-weights", "ml=0"), "'ml=0': write project=weight"),
         (("--generate", "dya"), "invalid choice: 'dya'"),
     ],
 )

@@ -191,6 +191,17 @@ def test_a_proposal_that_does_not_hold_is_refused_with_the_coordinators_reason(p
     assert played.results().measures.refused[reason] >= 1
 
 
+def test_what_a_refused_gang_asked_for_is_there_for_the_next_proposal():
+    played = simulation(trace(worker("w1", 1), group("g", [[1, 9]], request={"gang": 2}), group("h", [1])))
+    played.advance(0)
+    half = (Proposal("g", "w1", 1, (), "x"), Proposal("g", "none", 1, (), "x"))
+    outcome = played.apply(Plan("p", (*half, Proposal("h", "w1", 1))))
+    assert (len(outcome.accepted), [one.reason for one in outcome.refused]) == (
+        1,
+        ["GANG_INCOMPLETE", "WORKER_NOT_FOUND"],
+    )
+
+
 def test_a_gang_is_granted_whole_and_given_back_whole_when_a_worker_is_lost():
     rows = (worker("w1"), worker("w2"), group("g", [[5, 8]], request={"gang": 2}), worker("w3", at=3), lost("w1", 4))
     played = simulation(trace(*rows))

@@ -14,7 +14,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServ
 from crossfleet.client.conformance.stream import Stream, StreamEnded
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.errors import Unavailable
-from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.retry import RetryPolicy, retrying
 from crossfleet.simulation.core.measures import Results, Spread
 from crossfleet.simulation.core.simulation import Simulation
 from crossfleet.simulation.fence import passed
@@ -24,8 +24,8 @@ from crossfleet.simulation.trace.rows import Happening
 _DESCRIBE_SECONDS = 10.0
 # While somebody waits a scheduler is told so often that time passes, in seconds of the virtual clock: patience ends, budgets grow.
 _BEAT_SECONDS = 60.0
-# With a fleet that is idle and nothing to come, so many beats are enough to see that what waits is left waiting.
-_LAST_BEATS = 3
+# With a fleet that is idle and nothing to come, this is long enough to see that what waits is left waiting.
+_LEFT_WAITING_SECONDS = 3 * _BEAT_SECONDS
 # Who takes back at once what was just placed could go on for ever without a moment of time going by.
 _MOST_ROUNDS = 1000
 # As the coordinator does, what was refused is answered a little later: else who proposes it again would spin.
@@ -70,14 +70,14 @@ class Player:
     async def play(self, tell: Callable[[float], None]) -> None:
         """To the end. `tell` hears the virtual time, again and again. Raises StreamEnded."""
         simulation, fleet = self._simulation, self._simulation.fleet
-        planned, idle_beats = -self._pace.cycle, 0
+        planned, busy_at = -self._pace.cycle, 0.0
         while True:
             due = simulation.due()
             at = self._next_plan(planned)
             if at is not None and (due is None or due > at):
-                idle = due is None and not fleet.allocations and not fleet.changes.pressing
-                idle_beats = idle_beats + 1 if idle else 0
-                if idle_beats > _LAST_BEATS:
+                if due is not None or fleet.allocations or fleet.changes.pressing:
+                    busy_at = at
+                elif at - busy_at > _LEFT_WAITING_SECONDS:
                     return
                 simulation.advance(at)
                 planned = at
@@ -143,13 +143,13 @@ class Player:
 
 
 async def describe(channel: grpc.aio.Channel) -> DescribeResponse:
-    """Who a scheduler is. Raises the CrossfleetError that it answers, or Unavailable."""
-    try:
-        described: DescribeResponse = await SchedulerServiceStub(channel).Describe(
-            DescribeRequest(), timeout=_DESCRIBE_SECONDS
-        )
-    except grpc.RpcError as error:
-        raise error_from_rpc(error) from None
+    """Who a scheduler is; one that is away for a moment is asked again. Raises the CrossfleetError that it answers, Unavailable."""
+    stub = SchedulerServiceStub(channel)
+    # A busy machine may take longer to shake hands than gRPC waits for the first time.
+    described: DescribeResponse = await retrying(
+        lambda: stub.Describe(DescribeRequest(), timeout=_DESCRIBE_SECONDS),
+        policy=RetryPolicy(attempts=6, first_delay=0.2, deadline=_DESCRIBE_SECONDS),
+    )
     return described
 
 

@@ -15,6 +15,7 @@ from crossfleet.cli.connecting import ask
 from crossfleet.cli.reporting.paint import painter
 from crossfleet.cli.running.report_files import check_writable
 from crossfleet.cli.simulating.options import parser
+from crossfleet.foundation.errors import DeadlineExceeded, Unavailable, Unimplemented
 
 if TYPE_CHECKING:
     from crossfleet.cli.simulating.schedulers import NamedScheduler
@@ -83,6 +84,9 @@ def _play(options: argparse.Namespace) -> int:
             played = asyncio.run(_compare(schedulers, path, pace, options))
     except TraceError as error:
         raise exits.UsageError(f"{options.trace}: {error}") from None
+    except Unavailable as error:
+        print(f"crossfleet simulate: {error}", file=sys.stderr)
+        return exits.FLEET
     if options.html:
         from crossfleet.cli.reporting.whole import write_whole
         from crossfleet.cli.simulating.page import page
@@ -114,13 +118,20 @@ async def _compare(
             address = await stack.enter_async_context(reached(one))
             token_file = options.scheduler_token_file if one.address else ""
             channels[one.name] = await stack.enter_async_context(open_channel(address, token_file=token_file))
-            await describe(channels[one.name])  # Who does not answer is told before an hour of another's.
+            try:  # Who does not answer is told before an hour of another's.
+                await describe(channels[one.name])
+            except (DeadlineExceeded, Unavailable, Unimplemented) as error:
+                raise Unavailable(f"no scheduler answers at {address}: {error}") from None
         for name, channel in channels.items():
             with path.open("rb") as file:
                 first = head(file)
                 file.seek(0)
-                weights, half_life = first.project_weights, first.share_half_life_seconds
-                found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
+                weights, half_life = options.project_weights or first.project_weights, first.share_half_life_seconds
+                try:
+                    found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
+                finally:
+                    if sys.stderr.isatty():
+                        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return found
 
 

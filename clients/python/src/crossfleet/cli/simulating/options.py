@@ -62,6 +62,13 @@ def _add_playing(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--limit", type=_seconds, default=30.0, metavar="SECONDS", help="wait so long for a plan; default 30"
     )
+    group.add_argument(
+        "--project-weights",
+        type=_weights,
+        default=None,
+        metavar="P=W,...",
+        help="weights of projects, as `ml=3,web=1`; default: those of the trace",
+    )
     group.add_argument("--html", default="", metavar="FILE", help="write a page with plots")
     group.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -111,3 +118,16 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 1 to 100000")
     return int(text)
+
+
+def _weights(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for word in text.split(","):
+        name, _, weight = word.rpartition("=")
+        try:
+            found[name] = float(weight)
+        except ValueError:
+            found[name] = 0.0
+        if not name or not 0 < found[name] <= 1_000_000:
+            raise argparse.ArgumentTypeError(f"{word!r}: write project=weight, as ml=3, with a weight above 0")
+    return found

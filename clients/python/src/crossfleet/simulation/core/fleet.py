@@ -182,13 +182,12 @@ class Fleet:
         slot.task = group.cases.cut(speed, max(group.speed, speed))
         if slot.task:
             slot.began = self.now
-            slot.turn += 1
             group.running += 1
             self.measures.busy.change(1, self.now)
-            self._at(sum(slot.task) / speed, partial(self._finish, slot, slot.turn))
+            self._at(sum(slot.task) / speed, partial(self._finish, slot))
 
-    def _finish(self, slot: Slot, turn: int) -> None:
-        if not slot.task or slot.turn != turn:
+    def _finish(self, slot: Slot) -> None:
+        if not slot.task:
             return  # It was interrupted meanwhile.
         allocation = slot.allocation
         self._end_task(slot, len(slot.task))

@@ -69,12 +69,11 @@ class Worker:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A share of an allocation; its task, the `turn`-th of the slot, which `began` at that time."""
+    """A share of an allocation, and its task, which `began` at that time."""
 
     allocation: Allocation
     task: tuple[float, ...] = ()
     began: float = 0.0
-    turn: int = 0
 
 
 @dataclass(slots=True, eq=False)

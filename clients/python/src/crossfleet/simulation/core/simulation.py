@@ -47,10 +47,6 @@ class Simulation:
         ends, comes = self.fleet.due(), self._next.at if self._next else None
         return comes if ends is None else ends if comes is None else min(ends, comes)
 
-    def more_to_come(self) -> bool:
-        """Whether the trace has not ended."""
-        return self._next is not None
-
     def advance(self, to: float) -> None:
         """Let happen what happens up to that time, and with it."""
         while True:
