@@ -22,7 +22,7 @@ from crossfleet.coordinator.ledger.waiters import LedgerRejected, Waiters
 from crossfleet.foundation.logs import get_logger
 
 # More in one transaction saves nothing and makes the first wait for the last.
-_LARGEST_BATCH = 512
+_LARGEST_BATCH = 128
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
 _FINISH_SECONDS = 3.0  # of a coordinator that goes down while its database is away

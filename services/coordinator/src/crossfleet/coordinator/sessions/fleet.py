@@ -28,6 +28,8 @@ from crossfleet.foundation.logs import get_logger
 
 _HELLO_SECONDS = 10.0
 _BROKEN_SESSIONS = 3
+# What waits for its commit fills one batch of the ledger. More would only make everybody else's commands wait in front of it.
+_UNCOMMITTED_MESSAGES = 256
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class FleetSessions:
     _sessions: dict[str, Session] = field(default_factory=dict)
     _specs: Specs = field(default_factory=Specs)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNCOMMITTED_MESSAGES))
     _broken: Counter[str] = field(default_factory=Counter)
     _closed: bool = False
 
@@ -115,7 +118,9 @@ class FleetSessions:
         earlier = self._sessions.get(worker_id)
         known = self.state.workers.get(worker_id)
         refuse_twin(hello, known, earlier, leased=self.leases.living(worker_id), lease=self.leases.seconds)
-        session = Session(self.ids.new("session"), hello, self.commit, self.record, self.lasting, self.inquiries)
+        session = Session(
+            self.ids.new("session"), hello, self.commit, self.record, self.lasting, self.inquiries, self._room
+        )
         if earlier is not None:
             earlier.outbox.close(
                 SessionReplaced("the worker opened another session", worker=worker_id, incarnation=earlier.incarnation)

@@ -41,8 +41,9 @@ class Session:
         record: Record,
         lasting: Lasting,
         inquiries: Inquiries,
+        fleet_room: asyncio.Semaphore,
     ) -> None:
-        """`commit` takes commands; `record` a collection, whose estimates are looked up first; the others are told what
+        """`fleet_room` bounds what waits for its commit over all sessions. `commit` takes commands; `record` a collection, whose estimates are looked up first; the others are told what
         is not committed."""
         self.session_id = session_id
         self.worker = hello.worker
@@ -60,6 +61,7 @@ class Session:
         self._inquiries = inquiries
         self._pieces = Pieces(self.worker_id)
         self._room = asyncio.Semaphore(_UNCOMMITTED_MESSAGES)
+        self._fleet_room = fleet_room
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def read(
@@ -137,6 +139,7 @@ class Session:
 
     async def _submit(self, commit: Awaitable[Any], sequence: int = 0) -> None:
         await self._room.acquire()
+        await self._fleet_room.acquire()
         task = asyncio.ensure_future(self._settle(commit, sequence))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -160,6 +163,7 @@ class Session:
             self.outbox.close(InternalError("the session failed: see the log of the coordinator"))
             return
         finally:
+            self._fleet_room.release()
             self._room.release()
         self.outbox.acknowledge(sequence)
         if type(answer) is ReportAnswer and answer.stale:
