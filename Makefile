@@ -82,6 +82,10 @@ slurm: setup  ## run fleets whose workers come from a real Slurm, also what take
 	@tools/install_slurm
 	$(PY) -m pytest tests/slurm services/slurm -m "soak or not soak" $(ARGS)
 
+.PHONY: examples
+examples: setup  ## build the example schedulers in every language, check them, and let each decide for a fleet
+	$(PY) -m pytest tests/conformance/test_examples.py -m "soak or not soak" $(ARGS)
+
 .PHONY: chaos
 chaos: setup  ## kill and freeze parts of a whole cluster at random while runs go on, and judge them (MINUTES=5, ARGS="--kills 100")
 	@tools/install_etcd

@@ -19,12 +19,13 @@ TOOLS = {
     "go": "install it from your system",
     "grpcurl": "tools/install_grpcurl builds it",
     "ip": "install iproute2",
+    "mvn": "install Maven and a JDK from your system",
     "node": "install it from your system",
     "npm": "install it from your system",
     "uv": "make setup installs it",
 }
 """Programs that tests may ask for by a marker needs_<tool>, and where to get each."""
-OPTIONAL = ("cargo",)
+OPTIONAL = ("cargo", "mvn")
 """Those that may be missing in CI too."""
 
 # Tests start processes while gRPC is in use: its handlers around a fork may wait for each other for ever.

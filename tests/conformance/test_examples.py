@@ -4,53 +4,128 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from crossfleet.client.conformance.kit import Verdict, examine
+from crossfleet.client.conformance.kit import Verdict, chosen, examine
 from crossfleet.foundation.channel import open_channel
 from tests.commands import crossfleet
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "schedulers"
+_BUILD_SECONDS = 240
+_BRIEFLY = ("describe", "first", "capacity", "device", "selector")
+"""Families of checks in which an implementation is likely to err, and that take no time when it does not."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """Its folder, the command that serves at an address, what it calls itself, and what it is known not to do."""
+
+    folder: str
+    command: tuple[str, ...]
+    name: str
+    warned: frozenset[str]
+
+    @property
+    def place(self) -> Path:
+        """Where it lies."""
+        return EXAMPLES / self.folder
+
+
+_SHARES = frozenset(("order.projects", "order.weights"))
+_STATELESS = _SHARES | {"refusal.seldom", "refusal.elsewhere"}
+_SLOW = frozenset(("scale.groups-prompt", "scale.next"))
+
+PYTHON = Example(
+    "python",
+    (sys.executable, "scheduler.py"),
+    "first-come-first-served",
+    _SHARES | _SLOW | {"refusal.seldom"},
+)
+GO = Example("go", ("build/first-fit",), "first-fit", _STATELESS)
+TYPESCRIPT = Example("typescript", ("node", "build/scheduler.js"), "spread", _STATELESS)
+JAVA = Example("java", ("java", "-jar", "target/best-fit.jar"), "best-fit", _STATELESS)
+
+ALL = [
+    pytest.param(PYTHON, id="python"),
+    pytest.param(GO, id="go", marks=pytest.mark.needs_go),
+    pytest.param(TYPESCRIPT, id="typescript", marks=[pytest.mark.needs_npm, pytest.mark.soak]),
+    pytest.param(JAVA, id="java", marks=[pytest.mark.needs_mvn, pytest.mark.soak]),
+]
 
 
 @pytest.fixture
-def python_example() -> Iterator[str]:
-    """The address at which it serves."""
-    command = [sys.executable, str(EXAMPLES / "python" / "scheduler.py"), "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def served(example: Example) -> Iterator[str]:
+    """The address at which an example serves that was built before, or is now."""
+    if (example.place / "Makefile").exists():
+        built = subprocess.run(
+            ["make", "--silent", "-C", example.place],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
+        assert built.returncode == 0, built.stdout
+    command = (*example.command, "127.0.0.1:0")
+    with subprocess.Popen(command, cwd=example.place, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[1]
         process.kill()
 
 
+async def wrong_by(address: str, *families: str) -> tuple[list[tuple[str, tuple[str, ...]]], set[str]]:
+    """What fails with why, and what is warned of."""
+    async with open_channel(address) as channel:
+        report = await examine(channel, chosen(families))
+    failed = [(one.check.name, one.wrongs) for one in report.findings if one.verdict is Verdict.FAILED]
+    return failed, {one.check.name for one in report.findings if one.verdict is Verdict.WARNED}
+
+
 @pytest.mark.soak
-@pytest.mark.timeout(180)
-async def test_the_python_example_fails_no_check(python_example):
-    async with open_channel(python_example) as channel:
-        report = await examine(channel)
-    assert [(one.check.name, one.wrongs) for one in report.findings if one.verdict is Verdict.FAILED] == []
-    warned = {one.check.name for one in report.findings if one.verdict is Verdict.WARNED}
-    assert warned <= {"order.projects", "order.weights", "refusal.seldom", "scale.groups-prompt", "scale.next"}
+@pytest.mark.timeout(_BUILD_SECONDS + 180)
+@pytest.mark.parametrize("example", ALL)
+async def test_an_example_fails_no_check(example, served):
+    failed, warned = await wrong_by(served)
+    assert failed == []
+    assert warned <= example.warned
 
 
-def test_the_python_example_is_as_short_as_it_is_told_to_be():
-    assert len((EXAMPLES / "python" / "scheduler.py").read_text().splitlines()) < 200
+@pytest.mark.timeout(_BUILD_SECONDS + 60)
+@pytest.mark.parametrize("example", ALL[1:])
+async def test_an_example_in_another_language_counts_and_reads_selectors_as_the_coordinator_does(example, served):
+    failed, warned = await wrong_by(served, *_BRIEFLY)
+    assert (failed, warned) == ([], set())
 
 
-async def test_a_fleet_lets_the_scheduler_decide_that_it_is_given(python_example, tmp_path):
+@pytest.mark.timeout(_BUILD_SECONDS + 60)
+@pytest.mark.parametrize("example", ALL)
+async def test_a_fleet_lets_the_scheduler_decide_that_it_is_given(example, served, tmp_path):
     (tmp_path / "test_it.py").write_text("def test_one(): pass\ndef test_two(): pass\n")
     data = ("--data", str(tmp_path / "data"))
-    async with crossfleet("up", *data, "--slots", "2", "--scheduler", python_example, cwd=tmp_path) as up:
-        assert python_example in await up.line("scheduler")
+    async with crossfleet("up", *data, "--slots", "2", "--scheduler", served, cwd=tmp_path) as up:
+        assert served in await up.line("scheduler")
         async with crossfleet("run", *data, "--", "pytest", "-q", "test_it.py", cwd=tmp_path) as run:
             finished = await run.finished()
         async with crossfleet("doctor", *data, cwd=tmp_path) as doctor:
             found = await doctor.finished()
     assert finished.status == 0, finished.text
     assert re.search(r"2 passed", finished.out), finished.text
-    assert "first-come-first-served" in found.out, found.text
+    assert example.name in found.out, found.text
+
+
+@pytest.mark.parametrize("example", [pytest.param(one.values[0], id=one.id) for one in ALL])
+def test_an_example_is_as_short_as_it_is_told_to_be(example):
+    written = [
+        path
+        for ending in ("py", "go", "ts", "java")
+        for path in example.place.rglob(f"*.{ending}")
+        if not {"gen", "build", "target", "node_modules"}.intersection(path.relative_to(example.place).parts)
+    ]
+    assert written
+    assert {path.name: lines for path in written if (lines := len(path.read_text().splitlines())) >= 200} == {}
 
 
 async def test_a_wrong_address_of_a_scheduler_is_refused_before_anything_starts(tmp_path):

@@ -26,6 +26,12 @@ STATES = {
     device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
     device_pb2.WORKER_STATE_QUARANTINED: WorkerState.QUARANTINED,
 }
+# The coordinator pings every 20 s and sends up to 16 MiB: by themselves gRPC's servers bear 5 minutes and 4 MiB.
+OPTIONS = (
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", 16 * 2**20),
+)
 KINDS = {Wait.NEVER: messages.WAITING_KIND_NEVER, Wait.LATER: messages.WAITING_KIND_LATER}
 
 
@@ -168,7 +174,7 @@ class FirstComeFirstServed(services.SchedulerServiceServicer):
 
 
 def main(address):
-    server = grpc.server(ThreadPoolExecutor(8))
+    server = grpc.server(ThreadPoolExecutor(8), options=OPTIONS)
     services.add_SchedulerServiceServicer_to_server(FirstComeFirstServed(), server)
     port = server.add_insecure_port(address)
     server.start()

@@ -25,6 +25,7 @@ from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.foundation.errors.status import error_from_rpc
 
 _DESCRIBE_SECONDS = 10.0
+_REDIALS, _REDIAL_SECONDS = 4, 0.2
 _LINES = 12
 _LEAST_QUIET, _MOST_QUIET = 0.1, 2.0
 
@@ -121,9 +122,7 @@ def _finding(check: Check, wrongs: Sequence[Wrong], lines: Sequence[str]) -> Fin
 
 async def _described(stub: Any, clock: Clock) -> Description:
     try:
-        began = clock.monotonic()
-        first = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
-        seconds = clock.monotonic() - began
+        first, seconds = await _first_answer(stub, clock)
         again = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
         stream = Stream(stub.Schedule())
         try:
@@ -136,6 +135,21 @@ async def _described(stub: Any, clock: Clock) -> Description:
     except grpc.RpcError as error:
         raise error_from_rpc(error) from None
     return Description(first, again, streaming, seconds)
+
+
+async def _first_answer(stub: Any, clock: Clock) -> tuple[scheduler_pb2.DescribeResponse, float]:
+    """What Describe answers, and how long that took. A virtual machine that is still warming up misses the first dial."""
+    for redials in range(_REDIALS, -1, -1):
+        began = clock.monotonic()
+        try:
+            answer = await stub.Describe(scheduler_pb2.DescribeRequest(), timeout=_DESCRIBE_SECONDS)
+        except grpc.RpcError as error:
+            if not redials or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            await clock.sleep(_REDIAL_SECONDS)
+        else:
+            return answer, clock.monotonic() - began
+    raise AssertionError("the last dial answers or raises")
 
 
 async def _pace(stub: Any, clock: Clock, limit: float, *, snapshots_only: bool) -> Pace:

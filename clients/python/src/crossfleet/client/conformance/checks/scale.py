@@ -49,6 +49,18 @@ CHECKS = (
         ),
     ),
     Check(
+        "scale.large",
+        "A snapshot of more than 4 MiB is taken in",
+        "a server of gRPC refuses it unless it is told otherwise: the stream breaks, again and again",
+        steps=(
+            Step(
+                tuple(worker(f"w{n:02}", 1, labels={"note": "x" * 2**18}) for n in range(20)),
+                (group("g1", 20),),
+                expect=(Holds("g1", 20),),
+            ),
+        ),
+    ),
+    Check(
         "scale.next",
         "Behind a thousand groups that wait, a slot that gets free is given away within a second",
         "slots idle between two runs",
