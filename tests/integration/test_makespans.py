@@ -42,6 +42,17 @@ def test_on_like_slots_nothing_is_idle_while_more_than_a_case_is_left(cases, slo
     assert outcome.makespan <= 1.01 * (sum(work) / slots + max(work)) + tasks * 4 * _DELAY
 
 
+def test_a_hundred_and_fifty_unlike_hosts_end_together():
+    drawn = random.Random(0)
+    work = [min(drawn.lognormvariate(0.0, 1.0), 10.0) for _ in range(2_000)]
+    recording = Recording("any", (), tuple(Case(f"d{n // 100}/f{n // 10}", "", one, ()) for n, one in enumerate(work)))
+    speeds = [drawn.uniform(1.0, 8.0) for _ in range(150)]
+
+    outcome, _ = fleet_side.replay(recording, [[speed] for speed in speeds], _DELAY)
+
+    assert outcome.makespan <= 1.2 * lower_bound(work, speeds)
+
+
 @pytest.mark.parametrize("slots", [4, 16])
 def test_a_real_suite_ends_within_two_percent_of_the_bound(slots):
     recording = load("networkx")

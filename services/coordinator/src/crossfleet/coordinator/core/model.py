@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.levelling import Load
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
@@ -94,12 +95,15 @@ class Attempt:
 class Reckoned:
     """What the dispatcher found when it last looked at all slots of a group: a memory, not a fact.
 
-    Their number and the sum of their speeds; `end` is when they would be done (0: not looked at), `level`
-    if all could be divided, `soonest` when the `longest` that must stay whole could be. It holds from `since` to `until`. Times are in unix seconds.
+    Their number, the sum of their speeds, and their `loads` from then on; how many were `given` something since the end was
+    reckoned. `end` is when all would be done (0: not reckoned), `level` if all could be divided, `soonest` when the `longest`
+    that must stay whole could be. It holds from `since` to `until`. Times are in unix seconds.
     """
 
     slots: int = 0
     speed: float = 0.0
+    loads: dict[tuple[str, int], Load] = field(default_factory=dict)
+    given: int = 0
     end: float = 0.0
     level: float = 0.0
     longest: float = 0.0

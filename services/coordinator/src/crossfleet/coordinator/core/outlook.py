@@ -27,24 +27,24 @@ _FEW_UNTRIED = 4
 # A slot that would end the longest case so much later than another one takes on only this part of what it could until then:
 # speeds and the level are known roughly, and of two slots for which it just fits the faster one should have it.
 _MUCH_SOONER, _RESERVE = 1.02, 0.93
-# With more slots what was reckoned is kept for this part of the time that is left, seconds at the least: each look is at every slot.
+# With more slots what was reckoned is kept for this part of the time that is left, seconds at the least and most, and the end is
+# reckoned anew only after so many of them were given something: each look is at every slot.
 _FEW_SLOTS = 64
-_KEPT_PART, _KEPT_SECONDS = 0.05, 0.01
+_KEPT_PART, _KEPT_SECONDS, _MOST_KEPT = 0.02, 0.02, 1.0
 
 
 class Outlook:
     """For one feeding. Speeds are summed at once; the rest is looked at where a piece may end late."""
 
-    __slots__ = ("_given", "_group", "_loads", "_now", "_reckoned", "_state", "total")
+    __slots__ = ("_group", "_now", "_reckoned", "_shift", "_state", "total")
 
     def __init__(self, state: State, group: Group, now: float) -> None:
         """`now` is in unix seconds. `total` is the sum of the speeds of all slots that work for the group, or soon will."""
         self._state, self._group, self._now = state, group, now
-        self._loads: dict[tuple[str, int], Load] = {}
-        self._given = 0
         found = self._reckoned = group.reckoned
         if found.slots <= _FEW_SLOTS or not found.since <= now < found.until:
             self._add_up(found)
+        self._shift = now - found.since
         self.total = found.speed
 
     def part(self, slot: Slot) -> float:
@@ -69,7 +69,7 @@ class Outlook:
             if slot.pace.shown < probe / 2:
                 return min(part, probe)
             trusted = self.trusted(slot)
-            if part > trusted and self._reckoned.slots <= _FEW_SLOTS and self._many_untried(probe):
+            if part > trusted and self._many_untried(probe):
                 return trusted
         return part
 
@@ -83,18 +83,16 @@ class Outlook:
     def ends_sooner_elsewhere(self, slot: Slot, piece: tuple[int, ...]) -> bool:
         """Whether a piece that is longer than any part would be done sooner by another slot.
 
-        A slot that is idle leaves it only to one that is busy, may have it, and ends much sooner; among many slots to none.
+        A slot that is idle leaves it only to one that is busy, may have it, and ends much sooner.
         """
         group = self._group
         if group.struck or group.earlier:
             return False
-        if self._reckoned.slots > _FEW_SLOTS:
-            return bool(slot.attempts)
         own = self._load(slot)
         seconds = sum(map(group.queue.estimates.__getitem__, piece))
         limit = (own.ends(seconds) - _SOONER) / (1.0 if slot.attempts else _WORTH_WAITING)
         for (allocation_id, number), load in self._all_loads().items():
-            if load.ends(seconds) < limit:
+            if max(load.ahead - self._shift, 0.0) + seconds / load.speed < limit:
                 there = self._state.allocations[allocation_id]
                 other = there.slots[number]
                 if other is not slot and (other.attempts or slot.attempts) and _has(there, piece):
@@ -103,12 +101,12 @@ class Outlook:
 
     def given(self, allocation: Allocation, slot: Slot) -> None:
         """A slot was given a piece: what there is to come has changed."""
-        self._given += 1
-        if self._loads:
-            self._loads[allocation.allocation_id, slot.number] = self._load(slot)
-        if self._given * _FEW_SLOTS >= self._reckoned.slots:
-            self._given = 0
-            self._reckoned.end = 0.0
+        reckoned = self._reckoned
+        if reckoned.loads:
+            reckoned.loads[allocation.allocation_id, slot.number] = self._load(slot, self._shift)
+        reckoned.given += 1
+        if reckoned.given * _FEW_SLOTS >= reckoned.slots:
+            reckoned.given, reckoned.end = 0, 0.0
 
     def _add_up(self, reckoned: Reckoned) -> None:
         speed, slots = 0.0, 0
@@ -119,22 +117,23 @@ class Outlook:
                 for slot in allocation.slots.values():
                     speed += slot.pace.speed
         reckoned.speed, reckoned.slots, reckoned.end = speed, slots, 0.0
+        reckoned.loads.clear()
         reckoned.since, reckoned.until = self._now, self._now + _KEPT_SECONDS
 
     def _expected_end(self, work: float) -> float:
         """When all is done (unix seconds) if what is left could be divided at will, but for the longest that must stay whole."""
         reckoned = self._reckoned
         if not reckoned.end:
-            loads = self._all_loads().values()
+            loads = [Load(one.speed, max(one.ahead, self._shift)) for one in self._all_loads().values()]
             queue = self._group.queue
             longest = queue.longest_case()
             seconds = max(queue.estimates[longest] if longest >= 0 else 0.0, queue.longest_bound)
             soonest = min((load.ends(seconds) for load in loads), default=0.0)
             divided = level(work, loads)
             left = max(divided, soonest)
-            reckoned.end, reckoned.level = self._now + left, self._now + divided
-            reckoned.longest, reckoned.soonest = seconds, self._now + soonest
-            reckoned.until = self._now + max(left * _KEPT_PART, _KEPT_SECONDS)
+            reckoned.end, reckoned.level = reckoned.since + left, reckoned.since + divided
+            reckoned.longest, reckoned.soonest = seconds, reckoned.since + soonest
+            reckoned.until = reckoned.since + min(max(left * _KEPT_PART, _KEPT_SECONDS), _MOST_KEPT)
         return reckoned.end
 
     def _many_untried(self, probe: float) -> bool:
@@ -153,24 +152,25 @@ class Outlook:
         return unlike and own.ends(reckoned.longest) > (reckoned.soonest - self._now) * _MUCH_SOONER
 
     def _all_loads(self) -> dict[tuple[str, int], Load]:
-        """Of the slots that are fed when they ask."""
-        if not self._loads:
+        """Of the slots that are fed when they ask, counted from when all was last looked at."""
+        found = self._reckoned.loads
+        if not found:
             for allocation_id in sorted(self._group.allocations):
                 allocation = self._state.allocations[allocation_id]
                 worker = self._state.workers.get(allocation.worker_id)
                 silent = worker is not None and worker.state is WorkerState.SUSPECT
                 if allocation.ready and not allocation.closing and not silent:
                     for slot in allocation.slots.values():
-                        self._loads[allocation_id, slot.number] = self._load(slot)
-        return self._loads
+                        found[allocation_id, slot.number] = self._load(slot, self._shift)
+        return found
 
-    def _load(self, slot: Slot) -> Load:
+    def _load(self, slot: Slot, shift: float = 0.0) -> Load:
         """A slot that takes longer than it should is expected to take as long again as it is late."""
         speed = slot.pace.speed
         if not slot.attempts:
-            return Load(speed, 0.0)
+            return Load(speed, shift)
         held = sum(self._state.attempts[attempt_id].seconds for attempt_id in slot.attempts)
-        return Load(speed, abs(held / speed - max(self._now - slot.heard_at, 0.0)))
+        return Load(speed, shift + abs(held / speed - max(self._now - slot.heard_at, 0.0)))
 
 
 def _has(allocation: Allocation, piece: tuple[int, ...]) -> bool:
