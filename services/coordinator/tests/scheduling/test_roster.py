@@ -27,7 +27,7 @@ def test_options_follow_in_any_order_and_may_be_quoted():
         (["localhost:7401"], "NAME=ADDRESS"),
         (["default=localhost:7401"], "other than 'default'"),
         (["new=nonsense"], "neither unix:/PATH nor HOST:PORT"),
-        (["new=localhost:1 canari=5"], "canary=VALUE"),
+        (["new=localhost:1 canari=5"], "did you mean canary=VALUE?"),
         (["new=localhost:1 canary=500"], "0 to 100 percent"),
         (["new=localhost:1 canary=nan"], "0 to 100 percent"),
         (["new=localhost:1 deadline=0"], "0.05 to 60 seconds"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
-from crossfleet.api.coordinator.v1.event_service_pb2 import Event, SchedulerChanged
+from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.core.breaker import Stage
@@ -27,16 +27,11 @@ class Wild(GreedyScheduler):
     """Greedy, and wrong while `wrong` is set: what it says is changed by it, or left out where it answers False."""
 
     wrong: Callable[[Plan], bool | None] | None = None
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[Plan]:
-        async for plan in super().Schedule(self._told(requests), context):
+        async for plan in super().Schedule(requests, context):
             if self.wrong is None or self.wrong(plan) is not False:
                 yield plan
-
-    async def _told(self, requests: Any) -> AsyncIterator[Any]:
-        async for update in requests:
-            yield update
 
 
 def silent(plan: Plan) -> bool:
@@ -61,12 +56,6 @@ def for_ever_impossible(plan: Plan) -> None:
     group_id = plan.allocate[0].group_id
     plan.ClearField("allocate")
     plan.waiting.add(group_id=group_id, kind=scheduler_pb2.WAITING_KIND_NEVER, code="never", text="no way")
-
-
-def placed(scheduler: GreedyScheduler) -> set[str]:
-    """The groups of which a plan of it was accepted."""
-    told = [one for update in scheduler.updates for one in update.outcomes]
-    return {one for outcome in told for one in outcome.accepted_allocation_ids}
 
 
 def shown(scheduler: GreedyScheduler) -> dict[str, list[int]]:
@@ -97,16 +86,13 @@ async def standing(fleet: Running, name: str) -> admin_pb2.SchedulerStanding:
     return next(one for one in answer.schedulers if one.name == name)
 
 
-async def changes(fleet: Running, run_id: str, number: int) -> list[SchedulerChanged]:
+async def changes(fleet: Running, run_id: str, number: int) -> list[event_pb2.SchedulerChanged]:
     """The first so many changes of the decider that watchers of a run hear of."""
-    from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
-
-    found: list[SchedulerChanged] = []
+    found: list[event_pb2.SchedulerChanged] = []
     request = event_pb2.WatchEventsRequest(after="0", run_id=run_id)
     async with asyncio.timeout(10):
         async for response in fleet.events.WatchEvents(request):
-            events: list[Event] = list(response.events)
-            found += [one.scheduler_changed for one in events if one.HasField("scheduler_changed")]
+            found += [one.scheduler_changed for one in response.events if one.HasField("scheduler_changed")]
             if len(found) >= number:
                 break
     return found
@@ -139,10 +125,7 @@ async def test_a_scheduler_sees_of_anothers_groups_that_they_hold_slots_and_noth
         await settled(fleet)
         plain = await fleet.submit(noop(4), "r1")
         gpus = await fleet.submit(noop(4, targets=[wanted]), "r2")
-        worker = ScriptedWorker(fleet.channel, slots=2)
-        worker.description["labels"] = None
-        del worker.description["labels"]
-        await worker.welcomed()
+        worker = await joined(fleet)
         await worker.next("assign")
         plain_id, gpu_id = f"{plain.run.run_id}/default", f"{gpus.run.run_id}/t"
         await eventually(lambda: plain_id in shown(gpu), what="a group that holds slots")
@@ -250,43 +233,18 @@ async def test_a_scheduler_that_is_back_is_tried_with_one_group_at_a_time(tmp_pa
     assert groups[0] not in shown(own)
 
 
-async def test_what_was_placed_by_others_in_between_is_not_held_against_a_scheduler(tmp_path: Path) -> None:
-    """Both propose the same slot at the same time, again and again; one of them is always refused."""
-    own, new = GreedyScheduler(), Wild()
-    late = asyncio.Event()
-
-    async with running(tmp_path, scheduler=own, beside={"new canary=0 deadline=5": new}) as fleet:
+async def test_gangs_go_to_the_fallback_where_a_scheduler_places_none(tmp_path: Path) -> None:
+    own, new = GreedyScheduler(), GreedyScheduler()
+    target = suite_pb2.Target(name="t", request=suite_pb2.Request(gang=2))
+    async with running(tmp_path, scheduler=own, beside={"new": new}) as fleet:
         await settled(fleet)
-        policy = suite_pb2.Policy(scheduler="new")
-        await fleet.submit(noop(1), "mine")
-        await fleet.submit(noop(1, policy=policy), "theirs")
-        worker = await joined(fleet, slots=1)
-        await worker.execute((await worker.next("assign")).assign)
-        closing = (await worker.next("close_allocation")).close_allocation
-        await worker.give_back(closing.allocation_id)
-        await worker.execute((await worker.next("assign")).assign)
-        late.set()
-        found = await standing(fleet, "new")
+        submitted = await fleet.submit(noop(2, targets=[target]))
+        group_id = f"{submitted.run.run_id}/t"
+        await eventually(lambda: group_id in shown(own), what="the gang is the fallback's")
+        (change,) = await changes(fleet, submitted.run.run_id, 1)
 
-    assert found.breaker == admin_pb2.BREAKER_STATE_CLOSED
-    assert found.openings == 0
-
-
-async def test_a_group_whose_slots_are_always_gone_goes_to_the_fallback(tmp_path: Path) -> None:
-    from crossfleet.coordinator.core.answers import Refusal
-    from crossfleet.coordinator.scheduling.losses import MOST_LOST, Losses
-
-    given_up: list[str] = []
-    losses = Losses(lambda group_id, cause: given_up.append(group_id))
-    plan = Plan(allocate=[scheduler_pb2.ProposedAllocation(group_id="g", worker_id="w", slots=1)])
-    refused = (Refusal(0, "RESOURCES_UNAVAILABLE", "gone"),)
-    for _ in range(MOST_LOST - 1):
-        losses.count(plan, refused, frozenset())
-    losses.count(plan, (), frozenset())
-    assert given_up == []
-    for _ in range(MOST_LOST):
-        losses.count(plan, refused, frozenset())
-    assert given_up == ["g"]
+    assert group_id not in shown(new)
+    assert change.cause == "scheduler new places no gangs"
 
 
 async def test_runs_wait_for_nobody_when_a_scheduler_was_never_there(tmp_path: Path) -> None:

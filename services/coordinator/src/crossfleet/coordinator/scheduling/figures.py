@@ -12,7 +12,7 @@ class SchedulerFigures:
     """Counts since the coordinator started.
 
     `late`: of what was refused, what had held by what the scheduler knew. `answer_seconds`: the usual time of an answer, 0.0
-    where that is not measured.
+    where that is not measured. `gangs`: it places them.
     """
 
     address: str = ""
@@ -25,6 +25,7 @@ class SchedulerFigures:
     late: int = 0
     last_refusal: str = ""
     answer_seconds: float = 0.0
+    gangs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

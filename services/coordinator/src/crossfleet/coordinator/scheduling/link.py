@@ -32,6 +32,7 @@ _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
 # A stream that ends earlier is one more failure: a scheduler that always breaks off is not dialled in a loop.
 _STEADY_SECONDS = 5.0
 _NAME_CHARACTERS = 200
+_GANGS = "gangs"
 _ABSENT = "the scheduler is not connected"
 
 
@@ -113,6 +114,7 @@ class SchedulerLink:
             call = stub.Schedule()
             figures = self.figures
             figures.name, figures.version = described.name[:_NAME_CHARACTERS], described.version[:_NAME_CHARACTERS]
+            figures.gangs = _GANGS in described.abilities
             figures.connected = True
             self.teller.begin()
             self._conduct.connected()

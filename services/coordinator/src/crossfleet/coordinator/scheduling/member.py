@@ -73,19 +73,26 @@ class Member:
         """Its name in this fleet."""
         return self.external.name
 
-    def decides(self, group_id: str) -> bool:
+    def decides(self, group: Group) -> bool:
         """Whether it decides for a group that is its own."""
+        if not self._able(group):
+            return False
         if self.breaker.stage is Stage.CLOSED:
-            return group_id not in self._given_up
-        return self.breaker.stage is Stage.HALF_OPEN and group_id == self.trial
+            return group.group_id not in self._given_up
+        return self.breaker.stage is Stage.HALF_OPEN and group.group_id == self.trial
 
-    def why_not(self, group_id: str) -> str:
+    def why_not(self, group: Group) -> str:
         """Why it does not decide for a group of its own."""
-        if group_id in self._given_up:
-            return f"scheduler {self.name} {self._given_up[group_id]}"
+        if group.group_id in self._given_up:
+            return f"scheduler {self.name} {self._given_up[group.group_id]}"
+        if self.figures.connected and not self._able(group):
+            return f"scheduler {self.name} places no gangs"
         if self.breaker.stage is Stage.HALF_OPEN:
             return f"scheduler {self.name} is back, and tried with another group; it was out: {self.breaker.cause}"
         return f"scheduler {self.name} is out: {self.breaker.cause}"
+
+    def _able(self, group: Group) -> bool:
+        return self.figures.gangs or group.target.request.gang <= 1
 
     def give_up(self, group_id: str, cause: str) -> None:
         """It decides for this group no more."""
@@ -106,8 +113,8 @@ class Member:
         if not self.tried:
             return ""
         state = self._state()
-        waiting = (one for one in groups if one.group_id not in self._given_up and view.wanted_slots(state, one))
-        self.trial = next((one.group_id for one in waiting), "")
+        fit = (one for one in groups if one.group_id not in self._given_up and self._able(one))
+        self.trial = next((one.group_id for one in fit if view.wanted_slots(state, one)), "")
         return self.trial
 
     def forget(self, group_id: str) -> None:

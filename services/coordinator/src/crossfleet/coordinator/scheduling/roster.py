@@ -82,7 +82,8 @@ def _option(name: str, word: str) -> tuple[str, str]:
     if key not in _OPTIONS or not equals or not value:
         near = get_close_matches(key, _OPTIONS, 1)
         raise _wrong(
-            f"scheduler {name}: {word!r}", f"{near[0]}=VALUE" if near else f"one of {', '.join(_OPTIONS)}, as KEY=VALUE"
+            f"scheduler {name}: {word!r}",
+            f"did you mean {near[0]}=VALUE?" if near else f"one of {', '.join(_OPTIONS)}, as KEY=VALUE",
         )
     return key, value
 

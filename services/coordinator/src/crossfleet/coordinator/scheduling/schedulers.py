@@ -10,12 +10,12 @@ from crossfleet.coordinator.core.breaker import Stage
 from crossfleet.coordinator.core.deciders import POOL, decider_of
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.usage import Usage
+from crossfleet.coordinator.scheduling.announcing import announce
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures, SchedulerStanding
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.scheduling.member import Member
 from crossfleet.coordinator.scheduling.roster import DEFAULT, External
 from crossfleet.coordinator.scheduling.sight import Sight
-from crossfleet.coordinator.scheduling.telling import announce
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.logs import get_logger
@@ -46,6 +46,7 @@ class Schedulers:
         self._seen = state()
         self._homes: dict[str, Member | None] = {}
         self._news = asyncio.Event()
+        self._unannounced: set[str] = set()
         self._log = get_logger()
         self.members = tuple(
             Member(
@@ -148,7 +149,7 @@ class Schedulers:
     def _decider(self, group: Group) -> str:
         """Who decides for a group now; empty: the fallback."""
         home = self._home(group)
-        return home.name if home is not None and home.decides(group.group_id) else ""
+        return home.name if home is not None and home.decides(group) else ""
 
     def _home(self, group: Group) -> Member | None:
         """The scheduler whose own a group is, whoever decides for it now."""
@@ -181,8 +182,7 @@ class Schedulers:
         troubled = [one for one in self.members if one.breaker.stage is not Stage.CLOSED]
         if troubled:
             new = _submitted(state, events)
-            if new:
-                self._news.set()
+            self._announce_of(one.group_id for one in new)
             for member in troubled:
                 self._try(member, new)
 
@@ -225,26 +225,36 @@ class Schedulers:
         ids = list(group_ids)
         member.link.teller.review(ids)
         self.fallback.teller.review(ids)
-        self._news.set()
+        self._announce_of(ids)
+
+    def _announce_of(self, group_ids: Iterable[str]) -> None:
+        self._unannounced.update(group_ids)
+        if self._unannounced:
+            self._news.set()
 
     async def _keep_announcing(self) -> None:
         """Whoever watches a run hears under whom it is, where that is not whom it was given to."""
         await self._clock.sleep(self._notice)
+        self._announce_of(self._state().groups)
         while True:
-            self._news.clear()
-            await announce(self._state(), self._commit, self._under)
             await self._news.wait()
             # What changes back at once is not told.
             await self._clock.sleep(_ANNOUNCE_SECONDS)
+            self._news.clear()
+            named, self._unannounced = self._unannounced, set()
+            state = self._state()
+            await announce(
+                [state.groups[one] for one in sorted(named) if one in state.groups], self._commit, self._under
+            )
 
     def _under(self, group: Group) -> tuple[str, str]:
         """Name of who decides, and why it is not the scheduler whose own the group is; empty where it is."""
         home = self._home(group)
         if home is None:
             return DEFAULT, ""
-        if home.decides(group.group_id):
+        if home.decides(group):
             return home.name, ""
-        return DEFAULT, home.why_not(group.group_id)
+        return DEFAULT, home.why_not(group)
 
 
 def _submitted(state: State, events: Sequence[facts.Event]) -> list[Group]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from crossfleet.coordinator.core.commands import ChangeDecider
-from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.logs import get_logger
@@ -16,17 +16,17 @@ Under = Callable[[Group], tuple[str, str]]
 """Who decides for a group, and why the fallback does where it stands in; empty where it does not."""
 
 
-async def announce(state: State, commit: Commit, under: Under) -> None:
-    """Commits what differs from what was told last. What cannot be committed now is told with the next change."""
+async def announce(groups: Iterable[Group], commit: Commit, under: Under) -> None:
+    """Commits what differs from what was told last. What cannot be committed now is told when its decider changes again."""
     found: dict[tuple[str, str], list[str]] = {}
-    for group in state.groups.values():
+    for group in groups:
         if not group.over:
             scheduler, cause = under(group)
             if bool(cause) is not group.under_fallback:
                 found.setdefault((scheduler, cause), []).append(group.group_id)
-    for (scheduler, cause), groups in found.items():
-        for first in range(0, len(groups), _MOST_GROUPS):
-            part = tuple(groups[first : first + _MOST_GROUPS])
+    for (scheduler, cause), group_ids in found.items():
+        for first in range(0, len(group_ids), _MOST_GROUPS):
+            part = tuple(group_ids[first : first + _MOST_GROUPS])
             try:
                 await commit(ChangeDecider(part, scheduler, bool(cause), cause))
             except CrossfleetError as error:
