@@ -123,7 +123,8 @@ class Prospects:
         for key in (own, *kindred):
             if key not in known:
                 known[key] = await self._queries.ask(known_durations, key)
-        return DurationModel({**known[""], **known[own]}, [known[key] for key in kindred])
+        arguments = {**known[""], **known[own]}, [known[key] for key in kindred]
+        return await asyncio.to_thread(DurationModel, *arguments)
 
     async def _uncollected(self) -> dict[str, LogNormal]:
         """The work of groups whose cases are not known yet, by what the suite took before, on the same target where it was there."""
