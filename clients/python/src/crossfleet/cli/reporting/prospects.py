@@ -47,13 +47,13 @@ def _target(target: wire.TargetEstimate) -> Iterator[str]:
 
 def _cases(target: wire.TargetEstimate) -> str:
     cases, run = _count(target.cases, "case"), target.source_run_id
-    when = f"{run}, which ended at {local(target.source_finished_at)}"
+    ended = f"{run}, which ended at {local(target.source_finished_at)}"
     if target.source == wire.CASE_SOURCE_NAMED:
         return f"{cases}, as collected here"
     if target.source == wire.CASE_SOURCE_LAST_RUN:
-        return f"{cases}, as in {when}"
+        return f"{cases}, as in {ended}"
     if target.source == wire.CASE_SOURCE_OTHER_RUN:
-        return f"{cases}, as in {when}; its arguments or targets were others, and so may be its cases"
+        return f"{cases}, as in {ended}; its arguments or targets were others, and so may be its cases"
     return "no case is known: no run of this suite has ended here, so that only its beginning can be told"
 
 
