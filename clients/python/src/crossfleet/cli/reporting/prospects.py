@@ -67,7 +67,7 @@ def outlook(target: wire.TargetExplanation) -> Iterator[str]:
         yield f"begins {when(target.start_seconds)}"
     if target.HasField("end_seconds"):
         yield f"ends {when(target.end_seconds)}"
-    elif target.HasField("queue"):
+    elif target.queue.slots:
         yield "its end cannot be told: its cases are not known yet, and no run of its suite has ended here"
 
 
