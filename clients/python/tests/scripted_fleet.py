@@ -47,6 +47,7 @@ class Script:
     page: int = 2
     hold: bool = False
     cancel_hangs: bool = False
+    estimate: run_service_pb2.EstimateRunResponse = field(default_factory=run_service_pb2.EstimateRunResponse)
 
 
 class Runs(run_service_pb2_grpc.RunServiceServicer):
@@ -56,6 +57,7 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
         self.script = script
         self.by_request: dict[str, run_pb2.Run] = {}
         self.cancelled: list[str] = []
+        self.estimated: list[run_pb2.RunSpec] = []
 
     async def SubmitRun(self, request, context):
         known = self.by_request.get(request.request_id)
@@ -70,6 +72,10 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
             self.script.unavailable_answers -= 1
             raise Unavailable("committed, and the answer was lost")
         return run_service_pb2.SubmitRunResponse(run=known, event_cursor="c0")
+
+    async def EstimateRun(self, request, context):
+        self.estimated.append(request.spec)
+        return self.script.estimate
 
     def run(self, run_id: str) -> run_pb2.Run:
         for run in self.by_request.values():

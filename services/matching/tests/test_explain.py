@@ -1,6 +1,6 @@
 """Why a request fits no worker, clause by clause."""
 
-from crossfleet.matching.explain import explain
+from crossfleet.matching.explain import explain, explain_clauses
 from crossfleet.matching.misfit import Code, Wait
 from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -27,6 +27,16 @@ def test_a_missing_attribute_is_named():
     told = explain(Request('device.driver >= version("500")'), FLEET, SELECTORS)
     assert "(missing: driver)" in told.text
     assert "device.driver is 450.1" in told.text
+
+
+def test_every_clause_is_counted_with_its_nearest_miss_also_where_some_satisfy_them_all():
+    request = Request('device.class == "gpu" && device.memory >= quantity("16Gi")')
+    told = explain_clauses(request, FLEET, SELECTORS)
+    assert [(clause.passed, clause.total) for clause in told.clauses] == [(2, 3), (1, 3)]
+    assert told.clauses[0].nearest == 'cpu-0 of small: device.class is "cpu"'
+    assert told.clauses[1].nearest == "gpu-0 of small: device.memory is 8Gi"
+    assert told.misses == ()
+    assert explain_clauses(Request(), FLEET, SELECTORS).clauses == ()
 
 
 def test_clauses_that_hold_alone_but_never_together_are_all_named():

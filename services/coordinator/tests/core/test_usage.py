@@ -36,6 +36,15 @@ def test_weights_are_told_of_projects_that_hold_nothing():
     assert (one.project, one.weight) == ("search", 3.0)
 
 
+def test_a_share_is_what_is_held_and_was_used_of_the_dominant_resource_for_the_weight():
+    usage = Usage(100.0, {"search": 4.0})
+    usage.advance(0.0, {"search": {"cpu": 0.4}, "web": {"cpu": 0.2}})
+    usage.advance(1e6, {})
+
+    assert usage.share("search", {"cpu": 0.1, "gpu": 0.8}) == pytest.approx(0.2)
+    assert usage.share("nobody", {}) == 0.0
+
+
 def test_cores_and_devices_are_parts_of_the_whole_fleet():
     fleet = Fleet()
     fleet.submit(cases=IDS, request=Request(devices=(DeviceRequest("gpu"),)))

@@ -177,9 +177,22 @@ async def test_estimates_come_from_history_by_suite_and_device_class(ledger, que
     ledger.store.observe(Observed(key, [("a", 2.0)], 1.0), ledger.epoch)
     ledger.store.observe(Observed(key, [("a", 2.0), ("b", 0.5)], 2.0), ledger.epoch)
 
-    found = await queries.estimates("p", "s", "noop", "cpu", ("a", "x", "b"))
+    found = await queries.estimates(key, (), ("a", "x", "b"))
     assert [round(one, 6) for one in found] == [2.0, 0.0, 0.5]
-    assert await queries.estimates("p", "s", "noop", "gpu", ("a",)) == ()
+    assert await queries.estimates(duration_key("p", "s", "noop", "gpu"), (), ("a",)) == ()
+
+
+async def test_what_one_class_lacks_is_borrowed_from_another_at_the_speed_that_both_have_shown(ledger, queries):
+    gpu, cpu = duration_key("p", "s", "noop", "gpu"), duration_key("p", "s", "noop", "cpu")
+    names = [f"case-{number}" for number in range(40)]
+    ledger.store.observe(Observed(cpu, [(name, 8.0) for name in names], 1.0), ledger.epoch)
+    ledger.store.observe(Observed(gpu, [(name, 2.0) for name in names[1:]], 1.0), ledger.epoch)
+
+    (borrowed, own, unknown) = await queries.estimates(gpu, (cpu,), (names[0], names[1], "unseen"))
+
+    assert borrowed == pytest.approx(2.0, rel=0.1)
+    assert own == pytest.approx(2.0)
+    assert unknown == 0.0
 
 
 async def test_workers_and_head_can_be_read(ledger, queries):

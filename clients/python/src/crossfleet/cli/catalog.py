@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "run a test suite, or any command, on a fleet and give one verdict"),
+    "estimate": ("estimate", "say when a run would begin and end, without submitting it"),
     "up": ("up", "keep a fleet in the foreground"),
     "worker": ("worker", "join a fleet as a worker"),
     "runs": ("runs", "list runs"),
@@ -18,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("reproduce", "replay the order in which a case failed, here, and shrink it"),
     "cancel": ("cancel", "stop a run"),
     "schedule": ("schedule", "run a suite again and again, by cron"),
-    "explain": ("explain", "say why a run waits"),
+    "explain": ("explain", "say why a run waits, behind what, and when it will begin and end"),
     "workers": ("workers", "list workers and their devices"),
     "drain": ("drain", "keep new work away from a worker"),
     "quarantine": ("quarantine", "doubt a worker until it has passed a test and a task"),

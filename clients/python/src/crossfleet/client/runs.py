@@ -40,6 +40,11 @@ class RunCalls:
         answer = await self._connection.call(lambda limit: self._stub.ExplainRun(request, timeout=limit))
         return list(answer.targets)
 
+    async def estimate(self, spec: run_pb2.RunSpec) -> wire.EstimateRunResponse:
+        """When a run would begin and end if it were submitted now. Nothing is submitted."""
+        request = wire.EstimateRunRequest(spec=spec)
+        return await self._connection.call(lambda limit: self._stub.EstimateRun(request, timeout=limit))
+
     def list(
         self, *, project: str = "", states: Iterable[run_pb2.RunState.ValueType] = (), page_size: int = 50
     ) -> AsyncIterator[run_pb2.Run]:

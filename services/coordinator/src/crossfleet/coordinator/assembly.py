@@ -41,6 +41,7 @@ from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.observing import Observer, observer
 from crossfleet.coordinator.passing import pass_time
+from crossfleet.coordinator.prospects import Prospects
 from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
@@ -199,6 +200,7 @@ class Coordinator:
         uploads = Uploads(blobs, self.folder / UPLOADS, self.settings.blob_bytes)
         schedulers = self.schedulers
         submitting = self._submitting()
+        prospects = Prospects(self.lookup.queries, self.lookup.state, self.estimates, schedulers.usage, self.clock.now)
         leading = Leading(self.writer.epoch, self.clock.now())
         executing = partial(executing_events.of_run, self.clock, self.sessions.lasting)
         fullness = Fullness(self.folder, lambda: self.writer.full_seconds, self.settings.disk_full_seconds)
@@ -206,7 +208,7 @@ class Coordinator:
         return [
             (
                 run_service_pb2_grpc.add_RunServiceServicer_to_server,
-                RunServicer(self.lookup, submitting, learning(self.writer)),
+                RunServicer(self.lookup, submitting, learning(self.writer), prospects),
             ),
             (
                 fleet_service_pb2_grpc.add_FleetServiceServicer_to_server,

@@ -21,16 +21,13 @@ class Estimates:
         return await given_durations(self._blobs, digest) if digest else {}
 
     async def known(
-        self,
-        history: tuple[str, str, str, str],
-        case_ids: Sequence[str],
-        given: Mapping[str, float],
+        self, key: str, kindred: Sequence[str], case_ids: Sequence[str], given: Mapping[str, float]
     ) -> tuple[float, ...]:
         """Seconds of each case, 0.0 where nothing is known; empty when nothing is known of any.
 
-        `history` is project, suite, runner and device class.
+        `key` is that of the suite's history, `kindred` are those from which unknown cases may be borrowed.
         """
-        measured = await self._queries.estimates(*history, case_ids)
+        measured = await self._queries.estimates(key, kindred, case_ids)
         if not given:
             return measured
         own = measured or (0.0,) * len(case_ids)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossfleet.matching.cel import Selector, SelectorError
 from crossfleet.matching.comparisons import facts
@@ -13,18 +13,23 @@ from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 
 _MAX_MISSES = 3
+_Candidate = tuple[tuple[int, int], WorkerView, Device | None, list[Selector]]
 _RANK = {code: rank for rank, code in enumerate(Code)}
 
 
 @dataclass(frozen=True)
 class ClauseCount:
-    """How many of the devices (or workers, for a clause that speaks of none) pass one clause alone."""
+    """How many of the devices (or workers, for a clause that speaks of none) pass one clause alone.
+
+    ``nearest``: what fails it and else the fewest clauses, with the values that make it fail; empty where it was not asked for.
+    """
 
     text: str
     passed: int
     total: int
     of_devices: bool
     missing: tuple[str, ...] = ()
+    nearest: str = ""
 
     def __str__(self) -> str:
         """``device.class == "gpu" holds on 0 of 3 devices``."""
@@ -81,6 +86,27 @@ def explain(
     return Explanation(Wait.LATER, Code.BUSY, f"{away.total()} of {many.total()} workers satisfy it when free", names)
 
 
+@dataclass(frozen=True)
+class Clauses:
+    """Every clause of a request, and what comes nearest to satisfying them all where nothing does."""
+
+    clauses: tuple[ClauseCount, ...]
+    misses: tuple[str, ...]
+
+
+def explain_clauses(request: Request, workers: Sequence[WorkerView], selectors: Selectors) -> Clauses:
+    """How each clause of a request fares in a fleet, also where some workers satisfy all of them."""
+    parts = _selected(request, selectors, Code.DEVICES)
+    many = Counter({worker.name: 1 for worker in workers})
+    ranked = _ranked(parts, workers, selectors)
+    counts = []
+    for part in parts:
+        counted = _count(part, workers, selectors, many)
+        told = (_told(worker, device, [part]) for _, worker, device, failed in ranked if part in failed)
+        counts.append(replace(counted, nearest=next(filter(None, told), "")))
+    return Clauses(tuple(counts), tuple(_misses(ranked)))
+
+
 def _able(request: Request, worker: WorkerView, selectors: Selectors) -> Eligible | Misfit:
     found = eligible(request, worker, selectors)
     if isinstance(found, Misfit):
@@ -107,7 +133,7 @@ def _never(
         return Explanation(Wait.NEVER, last.code, f"no worker of {many.total()} can take it: {last.text}{rest}")
     parts = _selected(request, selectors, last.code)
     clauses = tuple(_count(clause, workers, selectors, many) for clause in parts)
-    misses = tuple(_misses(parts, workers, selectors))
+    misses = tuple(_misses(_ranked(parts, workers, selectors)))
     named = [str(clause) for clause in clauses if clause.passed == 0] or [str(clause) for clause in clauses]
     text = f"no worker of {many.total()} can take it: {'; '.join(named) or last.text}"
     if named and all(clause.passed for clause in clauses):
@@ -155,10 +181,10 @@ def _count(
     return ClauseCount(clause.text, passed, total, clause.uses_device, tuple(sorted(missing)))
 
 
-def _misses(parts: list[Selector], workers: Sequence[WorkerView], selectors: Selectors) -> Iterator[str]:
-    """The devices (or workers) that fail the fewest clauses, with the values that made them fail."""
+def _ranked(parts: list[Selector], workers: Sequence[WorkerView], selectors: Selectors) -> list[_Candidate]:
+    """The devices (or workers), those that fail the fewest clauses first."""
     on_devices = any(clause.uses_device for clause in parts)
-    ranked = []
+    ranked: list[_Candidate] = []
     for worker in workers:
         for device in worker.devices if on_devices else (None,):
             answers = [(part, selectors.answer(part, worker, device)) for part in parts]
@@ -167,12 +193,27 @@ def _misses(parts: list[Selector], workers: Sequence[WorkerView], selectors: Sel
             distance = (len(failed), sum(1 for _, answer in answers if answer.missing))
             ranked.append((distance, worker, device, failed))
     ranked.sort(key=lambda entry: (entry[0], entry[1].name, entry[2].id if entry[2] else ""))
+    return ranked
+
+
+def _misses(ranked: list[_Candidate]) -> Iterator[str]:
+    """Those that come nearest, with the values that made them fail."""
     told: set[str] = set()
     if not ranked or ranked[0][0][0] == 0:
         return  # Some satisfy every clause: they are too few, and nothing is to be told of the others.
     for _, worker, device, failed in ranked:
-        values = ", ".join(str(fact) for part in failed for fact in facts(part, worker, device))
+        values = _values(worker, device, failed)
         if not values or values in told or len(told) == _MAX_MISSES:
             continue
         told.add(values)
-        yield f"{device.id + ' of ' if device else ''}{worker.name}: {values}"
+        yield _told(worker, device, failed)
+
+
+def _told(worker: WorkerView, device: Device | None, failed: list[Selector]) -> str:
+    """What fails, with the values; empty where none can be told."""
+    values = _values(worker, device, failed)
+    return f"{device.id + ' of ' if device else ''}{worker.name}: {values}" if values else ""
+
+
+def _values(worker: WorkerView, device: Device | None, failed: list[Selector]) -> str:
+    return ", ".join(str(fact) for part in failed for fact in facts(part, worker, device))

@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--suite", default="", help="the suite's name; default: this folder's, as for `run`")
     made.add_argument("--project", default="", help="the tenant; default `default`")
     made.add_argument("--runner", default="", help="the kind of suite; default `pytest`")
+    made.add_argument("--build", default="", metavar="NAME", help="the build that its targets name; default none")
     made.add_argument("--device-class", default="", metavar="CLASS", help="of the targets' first device; default `cpu`")
     return made
 
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
         suite=options.suite or suite_name(Path.cwd()),
         runner=options.runner,
         device_class=options.device_class,
+        build=options.build,
     )
     if options.action == "import":
         return _import(options.data, history, path)

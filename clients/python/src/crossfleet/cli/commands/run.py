@@ -6,10 +6,10 @@ import os
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet import fleetfile, folders
-from crossfleet.cli.fleet.options import embedded_plan
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.fleet_size import plan_for
 from crossfleet.cli.running.interpreter import which
 from crossfleet.cli.running.kinds import OF_PROGRAMS
 from crossfleet.cli.running.planning import plan_run
@@ -34,8 +34,7 @@ def main(arguments: list[str]) -> int:
         from crossfleet.cli.running.perform import perform
 
         return perform(options, plan)
-    slots = options.slots or _slots_of_pytest(command, options)
-    fleet = HeldFleet(embedded_plan(data, options.workers, options.worker, slots))
+    fleet = HeldFleet(plan_for(options, command))
     try:
         # Imported while the services start: this takes longer than all that came before.
         from crossfleet.cli.running.perform import perform
@@ -43,13 +42,6 @@ def main(arguments: list[str]) -> int:
         return perform(options, plan, fleet)
     finally:
         fleet.close()
-
-
-def _slots_of_pytest(command: Command, options: command_line.RunOptions) -> int:
-    """Slots of an embedded fleet whose size is said by pytest's -n alone."""
-    if options.workers or options.worker or command.pytest is None:
-        return 0
-    return command.pytest.slots or 0
 
 
 def _check_is_there(command: Command) -> None:

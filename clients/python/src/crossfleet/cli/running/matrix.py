@@ -16,7 +16,18 @@ from crossfleet.cli.running.semaphores import semaphores_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEYS = frozenset(
-    ("name", "selector", "python", "python_version", "requirements", "variables", "request", "needs", "command")
+    (
+        "name",
+        "selector",
+        "python",
+        "python_version",
+        "requirements",
+        "build",
+        "variables",
+        "request",
+        "needs",
+        "command",
+    )
 )
 _REQUEST = {
     "cpu_cores": (int, float),
@@ -45,6 +56,7 @@ class TargetPlan:
     python: str = ""
     python_version: str = ""
     requirements: str = ""
+    build: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
@@ -72,7 +84,7 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
     semaphores = semaphores_of(options.semaphore)
     return tuple(
         _checked(_with_semaphores(_with_default(target, options.python, common), semaphores))
-        for target in planned.values()
+        for target in (replace(one, build=one.build or options.build) for one in planned.values())
     )
 
 
@@ -127,7 +139,7 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
     if not isinstance(table, dict) or set(table) - _KEYS:
         unknown = sorted(set(table) - _KEYS) if isinstance(table, dict) else ["(no table)"]
         raise UsageError(f"{where}: {', '.join(unknown)} is not known; a target has {', '.join(sorted(_KEYS))}")
-    for key in ("name", "selector", "python", "python_version", "requirements"):
+    for key in ("name", "selector", "python", "python_version", "requirements", "build"):
         if not isinstance(table.get(key, ""), str):
             raise UsageError(f"{where}.{key}: must be text")
     variables = table.get("variables", {})
@@ -144,6 +156,7 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         python=_absolute(os.path.join(folder, python)) if os.sep in python else python and _absolute(python),
         python_version=table.get("python_version", ""),
         requirements=read_requirements(os.path.join(folder, requirements)) if requirements else "",
+        build=table.get("build", ""),
         variables=variables,
         request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
         needs=needs_from(table.get("needs", []), f"{where}.needs"),

@@ -43,6 +43,7 @@ class RunOptions:
     matrix: str
     needs: tuple[str, ...]
     semaphore: tuple[str, ...]
+    build: str
     workers: int
     worker: tuple[str, ...]
     slots: int
@@ -80,7 +81,7 @@ class RunOptions:
 
 
 def parse(arguments: list[str]) -> RunOptions:
-    """Reads the words after `crossfleet run`. Ends the process with status 2 and a message where they are wrong."""
+    """Reads the words after `crossfleet run`, or those of a command that takes the same. Ends the process with status 2 and a message where they are wrong."""
     if "--" in arguments:
         cut = arguments.index("--")
         own, command = arguments[:cut], arguments[cut + 1 :]
@@ -171,6 +172,12 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME[=N]",
         help="each slot holds N (default 1) of the fleet's semaphore NAME, such as a seat of a licence; repeatable",
+    )
+    add(
+        "--build",
+        default="",
+        metavar="NAME",
+        help="the build that is tested, such as debug or asan: durations are kept apart by it. For targets that name none",
     )
     add(
         "--wait",

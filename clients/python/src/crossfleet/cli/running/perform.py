@@ -23,7 +23,7 @@ from crossfleet.cli.running.results import RunResults, gather
 from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
-from crossfleet.cli.running.spec import spec_of, suite_of, target_of, variables_of
+from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables_of
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
@@ -133,15 +133,8 @@ async def make_spec(
         workspace = packed.as_message(isolated=options.isolated)
     variables = variables_of(options.env, whole_environment=here and inherits)
     suite = suite_of(plan.command, options, folder, root, variables)
-    messages = []
-    for target in plan.targets:
-        command = plan.own.get(target.name, plan.command)
-        slots = command.pytest.slots if command.pytest else None
-        message = target_of(target, plan.python if here and target.name not in plan.own else "", slots)
-        if target.name in plan.own:
-            message.suite.CopyFrom(suite_of(command, options, folder, root, variables))
-        messages.append(message)
-    return spec_of(plan.command, options, suite, workspace, messages, await sharding.as_message(client))
+    targets = targets_of(plan, options, folder, root, variables, plan.python if here else "")
+    return spec_of(plan.command, options, suite, workspace, targets, await sharding.as_message(client))
 
 
 def _python_here(command: Command) -> str:

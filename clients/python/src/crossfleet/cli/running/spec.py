@@ -15,6 +15,7 @@ from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import RunOptions, pairs
+from crossfleet.cli.running.planning import RunPlan
 from crossfleet.cli.running.reruns import Reruns
 
 TITLE_BYTES = 500
@@ -70,10 +71,26 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
     return suite_pb2.Target(
         name=plan.name,
         selector=plan.selector,
+        build=plan.build,
         environment=environment,
         request=suite_pb2.Request(devices=devices, preferred=preferred, placement=placement, **request),
         needs=[suite_pb2.Need(target=need.target, when=_WHENS[need.when]) for need in plan.needs],
     )
+
+
+def targets_of(
+    plan: RunPlan, options: RunOptions, folder: Path, root: Path, variables: Mapping[str, str], python: str
+) -> list[suite_pb2.Target]:
+    """All targets, those with a command of their own with a suite of their own; `python` is for the others."""
+    messages = []
+    for target in plan.targets:
+        command = plan.own.get(target.name, plan.command)
+        slots = command.pytest.slots if command.pytest else None
+        message = target_of(target, "" if target.name in plan.own else python, slots)
+        if target.name in plan.own:
+            message.suite.CopyFrom(suite_of(command, options, folder, root, variables))
+        messages.append(message)
+    return messages
 
 
 def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:

@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
-from crossfleet.coordinator.convert.checks import Checks
+from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
 from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
@@ -187,8 +187,10 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
                 checks.selector(place, target.name, error.__cause__)
             else:
                 checks.require(False, place, error.message)
+        checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
-        found.append(TargetSpec(target.name, target.selector, request, _needs(checks, target, path), suite))
+        needs = _needs(checks, target, path)
+        found.append(TargetSpec(target.name, target.selector, request, needs, suite, target.build))
     _check_needs(checks, found)
     return tuple(found)
 

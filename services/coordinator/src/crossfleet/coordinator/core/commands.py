@@ -24,7 +24,7 @@ class Need:
 class TargetSpec:
     """One target of the matrix: name, CEL selector ("" matches any worker), what a slot needs, and which targets it needs.
 
-    `suite` is the name of a suite of its own, empty where the target tests the run's.
+    `suite` is the name of a suite of its own, empty where the target tests the run's; `build` that of the build it tests.
     """
 
     name: str
@@ -32,6 +32,7 @@ class TargetSpec:
     request: Request
     needs: tuple[Need, ...] = ()
     suite: str = ""
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ class Duration:
         """The median."""
         return math.exp(self.mean)
 
+    @property
+    def executions(self) -> float:
+        """How many equally heavy executions would tell as much: one at first, nine for ever after many."""
+        return self.weight * (1 + _KEPT) / (2 - self.weight * (1 - _KEPT))
+
 
 def observe(known: Duration | None, seconds: float) -> Duration:
     """The model after one more execution, older ones weighing less (West's weighted update, with decay)."""

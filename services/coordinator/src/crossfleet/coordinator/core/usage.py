@@ -16,6 +16,7 @@ from crossfleet.matching.free import millicores, slot_millicores
 
 CPU = "cpu"
 _NEGLIGIBLE = 1e-4
+_LEAST_WEIGHT = 1e-6
 
 Parts = Mapping[str, float]
 """Parts of the fleet, 0 to 1, by resource: `cpu`, or a device class."""
@@ -40,6 +41,12 @@ class Usage:
         self._used: dict[str, dict[str, float]] = {}
         self._held: Mapping[str, Parts] = {}
         self._at: float | None = None
+
+    def share(self, project: str, held: Parts) -> float:
+        """How much a project has for its weight, of the resource of which it has most: who has less goes first."""
+        used = self._used.get(project, {})
+        parts = (held.get(one, 0.0) + used.get(one, 0.0) for one in {*held, *used})
+        return max(parts, default=0.0) / max(self._weights.get(project, 1.0), _LEAST_WEIGHT)
 
     def advance(self, now: float, held: Mapping[str, Parts]) -> tuple[ProjectUse, ...]:
         """Count what was held since the last time, and take over what is held now; `now` in seconds of one clock."""

@@ -11,7 +11,7 @@ from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
 
-_MOST_SLOTS = 4096
+MOST_SLOTS = 4096
 _UNLIMITED = 1 << 32
 
 
@@ -51,7 +51,7 @@ def wanted_slots(state: State, group: Group) -> int:
         whole = gang_slots(group.target.request)
         idle = not group.allocations and (group.queue.count > 0 or not group.collected)
         return whole if idle and affordable_slots(state, group.target.request) >= whole else 0
-    most = min(group.target.request.slots_max or _MOST_SLOTS, _MOST_SLOTS) - held_slots(state, group)
+    most = min(group.target.request.slots_max or MOST_SLOTS, MOST_SLOTS) - held_slots(state, group)
     most = min(most, affordable_slots(state, group.target.request))
     if not group.collected:
         return max(most, 0)
@@ -70,6 +70,11 @@ def free_units(state: State, name: str) -> int:
     """What of a semaphore nobody holds; negative where its capacity was lowered below that."""
     semaphore = state.semaphores.get(name)
     return semaphore.capacity - semaphore.held if semaphore else 0
+
+
+def least_slots(request: Request) -> int:
+    """Slots without which a group that has none cannot begin."""
+    return gang_slots(request) if request.gang > 1 else max(request.slots_min, 1)
 
 
 def gang_slots(request: Request) -> int:

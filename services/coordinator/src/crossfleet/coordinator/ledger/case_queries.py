@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from crossfleet.coordinator.core.duration_model import DurationModel
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.history import known_durations
-from crossfleet.coordinator.ledger.projection import duration_key
 from crossfleet.coordinator.ledger.rows import CaseRow, EarlierRow
 
 _verdicts = tables.verdicts.c
@@ -160,10 +160,14 @@ def _with_payloads(connection: Connection, run_id: str, found: list[CaseRow]) ->
     return whole
 
 
-def estimates(
-    connection: Connection, project: str, suite: str, runner: str, device_class: str, case_ids: Sequence[str]
-) -> tuple[float, ...]:
-    """Medians from history; empty when no case is known."""
-    known = known_durations(connection, duration_key(project, suite, runner, device_class))
-    found = tuple(known[case_id].seconds if case_id in known else 0.0 for case_id in case_ids)
-    return found if any(found) else ()
+def estimates(connection: Connection, key: str, kindred: Sequence[str], case_ids: Sequence[str]) -> tuple[float, ...]:
+    """Medians from a history, else from kindred ones, scaled; 0.0 where a case is in none. Empty when no case is known."""
+    known = known_durations(connection, key)
+    found = [known[case_id].seconds if case_id in known else 0.0 for case_id in case_ids]
+    others = [] if all(found) else [known_durations(connection, one) for one in kindred]
+    if any(others):
+        model = DurationModel(known, others)
+        for index, case_id in enumerate(case_ids):
+            if not found[index] and model.knows(case_id):
+                found[index] = model.expect(case_id).median
+    return tuple(found) if any(found) else ()

@@ -174,11 +174,12 @@ class Queries:
         """What a process executed, by place: behind `after`, up to and with `until`."""
         return await self._ask(execution_queries.executions, process, until, after, limit)
 
-    async def estimates(
-        self, project: str, suite: str, runner: str, device_class: str, case_ids: Sequence[str]
-    ) -> tuple[float, ...]:
-        """Expected seconds of each case, 0.0 where nothing is known; empty when nothing is known of any."""
-        return await self._ask(case_queries.estimates, project, suite, runner, device_class, case_ids)
+    async def estimates(self, key: str, kindred: Sequence[str], case_ids: Sequence[str]) -> tuple[float, ...]:
+        """Expected seconds of each case, 0.0 where nothing is known; empty when nothing is known of any.
+
+        `key` is that of the history, `kindred` are those that what it lacks may be borrowed from.
+        """
+        return await self._ask(case_queries.estimates, key, kindred, case_ids)
 
     async def case_history(
         self,

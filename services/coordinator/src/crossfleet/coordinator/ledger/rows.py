@@ -52,6 +52,26 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PastTarget:
+    """A target of a run that is over."""
+
+    run_id: str
+    spec: bytes
+    finished_at: float
+    group_id: str
+    target: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastCases:
+    """The cases of a target of a run that is over, and those of them that were skipped."""
+
+    ids: tuple[str, ...]
+    skipped: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierRow:
     """A failure after which a case was run again. `payload` as in CaseRow."""
 

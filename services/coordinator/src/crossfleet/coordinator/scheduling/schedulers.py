@@ -43,6 +43,7 @@ class Schedulers:
         address, token_file, authority = fallback
         self._state, self._commit, self._clock = state, commit, clock
         self._notice = notice_seconds
+        self.usage = usage
         self._seen = state()
         self._homes: dict[str, Member | None] = {}
         self._news = asyncio.Event()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1.suite_pb2 import CaseDuration
 from crossfleet.coordinator.artifacts.durations import credible
-from crossfleet.coordinator.convert.checks import Checks
+from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
 from crossfleet.coordinator.ledger.projection import duration_key
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
@@ -57,5 +57,6 @@ def _key(history: run_service.History) -> str:
     checks.require(bool(history.suite), "history.suite", "the suite's name, by default that of its folder")
     checks.name(runner, "history.runner")
     checks.name(device, "history.device_class")
+    checks.require(not history.build or NAME.fullmatch(history.build) is not None, "history.build", NAME_RULE)
     checks.finish("the history")
-    return duration_key(project, history.suite, runner, device)
+    return duration_key(project, history.suite, runner, device, history.build)

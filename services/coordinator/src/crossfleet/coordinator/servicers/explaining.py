@@ -1,38 +1,58 @@
-"""Why each target of a run waits, clause by clause."""
+"""Why each target of a run waits, clause by clause, what it is behind, and when it is expected to begin and end."""
 
 from __future__ import annotations
+
+import asyncio
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.fleet import view_now
-from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.convert.prospects import queue_place, set_interval
+from crossfleet.coordinator.core.contention import Situation, pool_of, rival, rivals_of, waiting
+from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.matching.explain import explain
+from crossfleet.coordinator.core.replay import PARTS, spans, work_of
+from crossfleet.coordinator.prospects import Prospects
+from crossfleet.matching.explain import explain, explain_clauses
 from crossfleet.matching.model import WorkerView
 
 
-def explain_run(run: run_pb2.Run, state: State) -> run_service.ExplainRunResponse:
+async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.ExplainRunResponse:
     """One explanation for each target. A target that is over has only its name."""
+    situation = await prospects.situation()
+    state = situation.state
     workers = [view_now(worker) for worker in state.workers.values() if worker.state is not WorkerState.LOST]
-    return run_service.ExplainRunResponse(targets=[_target(status, state, workers) for status in run.targets])
+    answer = run_service.ExplainRunResponse()
+    for status in run.targets:
+        message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=status.waiting_reason)
+        group = state.groups.get(status.group_id)
+        if group is not None:
+            _add_fit(message, group, state, workers)
+        if group is not None and waiting(state, group) and not group.held_back:
+            await _add_queue(message, group, situation)
+    return answer
 
 
-def _target(status: run_pb2.TargetStatus, state: State, workers: list[WorkerView]) -> run_service.TargetExplanation:
-    message = run_service.TargetExplanation(
-        target=status.name, all_workers=len(workers), waiting_reason=status.waiting_reason
-    )
-    group = state.groups.get(status.group_id)
-    if group is None:
-        return message
-    found = explain(group.target.request, workers, state.selectors)
-    message.matching_workers = len(found.workers)
-    nearest = found.misses[0] if found.misses else ""
+def _add_fit(message: run_service.TargetExplanation, group: Group, state: State, workers: list[WorkerView]) -> None:
+    request = group.target.request
+    message.matching_workers = len(explain(request, workers, state.selectors).workers)
+    found = explain_clauses(request, workers, state.selectors)
     for clause in found.clauses:
-        failing = clause.passed < clause.total
         message.clauses.add(
-            clause=clause.text,
-            passing=clause.passed,
-            considered=clause.total,
-            nearest_miss=nearest if failing else "",
+            clause=clause.text, passing=clause.passed, considered=clause.total, nearest_miss=clause.nearest
         )
-    return message
+    message.nearest_misses.extend(found.misses)
+
+
+async def _add_queue(message: run_service.TargetExplanation, group: Group, situation: Situation) -> None:
+    """Where it stands, and when it begins and ends."""
+    pool, own = pool_of(situation.state, group.target.request), rival(situation, group)
+    others = [one for one in rivals_of(situation, pool) if one.group_id != own.group_id]
+    if own.wanted and not own.held:
+        message.queue.CopyFrom(queue_place(pool, others, own.turn))
+    # A long queue is replayed beside the loop: of the live state nothing is read any more.
+    spanned = await asyncio.to_thread(spans, pool, others, own.project, own.turn, work_of(own, pool))
+    if not own.held:
+        set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
+    if own.known:
+        set_interval(message.end_seconds, [spanned[part].end for part in PARTS])

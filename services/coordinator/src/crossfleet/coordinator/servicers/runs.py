@@ -9,8 +9,10 @@ from crossfleet.api.coordinator.v1 import run_service_pb2_grpc as run_grpc
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.prospects import Prospects
 from crossfleet.coordinator.servicers.case_history import list_case_history
 from crossfleet.coordinator.servicers.durations import Learn, import_durations, list_durations
+from crossfleet.coordinator.servicers.estimating import estimate_run
 from crossfleet.coordinator.servicers.explaining import explain_run
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 from crossfleet.coordinator.servicers.submitting import Submitting
@@ -122,9 +124,10 @@ class RunReads(run_grpc.RunServiceServicer):
 class RunServicer(RunReads):
     """All of the service; writes go through the one writer."""
 
-    def __init__(self, lookup: Lookup, submitting: Submitting, learn: Learn) -> None:
-        """`submitting` checks and commits new runs, `learn` takes durations into the model."""
+    def __init__(self, lookup: Lookup, submitting: Submitting, learn: Learn, prospects: Prospects) -> None:
+        """`submitting` checks and commits new runs, `learn` takes durations into the model, `prospects` foresees."""
         super().__init__(lookup)
+        self._prospects = prospects
         self._learn = learn
         self._submitting = submitting
 
@@ -143,7 +146,13 @@ class RunServicer(RunReads):
         self, request: run_service.ExplainRunRequest, context: Context
     ) -> run_service.ExplainRunResponse:
         """Why each target waits. Raises RunNotFound."""
-        return explain_run(await self._lookup.run(request.run_id), self._lookup.state())
+        return await explain_run(await self._lookup.run(request.run_id), self._prospects)
+
+    async def EstimateRun(
+        self, request: run_service.EstimateRunRequest, context: Context
+    ) -> run_service.EstimateRunResponse:
+        """When a run would begin and end. Raises InvalidArgument, SelectorInvalid."""
+        return await estimate_run(request, self._lookup, self._prospects)
 
     async def ImportDurations(
         self, request: run_service.ImportDurationsRequest, context: Context

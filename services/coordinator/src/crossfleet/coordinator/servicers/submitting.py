@@ -19,6 +19,7 @@ from crossfleet.coordinator.core.commands import SubmitRun
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
+from crossfleet.coordinator.ledger.projection import device_class, duration_key, kindred_keys
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.foundation.draining import Draining
@@ -135,7 +136,8 @@ class Submitting:
     async def _with_estimates(self, command: SubmitRun) -> SubmitRun:
         if len(command.cases) < 2:  # one case is not put in any order
             return command
-        history = (command.project, command.suite, command.runner, "cpu")
+        suite, first = (command.project, command.suite, command.runner), command.targets[0]
         given = await self._estimates.given(command.policy.durations_digest)
-        found = await self._estimates.known(history, command.cases, given)
-        return replace(command, estimates=found)
+        key = duration_key(*suite, device_class(first), first.build)
+        kindred = kindred_keys(suite, first, self._lookup.state())
+        return replace(command, estimates=await self._estimates.known(key, kindred, command.cases, given))

@@ -1,0 +1,1 @@
+"""Collects a suite here, without running it."""

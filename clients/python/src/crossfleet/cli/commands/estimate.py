@@ -1,0 +1,137 @@
+"""`crossfleet estimate`: when a run would begin and end, without submitting it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from crossfleet.api.coordinator.v1.run_service_pb2 import EstimateRunResponse
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.cli.collecting.cases import collected
+from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.prospects import estimated
+from crossfleet.cli.running import options as command_line
+from crossfleet.cli.running.fleet_size import plan_for
+from crossfleet.cli.running.options import RunOptions
+from crossfleet.cli.running.planning import RunPlan, plan_run
+from crossfleet.cli.running.sharding import Sharding
+from crossfleet.cli.running.spec import spec_of, suite_of, targets_of
+from crossfleet.client import Client, Endpoint
+from crossfleet.client.listing import git_root
+
+_WORKERS_SECONDS = 15.0
+_LOOK_SECONDS = 0.1
+_DESCRIPTION = """\
+Says when a run would begin and end if it were submitted now: by what the fleet has learnt of the suite's cases, and by
+its queue. Takes the options of `crossfleet run`. Nothing is submitted. The cases are those of the last run of the suite,
+with the same arguments where there was one; with --collect they are those that pytest collects here now. Of ten true
+values, eight lie within an interval.
+"""
+_EXAMPLES = """
+examples:
+  crossfleet estimate -- pytest tests
+  crossfleet estimate --collect -- pytest -k new      also counts what was never run
+  crossfleet estimate --target 'gpu=device.class == "gpu"' --output json -- pytest
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the words before `--`: those of `run`, and --output."""
+    made = command_line.parser()
+    made.prog, made.usage = "crossfleet estimate", "crossfleet estimate [options] -- COMMAND [arguments]"
+    made.description, made.epilog = _DESCRIPTION, _EXAMPLES
+    _add_own(made)
+    return made
+
+
+def _add_own(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--collect",
+        action="store_true",
+        help="collect the cases here with pytest, instead of taking those of the last run",
+    )
+    made.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
+
+
+def main(arguments: list[str]) -> int:
+    """Estimates; answers the exit status."""
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    own, words = arguments[:cut], arguments[cut:]
+    if {"-h", "--help"}.intersection(own):
+        parser().print_help()
+        return 0
+    first = argparse.ArgumentParser(prog="crossfleet estimate", add_help=False, allow_abbrev=False)
+    _add_own(first)
+    said, rest = first.parse_known_args(own)
+    options = command_line.parse([*rest, *words])
+    if options.local:
+        raise UsageError("--local: what runs without a fleet waits for nobody; pytest itself takes it from here")
+    answer = _asked(options, collect=said.collect)
+    if said.output == "json":
+        print(documents.write(documents.envelope("estimate", documents.plain(answer))))
+    else:
+        print(*estimated(answer), sep="\n")
+    return 0
+
+
+def _asked(options: RunOptions, *, collect: bool) -> EstimateRunResponse:
+    plan, sharding = plan_run(options), Sharding.of(options)
+    cases = _collected(plan, sharding) if collect else []
+    ask = partial(_estimate, options=options, plan=plan, sharding=sharding, cases=cases)
+    endpoint = Endpoint.from_environment()
+    if endpoint is not None:
+        return asyncio.run(ask(endpoint, 0))
+    size = plan_for(options, plan.command)
+    fleet = HeldFleet(size)
+    try:
+        workers = 0 if fleet.joined else len(size.workers)
+        return asyncio.run(ask(Endpoint(fleet.wait()), workers))
+    finally:
+        fleet.close()
+
+
+def _collected(plan: RunPlan, sharding: Sharding) -> list[str]:
+    if sharding.count > 1:
+        raise UsageError("--collect: a shard is cut by the fleet from the whole suite: leave out --collect or --shard")
+    if plan.own:
+        raise UsageError(
+            "--collect: a run whose cases are named has one suite: leave it out, some targets have their own"
+        )
+    return collected(plan.command, plan.targets[0].python)
+
+
+async def _estimate(
+    endpoint: Endpoint, workers: int, *, options: RunOptions, plan: RunPlan, sharding: Sharding, cases: Sequence[str]
+) -> EstimateRunResponse:
+    """`workers`: so many are on their way, and are waited for."""
+    async with Client.open(endpoint) as client:
+        await _until_there(client, workers)
+        spec = _spec(options, plan, await sharding.as_message(client))
+        spec.suite.cases.extend(cases)
+        return await client.runs.estimate(spec)
+
+
+async def _until_there(client: Client, workers: int) -> None:
+    """A fleet of this machine answers before its workers are there; where they never come, the answer says so."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _WORKERS_SECONDS
+    while workers and loop.time() < deadline:
+        if (await client.fleet.summary()).workers_by_state["WORKER_STATE_READY"] >= workers:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _spec(options: RunOptions, plan: RunPlan, shard: suite_pb2.Shard | None) -> run_pb2.RunSpec:
+    """As `run` would submit it, without files, interpreters and variables: none of them is looked at."""
+    folder = Path.cwd()
+    root = git_root(folder) or folder
+    suite = suite_of(plan.command, options, folder, root, {})
+    targets = targets_of(plan, options, folder, root, {}, "")
+    for target in targets:
+        target.ClearField("environment")
+    return spec_of(plan.command, options, suite, suite_pb2.Workspace(none=True), targets, shard)

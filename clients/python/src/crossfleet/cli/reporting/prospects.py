@@ -1,0 +1,123 @@
+"""What is expected of a run, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
+from crossfleet.cli.reporting.times import local
+
+_SOON = 1.0
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+def estimated(answer: wire.EstimateRunResponse) -> Iterator[str]:
+    """The lines of an estimate, the most wanted first."""
+    if answer.HasField("end_seconds"):
+        yield f"ends {when(answer.end_seconds)}"
+    if answer.HasField("start_seconds"):
+        yield f"begins {when(answer.start_seconds)}"
+    several = len(answer.targets) > 1
+    for target in answer.targets:
+        mark = f"{target.target}: " if several else ""
+        if several and target.HasField("end_seconds"):
+            yield f"{mark}begins {when(target.start_seconds)}; ends {when(target.end_seconds)}"
+        for line in _target(target):
+            yield mark + line
+
+
+def _target(target: wire.TargetEstimate) -> Iterator[str]:
+    if target.waiting_reason:
+        yield f"cannot begin as the fleet is now: {target.waiting_reason}"
+    elif target.queue.groups_ahead or target.start_seconds.high:
+        yield _behind(target.queue)
+    yield _cases(target)
+    if target.unseen_cases:
+        yield (
+            f"{target.unseen_cases} of {_count(target.cases, 'case')} {_have(target.unseen_cases)} never been measured: "
+            f"{rough(target.unseen_seconds)} assumed each, by the cases that they are like"
+        )
+    if target.skipped_cases:
+        yield f"{target.skipped_cases} of them skipped themselves last time, and take no time"
+    if target.HasField("work_seconds"):
+        setup = f", {rough(target.setup_seconds.middle)} before the first case"
+        where = f" on {_count(target.slots, 'slot')}" if target.slots else ""
+        yield f"{rough(target.work_seconds.middle)} of work{where}{setup}"
+
+
+def _cases(target: wire.TargetEstimate) -> str:
+    cases, run = _count(target.cases, "case"), target.source_run_id
+    ended = f"{run}, which ended at {local(target.source_finished_at)}"
+    if target.source == wire.CASE_SOURCE_NAMED:
+        return f"{cases}, as collected here"
+    if target.source == wire.CASE_SOURCE_LAST_RUN:
+        return f"{cases}, as in {ended}"
+    if target.source == wire.CASE_SOURCE_OTHER_RUN:
+        return f"{cases}, as in {ended}; its arguments or targets were others, and so may be its cases"
+    return "no case is known: no run of this suite has ended here, so that only its beginning can be told"
+
+
+def outlook(target: wire.TargetExplanation) -> Iterator[str]:
+    """What comes nearest to a target of a run, what it is behind, and when it will begin and end."""
+    shown = {clause.nearest_miss for clause in target.clauses}
+    yield from (f"nearest: {miss}" for miss in target.nearest_misses if miss not in shown)
+    if target.queue.slots:
+        yield _behind(target.queue)
+    if target.HasField("start_seconds"):
+        yield f"begins {when(target.start_seconds)}"
+    if target.HasField("end_seconds"):
+        yield f"ends {when(target.end_seconds)}"
+    elif target.queue.slots:
+        yield "its end cannot be told: its cases are not known yet, and no run of its suite has ended here"
+
+
+def _behind(queue: wire.QueuePlace) -> str:
+    free = f"{queue.free_slots} of {_count(queue.slots, 'slot')} that it could use {_are(queue.free_slots)} free"
+    place = f"place {queue.place} in the queue" if queue.groups_ahead else "next in the queue"
+    if not queue.HasField("seconds_ahead"):
+        return f"{place}; {free}"
+    who = " and ".join(
+        f"{_count(number, 'group')} {what}"
+        for number, what in ((queue.groups_ahead, "ahead"), (queue.groups_running, "running"))
+        if number
+    )
+    unknown = f" ({queue.unknown_ahead} of them never ran before: a guess)" if queue.unknown_ahead else ""
+    return f"{place}: {who} with about {rough(queue.seconds_ahead.middle)} of slot time{unknown}; {free}"
+
+
+def when(expected: wire.Interval) -> str:
+    """`at once`, `within 9 s`, `in about 4 min, likely between 3 and 6 min`; what is surer than it can be said, without bounds."""
+    if not expected.high:
+        return "at once"
+    if expected.middle < _SOON:
+        return f"within {rough(expected.high) if expected.high >= _SOON else 'a second'}"
+    low, middle, high = rough(expected.low), rough(expected.middle), rough(expected.high)
+    if low == high:
+        return f"in about {middle}"
+    if low.split(" ")[1] == high.split(" ")[1]:
+        low = low.split(" ")[0]
+    return f"in about {middle}, likely between {low} and {high}"
+
+
+def rough(seconds: float) -> str:
+    """As exact as an estimate deserves: `0.4 s`, `12 s`, `3.5 min`, `25 min`, `2.1 h`."""
+    for unit, size in (("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= 1.5 * size:
+            return f"{_figures(seconds / size)} {unit}"
+    return f"{_figures(seconds)} s"
+
+
+def _figures(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -1,0 +1,134 @@
+"""When a run would begin and end, if it were submitted now."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
+from crossfleet.coordinator.convert.fleet import view_now
+from crossfleet.coordinator.convert.prospects import interval, queue_place, set_interval
+from crossfleet.coordinator.convert.runs import set_time
+from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.core.contention import Pool, Situation, Turn, pool_of, rivals_of
+from crossfleet.coordinator.core.forecast import Span, Work
+from crossfleet.coordinator.core.lognormal import MIDDLE
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.replay import PARTS, spans
+from crossfleet.coordinator.core.view import least_slots
+from crossfleet.coordinator.core.workload import Workload, work_at
+from crossfleet.coordinator.lookup import Lookup
+from crossfleet.coordinator.prospects import Expected, Prospects
+from crossfleet.matching.explain import explain
+from crossfleet.matching.model import Request
+
+# A run that is not submitted yet is younger than all others.
+_RUN, _YOUNGEST = "run-to-come", math.inf
+
+
+async def estimate_run(
+    request: run_service.EstimateRunRequest, lookup: Lookup, prospects: Prospects
+) -> run_service.EstimateRunResponse:
+    """What to expect of each target and of the whole. Raises InvalidArgument, SelectorInvalid."""
+    command = submission(_RUN, request.spec, _RUN, lookup.state().selectors, "")
+    found = await prospects.expected(command, request.spec)
+    situation = await prospects.situation()
+    turn = (-command.priority, situation.shares(command.project), _YOUNGEST, "")
+    asked = _Asked(situation, command.project, turn, found)
+    # A long queue is replayed beside the loop: of the live state nothing is read any more.
+    spanned = await asyncio.to_thread(asked.spans)
+    answer = run_service.EstimateRunResponse(targets=[asked.message(index, one) for index, one in enumerate(spanned)])
+    set_interval(answer.start_seconds, [min(one[part].start for one in spanned) for part in PARTS])
+    if all(one.load is not None for one in found):
+        set_interval(answer.end_seconds, [max(one[part].end for one in spanned) for part in PARTS])
+    return answer
+
+
+class _Asked:
+    """A run that is asked about, and the fleet as it is now."""
+
+    def __init__(self, situation: Situation, project: str, turn: Turn, found: Sequence[Expected]) -> None:
+        self._state = situation.state
+        self._project = project
+        self._turn = turn
+        self._found = found
+        self._pools = [pool_of(situation.state, one.target.request) for one in found]
+        self._rivals = [rivals_of(situation, pool) for pool in self._pools]
+
+    def spans(self) -> list[dict[float, Span]]:
+        """When each target begins and ends: not before those that it needs have ended."""
+        names = [one.target.name for one in self._found]
+        known: dict[str, dict[float, Span]] = {}
+
+        def of(index: int) -> dict[float, Span]:
+            name = names[index]
+            if name not in known:
+                own = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+                needed = [of(names.index(need.target)) for need in self._found[index].target.needs]
+                known[name] = {part: _after(one, [other[part] for other in needed]) for part, one in own.items()}
+            return known[name]
+
+        return [of(index) for index in range(len(names))]
+
+    def message(self, index: int, spanned: Mapping[float, Span]) -> run_service.TargetEstimate:
+        """What is told of a target."""
+        one, pool = self._found[index], self._pools[index]
+        message = run_service.TargetEstimate(target=one.target.name, slots=spanned[MIDDLE].slots)
+        message.queue.CopyFrom(queue_place(pool, self._rivals[index], self._turn))
+        set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
+        if one.load is not None:
+            _add_load(message, one, one.load)
+            set_interval(message.end_seconds, [spanned[part].end for part in PARTS])
+        if not spanned[MIDDLE].slots:
+            message.waiting_reason = self._reason(one.target.request, pool)
+        return message
+
+    def _work(self, index: int) -> dict[float, Work]:
+        """Its own work, and that of the run's other targets that could use the same workers: they proceed side by side."""
+        one, pool = self._found[index], self._pools[index]
+        beside = [
+            self._found[other].load
+            for other, theirs in enumerate(self._pools)
+            if other != index and theirs.kinds.keys() & pool.kinds.keys() and not self._apart(index, other)
+        ]
+        works = {}
+        for part in PARTS:
+            own = work_at(one.load, one.target.request, part)
+            more = sum(load.seconds.quantile(part) for load in beside if load is not None)
+            most = max(own.most, pool.slots) if more else own.most
+            works[part] = replace(own, seconds=own.seconds + more, most=most)
+        return works
+
+    def _apart(self, index: int, other: int) -> bool:
+        """Whether one of two targets waits for the other."""
+        first, second = self._found[index].target, self._found[other].target
+        needs = {need.target for need in first.needs}, {need.target for need in second.needs}
+        return second.name in needs[0] or first.name in needs[1]
+
+    def _reason(self, request: Request, pool: Pool) -> str:
+        needed = least_slots(request)
+        if 0 < pool.slots < needed:
+            return f"it needs {needed} slots at once, and of this fleet it could use {pool.slots}"
+        workers = [view_now(each) for each in self._state.workers.values() if each.state is not WorkerState.LOST]
+        return explain(request, workers, self._state.selectors).text
+
+
+def _after(own: Span, needed: Sequence[Span]) -> Span:
+    """The same, begun no sooner than others have ended."""
+    late = max((one.end for one in needed), default=0.0) - own.start
+    return replace(own, start=own.start + late, end=own.end + late) if late > 0 else own
+
+
+def _add_load(message: run_service.TargetEstimate, one: Expected, load: Workload) -> None:
+    message.cases, message.unseen_cases, message.skipped_cases = load.cases, load.unseen, load.skipped
+    message.unseen_seconds = load.unseen_seconds
+    message.work_seconds.CopyFrom(interval(load.seconds))
+    message.setup_seconds.CopyFrom(interval(load.setup))
+    if one.named:
+        message.source = run_service.CASE_SOURCE_NAMED
+    elif one.source is not None:
+        message.source = run_service.CASE_SOURCE_LAST_RUN if one.alike else run_service.CASE_SOURCE_OTHER_RUN
+        message.source_run_id = one.source.run_id
+        set_time(message.source_finished_at, one.source.finished_at)
