@@ -82,7 +82,8 @@ class Placing:
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
-        group, banned = entry.group, self._closed_to(entry)
+        group = entry.group
+        banned = self._closed_to(entry) if self._refused or self.reservations.made else _NOBODY
         if banned or group.avoid:
             self.hindered = True
         if entry.shape.hosts > 1:
@@ -107,8 +108,7 @@ class Placing:
 
     def _closed_to(self, entry: Entry) -> frozenset[str]:
         """The workers on which a group was refused, or which are kept for others."""
-        refused = self._refused.get(entry.group.id, _NOBODY) if self._refused else _NOBODY
-        closed = self.reservations.closed_to(entry) if self.reservations.made else _NOBODY
+        refused, closed = self._refused.get(entry.group.id, _NOBODY), self.reservations.closed_to(entry)
         return refused | closed if refused else closed
 
     def _anywhere(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:

@@ -88,7 +88,7 @@ class Round:
             else:
                 part = standing[0] / weights if len(turns) > 1 else 1.0
                 bunch = together(entry)
-                if len(bunch) == 1 and entry.shape.hosts == 1 and placing.hopeless(entry):
+                if reservations.made and len(bunch) == 1 and entry.shape.hosts == 1 and placing.hopeless(entry):
                     self._pass(entry)
                 elif self._give(bunch, self._fair(entry, part)):
                     heapreplace(turns, (accounts.share(project, standing), project))
