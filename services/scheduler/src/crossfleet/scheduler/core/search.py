@@ -46,8 +46,14 @@ class Search:
         """One of some kinds of which a worker has room for the fewest slots of a shape."""
         able, least = self._able[shape.demand], shape.least
         if len(kinds) < len(able):
-            return next((kind for kind in kinds if kind in able and kind.most[able[kind]] >= least), None)
-        return next((kind for kind, aspect in able.items() if kind in kinds and kind.most[aspect] >= least), None)
+            for kind in kinds:
+                if kind in able and kind.most[able[kind]] >= least:
+                    return kind
+        else:
+            for kind, aspect in able.items():
+                if kind in kinds and kind.most[aspect] >= least:
+                    return kind
+        return None
 
     def has_room_beside(self, shape: Shape, banned: AbstractSet[str]) -> bool:
         """Whether any worker that is not banned has room for the fewest slots of a shape."""
