@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from heapq import merge
 from itertools import islice
 
 from crossfleet.scheduler.core.demands import Demand, Shape
@@ -78,9 +79,14 @@ class Search:
         """The best workers that have room for the fewest slots of a shape each: as many as it wants, or fewer."""
         names: list[str] = []
         for ranking in self._tiers_of(shape.demand):
-            roomy = [one for kind, aspect in ranking for one in kind.some if one.rooms[aspect] >= shape.least]
-            for filling in sorted(roomy, key=lambda one: (one.kind.rivals, one.slots, one.members[0])):
-                names += islice((name for name in filling.members if name not in banned), shape.hosts - len(names))
+            roomy: dict[tuple[int, int], list[list[str]]] = {}
+            for kind, aspect in ranking:
+                for filling in kind.some:
+                    if filling.rooms[aspect] >= shape.least:
+                        roomy.setdefault((kind.rivals, filling.slots), []).append(filling.members)
+            for rivals_and_slots in sorted(roomy):
+                good = (name for name in merge(*roomy[rivals_and_slots]) if name not in banned)
+                names += islice(good, shape.hosts - len(names))
         return names
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
