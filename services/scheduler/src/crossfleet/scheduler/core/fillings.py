@@ -152,9 +152,11 @@ class Kind:
 
     def filling(self, free: Free) -> Filling:
         """The filling with so much free, leaving aside what is more than its free slots could ever take."""
-        slots = max(free.slots, 0)
+        slots = free.slots
         cpu, memory = slots * self._widest[0], slots * self._widest[1]
-        if free.cpu_millis > cpu or free.memory_bytes > memory:
+        if slots <= 0:
+            free = replace(free, cpu_millis=0, memory_bytes=0, devices=frozenset())
+        elif free.cpu_millis > cpu or free.memory_bytes > memory:
             free = replace(free, cpu_millis=min(free.cpu_millis, cpu), memory_bytes=min(free.memory_bytes, memory))
         found = self._fillings.get(free)
         if found is None:
