@@ -26,22 +26,35 @@ class Search:
         self._able = able
         self._kinds: list[Kind] | None = None
         self._tiers: dict[Demand, list[Ranking]] = {}
+        self._alike: dict[Demand, Demand] = {}
+        self._first: dict[object, Demand] = {}
 
     def begin(self) -> None:
         """A new plan."""
         self._kinds = None
         self._tiers.clear()
+        self._alike.clear()
+        self._first.clear()
+
+    def alike(self, demand: Demand) -> Demand:
+        """One demand for all that are the same to every kind: what holds of it in this plan holds of them."""
+        found = self._alike.get(demand)
+        if found is None:
+            key = demand if demand.request.preferred else tuple(self._able[demand].values())
+            found = self._alike[demand] = self._first.setdefault(key, demand)
+        return found
 
     def has_room(self, shape: Shape) -> bool:
         """Whether any worker has room for the fewest slots of a shape. Who had it last is asked first."""
         if shape.witness is not None and shape.witness.members:
             return True
         kind = self.roomy(shape, self._openings)
-        shape.witness = None
-        if kind is not None:
-            aspect = self._able[shape.demand][kind]
-            shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
-        return kind is not None
+        if kind is None:
+            shape.witness = None
+            return False
+        aspect = self._able[shape.demand][kind]
+        shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
+        return True
 
     def roomy(self, shape: Shape, kinds: Mapping[Kind, None]) -> Kind | None:
         """One of some kinds of which a worker has room for the fewest slots of a shape."""
@@ -119,12 +132,16 @@ class Search:
         """The kinds that satisfy a demand and had a free slot, first those that fewer want; one list for each that it prefers."""
         found = self._tiers.get(demand)
         if found is None:
-            kinds, able = self._kinds, self._able[demand]
-            if kinds is None:
-                kinds = self._kinds = sorted(self._openings, key=_rivals)
-            ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
-            found = self._tiers[demand] = _by_score(demand, ranking) if demand.request.preferred else [ranking]
+            alike = self.alike(demand)
+            found = self._tiers[demand] = self._ranked(demand) if alike is demand else self._tiers_of(alike)
         return found
+
+    def _ranked(self, demand: Demand) -> list[Ranking]:
+        kinds, able = self._kinds, self._able[demand]
+        if kinds is None:
+            kinds = self._kinds = sorted(self._openings, key=_rivals)
+        ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
+        return _by_score(demand, ranking) if demand.request.preferred else [ranking]
 
 
 def _by_score(demand: Demand, ranking: Ranking) -> list[Ranking]:

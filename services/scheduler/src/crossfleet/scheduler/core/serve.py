@@ -100,7 +100,7 @@ class Round:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
         if part >= 1.0 or entry.wanted <= 1:
             return 1 << 31
-        return max(ceil(self._placing.room(entry.shape) * part), entry.shape.least * entry.shape.hosts)
+        return max(ceil(self._placing.room(entry.shape.demand) * part), entry.shape.least * entry.shape.hosts)
 
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""
