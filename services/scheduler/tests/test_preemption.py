@@ -122,7 +122,7 @@ def test_a_project_gets_what_another_has_far_more_of_until_that_is_not_so_any_mo
     assert sum(one.slots for one in snapshot.held_by("poor")) == 2
 
 
-@given(snapshots, st.sampled_from([0, 1]), st.sampled_from([1.0, 1.5, 2.0]))
+@given(snapshots, st.sampled_from([0, 1]), st.sampled_from([0.1, 1.0, 1.5, 2.0]))
 def test_whoever_was_preempted_never_takes_it_back(rows, gap, ratio):
     settled(rows, Policy(preemption_gap=gap, preemption_ratio=ratio))
 

@@ -19,5 +19,6 @@ def test_a_scheduler_is_told_all_that_was_asked_for():
         gang=3,
         preferred=(Preference('worker.labels.zone == "eu"', 7),),
         placement=Placement.SPREAD,
+        semaphores=(("licence", 2),),
     )
     assert request_from(request_message(request), request.selector, request.runner) == request

@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         float,
         setting(
             "A project that waits gets, between two tasks, slots of one that has this many times its share by their "
-            "weights and keeps so much. 0: it waits.",
+            "weights and keeps so much; less than 1 counts as 1. 0: it waits.",
             ge=0,
         ),
     ] = 0.0

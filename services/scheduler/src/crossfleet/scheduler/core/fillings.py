@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from crossfleet.matching.devices import grant
@@ -20,6 +20,9 @@ from crossfleet.scheduler.core.demands import Demand, Key
 
 _MOST_FILLINGS = 4096
 CPU = "cpu"
+
+Slot = tuple[int, int]
+"""Thousandths of cores and bytes of memory."""
 
 Cost = tuple[tuple[str, int], ...]
 """Amounts by resource: thousandths of cores, and devices by class."""
@@ -105,8 +108,8 @@ class Kind:
     on one of them.
     """
 
-    def __init__(self, model: WorkerView, key: Key, openings: Openings) -> None:
-        """A kind without workers."""
+    def __init__(self, model: WorkerView, key: Key, openings: Openings, widest: Slot) -> None:
+        """A kind without workers. ``widest``: no slot of any demand takes more."""
         self.model = model
         self.key = key
         self.openings = openings
@@ -129,8 +132,14 @@ class Kind:
         self._aspects: dict[Demand, Aspect] = {}
         self._distinct: dict[object, Aspect] = {}
         self._costs: dict[tuple[Aspect, int, tuple[int, ...]], Cost] = {}
+        self.widen(widest)
+
+    def widen(self, widest: Slot) -> None:
+        """Begin anew with fillings: a slot may take more than any did so far. Who is how full has to be said again."""
+        own = max(millicores(self.model.cpu_cores), 0) // max(self.model.slots_total, 1)
+        self._widest = (max(widest[0], own), widest[1])
         self._fillings: dict[Free, Filling] = {}
-        self.idle = self.filling(Free.whole(model))
+        self.idle = self.filling(Free.whole(self.model))
 
     def aspect(self, demand: Demand) -> Aspect:
         """What the kind is for a demand."""
@@ -142,7 +151,13 @@ class Kind:
         return found
 
     def filling(self, free: Free) -> Filling:
-        """The filling with so much free."""
+        """The filling with so much free, leaving aside what is more than its free slots could ever take."""
+        slots = free.slots
+        cpu, memory = slots * self._widest[0], slots * self._widest[1]
+        if slots <= 0:
+            free = replace(free, cpu_millis=0, memory_bytes=0, devices=frozenset())
+        elif free.cpu_millis > cpu or free.memory_bytes > memory:
+            free = replace(free, cpu_millis=min(free.cpu_millis, cpu), memory_bytes=min(free.memory_bytes, memory))
         found = self._fillings.get(free)
         if found is None:
             if len(self._fillings) >= _MOST_FILLINGS:

@@ -6,12 +6,15 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from heapq import merge
+from itertools import islice
 
+from crossfleet.matching.free import millicores
 from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Shape
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind, Openings
+from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind, Openings, Slot
 from crossfleet.scheduler.core.host import Host
 from crossfleet.scheduler.core.model import Allocation
 from crossfleet.scheduler.core.search import Search
@@ -25,7 +28,8 @@ _NOTHING: frozenset[str] = frozenset()
 class Fleet:
     """Hosts by name, kinds by key, demands by request. ``totals`` are the amounts that all hosts have.
 
-    ``unsorted``: a new demand may choose among workers that were alike so far, so each is to be looked at again.
+    ``unsorted``: a new demand may choose among workers that were alike so far, or want more of one than any did, so each
+    is to be looked at again.
     """
 
     def __init__(self, selectors: Selectors, accounts: Accounts) -> None:
@@ -38,6 +42,7 @@ class Fleet:
         self.demands: dict[Request, Demand] = {}
         self.able: dict[Demand, dict[Kind, Aspect]] = {}
         self._openings = Openings()
+        self._widest: Slot = (0, 0)
         self.search = Search(self._openings, self.able)
         # Equal requests mostly are one object, and to hash one takes longer than all else that is done with it.
         self._by_id: dict[int, tuple[Request, Demand]] = {}
@@ -57,6 +62,7 @@ class Fleet:
         if len(self._by_id) >= _MOST_KNOWN:
             self._by_id.clear()
         if found is None:
+            self._widen(request)
             found = self.demands[request] = Demand(request, len(self.demands), self._selectors)
             if found.particular:
                 self._particular.append(found)
@@ -66,6 +72,15 @@ class Fleet:
             self._counted[found] = 0
         self._by_id[id(request)] = request, found
         return found
+
+    def _widen(self, request: Request) -> None:
+        """See to it that no slot of a demand takes more than the widest; in steps by two, as all workers are looked at again."""
+        cpu, memory = _rounded(millicores(request.cpu_cores)), _rounded(request.memory_bytes)
+        if cpu > self._widest[0] or memory > self._widest[1]:
+            self._widest = (max(cpu, self._widest[0]), max(memory, self._widest[1]))
+            self.unsorted = True
+            for kind in self.kinds.values():
+                kind.widen(self._widest)
 
     def begin(self) -> None:
         """Take over, for a new plan, how many groups wait for each demand: what few can use is left to the few."""
@@ -119,10 +134,12 @@ class Fleet:
             (one for one, aspect in self.able[demand].items() if one.idle.rooms[aspect] >= least),
             key=lambda one: one.names[0],
         )
-        fillings = (filling for kind in kinds for filling in kind.some)
+        free: dict[int, list[list[str]]] = {}
+        for filling in (filling for kind in kinds for filling in kind.some):
+            free.setdefault(filling.slots, []).append(filling.members)
         names: dict[str, None] = {}
-        for filling in sorted(fillings, key=lambda one: (-one.slots, one.members[0])):
-            names.update(dict.fromkeys(filling.members[: count - len(names)]))
+        for slots in sorted(free, reverse=True):
+            names.update(dict.fromkeys(islice(merge(*free[slots]), count - len(names))))
         for kind in kinds:
             names.update(dict.fromkeys(kind.names[:count]))
             if len(names) >= count:
@@ -212,7 +229,7 @@ class Fleet:
         key = (view.signature, tuple([one for one in chosen if one is not None]))
         kind = self.kinds.get(key)
         if kind is None:
-            kind = self.kinds[key] = Kind(view, key, self._openings)
+            kind = self.kinds[key] = Kind(view, key, self._openings, self._widest)
             self._large.clear()
             for demand, able in self.able.items():
                 aspect = kind.aspect(demand)
@@ -244,3 +261,8 @@ class Fleet:
             self._large.clear()
             for able in self.able.values():
                 able.pop(kind, None)
+
+
+def _rounded(amount: int) -> int:
+    """The next power of two."""
+    return 1 << (amount - 1).bit_length() if amount > 0 else 0

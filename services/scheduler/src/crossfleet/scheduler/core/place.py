@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
 from crossfleet.matching.model import Placement
-from crossfleet.scheduler.core.demands import Shape
+from crossfleet.scheduler.core.demands import Demand
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Proposal
 from crossfleet.scheduler.core.queue import Entry
@@ -35,14 +35,15 @@ class Placing:
         self._search = fleet.search
         self._snapshot = snapshot
         self._refused = refused
-        self._room: dict[Shape, int] = {}
+        self._room: dict[Demand, int] = {}
         self._slots: dict[str, list[tuple[str, int]]] | None = None
 
-    def room(self, shape: Shape) -> int:
-        """About how many slots are free for a shape: counted when first asked for, less what it got since."""
-        found = self._room.get(shape)
+    def room(self, demand: Demand) -> int:
+        """About how many slots are free for a demand: counted when first asked for, less what those like it got since."""
+        alike = self._search.alike(demand)
+        found = self._room.get(alike)
         if found is None:
-            found = self._room[shape] = self._search.all_room(shape.demand)
+            found = self._room[alike] = self._search.all_room(alike)
         return found
 
     def proposals(self) -> tuple[Proposal, ...]:
@@ -69,7 +70,7 @@ class Placing:
         before = [one.held for one in entries]
         # Of several that have as little that one goes first which the fewest workers satisfy.
         active = sorted(entries, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
-        available = min(max([self.room(one.shape) for one in active]), most)
+        available = min(max([self.room(one.shape.demand) for one in active]), most)
         while active and most > 0:
             entry = min(active, key=_held)
             fair = -(-available // len(active)) if len(active) > 1 else entry.wanted
@@ -82,7 +83,8 @@ class Placing:
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
-        group, banned = entry.group, self._closed_to(entry)
+        group = entry.group
+        banned = self._closed_to(entry) if self._refused or self.reservations.made else _NOBODY
         if banned or group.avoid:
             self.hindered = True
         if entry.shape.hosts > 1:
@@ -107,8 +109,7 @@ class Placing:
 
     def _closed_to(self, entry: Entry) -> frozenset[str]:
         """The workers on which a group was refused, or which are kept for others."""
-        refused = self._refused.get(entry.group.id, _NOBODY) if self._refused else _NOBODY
-        closed = self.reservations.closed_to(entry) if self.reservations.made else _NOBODY
+        refused, closed = self._refused.get(entry.group.id, _NOBODY), self.reservations.closed_to(entry)
         return refused | closed if refused else closed
 
     def _anywhere(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
@@ -175,8 +176,9 @@ class Placing:
             devices = tuple(dict.fromkeys((*mine[name].device_ids, *devices)))
             total += mine[name].slots
         mine[name] = Proposal(group.id, name, total, devices, gang)
-        if entry.shape in self._room:
-            self._room[entry.shape] -= slots
+        alike = self._search.alike(entry.shape.demand)
+        if alike in self._room:
+            self._room[alike] -= slots
         entry.held += slots
         entry.wanted -= slots
         entry.short -= slots

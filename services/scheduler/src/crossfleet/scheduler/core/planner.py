@@ -107,11 +107,12 @@ class Planner:
         for group_id in groups:
             group, entry = rows.get(group_id), entries.get(group_id)
             held = proposed = 0
-            for one in snapshot.held_by(group_id):
-                self._ends.pop(one.worker_id, None)
-                held += one.slots
-                if one.id in snapshot.proposed:
-                    proposed += one.slots
+            if group_id in snapshot.holding:
+                for one in snapshot.held_by(group_id):
+                    self._ends.pop(one.worker_id, None)
+                    held += one.slots
+                    if one.id in snapshot.proposed:
+                        proposed += one.slots
             if group is None:
                 if entry is not None:
                     self.queue.forget(entry)

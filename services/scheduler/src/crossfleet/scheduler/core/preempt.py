@@ -95,7 +95,7 @@ class _Shares:
     def richer(self, entry: Entry, name: str, ratio: float) -> _May:
         """From whom a group may take on one worker: of its priority at most, with so many times its share afterwards."""
         gained = Counter(dict(self._fleet.cost(name, entry.shape.demand, entry.shape.least)))
-        needed = self.of(entry.group.project, gained) * ratio
+        needed = self.of(entry.group.project, gained) * max(ratio, 1.0)  # Below that it would be taken back and forth.
 
         def may(group: Group, one: Allocation, taken: Sequence[Allocation]) -> bool:
             if group.project == entry.group.project or group.priority > entry.group.priority:

@@ -93,9 +93,13 @@ class Lane:
         heads = self._heads
         for at in range(self._passed, len(heads)):
             shape = heads[at][1]
-            if not (shape.shut or shape.rests) or (besides is not None and shape.shut and besides(shape)):
-                self._passed = at
-                return self._queues[shape][0][1]
+            if shape.shut:
+                if besides is None or not besides(shape):
+                    continue
+            elif shape.rests:
+                continue
+            self._passed = at
+            return self._queues[shape][0][1]
         self._passed = len(heads)
         return None
 

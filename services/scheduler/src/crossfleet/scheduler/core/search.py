@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from heapq import merge
 from itertools import islice
 
 from crossfleet.scheduler.core.demands import Demand, Shape
@@ -25,29 +26,48 @@ class Search:
         self._able = able
         self._kinds: list[Kind] | None = None
         self._tiers: dict[Demand, list[Ranking]] = {}
+        self._alike: dict[Demand, Demand] = {}
+        self._first: dict[object, Demand] = {}
 
     def begin(self) -> None:
         """A new plan."""
         self._kinds = None
         self._tiers.clear()
+        self._alike.clear()
+        self._first.clear()
+
+    def alike(self, demand: Demand) -> Demand:
+        """One demand for all that are the same to every kind: what holds of it in this plan holds of them."""
+        found = self._alike.get(demand)
+        if found is None:
+            key = demand if demand.request.preferred else tuple(self._able[demand].values())
+            found = self._alike[demand] = self._first.setdefault(key, demand)
+        return found
 
     def has_room(self, shape: Shape) -> bool:
         """Whether any worker has room for the fewest slots of a shape. Who had it last is asked first."""
         if shape.witness is not None and shape.witness.members:
             return True
         kind = self.roomy(shape, self._openings)
-        shape.witness = None
-        if kind is not None:
-            aspect = self._able[shape.demand][kind]
-            shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
-        return kind is not None
+        if kind is None:
+            shape.witness = None
+            return False
+        aspect = self._able[shape.demand][kind]
+        shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
+        return True
 
     def roomy(self, shape: Shape, kinds: Mapping[Kind, None]) -> Kind | None:
         """One of some kinds of which a worker has room for the fewest slots of a shape."""
         able, least = self._able[shape.demand], shape.least
         if len(kinds) < len(able):
-            return next((kind for kind in kinds if kind in able and kind.most[able[kind]] >= least), None)
-        return next((kind for kind, aspect in able.items() if kind in kinds and kind.most[aspect] >= least), None)
+            for kind in kinds:
+                if kind in able and kind.most[able[kind]] >= least:
+                    return kind
+        else:
+            for kind, aspect in able.items():
+                if kind in kinds and kind.most[aspect] >= least:
+                    return kind
+        return None
 
     def has_room_beside(self, shape: Shape, banned: AbstractSet[str]) -> bool:
         """Whether any worker that is not banned has room for the fewest slots of a shape."""
@@ -72,9 +92,14 @@ class Search:
         """The best workers that have room for the fewest slots of a shape each: as many as it wants, or fewer."""
         names: list[str] = []
         for ranking in self._tiers_of(shape.demand):
-            roomy = [one for kind, aspect in ranking for one in kind.some if one.rooms[aspect] >= shape.least]
-            for filling in sorted(roomy, key=lambda one: (one.kind.rivals, one.slots, one.members[0])):
-                names += islice((name for name in filling.members if name not in banned), shape.hosts - len(names))
+            roomy: dict[tuple[int, int], list[list[str]]] = {}
+            for kind, aspect in ranking:
+                for filling in kind.some:
+                    if filling.rooms[aspect] >= shape.least:
+                        roomy.setdefault((kind.rivals, filling.slots), []).append(filling.members)
+            for rivals_and_slots in sorted(roomy):
+                good = (name for name in merge(*roomy[rivals_and_slots]) if name not in banned)
+                names += islice(good, shape.hosts - len(names))
         return names
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
@@ -107,12 +132,16 @@ class Search:
         """The kinds that satisfy a demand and had a free slot, first those that fewer want; one list for each that it prefers."""
         found = self._tiers.get(demand)
         if found is None:
-            kinds, able = self._kinds, self._able[demand]
-            if kinds is None:
-                kinds = self._kinds = sorted(self._openings, key=_rivals)
-            ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
-            found = self._tiers[demand] = _by_score(demand, ranking) if demand.request.preferred else [ranking]
+            alike = self.alike(demand)
+            found = self._tiers[demand] = self._ranked(demand) if alike is demand else self._tiers_of(alike)
         return found
+
+    def _ranked(self, demand: Demand) -> list[Ranking]:
+        kinds, able = self._kinds, self._able[demand]
+        if kinds is None:
+            kinds = self._kinds = sorted(self._openings, key=_rivals)
+        ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
+        return _by_score(demand, ranking) if demand.request.preferred else [ranking]
 
 
 def _by_score(demand: Demand, ranking: Ranking) -> list[Ranking]:

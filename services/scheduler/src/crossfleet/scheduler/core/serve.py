@@ -88,7 +88,7 @@ class Round:
             else:
                 part = standing[0] / weights if len(turns) > 1 else 1.0
                 bunch = together(entry)
-                if len(bunch) == 1 and entry.shape.hosts == 1 and placing.hopeless(entry):
+                if reservations.made and len(bunch) == 1 and entry.shape.hosts == 1 and placing.hopeless(entry):
                     self._pass(entry)
                 elif self._give(bunch, self._fair(entry, part)):
                     heapreplace(turns, (accounts.share(project, standing), project))
@@ -100,7 +100,7 @@ class Round:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
         if part >= 1.0 or entry.wanted <= 1:
             return 1 << 31
-        return max(ceil(self._placing.room(entry.shape) * part), entry.shape.least * entry.shape.hosts)
+        return max(ceil(self._placing.room(entry.shape.demand) * part), entry.shape.least * entry.shape.hosts)
 
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""

@@ -12,7 +12,7 @@ class Snapshot:
     """Rows by id. ``changed_workers`` and ``changed_groups`` are those whose row, or whose hold, changed since
     whoever plans took them; ``renewed_workers`` those whose row did.
 
-    ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
+    ``holding`` has allocations and proposals by group. ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
     are to be given back: they count as held until they are gone.
     """
 
@@ -29,7 +29,7 @@ class Snapshot:
         self.changed_groups: set[str] = set()
         self.renewed_workers: set[str] = set()
         self._held_on: dict[str, dict[str, Allocation]] = {}
-        self._held_by: dict[str, dict[str, Allocation]] = {}
+        self.holding: dict[str, dict[str, Allocation]] = {}
 
     @classmethod
     def of(cls, rows: Delta, revision: int = 0) -> "Snapshot":
@@ -56,7 +56,7 @@ class Snapshot:
                 self.workers[worker.name] = worker
                 self._renew(worker.name)
         for group in delta.groups:
-            if group.id in self._held_by:
+            if group.id in self.holding:
                 self._mark_holders(group.id, group)
             self.groups[group.id] = group
         self.changed_groups.update([group.id for group in delta.groups])
@@ -82,7 +82,7 @@ class Snapshot:
 
     def held_by(self, group_id: str) -> Iterable[Allocation]:
         """Allocations and proposals of a group."""
-        return self._held_by.get(group_id, _NOTHING).values()
+        return self.holding.get(group_id, _NOTHING).values()
 
     def _renew(self, worker_id: str) -> None:
         self.changed_workers.add(worker_id)
@@ -96,13 +96,13 @@ class Snapshot:
 
     def _hold(self, allocation: Allocation) -> None:
         self._held_on.setdefault(allocation.worker_id, {})[allocation.id] = allocation
-        self._held_by.setdefault(allocation.group_id, {})[allocation.id] = allocation
+        self.holding.setdefault(allocation.group_id, {})[allocation.id] = allocation
         self._note(allocation)
 
     def _release(self, allocation: Allocation | None) -> None:
         if allocation is None:
             return
-        for index, key in ((self._held_on, allocation.worker_id), (self._held_by, allocation.group_id)):
+        for index, key in ((self._held_on, allocation.worker_id), (self.holding, allocation.group_id)):
             rows = index.get(key, {})
             rows.pop(allocation.id, None)
             if not rows:
