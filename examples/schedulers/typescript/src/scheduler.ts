@@ -100,7 +100,11 @@ function why(wish: Wish, hosts: Host[]): Waiting {
   return told(named[0]!, `no worker of ${hosts.length} can take it, for its ${named.join(", ")}`, WaitingKind.NEVER);
 }
 
-const [, host, port] = /^(.*):(\d+)$/.exec(process.argv[2] ?? "127.0.0.1:7401") ?? [];
+const [, host, port] = /^(.+):(\d{1,5})$/.exec(process.argv[2] ?? "127.0.0.1:7401") ?? [];
+if (!port) {
+  console.error(`give HOST:PORT, not ${process.argv[2]}`);
+  process.exit(2);
+}
 const server = createServer(
   connectNodeAdapter({
     connect: false,

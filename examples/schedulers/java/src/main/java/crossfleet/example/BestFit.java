@@ -111,6 +111,10 @@ final class BestFit extends SchedulerServiceImplBase {
     public static void main(String[] arguments) throws Exception {
         String address = arguments.length > 0 ? arguments[0] : "127.0.0.1:7401";
         int colon = address.lastIndexOf(':');
+        if (!address.substring(colon + 1).matches("[0-9]{1,5}") || colon < 1) {
+            System.err.println("give HOST:PORT, not " + address);
+            System.exit(2);
+        }
         String host = address.substring(0, colon);
         // The coordinator pings every 20 s and sends up to 16 MiB: by themselves gRPC's servers bear 5 minutes and 4 MiB.
         Server server = NettyServerBuilder
