@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
@@ -42,7 +43,7 @@ def facts(state):
         one.group_id: (bytes(one.outcomes), one.counts, one.queue.pending(), one.attempts, one.digest, one.state)
         for one in state.groups.values()
     }
-    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs)
+    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs, state.reservations)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
     return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters, named
 
@@ -78,6 +79,19 @@ def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(databa
     assert successor.state.schedules["night"].paused
     successor.commit([c.DeleteSchedule("night")], 3.0)
     assert opened(database).state.schedules == {}
+
+
+def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):
+    ledger = opened(database)
+    tonight = Reservation("r1", "ml", "", 0, 1.0, 100.0, "tonight", 1.0)
+    ledger.commit([hello(), c.MakeReservation(tonight)], 2.0)
+    assert ledger.state.reservations["r1"].worker_ids == ("w1",)
+    successor = opened(database)
+    assert facts(successor.state) == facts(ledger.state)
+    successor.commit([c.PassTime()], 3.0)
+    assert successor.state.reservations["r1"].worker_ids == ("w1",)
+    successor.commit([c.PassTime()], 101.0)
+    assert opened(database).state.reservations == {}
 
 
 def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):

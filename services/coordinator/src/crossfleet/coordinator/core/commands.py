@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import Request, WorkerView
 
@@ -431,6 +432,20 @@ class SubmitScheduled:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeReservation:
+    """A person keeps workers for a project."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReservation:
+    """A person ends a reservation."""
+
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactRef:
     """A stored blob that belongs to a run."""
 
@@ -478,4 +493,6 @@ Command = (
     | DeleteSchedule
     | TimesCame
     | SubmitScheduled
+    | MakeReservation
+    | CancelReservation
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import WorkerView
 
@@ -437,6 +438,22 @@ class DeciderChanged:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class ReservationChanged:
+    """Where a reservation stands, new or known; workers that are `released` are kept no longer."""
+
+    reservation: Reservation
+    released: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationEnded:
+    """There is no such reservation any more; its workers work for everybody."""
+
+    reservation_id: str
+    released: tuple[str, ...]
+
+
 Event = (
     RunSubmitted
     | CasesCollected
@@ -476,4 +493,6 @@ Event = (
     | ScheduleChanged
     | ScheduleDeleted
     | DeciderChanged
+    | ReservationChanged
+    | ReservationEnded
 )

@@ -47,6 +47,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.GroupSkipped: runs.group_skipped,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
+    e.ReservationChanged: workers.reservation_changed,
+    e.ReservationEnded: workers.reservation_ended,
     e.ScheduleCreated: schedules.schedule_created,
     e.ScheduleChanged: schedules.schedule_changed,
     e.ScheduleDeleted: schedules.schedule_deleted,

@@ -68,6 +68,16 @@ def health_changed(state: State, event: e.HealthChanged) -> None:
         state.selectors.learn((worker.view,))
 
 
+def reservation_changed(state: State, event: e.ReservationChanged) -> None:
+    """Workers are kept for a project, or will be."""
+    state.reservations[event.reservation.reservation_id] = event.reservation
+
+
+def reservation_ended(state: State, event: e.ReservationEnded) -> None:
+    """They are kept no longer."""
+    del state.reservations[event.reservation_id]
+
+
 def _with_health(view: WorkerView, health: Mapping[str, Health]) -> WorkerView:
     """The view in which devices that are out are in that condition, and no others."""
     out = {device_id for device_id, one in health.items() if device_id and one.out}

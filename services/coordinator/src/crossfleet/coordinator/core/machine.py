@@ -10,8 +10,10 @@ from crossfleet.coordinator.core import (
     care,
     collecting,
     commands,
+    passing,
     planning,
     reporting,
+    reserving,
     scheduling,
     semaphores,
     stopping,
@@ -27,7 +29,7 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitRun: submitting.submit_run,
     commands.AttachArtifacts: submitting.attach_artifacts,
     commands.StopRun: stopping.stop_run,
-    commands.PassTime: stopping.pass_time,
+    commands.PassTime: passing.pass_time,
     commands.WorkerHello: workers.worker_hello,
     commands.AttemptsMissing: workers.attempts_missing,
     commands.WorkerChanged: workers.worker_changed,
@@ -51,6 +53,8 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.DeleteSchedule: scheduling.delete_schedule,
     commands.TimesCame: scheduling.times_came,
     commands.SubmitScheduled: scheduling.submit_scheduled,
+    commands.MakeReservation: reserving.make_reservation,
+    commands.CancelReservation: reserving.cancel_reservation,
 }
 
 

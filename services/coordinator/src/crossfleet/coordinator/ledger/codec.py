@@ -56,6 +56,8 @@ _NUMBERS: dict[int, type] = {
     61: e.ScheduleChanged,
     62: e.ScheduleDeleted,
     40: e.DeciderChanged,
+    63: e.ReservationChanged,
+    64: e.ReservationEnded,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
@@ -103,6 +104,7 @@ class _Projection:
         self._submitted: set[str] = set()
         self._semaphores: dict[str, None] = {}
         self._schedules: dict[str, bool] = {}
+        self._reservations: dict[str, None] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -117,7 +119,7 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
-        if self._semaphores or self._schedules:
+        if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
 
@@ -163,7 +165,7 @@ class _Projection:
             self._updates["allocations"] = list(self._closed.values())
 
     def _named(self) -> list[Write]:
-        """Semaphores and schedules that were made, changed or removed, as they stand after the last fact."""
+        """Semaphores, reservations and schedules that were made, changed or removed, as they stand after the last fact."""
         semaphores, schedules = self._state.semaphores, self._state.schedules
         capacities = [
             {"name": name, "capacity": semaphores[name].capacity} for name in self._semaphores if name in semaphores
@@ -178,7 +180,12 @@ class _Projection:
             for name, new in self._schedules.items()
             if not new and name in schedules
         ]
+        reservations = self._state.reservations
+        kept = [reservation_row(reservations[one]) for one in self._reservations if one in reservations]
+        gone = [{"reservation_id": one} for one in self._reservations if one not in reservations]
         return [
+            Write("reservations", Mode.UPSERT, kept),
+            Write("reservations", Mode.DELETE, gone),
             Write("semaphores", Mode.UPSERT, capacities),
             Write("semaphores", Mode.DELETE, [{"name": one} for one in self._semaphores if one not in semaphores]),
             Write("schedules", Mode.UPSERT, made),
@@ -338,6 +345,12 @@ class _Projection:
     def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
         self._semaphores[event.name] = None
 
+    def _reservation_changed(self, event: e.ReservationChanged) -> None:
+        self._reservations[event.reservation.reservation_id] = None
+
+    def _reservation_ended(self, event: e.ReservationEnded) -> None:
+        self._reservations[event.reservation_id] = None
+
     def _schedule_created(self, event: e.ScheduleCreated) -> None:
         self._schedules[event.schedule.name] = True
 
@@ -364,6 +377,8 @@ _HANDLERS: dict[type, str] = {
     e.GroupSkipped: "_touch_group",
     e.SemaphoreSet: "_touch_semaphore",
     e.SemaphoreRemoved: "_touch_semaphore",
+    e.ReservationChanged: "_reservation_changed",
+    e.ReservationEnded: "_reservation_ended",
     e.ScheduleCreated: "_schedule_created",
     e.ScheduleChanged: "_schedule_changed",
     e.ScheduleDeleted: "_schedule_deleted",
@@ -426,6 +441,12 @@ def group_variables(group: Group) -> Row:
         "cause_details": group.cause_details,
         "skipped": group.skipped,
     }
+
+
+def reservation_row(reservation: Reservation) -> Row:
+    """A reservation as it stands."""
+    values = {name: getattr(reservation, name) for name in Reservation.__slots__}
+    return values | {"worker_ids": json.dumps(reservation.worker_ids)}
 
 
 def schedule_variables(schedule: Schedule) -> Row:

@@ -60,6 +60,10 @@ class Changes:
                     self.groups.add(event.group_id)
                 case facts.GroupHeldBack():
                     self.groups.add(event.group_id)
+                case facts.ReservationChanged() | facts.ReservationEnded():
+                    kept = event.reservation.worker_ids if isinstance(event, facts.ReservationChanged) else ()
+                    self.workers.update((*kept, *event.released))
+                    self.groups.update(state.groups)  # of its project, which are few or all
                 case facts.SemaphoreSet():
                     self.groups.update(state.sharing)
                 case facts.RunSubmitted():
@@ -92,4 +96,6 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
+        case facts.ReservationChanged() | facts.ReservationEnded():
+            return True
     return False

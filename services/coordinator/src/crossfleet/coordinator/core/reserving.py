@@ -1,0 +1,101 @@
+"""Reservations are made, begin, are kept whole while workers come and go, and end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import CancelReservation, MakeReservation
+from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.reservation import Reservation
+from crossfleet.coordinator.core.settling import close, close_gang
+from crossfleet.matching.fit import Eligible, eligible
+from crossfleet.matching.model import Request
+
+MOST_RESERVATIONS = 100
+
+
+def make_reservation(emit: Emitter, command: MakeReservation) -> None:
+    """Commit a reservation; one whose time has come begins at once. The same id again changes nothing."""
+    if command.reservation.reservation_id in emit.state.reservations:
+        return
+    if len(emit.state.reservations) >= MOST_RESERVATIONS:
+        raise Refused("STATE_CONFLICT", f"there are {MOST_RESERVATIONS} reservations already: cancel some", "")
+    emit(e.ReservationChanged(command.reservation))
+    settle_reservations(emit)
+
+
+def cancel_reservation(emit: Emitter, command: CancelReservation) -> None:
+    """End a reservation now."""
+    reservation = emit.state.reservations.get(command.reservation_id)
+    if reservation is None:
+        text = f"no reservation {command.reservation_id!r}"
+        raise Refused("RESERVATION_NOT_FOUND", text, "reservation_id", reservation=command.reservation_id)
+    emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
+    settle_reservations(emit)
+
+
+def settle_reservations(emit: Emitter) -> None:
+    """Begin and end what is due, the earliest first; what others hold on a worker that is kept is given back between two tasks."""
+    for reservation in sorted(emit.state.reservations.values(), key=lambda one: (one.starts_at, one.reservation_id)):
+        if reservation.ends_at <= emit.now:
+            emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
+        elif reservation.starts_at <= emit.now:
+            kept = _chosen(emit.state, reservation)
+            if kept != reservation.worker_ids:
+                released = tuple(one for one in reservation.worker_ids if one not in kept)
+                emit(e.ReservationChanged(replace(reservation, worker_ids=kept), released))
+                for worker_id in kept:
+                    _clear(emit, worker_id, reservation)
+
+
+def keeper(state: State, worker_id: str) -> Reservation | None:
+    """The reservation for which a worker is kept."""
+    return next((one for one in state.reservations.values() if worker_id in one.worker_ids), None)
+
+
+def kept_from(state: State, worker_id: str, project: str) -> Reservation | None:
+    """The reservation that keeps a worker from a project."""
+    found = keeper(state, worker_id)
+    return None if found is None or found.project == project else found
+
+
+def _chosen(state: State, reservation: Reservation) -> tuple[str, ...]:
+    """Those that are kept already and can be, then others: those with the least to give back, by name."""
+    others = {one for other in state.reservations.values() if other is not reservation for one in other.worker_ids}
+    wanted = Request(selector=reservation.selector, tolerations=frozenset({"*"}))
+    able = [
+        worker
+        for worker in state.workers.values()
+        if worker.state is not WorkerState.LOST
+        and not worker.ending
+        and worker.worker_id not in others
+        # Of one that has not come back to a new leader yet nothing is known.
+        and (worker.worker_id in reservation.worker_ids or _satisfies(state, worker, wanted))
+    ]
+    able.sort(
+        key=lambda one: (one.worker_id not in reservation.worker_ids, _foreign(state, one, reservation), one.worker_id)
+    )
+    return tuple(sorted(one.worker_id for one in able[: reservation.workers or len(able)]))
+
+
+def _satisfies(state: State, worker: Worker, wanted: Request) -> bool:
+    return isinstance(eligible(wanted, worker.view, state.selectors), Eligible)
+
+
+def _foreign(state: State, worker: Worker, reservation: Reservation) -> int:
+    held = (state.allocations[allocation_id] for allocation_id in worker.allocations)
+    return sum(state.runs[one.run_id].project != reservation.project for one in held)
+
+
+def _clear(emit: Emitter, worker_id: str, reservation: Reservation) -> None:
+    cause = f"its worker is reserved for project {reservation.project}"
+    for allocation_id in sorted(emit.state.workers[worker_id].allocations):
+        allocation = emit.state.allocations[allocation_id]
+        if not allocation.closing and emit.state.runs[allocation.run_id].project != reservation.project:
+            close(emit, allocation, cause)
+            group = emit.state.groups[allocation.group_id]
+            if group.target.request.gang > 1:
+                close_gang(emit, group, cause)
