@@ -87,3 +87,12 @@ def test_a_worker_is_kept_for_one_reservation_at_a_time():
     assert (kept(fleet, "r1"), kept(fleet, "r2")) == (("a1",), ("a2",))
     fleet.do(c.CancelReservation("r1"))
     assert kept(fleet, "r2") == ("a1", "a2")
+
+
+def test_workers_that_join_while_some_are_lacking_are_kept_within_seconds():
+    fleet = fleet_of("a1")
+    reserve(fleet, workers=2)
+    fleet.join("a2", session="s-a2")
+    for _ in range(11):
+        pass_time(fleet, 0.5)
+    assert kept(fleet) == ("a1", "a2")

@@ -15,6 +15,8 @@ from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.model import Request
 
 MOST_RESERVATIONS = 100
+# Time passes for the machine twice a second.
+_LOOK_SECONDS, _BEGINNING_SECONDS = 5.0, 0.75
 
 
 def make_reservation(emit: Emitter, command: MakeReservation) -> None:
@@ -24,7 +26,7 @@ def make_reservation(emit: Emitter, command: MakeReservation) -> None:
     if len(emit.state.reservations) >= MOST_RESERVATIONS:
         raise Refused("STATE_CONFLICT", f"there are {MOST_RESERVATIONS} reservations already: cancel some", "")
     emit(e.ReservationChanged(command.reservation))
-    settle_reservations(emit)
+    settle_reservations(emit, looking=True)
 
 
 def cancel_reservation(emit: Emitter, command: CancelReservation) -> None:
@@ -34,21 +36,39 @@ def cancel_reservation(emit: Emitter, command: CancelReservation) -> None:
         text = f"no reservation {command.reservation_id!r}"
         raise Refused("RESERVATION_NOT_FOUND", text, "reservation_id", reservation=command.reservation_id)
     emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
-    settle_reservations(emit)
+    settle_reservations(emit, looking=True)
 
 
-def settle_reservations(emit: Emitter) -> None:
-    """Begin and end what is due, the earliest first; what others hold on a worker that is kept is given back between two tasks."""
+def settle_reservations(emit: Emitter, *, looking: bool = False) -> None:
+    """Begin and end what is due, the earliest first; what others hold on a worker that is kept is given back between two tasks.
+
+    All workers of a fleet are looked at when a reservation begins, has lost one, or with `looking`; else, where some are
+    lacking, every few seconds.
+    """
     for reservation in sorted(emit.state.reservations.values(), key=lambda one: (one.starts_at, one.reservation_id)):
         if reservation.ends_at <= emit.now:
             emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
-        elif reservation.starts_at <= emit.now:
+        elif reservation.starts_at <= emit.now and (looking or _may_change(emit, reservation)):
             kept = _chosen(emit.state, reservation)
             if kept != reservation.worker_ids:
                 released = tuple(one for one in reservation.worker_ids if one not in kept)
                 emit(e.ReservationChanged(replace(reservation, worker_ids=kept), released))
                 for worker_id in kept:
                     _clear(emit, worker_id, reservation)
+
+
+def _may_change(emit: Emitter, reservation: Reservation) -> bool:
+    """It begins, has lost a worker, or it is time to look for more of those that it lacks."""
+    if emit.now - reservation.starts_at < _BEGINNING_SECONDS:
+        return True
+    kept = reservation.worker_ids
+    lacks = not reservation.workers or len(kept) < reservation.workers
+    look = lacks and emit.now % _LOOK_SECONDS < _BEGINNING_SECONDS
+    return look or not all(_can_be_kept(emit.state.workers[worker_id]) for worker_id in kept)
+
+
+def _can_be_kept(worker: Worker) -> bool:
+    return worker.state is not WorkerState.LOST and not worker.ending
 
 
 def keeper(state: State, worker_id: str) -> Reservation | None:
@@ -69,8 +89,7 @@ def _chosen(state: State, reservation: Reservation) -> tuple[str, ...]:
     able = [
         worker
         for worker in state.workers.values()
-        if worker.state is not WorkerState.LOST
-        and not worker.ending
+        if _can_be_kept(worker)
         and worker.worker_id not in others
         # Of one that has not come back to a new leader yet nothing is known.
         and (worker.worker_id in reservation.worker_ids or _satisfies(state, worker, wanted))
