@@ -15,8 +15,8 @@ from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Begin and end reservations; stop runs over their time limit; fail targets that nothing has satisfied for long enough; end the rest of
-    cases; look again at slots that were left idle.
+    """Begin and end reservations; stop runs over their time limit; fail targets that nothing has satisfied for long enough;
+    end the rest of cases; look again at slots that were left idle.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
