@@ -10,7 +10,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
-from crossfleet.coordinator.core.reservation import Reservation
+from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
@@ -253,10 +253,10 @@ class Auditor:
         if group.begun or not self._unmet(group):
             self._wrong(f"{event.group_id} was skipped for no reason")
 
-    def _ReservationChanged(self, event: e.ReservationChanged) -> None:
+    def _ReservationChanged(self, event: ReservationChanged) -> None:
         self.reserved[event.reservation.reservation_id] = event.reservation
 
-    def _ReservationEnded(self, event: e.ReservationEnded) -> None:
+    def _ReservationEnded(self, event: ReservationEnded) -> None:
         del self.reserved[event.reservation_id]
 
     def _SemaphoreSet(self, event: e.SemaphoreSet) -> None:

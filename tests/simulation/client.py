@@ -6,15 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.coordinator.core.commands import (
-    CancelReservation,
-    DrainWorker,
-    MakeReservation,
-    SetSemaphore,
-    StopRun,
-    SubmitRun,
-)
-from crossfleet.coordinator.core.reservation import Reservation
+from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator

@@ -1,6 +1,6 @@
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.reservation import Reservation
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
 from crossfleet.coordinator.core.reserving import keeper
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -17,7 +17,7 @@ def fleet_of(*names, slots=2):
 def reserve(fleet, name="r1", *, after=0.0, seconds=100.0, workers=0, project="ml", selector=""):
     begin = fleet.now + after
     one = Reservation(name, project, selector, workers, begin, begin + seconds, "", fleet.now)
-    return fleet.do(c.MakeReservation(one))
+    return fleet.do(MakeReservation(one))
 
 
 def pass_time(fleet, seconds=0.0):
@@ -63,10 +63,10 @@ def test_it_ends_in_time_or_when_it_is_cancelled():
     reserve(fleet, "r1", seconds=10.0)
     pass_time(fleet, 20.0)
     reserve(fleet, "r2")
-    fleet.do(c.CancelReservation("r2"))
+    fleet.do(CancelReservation("r2"))
     assert fleet.state.reservations == {}
     assert keeper(fleet.state, "a1") is None
-    assert fleet.do(c.CancelReservation("r2")).reason == "RESERVATION_NOT_FOUND"
+    assert fleet.do(CancelReservation("r2")).reason == "RESERVATION_NOT_FOUND"
 
 
 def test_a_lost_worker_is_replaced_and_idle_ones_are_taken_first():
@@ -85,7 +85,7 @@ def test_a_worker_is_kept_for_one_reservation_at_a_time():
     reserve(fleet, "r1", workers=1)
     reserve(fleet, "r2", project="web")
     assert (kept(fleet, "r1"), kept(fleet, "r2")) == (("a1",), ("a2",))
-    fleet.do(c.CancelReservation("r1"))
+    fleet.do(CancelReservation("r1"))
     assert kept(fleet, "r2") == ("a1", "a2")
 
 

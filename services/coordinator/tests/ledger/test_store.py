@@ -10,8 +10,15 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
-from crossfleet.coordinator.core.reservation import Reservation
-from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
+from crossfleet.coordinator.core.schedule import (
+    CreateSchedule,
+    DeleteSchedule,
+    Missed,
+    Overlap,
+    PauseSchedule,
+    Schedule,
+)
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import (
@@ -65,11 +72,11 @@ def test_a_later_leader_finds_the_state_as_it_was_committed(database):
 def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(database):
     ledger = opened(database)
     night = Schedule("s1", "night", "p", "0 3 * * *", "UTC", Missed.ALL, Overlap.QUEUE, 1.0, 2.0, waiting=(1.5,))
-    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), c.CreateSchedule(night, b"spec")], 1.0)
+    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), CreateSchedule(night, b"spec")], 1.0)
     seats = c.TargetSpec("default", "", Request(semaphores=(("seat", 2),)))
     later = c.TargetSpec("later", "", Request(), (c.Need("default"),))
     start(ledger, targets=(seats, later))
-    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), c.PauseSchedule("night", True, 9.0)], 2.0)
+    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), PauseSchedule("night", True, 9.0)], 2.0)
     before = facts(ledger.state)
     successor = opened(database)
 
@@ -77,14 +84,14 @@ def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(databa
     assert successor.state.semaphores == {"seat": Semaphore(capacity=3, held=4)}
     assert successor.state.groups["run/later"].held_back == "needs"
     assert successor.state.schedules["night"].paused
-    successor.commit([c.DeleteSchedule("night")], 3.0)
+    successor.commit([DeleteSchedule("night")], 3.0)
     assert opened(database).state.schedules == {}
 
 
 def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):
     ledger = opened(database)
     tonight = Reservation("r1", "ml", "", 0, 1.0, 100.0, "tonight", 1.0)
-    ledger.commit([hello(), c.MakeReservation(tonight)], 2.0)
+    ledger.commit([hello(), MakeReservation(tonight)], 2.0)
     assert ledger.state.reservations["r1"].worker_ids == ("w1",)
     successor = opened(database)
     assert facts(successor.state) == facts(ledger.state)

@@ -24,6 +24,8 @@ from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
+from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 
 _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitRun: submitting.submit_run,
@@ -48,13 +50,13 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WorkerReport: reporting.worker_report,
     commands.SetSemaphore: semaphores.set_semaphore,
     commands.RemoveSemaphore: semaphores.remove_semaphore,
-    commands.CreateSchedule: scheduling.create_schedule,
-    commands.PauseSchedule: scheduling.pause_schedule,
-    commands.DeleteSchedule: scheduling.delete_schedule,
-    commands.TimesCame: scheduling.times_came,
+    CreateSchedule: scheduling.create_schedule,
+    PauseSchedule: scheduling.pause_schedule,
+    DeleteSchedule: scheduling.delete_schedule,
+    TimesCame: scheduling.times_came,
     commands.SubmitScheduled: scheduling.submit_scheduled,
-    commands.MakeReservation: reserving.make_reservation,
-    commands.CancelReservation: reserving.cancel_reservation,
+    MakeReservation: reserving.make_reservation,
+    CancelReservation: reserving.cancel_reservation,
 }
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.coordinator.core.reservation import Reservation
+from crossfleet.coordinator.core.reservation import (
+    CancelReservation,
+    MakeReservation,
+    Reservation,
+    ReservationChanged,
+    ReservationEnded,
+)
 from crossfleet.coordinator.core.settling import close, close_gang
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.model import Request
@@ -25,7 +29,7 @@ def make_reservation(emit: Emitter, command: MakeReservation) -> None:
         return
     if len(emit.state.reservations) >= MOST_RESERVATIONS:
         raise Refused("STATE_CONFLICT", f"there are {MOST_RESERVATIONS} reservations already: cancel some", "")
-    emit(e.ReservationChanged(command.reservation))
+    emit(ReservationChanged(command.reservation))
     settle_reservations(emit, looking=True)
 
 
@@ -35,7 +39,7 @@ def cancel_reservation(emit: Emitter, command: CancelReservation) -> None:
     if reservation is None:
         text = f"no reservation {command.reservation_id!r}"
         raise Refused("RESERVATION_NOT_FOUND", text, "reservation_id", reservation=command.reservation_id)
-    emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
+    emit(ReservationEnded(reservation.reservation_id, reservation.worker_ids))
     settle_reservations(emit, looking=True)
 
 
@@ -47,12 +51,12 @@ def settle_reservations(emit: Emitter, *, looking: bool = False) -> None:
     """
     for reservation in sorted(emit.state.reservations.values(), key=lambda one: (one.starts_at, one.reservation_id)):
         if reservation.ends_at <= emit.now:
-            emit(e.ReservationEnded(reservation.reservation_id, reservation.worker_ids))
+            emit(ReservationEnded(reservation.reservation_id, reservation.worker_ids))
         elif reservation.starts_at <= emit.now and (looking or _may_change(emit, reservation)):
             kept = _chosen(emit.state, reservation)
             if kept != reservation.worker_ids:
                 released = tuple(one for one in reservation.worker_ids if one not in kept)
-                emit(e.ReservationChanged(replace(reservation, worker_ids=kept), released))
+                emit(ReservationChanged(replace(reservation, worker_ids=kept), released))
                 for worker_id in kept:
                     _clear(emit, worker_id, reservation)
 

@@ -10,8 +10,8 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
-from crossfleet.coordinator.core.reservation import Reservation
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.schedule import Schedule, ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 
@@ -345,19 +345,19 @@ class _Projection:
     def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
         self._semaphores[event.name] = None
 
-    def _reservation_changed(self, event: e.ReservationChanged) -> None:
+    def _reservation_changed(self, event: ReservationChanged) -> None:
         self._reservations[event.reservation.reservation_id] = None
 
-    def _reservation_ended(self, event: e.ReservationEnded) -> None:
+    def _reservation_ended(self, event: ReservationEnded) -> None:
         self._reservations[event.reservation_id] = None
 
-    def _schedule_created(self, event: e.ScheduleCreated) -> None:
+    def _schedule_created(self, event: ScheduleCreated) -> None:
         self._schedules[event.schedule.name] = True
 
-    def _schedule_changed(self, event: e.ScheduleChanged) -> None:
+    def _schedule_changed(self, event: ScheduleChanged) -> None:
         self._schedules.setdefault(event.schedule.name, False)
 
-    def _schedule_deleted(self, event: e.ScheduleDeleted) -> None:
+    def _schedule_deleted(self, event: ScheduleDeleted) -> None:
         self._schedules.setdefault(event.name, False)
 
     def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
@@ -377,11 +377,11 @@ _HANDLERS: dict[type, str] = {
     e.GroupSkipped: "_touch_group",
     e.SemaphoreSet: "_touch_semaphore",
     e.SemaphoreRemoved: "_touch_semaphore",
-    e.ReservationChanged: "_reservation_changed",
-    e.ReservationEnded: "_reservation_ended",
-    e.ScheduleCreated: "_schedule_created",
-    e.ScheduleChanged: "_schedule_changed",
-    e.ScheduleDeleted: "_schedule_deleted",
+    ReservationChanged: "_reservation_changed",
+    ReservationEnded: "_reservation_ended",
+    ScheduleCreated: "_schedule_created",
+    ScheduleChanged: "_schedule_changed",
+    ScheduleDeleted: "_schedule_deleted",
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
     (
@@ -60,8 +61,8 @@ class Changes:
                     self.groups.add(event.group_id)
                 case facts.GroupHeldBack():
                     self.groups.add(event.group_id)
-                case facts.ReservationChanged() | facts.ReservationEnded():
-                    kept = event.reservation.worker_ids if isinstance(event, facts.ReservationChanged) else ()
+                case ReservationChanged() | ReservationEnded():
+                    kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
                     self.workers.update((*kept, *event.released))
                     self.groups.update(state.groups)  # of its project, which are few or all
                 case facts.SemaphoreSet():
@@ -96,6 +97,6 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
-        case facts.ReservationChanged() | facts.ReservationEnded():
+        case ReservationChanged() | ReservationEnded():
             return True
     return False

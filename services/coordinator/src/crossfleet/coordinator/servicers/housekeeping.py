@@ -12,7 +12,8 @@ import grpc
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
-from crossfleet.coordinator.core.commands import CancelReservation, MakeReservation, RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
