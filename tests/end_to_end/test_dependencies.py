@@ -1,4 +1,4 @@
-"""Targets that need others, semaphores and schedules, as a user types them."""
+"""Targets that need others, semaphores, schedules and reservations, as a user types them."""
 
 from __future__ import annotations
 
@@ -132,3 +132,39 @@ def test_what_only_someone_who_waits_can_use_is_refused_for_a_schedule(fleet: St
     done = ask(fleet, *words, cwd=suite)
     assert done.status == 2
     assert "--junit: nobody waits for a scheduled run" in done.err
+
+
+def test_a_reserved_worker_works_for_its_project_alone_until_that_is_cancelled(fleet: Standing, suite: Path) -> None:
+    made = fleet.ask(
+        "reserve",
+        *("--project", "ml", "--for", "1h", "--selector", 'worker.labels["side"] == "left"', "--output", "json"),
+    )
+    assert made.status == 0, made.text
+    (reserved,) = json.loads(made.out)["reservations"]
+    try:
+        assert reserved["worker_ids"] == ["left"]
+        assert "left" in fleet.ask("reserve").out
+        _, others = fleet.report(*PYTEST, cwd=suite)
+        assert {case["worker"] for case in others["cases"]} == {"right"}
+        _, own = fleet.report(*PYTEST, cwd=suite, options=("--project", "ml", *SIDES[:2]))
+        assert {case["worker"] for case in own["cases"]} == {"left"}
+    finally:
+        cancelled = fleet.ask("reserve", "--cancel", reserved["reservation_id"])
+    assert cancelled.status == 0, cancelled.text
+    assert fleet.ask("reserve").out == "nothing is reserved\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--project", "ml"), "name the project and how long"),
+        (("--project", "ml", "--for", "1h", "--from", "tomorrow"), "write a time such as"),
+        (("--project", "ml", "--for", "1h", "--from", "2020-01-01"), "a time to come"),
+        (("--project", "ml", "--for", "1h", "--selector", "worker.nme == 1"), "did you mean 'name'?"),
+        (("--cancel", "nothing"), "no reservation 'nothing'"),
+    ],
+)
+def test_a_reservation_that_cannot_be_is_refused(fleet: Standing, words: tuple[str, ...], said: str) -> None:
+    done = fleet.ask("reserve", *words)
+    assert done.status == 2, done.text
+    assert said in done.err

@@ -10,12 +10,14 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.worker.core.records import Kind, Outgoing
 from tests.simulation.fold import difference
 from tests.simulation.leading import POLICY
+from tests.simulation.suites import PROJECT
 
 _SILENT = "nothing was heard"
 _PATIENT = 0.8  # of a lease: clocks may be fast
@@ -66,6 +68,7 @@ class Auditor:
         self.out: set[str] = set()
         self.canaries: dict[str, int] = {}
         self.capacities: dict[str, int] = {}
+        self.reserved: dict[str, Reservation] = {}
         self._doubtful: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._stored: dict[int, list[str]] = {}
@@ -220,6 +223,9 @@ class Auditor:
             self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
         self.allocations[event.allocation_id] = event
         self._begun(event.group_id)
+        others = [one.project for one in self.reserved.values() if event.worker_id in one.worker_ids]
+        if any(project != PROJECT for project in others):
+            self._wrong(f"{event.allocation_id} is on {event.worker_id}, which is reserved for {others}")
         if event.worker_id in self.out:
             self._doubtful.add(event.allocation_id)
 
@@ -246,6 +252,12 @@ class Auditor:
         group.skipped = True
         if group.begun or not self._unmet(group):
             self._wrong(f"{event.group_id} was skipped for no reason")
+
+    def _ReservationChanged(self, event: ReservationChanged) -> None:
+        self.reserved[event.reservation.reservation_id] = event.reservation
+
+    def _ReservationEnded(self, event: ReservationEnded) -> None:
+        del self.reserved[event.reservation_id]
 
     def _SemaphoreSet(self, event: e.SemaphoreSet) -> None:
         self.capacities[event.name] = event.capacity

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator
-from tests.simulation.suites import SEATS, SEMAPHORE
+from tests.simulation.suites import PROJECT, SEATS, SEMAPHORE
 
 _ASK_AGAIN = 0.3  # simulated seconds: no test waits for them
 _PERSISTENCE = 20
@@ -46,6 +47,21 @@ class SimClient:
         self._world.auditor.answered(self._submission.request_id, answer.run_id)
         self.run_id = answer.run_id
         self._world.note("submitted", self.run_id)
+
+    async def reserve(self) -> None:
+        """Keep workers, mostly for others, for a while. Nobody else may end that: a run could wait for ever."""
+        random = self._world.chance.stream("reservation")
+        await asyncio.sleep(random.random() * 5.0)
+        project = random.choice([PROJECT, "others", "others"])
+        kept = Reservation("r", project, random.choice(["", 'worker.labels["side"] == "left"']), 1, 0.0, 1e12, "", 0.0)
+        table = self._world.store.rows["reservations"]
+        while ("r",) not in table:
+            await self._ask(MakeReservation(kept))
+            await asyncio.sleep(_ASK_AGAIN)
+        await asyncio.sleep(random.random() * 3.0)
+        while ("r",) in table:
+            await self._ask(CancelReservation("r"))
+            await asyncio.sleep(_ASK_AGAIN)
 
     async def cancel(self) -> None:
         """Cancel the run once it exists."""

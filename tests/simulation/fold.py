@@ -8,7 +8,17 @@ from typing import Any
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.queue import CaseQueue
 
-_FACTS = ("next_attempt", "next_task", "next_allocation", "requests", "past_runs", "semaphores", "sharing", "schedules")
+_FACTS = (
+    "next_attempt",
+    "next_task",
+    "next_allocation",
+    "requests",
+    "past_runs",
+    "semaphores",
+    "sharing",
+    "schedules",
+    "reservations",
+)
 _TABLES = ("runs", "groups", "allocations", "attempts")
 
 

@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Request
 
+PROJECT = "sim"
 SEMAPHORE = "seats"
 SEATS = 3
 
@@ -99,7 +100,7 @@ def with_dependencies(random: Random, submission: SubmitRun) -> SubmitRun:
 def make_submission(random: Random, number: int, suite: SimSuite, reruns: PolicySpec) -> SubmitRun:
     """A run of that suite on one to three targets."""
     names = ["any", "left", "gpu"][: random.randint(1, 3)]
-    spec = RunSpec(project="sim")
+    spec = RunSpec(project=PROJECT)
     spec.suite.name, spec.suite.runner = suite.name, suite.runner
     spec.suite.arguments.append(suite.name)
     given = suite.runner == "noop"
@@ -126,7 +127,7 @@ def make_submission(random: Random, number: int, suite: SimSuite, reruns: Policy
         request_id=f"request-{number}",
         fingerprint=f"print-{number}",
         run_id="",
-        project="sim",
+        project=PROJECT,
         suite=suite.name,
         runner=suite.runner,
         priority=random.choice([0, 0, 5]),

@@ -48,6 +48,7 @@ _FAULTS_END = 9.5
 _PATIENCE = 120.0
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _COORDINATORS = 3
+_RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
 _OPERATOR = 2.0  # simulated seconds until an operator has looked at what needs one
@@ -180,6 +181,8 @@ class World:
             host.start()
         for client in self.clients:
             self.watch_task(self.people.start(client.work()), "client")
+        if self.chance.stream("reserving").random() < _RESERVING:
+            self.watch_task(self.people.start(self.clients[0].reserve()), "reservation")
         for fault in self.faults:
             self.loop.outside(fault.at, self._inflict, fault)
         last = max((fault.at for fault in self.faults), default=0.0)

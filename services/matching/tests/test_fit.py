@@ -97,7 +97,7 @@ def test_a_taint_keeps_away_what_does_not_tolerate_it():
     assert tried(Request(tolerations=frozenset({"flaky"})), worker) == Fit(1)
 
 
-@pytest.mark.parametrize("taint", ["disk_full", "upgrading"])
+@pytest.mark.parametrize("taint", ["disk_full", "upgrading", "reserved:ml"])
 def test_what_a_worker_is_tainted_with_for_a_while_is_waited_for(taint):
     found = tried(Request(), WorkerView("w", taints=frozenset({taint})))
     assert isinstance(found, Misfit)
@@ -194,6 +194,9 @@ def test_a_proposal_of_devices_in_use_is_refused():
         (Request(preferred=(Preference("worker.cpu > 1.0", 1001),)), "preferred[0].weight"),
         (Request(preferred=(Preference("worker.cpu > 1.0"),) * 17), "preferred"),
         (Request(gang=2, placement=Placement.SPREAD), "placement"),
+        (Request(tolerations=frozenset({"reserved:ml"})), "tolerations"),
+        (Request(semaphores=(("seat", 0),)), "semaphores['seat']"),
+        (Request(semaphores=tuple((f"s{number}", 1) for number in range(17))), "semaphores"),
     ],
 )
 def test_a_request_that_cannot_be_names_the_field(request_, field):

@@ -3,7 +3,16 @@ import pytest
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import RunVerdict
-from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.schedule import (
+    CreateSchedule,
+    DeleteSchedule,
+    Missed,
+    Overlap,
+    PauseSchedule,
+    Schedule,
+    ScheduleCreated,
+    TimesCame,
+)
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -15,7 +24,7 @@ def schedule(overlap=Overlap.SKIP, missed=Missed.ONCE, **more):
 def fleet_with(overlap=Overlap.SKIP, missed=Missed.ONCE):
     fleet = Fleet()
     fleet.join()
-    fleet.do(c.CreateSchedule(schedule(overlap, missed), b"spec"))
+    fleet.do(CreateSchedule(schedule(overlap, missed), b"spec"))
     return fleet
 
 
@@ -25,7 +34,7 @@ def now(fleet):
 
 def come(fleet, *times):
     """Times come, and the first that waits is submitted if it may be."""
-    fleet.do(c.TimesCame("nightly", "s1", now(fleet).next_at, times, times[-1] + 100.0))
+    fleet.do(TimesCame("nightly", "s1", now(fleet).next_at, times, times[-1] + 100.0))
     submit_waiting(fleet)
 
 
@@ -63,7 +72,7 @@ def end_run(fleet):
 def test_a_time_makes_one_run_whoever_asks_and_how_often():
     fleet = fleet_with()
     for _ in range(2):
-        fleet.do(c.TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
+        fleet.do(TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
     for _ in range(2):
         fleet.do(c.SubmitScheduled("nightly", "s1", 100.0, submission(100.0)))
 
@@ -115,7 +124,7 @@ def test_the_run_before_is_cancelled_for_the_next_one():
 
 def test_a_run_that_cannot_be_submitted_is_noted_and_the_schedule_goes_on():
     fleet = fleet_with()
-    fleet.do(c.TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
+    fleet.do(TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
     refused = submission(100.0, request=Request(semaphores=(("seat", 1),)))
     fleet.do(c.SubmitScheduled("nightly", "s1", 100.0, refused))
     assert now(fleet).note.startswith("a time made no run: no semaphore 'seat'")
@@ -125,11 +134,11 @@ def test_a_run_that_cannot_be_submitted_is_noted_and_the_schedule_goes_on():
 
 def test_a_paused_schedule_makes_no_run_and_goes_on_with_its_next_time():
     fleet = fleet_with()
-    fleet.do(c.TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
-    fleet.do(c.PauseSchedule("nightly", True, 0.0))
+    fleet.do(TimesCame("nightly", "s1", 100.0, (100.0,), 200.0))
+    fleet.do(PauseSchedule("nightly", True, 0.0))
     fleet.do(c.SubmitScheduled("nightly", "s1", 100.0, submission(100.0)))
     assert runs(fleet) == []
-    fleet.do(c.PauseSchedule("nightly", False, 500.0))
+    fleet.do(PauseSchedule("nightly", False, 500.0))
     assert (now(fleet).waiting, now(fleet).next_at) == ((), 500.0)
     come(fleet, 500.0)
     assert runs(fleet) == ["run-500"]
@@ -137,20 +146,20 @@ def test_a_paused_schedule_makes_no_run_and_goes_on_with_its_next_time():
 
 def test_a_name_is_given_away_once_unless_the_other_is_replaced():
     fleet = fleet_with()
-    fleet.do(c.CreateSchedule(schedule(), b"spec"))
-    assert len(fleet.of(e.ScheduleCreated)) == 1
-    assert fleet.do(c.CreateSchedule(schedule(), b"another")).reason == "ALREADY_EXISTS"
-    fleet.do(c.CreateSchedule(schedule(), b"another", replace=True))
+    fleet.do(CreateSchedule(schedule(), b"spec"))
+    assert len(fleet.of(ScheduleCreated)) == 1
+    assert fleet.do(CreateSchedule(schedule(), b"another")).reason == "ALREADY_EXISTS"
+    fleet.do(CreateSchedule(schedule(), b"another", replace=True))
     assert fleet.state.schedule_specs == {"nightly": b"another"}
 
 
 def test_what_was_decided_of_a_schedule_that_was_replaced_meanwhile_counts_for_nothing():
     fleet = fleet_with()
-    fleet.do(c.TimesCame("nightly", "another", 100.0, (100.0,), 200.0))
+    fleet.do(TimesCame("nightly", "another", 100.0, (100.0,), 200.0))
     fleet.do(c.SubmitScheduled("nightly", "another", 100.0, submission(100.0)))
     assert (runs(fleet), now(fleet).next_at) == ([], 100.0)
 
 
-@pytest.mark.parametrize("command", [c.PauseSchedule("nobody", True, 0.0), c.DeleteSchedule("nobody")])
+@pytest.mark.parametrize("command", [PauseSchedule("nobody", True, 0.0), DeleteSchedule("nobody")])
 def test_a_schedule_that_does_not_exist_is_named(command):
     assert fleet_with().do(command).reason == "SCHEDULE_NOT_FOUND"

@@ -10,7 +10,15 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
-from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
+from crossfleet.coordinator.core.schedule import (
+    CreateSchedule,
+    DeleteSchedule,
+    Missed,
+    Overlap,
+    PauseSchedule,
+    Schedule,
+)
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import (
@@ -42,7 +50,7 @@ def facts(state):
         one.group_id: (bytes(one.outcomes), one.counts, one.queue.pending(), one.attempts, one.digest, one.state)
         for one in state.groups.values()
     }
-    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs)
+    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs, state.reservations)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
     return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters, named
 
@@ -64,11 +72,11 @@ def test_a_later_leader_finds_the_state_as_it_was_committed(database):
 def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(database):
     ledger = opened(database)
     night = Schedule("s1", "night", "p", "0 3 * * *", "UTC", Missed.ALL, Overlap.QUEUE, 1.0, 2.0, waiting=(1.5,))
-    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), c.CreateSchedule(night, b"spec")], 1.0)
+    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), CreateSchedule(night, b"spec")], 1.0)
     seats = c.TargetSpec("default", "", Request(semaphores=(("seat", 2),)))
     later = c.TargetSpec("later", "", Request(), (c.Need("default"),))
     start(ledger, targets=(seats, later))
-    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), c.PauseSchedule("night", True, 9.0)], 2.0)
+    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), PauseSchedule("night", True, 9.0)], 2.0)
     before = facts(ledger.state)
     successor = opened(database)
 
@@ -76,8 +84,21 @@ def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(databa
     assert successor.state.semaphores == {"seat": Semaphore(capacity=3, held=4)}
     assert successor.state.groups["run/later"].held_back == "needs"
     assert successor.state.schedules["night"].paused
-    successor.commit([c.DeleteSchedule("night")], 3.0)
+    successor.commit([DeleteSchedule("night")], 3.0)
     assert opened(database).state.schedules == {}
+
+
+def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):
+    ledger = opened(database)
+    tonight = Reservation("r1", "ml", "", 0, 1.0, 100.0, "tonight", 1.0)
+    ledger.commit([hello(), MakeReservation(tonight)], 2.0)
+    assert ledger.state.reservations["r1"].worker_ids == ("w1",)
+    successor = opened(database)
+    assert facts(successor.state) == facts(ledger.state)
+    successor.commit([c.PassTime()], 3.0)
+    assert successor.state.reservations["r1"].worker_ids == ("w1",)
+    successor.commit([c.PassTime()], 101.0)
+    assert opened(database).state.reservations == {}
 
 
 def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):

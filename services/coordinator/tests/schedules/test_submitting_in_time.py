@@ -11,7 +11,7 @@ from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.schedule import CreateSchedule, Missed, Overlap, Schedule
 from crossfleet.coordinator.schedules.keeping import keep_schedules
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors import SchedulerNotFound
@@ -28,7 +28,7 @@ class Leading:
         self.state, self.clock = State(), ManualClock(DUE - 60.0)
         for name in names:
             schedule = Schedule(f"id-{name}", name, "p", "* * * * *", "UTC", Missed.ONCE, Overlap.SKIP, 0.0, DUE)
-            machine.apply(self.state, c.CreateSchedule(schedule, run_pb2.RunSpec().SerializeToString()), 0.0)
+            machine.apply(self.state, CreateSchedule(schedule, run_pb2.RunSpec().SerializeToString()), 0.0)
 
     async def commit(self, command: c.Command) -> Any:
         """Carry a command out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
@@ -53,6 +54,23 @@ class AdminCalls:
         request = wire.GetSchedulerRequest()
         answer = await self._connection.call(lambda limit: self._stub.GetScheduler(request, timeout=limit))
         return list(answer.schedulers)
+
+    async def reserve(self, reservation: wire.Reservation) -> wire.Reservation:
+        """Keeps workers for a project."""
+        request = wire.MakeReservationRequest(reservation=reservation, request_id=str(uuid.uuid4()))
+        answer = await self._connection.call(lambda limit: self._stub.MakeReservation(request, timeout=limit))
+        return answer.reservation
+
+    async def reservations(self) -> Sequence[wire.Reservation]:
+        """All reservations that are not over, by their beginning."""
+        request = wire.ListReservationsRequest()
+        answer = await self._connection.call(lambda limit: self._stub.ListReservations(request, timeout=limit))
+        return list(answer.reservations)
+
+    async def cancel_reservation(self, reservation_id: str) -> None:
+        """Ends a reservation now."""
+        request = wire.CancelReservationRequest(reservation_id=reservation_id)
+        await self._connection.call(lambda limit: self._stub.CancelReservation(request, timeout=limit))
 
     async def backup(self, *, artifacts: bool) -> AsyncIterator[wire.BackupResponse]:
         """The pieces of a backup, and its summary as the last message. What breaks off has to be begun again."""

@@ -30,7 +30,7 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
 
 def _waits_for_time(state: State) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
-    return limited or any(
+    return bool(limited or state.reservations) or any(
         group.resting or group.held_back or _impatient(state, group) or leaves_slots_idle(state, group)
         for group in state.groups.values()
     )

@@ -10,6 +10,7 @@ from crossfleet.matching.model import (
     BLOCKING_CONDITIONS,
     PASSING_TAINTS,
     QUARANTINED,
+    RESERVED,
     Device,
     DeviceRequest,
     Request,
@@ -74,7 +75,7 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
         candidates.append(ids)
     intolerable = frozenset() if "*" in request.tolerations else worker.taints - request.tolerations
     tainted = f"{worker.name} is tainted {', '.join(sorted(intolerable))}"
-    if intolerable - PASSING_TAINTS:
+    if any(taint not in PASSING_TAINTS and not taint.startswith(RESERVED) for taint in intolerable):
         return Misfit(Wait.NEVER, Code.TAINT, tainted)
     found = Eligible(tuple(demand.count for demand in demands), tuple(candidates))
     whole = place(request, worker, Free.whole(worker), found, 1, 0)

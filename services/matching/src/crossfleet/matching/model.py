@@ -22,6 +22,8 @@ BLOCKING_CONDITIONS = BROKEN | {QUARANTINED}
 
 # Workers set these themselves and take them away again: what they keep away waits.
 PASSING_TAINTS = frozenset({"disk_full", "upgrading"})
+RESERVED = "reserved:"
+"""Begins the taint of a worker that is kept for a project, whose name follows. It passes too, and no request may tolerate it."""
 
 # Attributes that tell one device from its twin. A selector that reads none of them takes twins for the same.
 IDENTITY = frozenset({"bus", "index", "serial", "uuid"})

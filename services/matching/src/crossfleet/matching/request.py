@@ -3,7 +3,7 @@
 import math
 
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.model import DeviceRequest, Placement, Request
+from crossfleet.matching.model import RESERVED, DeviceRequest, Placement, Request
 from crossfleet.matching.selectors import Selectors
 
 MAX_DEVICE_REQUESTS = 16
@@ -50,6 +50,8 @@ def validate(request: Request, selectors: Selectors) -> None:
     for name, amount in request.semaphores:
         if not name or not 1 <= amount <= MAX_SEMAPHORE:
             raise RequestError(f"semaphores[{name!r}]", f"{amount} is not from 1 to {MAX_SEMAPHORE}")
+    if any(taint.startswith(RESERVED) for taint in request.tolerations):
+        raise RequestError("tolerations", f"{RESERVED}... is for the groups of the project alone that has reserved")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
     if len(request.preferred) > MAX_PREFERENCES:

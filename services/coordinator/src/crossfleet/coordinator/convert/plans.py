@@ -11,7 +11,9 @@ from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
+from crossfleet.coordinator.core.reserving import keeper
 from crossfleet.coordinator.core.usage import ProjectUse
+from crossfleet.matching.model import RESERVED
 
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
@@ -20,9 +22,13 @@ Mine = Callable[[Group], bool]
 _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
-def worker(one: Worker) -> device_pb2.Worker:
-    """A worker as it stands."""
-    return worker_message(one.description, one.state, one.health)
+def worker(state: State, one: Worker) -> device_pb2.Worker:
+    """A worker as it stands; one that is kept for a project has a taint which only that project's groups tolerate."""
+    message = worker_message(one.description, one.state, one.health)
+    reserved = keeper(state, one.worker_id)
+    if reserved is not None:
+        message.taints.append(f"{RESERVED}{reserved.project}")
+    return message
 
 
 def visible(one: Worker | None) -> bool:
@@ -43,13 +49,16 @@ def open_group(state: State, group: Group | None) -> bool:
 def group(state: State, one: Group) -> scheduler_pb2.TaskGroup:
     """A group with what it can still use."""
     row = view.group_view(state, one)
+    request = request_message(row.request)
+    if any(reserved.project == row.project for reserved in state.reservations.values()):
+        request.tolerations.append(f"{RESERVED}{row.project}")
     return scheduler_pb2.TaskGroup(
         group_id=row.group_id,
         run_id=row.run_id,
         project=row.project,
         target=row.target,
         selector=row.selector,
-        request=request_message(row.request),
+        request=request,
         priority=row.priority,
         submitted_unix_seconds=row.submitted_at,
         remaining_cases=row.remaining_cases,
@@ -95,7 +104,7 @@ def snapshot(state: State, mine: Mine | None = None) -> scheduler_pb2.Snapshot:
     """Everything as it is now. `mine`: for which groups the scheduler decides; None: for all."""
     rows = (_row(state, one, mine) for one in state.groups.values())
     return scheduler_pb2.Snapshot(
-        workers=[worker(one) for one in state.workers.values() if visible(one)],
+        workers=[worker(state, one) for one in state.workers.values() if visible(one)],
         groups=[row for row in rows if row is not None],
         allocations=[allocation(one) for one in state.allocations.values()],
     )
@@ -113,7 +122,7 @@ def delta(
     for worker_id in workers:
         seen = state.workers.get(worker_id)
         if seen is not None and visible(seen):
-            message.workers.append(worker(seen))
+            message.workers.append(worker(state, seen))
         else:
             message.removed_worker_ids.append(worker_id)
     for group_id in groups:

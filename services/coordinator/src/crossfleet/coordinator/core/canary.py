@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import Answer, CarePolicy, Health
 from crossfleet.coordinator.core.model import Allocation, Group, Worker
 from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.retry import fails_an_allocation
 from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close
@@ -63,7 +64,8 @@ def _suitable(emit: Emitter, worker: Worker) -> tuple[Group, Fit | None] | None:
     free = view.free_of(state, worker)
     waiting = None
     for group in list(state.groups.values())[:_MOST_LOOKED_AT]:
-        if not _may_be_tried(emit, group):
+        project = state.runs[group.run_id].project
+        if not _may_be_tried(emit, group) or kept_from(state, worker.worker_id, project):
             continue
         request = replace(group.target.request, slots_min=1)
         if not isinstance(fit(request, worker.view, Free.whole(worker.view), state.selectors), Fit):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
+from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 from crossfleet.matching.model import Request, WorkerView
 
 
@@ -379,47 +380,6 @@ class RemoveSemaphore:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateSchedule:
-    """A person makes a schedule. `spec` is the RunSpec message that becomes its runs, opaque to the core."""
-
-    schedule: Schedule
-    spec: bytes
-    replace: bool = False
-    """Whether another one of that name may go."""
-
-
-@dataclass(frozen=True, slots=True)
-class PauseSchedule:
-    """A person lets a schedule rest, or, with paused=False, go on at `next_at`, its next time (unix seconds)."""
-
-    name: str
-    paused: bool
-    next_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteSchedule:
-    """A person removes a schedule."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class TimesCame:
-    """Times of a schedule have come, from `seen` on, its `next_at` so far; `times` are those that are to become runs.
-
-    `note` says what became of others. `next_at` comes next, 0.0: none does.
-    """
-
-    name: str
-    schedule_id: str
-    seen: float
-    times: tuple[float, ...]
-    next_at: float
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class SubmitScheduled:
     """The time `at` of a schedule becomes the run `submit`; without one it cannot, as `note` says."""
 
@@ -478,4 +438,6 @@ Command = (
     | DeleteSchedule
     | TimesCame
     | SubmitScheduled
+    | MakeReservation
+    | CancelReservation
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.matching.model import WorkerView
 
 
@@ -404,28 +405,6 @@ class SemaphoreRemoved:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleCreated:
-    """There is a schedule, in the place of another one of its name. `spec` is stored apart."""
-
-    schedule: Schedule
-    spec: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleChanged:
-    """Where a schedule stands now. Never names a run by `run_id`: it belongs to no run."""
-
-    schedule: Schedule
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleDeleted:
-    """There is no such schedule any more."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class DeciderChanged:
     """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
 
@@ -476,4 +455,6 @@ Event = (
     | ScheduleChanged
     | ScheduleDeleted
     | DeciderChanged
+    | ReservationChanged
+    | ReservationEnded
 )

@@ -11,6 +11,8 @@ from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunSubmitted: runs.run_submitted,
@@ -47,9 +49,11 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.GroupSkipped: runs.group_skipped,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
-    e.ScheduleCreated: schedules.schedule_created,
-    e.ScheduleChanged: schedules.schedule_changed,
-    e.ScheduleDeleted: schedules.schedule_deleted,
+    ReservationChanged: workers.reservation_changed,
+    ReservationEnded: workers.reservation_ended,
+    ScheduleCreated: schedules.schedule_created,
+    ScheduleChanged: schedules.schedule_changed,
+    ScheduleDeleted: schedules.schedule_deleted,
     e.DeciderChanged: runs.decider_changed,
 }
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 
 
-def schedule_created(state: State, event: e.ScheduleCreated) -> None:
+def schedule_created(state: State, event: ScheduleCreated) -> None:
     """There is a schedule."""
     state.schedules[event.schedule.name] = event.schedule
     state.schedule_specs[event.schedule.name] = event.spec
 
 
-def schedule_changed(state: State, event: e.ScheduleChanged) -> None:
+def schedule_changed(state: State, event: ScheduleChanged) -> None:
     """It stands elsewhere."""
     state.schedules[event.schedule.name] = event.schedule
 
 
-def schedule_deleted(state: State, event: e.ScheduleDeleted) -> None:
+def schedule_deleted(state: State, event: ScheduleDeleted) -> None:
     """It is gone."""
     del state.schedules[event.name], state.schedule_specs[event.name]

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.matching.model import QUARANTINED, WorkerView
 
 
@@ -66,6 +67,16 @@ def health_changed(state: State, event: e.HealthChanged) -> None:
     if event.device_id:
         worker.view = _with_health(worker.view, worker.health)
         state.selectors.learn((worker.view,))
+
+
+def reservation_changed(state: State, event: ReservationChanged) -> None:
+    """Workers are kept for a project, or will be."""
+    state.reservations[event.reservation.reservation_id] = event.reservation
+
+
+def reservation_ended(state: State, event: ReservationEnded) -> None:
+    """They are kept no longer."""
+    del state.reservations[event.reservation_id]
 
 
 def _with_health(view: WorkerView, health: Mapping[str, Health]) -> WorkerView:

@@ -10,8 +10,10 @@ from crossfleet.coordinator.core import (
     care,
     collecting,
     commands,
+    passing,
     planning,
     reporting,
+    reserving,
     scheduling,
     semaphores,
     stopping,
@@ -22,12 +24,14 @@ from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
+from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 
 _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitRun: submitting.submit_run,
     commands.AttachArtifacts: submitting.attach_artifacts,
     commands.StopRun: stopping.stop_run,
-    commands.PassTime: stopping.pass_time,
+    commands.PassTime: passing.pass_time,
     commands.WorkerHello: workers.worker_hello,
     commands.AttemptsMissing: workers.attempts_missing,
     commands.WorkerChanged: workers.worker_changed,
@@ -46,11 +50,13 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WorkerReport: reporting.worker_report,
     commands.SetSemaphore: semaphores.set_semaphore,
     commands.RemoveSemaphore: semaphores.remove_semaphore,
-    commands.CreateSchedule: scheduling.create_schedule,
-    commands.PauseSchedule: scheduling.pause_schedule,
-    commands.DeleteSchedule: scheduling.delete_schedule,
-    commands.TimesCame: scheduling.times_came,
+    CreateSchedule: scheduling.create_schedule,
+    PauseSchedule: scheduling.pause_schedule,
+    DeleteSchedule: scheduling.delete_schedule,
+    TimesCame: scheduling.times_came,
     commands.SubmitScheduled: scheduling.submit_scheduled,
+    MakeReservation: reserving.make_reservation,
+    CancelReservation: reserving.cancel_reservation,
 }
 
 

@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.levelling import Load
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -284,6 +285,7 @@ class State:
     revoked: dict[int, str] = field(default_factory=dict)
     semaphores: dict[str, Semaphore] = field(default_factory=dict)
     sharing: dict[str, None] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     schedule_specs: dict[str, bytes] = field(default_factory=dict)
     selectors: Selectors = field(default_factory=Selectors, repr=False, compare=False)

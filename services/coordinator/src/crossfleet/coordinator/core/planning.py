@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close, close_gang, open_allocations
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
@@ -173,6 +174,9 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
         return "WORKER_NOT_FOUND", f"no worker {item.worker_id}"
     if worker.state is not WorkerState.READY:
         return "WORKER_NOT_SCHEDULABLE", f"worker {item.worker_id} is {worker.state.name.lower()}"
+    reserved = kept_from(emit.state, worker.worker_id, emit.state.runs[group.run_id].project)
+    if reserved is not None:
+        return "RESERVED", f"worker {item.worker_id} is reserved for project {reserved.project}"
     if group.failures and worker.worker_id in group.avoid and open_allocations(emit, group):
         return (
             "RESOURCES_UNAVAILABLE",

@@ -1,4 +1,4 @@
-"""A schedule: when a stored submission is to become a run, and what becomes of times that cannot be kept."""
+"""A schedule: when a stored submission is to become a run, and what becomes of times that cannot be kept; its commands and facts."""
 
 from __future__ import annotations
 
@@ -45,3 +45,66 @@ class Schedule:
     last_at: float = 0.0
     last_run: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSchedule:
+    """A person makes a schedule. `spec` is the RunSpec message that becomes its runs, opaque to the core."""
+
+    schedule: Schedule
+    spec: bytes
+    replace: bool = False
+    """Whether another one of that name may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseSchedule:
+    """A person lets a schedule rest, or, with paused=False, go on at `next_at`, its next time (unix seconds)."""
+
+    name: str
+    paused: bool
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteSchedule:
+    """A person removes a schedule."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimesCame:
+    """Times of a schedule have come, from `seen` on, its `next_at` so far; `times` are those that are to become runs.
+
+    `note` says what became of others. `next_at` comes next, 0.0: none does.
+    """
+
+    name: str
+    schedule_id: str
+    seen: float
+    times: tuple[float, ...]
+    next_at: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleCreated:
+    """There is a schedule, in the place of another one of its name. `spec` is stored apart."""
+
+    schedule: Schedule
+    spec: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChanged:
+    """Where a schedule stands now. Never names a run by `run_id`: it belongs to no run."""
+
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDeleted:
+    """There is no such schedule any more."""
+
+    name: str

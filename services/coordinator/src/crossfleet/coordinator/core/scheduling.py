@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import (
-    CreateSchedule,
-    DeleteSchedule,
-    PauseSchedule,
-    SubmitScheduled,
-    TimesCame,
-)
+from crossfleet.coordinator.core.commands import SubmitScheduled
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Run, State
 from crossfleet.coordinator.core.outcomes import RunState
-from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.schedule import (
+    CreateSchedule,
+    DeleteSchedule,
+    Missed,
+    Overlap,
+    PauseSchedule,
+    Schedule,
+    ScheduleChanged,
+    ScheduleCreated,
+    ScheduleDeleted,
+    TimesCame,
+)
 from crossfleet.coordinator.core.stopping import halt
 from crossfleet.coordinator.core.submitting import submit_run
 
@@ -35,7 +39,7 @@ def create_schedule(emit: Emitter, command: CreateSchedule) -> None:
         raise Refused("ALREADY_EXISTS", text, "schedule.name", name=new.name)
     if known is None and len(emit.state.schedules) >= MOST_SCHEDULES:
         raise Refused("STATE_CONFLICT", f"there are {MOST_SCHEDULES} schedules already: delete some", "schedule.name")
-    emit(e.ScheduleCreated(new, command.spec))
+    emit(ScheduleCreated(new, command.spec))
 
 
 def _same(one: Schedule, other: Schedule) -> bool:
@@ -51,13 +55,13 @@ def pause_schedule(emit: Emitter, command: PauseSchedule) -> None:
     """Let its times pass; or with `paused` False keep them again, from the next one on."""
     schedule = _known(emit.state, command.name)
     if schedule.paused != command.paused:
-        emit(e.ScheduleChanged(replace(schedule, paused=command.paused, waiting=(), next_at=command.next_at)))
+        emit(ScheduleChanged(replace(schedule, paused=command.paused, waiting=(), next_at=command.next_at)))
 
 
 def delete_schedule(emit: Emitter, command: DeleteSchedule) -> None:
     """Remove a schedule; runs that it made stay."""
     _known(emit.state, command.name)
-    emit(e.ScheduleDeleted(command.name))
+    emit(ScheduleDeleted(command.name))
 
 
 def _known(state: State, name: str) -> Schedule:
@@ -88,7 +92,7 @@ def times_came(emit: Emitter, command: TimesCame) -> None:
             waiting = (at,)
             if run is not None:
                 halt(emit, run, f"the next run of schedule {schedule.name} was due", cancelled=True)
-    emit(e.ScheduleChanged(replace(schedule, waiting=waiting, next_at=command.next_at, note=note)))
+    emit(ScheduleChanged(replace(schedule, waiting=waiting, next_at=command.next_at, note=note)))
 
 
 def submit_scheduled(emit: Emitter, command: SubmitScheduled) -> None:
@@ -103,10 +107,10 @@ def submit_scheduled(emit: Emitter, command: SubmitScheduled) -> None:
         except Refused as refused:
             note = refused.rejection.message
     if run_id:
-        emit(e.ScheduleChanged(replace(schedule, waiting=rest, last_at=command.at, last_run=run_id)))
+        emit(ScheduleChanged(replace(schedule, waiting=rest, last_at=command.at, last_run=run_id)))
     else:
         text = f"a time made no run: {note}"[:_NOTE_CHARACTERS]
-        emit(e.ScheduleChanged(replace(schedule, waiting=rest, note=text)))
+        emit(ScheduleChanged(replace(schedule, waiting=rest, note=text)))
 
 
 def open_run(state: State, schedule: Schedule) -> Run | None:

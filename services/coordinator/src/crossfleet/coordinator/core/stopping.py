@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.answers import RunAnswer
-from crossfleet.coordinator.core.commands import PassTime, StopRun
-from crossfleet.coordinator.core.dispatching import feed_idle
+from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Run
-from crossfleet.coordinator.core.needs import NEEDS
 from crossfleet.coordinator.core.outcomes import Outcome, RunState, WorkerState
-from crossfleet.coordinator.core.reruns import bring_back
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import (
     fail_group,
     finish_group,
     finish_without_result,
-    release_dependents,
     revoke,
 )
 
@@ -57,24 +52,6 @@ def stop_at_failure_limit(emit: Emitter, run: Run) -> bool:
         return False
     halt(emit, run, f"stopped after {run.failures} failure{'s' * (run.failures != 1)}", cancelled=False)
     return True
-
-
-def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Stop runs over their time limit; fail targets that nothing has satisfied for long enough; end the rest of cases; look
-    again at slots that were left idle.
-
-    What is held back is looked at again: a leader of an earlier version releases nothing.
-    """
-    for run in list(emit.state.runs.values()):
-        if any(emit.state.groups[group_id].held_back == NEEDS for group_id in run.groups):
-            release_dependents(emit, run.run_id)
-        limit = run.policy.run_timeout
-        if limit and run.state < RunState.STOPPING and emit.now - run.created_at >= limit:
-            halt(emit, run, f"the run's time limit of {limit:g} s was reached", cancelled=True)
-    settle_semaphores(emit)
-    fail_unsatisfiable(emit)
-    bring_back(emit)
-    feed_idle(emit)
 
 
 def fail_unsatisfiable(emit: Emitter) -> None:

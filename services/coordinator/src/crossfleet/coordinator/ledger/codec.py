@@ -13,6 +13,8 @@ import msgspec
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
 from crossfleet.matching.model import WorkerView
 
@@ -52,10 +54,12 @@ _NUMBERS: dict[int, type] = {
     56: e.GroupSkipped,
     57: e.SemaphoreSet,
     58: e.SemaphoreRemoved,
-    60: e.ScheduleCreated,
-    61: e.ScheduleChanged,
-    62: e.ScheduleDeleted,
+    60: ScheduleCreated,
+    61: ScheduleChanged,
+    62: ScheduleDeleted,
     40: e.DeciderChanged,
+    63: ReservationChanged,
+    64: ReservationEnded,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
@@ -67,7 +71,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.CasesCollected, "cases"): (),
     (e.CasesFinished, "payloads"): (),
     (e.CasesRerun, "payloads"): (),
-    (e.ScheduleCreated, "spec"): b"",
+    (ScheduleCreated, "spec"): b"",
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerJoined, "checks_health"): False,

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import Semaphore, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Row, Stored
@@ -29,6 +30,11 @@ def rebuild(stored: Stored) -> State:
     for row in stored.schedules:
         state.schedules[row["name"]] = schedule_of(row)
         state.schedule_specs[row["name"]] = row["spec"]
+    for row in stored.reservations:
+        values = {name: row[name] for name in Reservation.__slots__} | {
+            "worker_ids": tuple(json.loads(row["worker_ids"]))
+        }
+        state.reservations[row["reservation_id"]] = Reservation(**values)
     for request_id, run_id, fingerprint, live in stored.requests:
         state.requests[request_id] = (run_id, fingerprint)
         if not live:

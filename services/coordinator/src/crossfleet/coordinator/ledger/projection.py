@@ -10,7 +10,8 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.schedule import Schedule, ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Observed, Row, Write
 
@@ -103,6 +104,7 @@ class _Projection:
         self._submitted: set[str] = set()
         self._semaphores: dict[str, None] = {}
         self._schedules: dict[str, bool] = {}
+        self._reservations: dict[str, None] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -117,7 +119,7 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
-        if self._semaphores or self._schedules:
+        if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
 
@@ -163,7 +165,7 @@ class _Projection:
             self._updates["allocations"] = list(self._closed.values())
 
     def _named(self) -> list[Write]:
-        """Semaphores and schedules that were made, changed or removed, as they stand after the last fact."""
+        """Semaphores, reservations and schedules that were made, changed or removed, as they stand after the last fact."""
         semaphores, schedules = self._state.semaphores, self._state.schedules
         capacities = [
             {"name": name, "capacity": semaphores[name].capacity} for name in self._semaphores if name in semaphores
@@ -178,7 +180,12 @@ class _Projection:
             for name, new in self._schedules.items()
             if not new and name in schedules
         ]
+        reservations = self._state.reservations
+        kept = [reservation_row(reservations[one]) for one in self._reservations if one in reservations]
+        gone = [{"reservation_id": one} for one in self._reservations if one not in reservations]
         return [
+            Write("reservations", Mode.UPSERT, kept),
+            Write("reservations", Mode.DELETE, gone),
             Write("semaphores", Mode.UPSERT, capacities),
             Write("semaphores", Mode.DELETE, [{"name": one} for one in self._semaphores if one not in semaphores]),
             Write("schedules", Mode.UPSERT, made),
@@ -338,13 +345,19 @@ class _Projection:
     def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
         self._semaphores[event.name] = None
 
-    def _schedule_created(self, event: e.ScheduleCreated) -> None:
+    def _reservation_changed(self, event: ReservationChanged) -> None:
+        self._reservations[event.reservation.reservation_id] = None
+
+    def _reservation_ended(self, event: ReservationEnded) -> None:
+        self._reservations[event.reservation_id] = None
+
+    def _schedule_created(self, event: ScheduleCreated) -> None:
         self._schedules[event.schedule.name] = True
 
-    def _schedule_changed(self, event: e.ScheduleChanged) -> None:
+    def _schedule_changed(self, event: ScheduleChanged) -> None:
         self._schedules.setdefault(event.schedule.name, False)
 
-    def _schedule_deleted(self, event: e.ScheduleDeleted) -> None:
+    def _schedule_deleted(self, event: ScheduleDeleted) -> None:
         self._schedules.setdefault(event.name, False)
 
     def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
@@ -364,9 +377,11 @@ _HANDLERS: dict[type, str] = {
     e.GroupSkipped: "_touch_group",
     e.SemaphoreSet: "_touch_semaphore",
     e.SemaphoreRemoved: "_touch_semaphore",
-    e.ScheduleCreated: "_schedule_created",
-    e.ScheduleChanged: "_schedule_changed",
-    e.ScheduleDeleted: "_schedule_deleted",
+    ReservationChanged: "_reservation_changed",
+    ReservationEnded: "_reservation_ended",
+    ScheduleCreated: "_schedule_created",
+    ScheduleChanged: "_schedule_changed",
+    ScheduleDeleted: "_schedule_deleted",
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
@@ -426,6 +441,12 @@ def group_variables(group: Group) -> Row:
         "cause_details": group.cause_details,
         "skipped": group.skipped,
     }
+
+
+def reservation_row(reservation: Reservation) -> Row:
+    """A reservation as it stands."""
+    values = {name: getattr(reservation, name) for name in Reservation.__slots__}
+    return values | {"worker_ids": json.dumps(reservation.worker_ids)}
 
 
 def schedule_variables(schedule: Schedule) -> Row:

@@ -301,6 +301,7 @@ def _load(connection: Connection) -> Stored:
         _all(connection, tables.workers),
         _all(connection, tables.semaphores),
         _all(connection, tables.schedules),
+        _all(connection, tables.reservations),
     )
 
 

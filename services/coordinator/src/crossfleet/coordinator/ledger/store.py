@@ -165,6 +165,7 @@ class Stored:
     workers: Sequence[Row] = ()
     semaphores: Sequence[Row] = ()
     schedules: Sequence[Row] = ()
+    reservations: Sequence[Row] = ()
 
 
 class Store(Protocol):

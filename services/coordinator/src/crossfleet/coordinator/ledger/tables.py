@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -250,6 +250,21 @@ semaphores = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("capacity", Integer, nullable=False),
+)
+
+# `worker_ids` lists those that are kept now.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("reservation_id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("selector", Text, nullable=False),
+    Column("workers", Integer, nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("worker_ids", Text, nullable=False),
 )
 
 # `waiting` lists nominal times that are to become runs.

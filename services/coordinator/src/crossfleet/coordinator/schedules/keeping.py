@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crossfleet.api.types.v1 import run_pb2
-from crossfleet.coordinator.core.commands import Command, SubmitRun, SubmitScheduled, TimesCame
+from crossfleet.coordinator.core.commands import Command, SubmitRun, SubmitScheduled
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.schedule import Schedule, TimesCame
 from crossfleet.coordinator.core.scheduling import open_run
 from crossfleet.coordinator.schedules.cron import CronError, due
 from crossfleet.foundation.clock import Clock

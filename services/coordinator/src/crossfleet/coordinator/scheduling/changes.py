@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
     (
@@ -60,6 +61,10 @@ class Changes:
                     self.groups.add(event.group_id)
                 case facts.GroupHeldBack():
                     self.groups.add(event.group_id)
+                case ReservationChanged() | ReservationEnded():
+                    kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
+                    self.workers.update((*kept, *event.released))
+                    self.groups.update(state.groups)  # of its project, which are few or all
                 case facts.SemaphoreSet():
                     self.groups.update(state.sharing)
                 case facts.RunSubmitted():
@@ -92,4 +97,6 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
+        case ReservationChanged() | ReservationEnded():
+            return True
     return False

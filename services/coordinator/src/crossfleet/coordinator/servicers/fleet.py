@@ -130,7 +130,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
     def _status(self, state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
         held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
         message = fleet_pb2.WorkerStatus(
-            worker=plans.worker(worker),
+            worker=plans.worker(state, worker),
             busy_slots=sum(len(one.slots) for one in held),
             health=health_messages(worker.health),
             cause=worker.cause,

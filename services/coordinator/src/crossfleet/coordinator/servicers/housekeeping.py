@@ -13,11 +13,13 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.servicers.admin import AdminServicer
+from crossfleet.coordinator.servicers.reservations import reservation_from, reservation_messages
 from crossfleet.coordinator.servicers.semaphores import check_semaphore, semaphore_messages
 from crossfleet.foundation.clock import Clock
 
@@ -100,6 +102,29 @@ class HousekeepingServicer(AdminServicer):
         """Removes one. Raises SemaphoreNotFound, and StateConflict while open runs name it."""
         await self._lookup.commit(RemoveSemaphore(request.name))
         return admin_pb2.RemoveSemaphoreResponse()
+
+    async def MakeReservation(
+        self, request: admin_pb2.MakeReservationRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.MakeReservationResponse:
+        """Keeps workers for a project. Raises InvalidArgument, SelectorInvalid, StateConflict."""
+        state = self._lookup.state()
+        made = reservation_from(request, self._clock.now(), state.selectors)
+        await self._lookup.commit(MakeReservation(made))
+        found = (one for one in reservation_messages(self._lookup.state()) if one.reservation_id == made.reservation_id)
+        return admin_pb2.MakeReservationResponse(reservation=next(found, None))
+
+    async def ListReservations(
+        self, request: admin_pb2.ListReservationsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.ListReservationsResponse:
+        """All that are not over."""
+        return admin_pb2.ListReservationsResponse(reservations=reservation_messages(self._lookup.state()))
+
+    async def CancelReservation(
+        self, request: admin_pb2.CancelReservationRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.CancelReservationResponse:
+        """Ends one now. Raises ReservationNotFound."""
+        await self._lookup.commit(CancelReservation(request.reservation_id))
+        return admin_pb2.CancelReservationResponse()
 
 
 def _counts(removed: Removed) -> admin_pb2.RetentionCounts:

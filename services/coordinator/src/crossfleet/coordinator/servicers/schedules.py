@@ -8,8 +8,7 @@ from crossfleet.api.coordinator.v1 import schedule_service_pb2 as wire
 from crossfleet.api.coordinator.v1 import schedule_service_pb2_grpc as schedule_grpc
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.schedules import schedule_from, schedule_message
-from crossfleet.coordinator.core.commands import CreateSchedule, DeleteSchedule, PauseSchedule
-from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, Schedule
 from crossfleet.coordinator.ledger import schedule_queries
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.schedules.cron import CronError, next_time

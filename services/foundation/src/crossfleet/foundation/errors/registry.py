@@ -67,8 +67,6 @@ RESERVED: frozenset[str] = frozenset(
         "PREEMPTED",
         "PROJECT_NOT_FOUND",
         "QUOTA_EXCEEDED",
-        "RESERVATION_NOT_FOUND",
-        "RESERVED",
         "REVISION_STALE",
         "RUNNER_FAILED",
         "SIGNATURE_INVALID",

@@ -1,0 +1,33 @@
+"""Time went by: what has a limit, or a time at which it begins, is looked at."""
+
+from __future__ import annotations
+
+from crossfleet.coordinator.core.commands import PassTime
+from crossfleet.coordinator.core.dispatching import feed_idle
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.needs import NEEDS
+from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.reruns import bring_back
+from crossfleet.coordinator.core.reserving import settle_reservations
+from crossfleet.coordinator.core.semaphores import settle_semaphores
+from crossfleet.coordinator.core.settling import release_dependents
+from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
+
+
+def pass_time(emit: Emitter, command: PassTime) -> None:
+    """Begin and end reservations; stop runs over their time limit; fail targets that nothing has satisfied for long enough;
+    end the rest of cases; look again at slots that were left idle.
+
+    What is held back is looked at again: a leader of an earlier version releases nothing.
+    """
+    settle_reservations(emit)
+    for run in list(emit.state.runs.values()):
+        if any(emit.state.groups[group_id].held_back == NEEDS for group_id in run.groups):
+            release_dependents(emit, run.run_id)
+        limit = run.policy.run_timeout
+        if limit and run.state < RunState.STOPPING and emit.now - run.created_at >= limit:
+            halt(emit, run, f"the run's time limit of {limit:g} s was reached", cancelled=True)
+    settle_semaphores(emit)
+    fail_unsatisfiable(emit)
+    bring_back(emit)
+    feed_idle(emit)
