@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent
@@ -33,6 +34,9 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # A shell starts what it puts into the background without SIGINT, and all that is started by that inherits it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# A test that took long on a busy machine has found nothing.
+hypothesis.settings.register_profile("crossfleet", deadline=None)
+hypothesis.settings.load_profile("crossfleet")
 os.environ["PATH"] = os.pathsep.join([str(ROOT / ".tools/bin"), str(ROOT / ".venv/bin"), os.environ.get("PATH", "")])
 
 
