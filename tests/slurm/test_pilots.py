@@ -119,3 +119,16 @@ async def test_a_request_is_what_its_pilots_ask_slurm_for(bridged, tmp_path):
     told = bridged.slurm.call("scontrol", "--oneliner", "show", "job", job)
     for words in ("Features=big", "NumCPUs=3", "TimeLimit=00:30:00", f"JobName={bridged.name}", "pool=big slots=2"):
         assert words in told, told
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+async def test_a_pilot_leaves_before_its_time_limit_and_the_rest_runs_in_another(bridged, tmp_path):
+    (tmp_path / "pools.toml").write_text("[main]\nslots = 1\nminutes = 1\npilots = 1\n")
+    await bridged.start_bridge(pools=tmp_path / "pools.toml", slot_seconds=0, leave_seconds=40)
+    submitted = await bridged.submit(count=12, seconds=4.0)
+    await bridged.fleet.watch(submitted, seconds=150)
+    cases = await bridged.fleet.cases(submitted.run.run_id)
+    assert set(cases.values()) == {PASSED}
+    assert set(bridged.slurm.jobs(bridged.name, "TIMEOUT,FAILED,CANCELLED")) == set()
+    assert len(bridged.slurm.jobs(bridged.name, "all")) > 1

@@ -21,7 +21,7 @@ class Cluster:
 
     def __init__(self, *pools, limits=None):
         pools = pools or (Pool("cpu", slots=4),)
-        self.piloting = Piloting(pools, Suitability(pools), limits or Limits(slot_seconds=0), NAME)
+        self.piloting = Piloting(pools, Suitability(pools), limits or Limits(slot_seconds=0), NAME, "/logs")
         self.view = View()
         self.jobs = {}
         self.now = 0.0
@@ -156,7 +156,9 @@ def test_pilots_that_end_before_they_join_are_not_submitted_in_a_loop():
         cluster.end(job)
         decision = cluster.look(1.0)
         assert decision.submit == ()
-        assert f"job {job} ended before its worker joined the fleet (failed)" in cluster.text(decision)
+        assert f"job {job} ended before its worker joined the fleet (failed): see /logs/cf-{job}.log" in cluster.text(
+            decision
+        )
     assert pauses[2] > pauses[1] > pauses[0]
 
 
