@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -51,6 +52,27 @@ async def test_a_queued_run_says_what_slurm_says_and_a_bridge_that_was_killed_su
     bridged.slurm.open()
     await passed(bridged, submitted, 6)
     assert bridged.slurm.jobs(bridged.name, "all").keys() == queued.keys(), log.read_text()
+
+
+async def test_a_run_behind_other_jobs_says_when_slurm_means_to_begin(bridged):
+    for _ in bridged.slurm.names:
+        others = ("--time=30", f"--cpus-per-task={bridged.slurm.cpus}", "--output=/dev/null", "--wrap=sleep 600")
+        bridged.slurm.call("sbatch", f"--job-name={bridged.name}-others", *others)
+    await eventually(
+        lambda: list(bridged.slurm.jobs(f"{bridged.name}-others").values()) == ["RUNNING"] * len(bridged.slurm.names),
+        deadline=10,
+        what="other jobs to run",
+    )
+    try:
+        await bridged.start_bridge()
+        submitted = await bridged.submit()
+        text = await bridged.told(submitted.run.run_id, "starts about")
+        assert re.fullmatch(
+            r"Slurm: 1 pilot queued \((Resources|Priority)\), starts about \d\d:\d\d UTC( in 1 day)?", text
+        )
+    finally:
+        bridged.slurm.forget_jobs(f"{bridged.name}-others")
+    await passed(bridged, submitted, 6)
 
 
 async def test_a_partition_that_slurm_does_not_know_is_told_in_its_own_words(bridged, tmp_path):
