@@ -14,6 +14,7 @@ import pytest
 from crossfleet.client.conformance.kit import Verdict, chosen, examine
 from crossfleet.foundation.channel import open_channel
 from tests.commands import crossfleet, run_crossfleet
+from tests.integration.processes import start_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "schedulers"
 _BUILD_SECONDS = 240
@@ -100,6 +101,20 @@ async def test_an_example_fails_no_check(example, served):
 async def test_an_example_in_another_language_counts_and_reads_selectors_as_the_coordinator_does(example, served):
     failed, warned = await wrong_by(served, *_BRIEFLY)
     assert (failed, warned) == ([], set())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+async def test_the_slurm_bridge_fails_no_check_where_the_scheduler_behind_it_fails_none(tmp_path):
+    behind = await start_service("scheduler", "--listen", f"unix:{tmp_path}/s", log=tmp_path / "log")
+    flags = ("--scheduler", f"unix:{tmp_path}/s", "--coordinator", "unix:/nowhere", "--poll-seconds", "0.1")
+    bridge = await start_service("slurm", "--listen", f"unix:{tmp_path}/b", *flags, log=tmp_path / "log")
+    try:
+        failed, _ = await wrong_by(f"unix:{tmp_path}/b")
+    finally:
+        await bridge.end()
+        await behind.end()
+    assert failed == []
 
 
 async def standing(data: tuple[str, str], place: Path) -> dict[str, Any]:

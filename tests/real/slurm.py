@@ -132,7 +132,7 @@ class SlurmCluster:
             "AccountingStorageType=accounting_storage/none",
             "JobCompType=jobcomp/none",
             "ReturnToService=2",
-            "KillWait=2",
+            "KillWait=10",
             *([f"PluginDir={plugins}"] if plugins else []),
             *(
                 f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={self.cpus} Feature=big"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import pytest
@@ -51,6 +52,27 @@ async def test_a_queued_run_says_what_slurm_says_and_a_bridge_that_was_killed_su
     bridged.slurm.open()
     await passed(bridged, submitted, 6)
     assert bridged.slurm.jobs(bridged.name, "all").keys() == queued.keys(), log.read_text()
+
+
+async def test_a_run_behind_other_jobs_says_when_slurm_means_to_begin(bridged):
+    for _ in bridged.slurm.names:
+        others = ("--time=30", f"--cpus-per-task={bridged.slurm.cpus}", "--output=/dev/null", "--wrap=sleep 600")
+        bridged.slurm.call("sbatch", f"--job-name={bridged.name}-others", *others)
+    await eventually(
+        lambda: list(bridged.slurm.jobs(f"{bridged.name}-others").values()) == ["RUNNING"] * len(bridged.slurm.names),
+        deadline=10,
+        what="other jobs to run",
+    )
+    try:
+        await bridged.start_bridge()
+        submitted = await bridged.submit()
+        text = await bridged.told(submitted.run.run_id, "starts about")
+        assert re.fullmatch(
+            r"Slurm: 1 pilot queued \((Resources|Priority)\), starts about \d\d:\d\d UTC( in 1 day)?", text
+        )
+    finally:
+        bridged.slurm.forget_jobs(f"{bridged.name}-others")
+    await passed(bridged, submitted, 6)
 
 
 async def test_a_partition_that_slurm_does_not_know_is_told_in_its_own_words(bridged, tmp_path):
@@ -119,3 +141,16 @@ async def test_a_request_is_what_its_pilots_ask_slurm_for(bridged, tmp_path):
     told = bridged.slurm.call("scontrol", "--oneliner", "show", "job", job)
     for words in ("Features=big", "NumCPUs=3", "TimeLimit=00:30:00", f"JobName={bridged.name}", "pool=big slots=2"):
         assert words in told, told
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+async def test_a_pilot_leaves_before_its_time_limit_and_the_rest_runs_in_another(bridged, tmp_path):
+    (tmp_path / "pools.toml").write_text("[main]\nslots = 1\nminutes = 1\npilots = 1\n")
+    await bridged.start_bridge(pools=tmp_path / "pools.toml", slot_seconds=0, leave_seconds=40)
+    submitted = await bridged.submit(count=12, seconds=4.0)
+    await bridged.fleet.watch(submitted, seconds=150)
+    cases = await bridged.fleet.cases(submitted.run.run_id)
+    assert set(cases.values()) == {PASSED}
+    assert set(bridged.slurm.jobs(bridged.name, "TIMEOUT,FAILED,CANCELLED")) == set()
+    assert len(bridged.slurm.jobs(bridged.name, "all")) > 1

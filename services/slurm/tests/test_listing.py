@@ -27,7 +27,7 @@ def test_a_new_bridge_reads_from_a_job_what_it_is_for(order):
     assert (pilot.job, pilot.stage, pilot.reason, pilot.starts_at) == ("17", Stage.QUEUED, "Priority", 1795000000.0)
     assert pilot.order is not None
     assert pilot.order.shape == order.shape
-    assert (pilot.order.slots, pilot.order.group_id) == (order.slots, order.group_id.strip())
+    assert (pilot.order.slots, pilot.order.group_id) == (order.slots, order.group_id.rstrip())
 
 
 @given(group_id=st.text(max_size=60))

@@ -21,7 +21,7 @@ class Cluster:
 
     def __init__(self, *pools, limits=None):
         pools = pools or (Pool("cpu", slots=4),)
-        self.piloting = Piloting(pools, Suitability(pools), limits or Limits(slot_seconds=0), NAME)
+        self.piloting = Piloting(pools, Suitability(pools), limits or Limits(slot_seconds=0), NAME, "/logs")
         self.view = View()
         self.jobs = {}
         self.now = 0.0
@@ -84,7 +84,7 @@ def test_one_pilot_finds_out_what_there_is_to_do():
     cluster = Cluster()
     cluster.want(wanting(4096, collected=False))
     assert [order.slots for order in cluster.look().submit] == [4]
-    cluster.view.apply(Changes(allocations={"a": ("g", 4)}), cluster.now)
+    cluster.view.apply(Changes(allocations={"a": ("g", 4, "cf-1")}), cluster.now)
     cluster.join("1")
     assert cluster.look().submit == ()
 
@@ -94,7 +94,7 @@ def test_slots_are_asked_for_by_the_work_that_there_is():
     cluster.want(wanting(500, estimated_seconds=100.0))
     assert [order.slots for order in cluster.look().submit] == [2]
     cluster.join("1")
-    cluster.view.apply(Changes(allocations={"a": ("g", 2)}), cluster.now)
+    cluster.view.apply(Changes(allocations={"a": ("g", 2, "cf-1")}), cluster.now)
     assert cluster.look().submit == ()
 
 
@@ -156,17 +156,32 @@ def test_pilots_that_end_before_they_join_are_not_submitted_in_a_loop():
         cluster.end(job)
         decision = cluster.look(1.0)
         assert decision.submit == ()
-        assert f"job {job} ended before its worker joined the fleet (failed)" in cluster.text(decision)
+        assert f"job {job} ended before its worker joined the fleet (failed): see /logs/cf-{job}.log" in cluster.text(
+            decision
+        )
     assert pauses[2] > pauses[1] > pauses[0]
 
 
-def test_a_worker_that_joined_and_left_is_no_setback():
+def test_a_worker_that_was_of_use_and_left_is_no_setback():
     cluster = Cluster()
     cluster.want(wanting(1))
     cluster.look()
     cluster.join("1")
+    cluster.view.apply(Changes(allocations={"a": ("g", 1, "cf-1")}), cluster.now)
     cluster.end("1", "COMPLETED")
     assert len(cluster.look(3.0).submit) == 1
+
+
+def test_workers_that_get_no_work_are_not_started_in_a_loop():
+    cluster = Cluster()
+    cluster.want(wanting(1))
+    cluster.look()
+    cluster.join("1")
+    cluster.look(1.0)
+    cluster.end("1", "COMPLETED")
+    decision = cluster.look(3.0)
+    assert decision.submit == ()
+    assert cluster.text(decision) == "Slurm: job 1 ended without its worker having got any work"
 
 
 def test_what_is_told_has_slurms_reason_and_start():

@@ -20,7 +20,6 @@ import crossfleet.slurm
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.scheduler.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
-from crossfleet.client.conformance.kit import Verdict, examine
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.wait import eventually
 from tests.integration.processes import Service, start_service
@@ -198,14 +197,6 @@ async def test_when_the_scheduler_behind_ends_so_does_the_stream(home):
     finally:
         await service.end()
         await scheduler.end()
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(180)
-async def test_a_bridge_fails_no_check_of_the_kit(home):
-    async with bridge(home), open_channel(f"unix:{home}/b") as channel:
-        report = await examine(channel)
-    assert [(one.check.name, one.wrongs) for one in report.findings if one.verdict is Verdict.FAILED] == []
 
 
 @pytest.mark.parametrize(

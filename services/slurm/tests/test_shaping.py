@@ -53,23 +53,28 @@ def test_an_attribute_that_nobody_has_seen_is_tried_and_then_known():
     big = Request('device.class == "gpu" && device.memory >= quantity("40Gi")', tolerations=frozenset({"gpu"}))
     known = Suitability((CPU, GPU))
     assert [shape.pool for shape in known.shapes(big)] == ["gpu"]
-    known.learn(seen("gpu", memory=16 * 2**30))
+    known.learn(seen("gpu", memory=16 * 2**30), Shape("gpu", devices=(("gpu", 1),)))
     assert known.shapes(big) == ()
-    known.learn(seen("gpu", memory=80 * 2**30))
+    known.learn(seen("gpu", memory=80 * 2**30), Shape("gpu", devices=(("gpu", 1),)))
     assert [shape.pool for shape in known.shapes(big)] == ["gpu"]
 
 
-def test_a_worker_without_gpus_says_nothing_of_pilots_that_ask_for_some():
-    pool = Pool("mixed", gres={"gpu": "gpu"})
-    known = Suitability((pool,))
-    known.learn(WorkerView("x-1", labels={"pool": "mixed"}, devices=(Device("cpu-0", "cpu"),)))
+def test_a_worker_without_gpus_says_nothing_of_pilots_that_ask_for_some_unless_it_should_have_had_some():
+    known = Suitability((Pool("mixed", gres={"gpu": "gpu"}),))
+    worker = WorkerView("x-1", labels={"pool": "mixed"}, devices=(Device("cpu-0", "cpu"),))
+    known.learn(worker, Shape("mixed"))
     assert known.shapes(Request(devices=(DeviceRequest("gpu"),)))
+    known.learn(worker, Shape("mixed", devices=(("gpu", 1),)))
+    assert known.shapes(Request(devices=(DeviceRequest("gpu"),))) == ()
 
 
 def test_a_runner_that_the_workers_of_a_pool_lack_is_not_asked_of_it_again():
     known = Suitability((CPU,))
     assert known.shapes(Request(runner="pytest"))
-    known.learn(WorkerView("x-1", labels={"pool": "cpu"}, devices=(Device("c", "cpu"),), runners=frozenset({"go"})))
+    known.learn(
+        WorkerView("x-1", labels={"pool": "cpu"}, devices=(Device("c", "cpu"),), runners=frozenset({"go"})),
+        Shape("cpu"),
+    )
     assert known.shapes(Request(runner="pytest")) == ()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 
+import psutil
 import pytest
 
 from crossfleet.api.types.v1 import result_pb2
@@ -55,6 +56,26 @@ async def test_a_test_that_outlives_the_grace_is_left_to_other_hosts() -> None:
         assert await stage.ended(agent) == 0
         assert stage.coordinator.finished[1].cause == result_pb2.CAUSE_HOST_LOST
         assert list(stage.coordinator.finished[1].left_case_indices) == [0]
+
+
+async def test_a_host_on_which_every_process_is_told_to_end_fails_no_case() -> None:
+    async with staged() as stage:
+        stage.suite(test_e=ENDLESS)
+        agent = stage.start("--drain-seconds", "0.2", "--grace-seconds", "0.5")
+        await stage.ready(agent)
+        stage.open()
+        await stage.collected()
+        stage.assign(1, [0])
+        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        shim, *runners = psutil.Process(agent.pid).children(recursive=True)
+        # As systemd and batch systems do it, in the order that is worst: the shim has found the case's own process dead.
+        for process in reversed(runners):
+            process.terminate()
+        await eventually(lambda: not runners[-1].is_running(), deadline=5, what="the end of the case's process")
+        shim.terminate()
+        agent.terminate()
+        assert await stage.ended(agent) == 0
+        assert stage.coordinator.results == {}
 
 
 async def test_the_end_of_the_lifeline_ends_agent_and_shim() -> None:

@@ -26,7 +26,7 @@ def changes_from(update: scheduler_pb2.ScheduleRequest, name: str) -> Changes | 
         workers=pilots,
         others=others,
         removed_workers=tuple(removed.removed_worker_ids),
-        allocations={one.allocation_id: (one.group_id, one.slots) for one in rows.allocations},
+        allocations={one.allocation_id: (one.group_id, one.slots, one.worker_id) for one in rows.allocations},
         removed_allocations=tuple(removed.removed_allocation_ids),
     )
 

@@ -40,7 +40,7 @@ async def start() -> None:
     _check(settings)
     pools = load_pools(settings.pools)
     clock, draining, suitability = SystemClock(), Draining(), Suitability(pools)
-    piloting = Piloting(pools, suitability, _limits(settings), settings.name)
+    piloting = Piloting(pools, suitability, _limits(settings), settings.name, settings.logs)
     slurm = SlurmCommands(_jobs(settings, pools), settings.command_seconds, os.environ)
     rounds = Rounds(piloting, slurm, clock, every=settings.poll_seconds, patience=settings.patience_seconds)
     async with open_channel(

@@ -60,7 +60,8 @@ class Rounds:
         if not self._listed and (open_ones := [one.job for one in pilots if one.stage is not Stage.ENDED]):
             get_logger().info("pilots of before are there", jobs=open_ones)
         self._listed = True
-        self._piloting.observe(pilots, view, self._clock.monotonic())
+        for text in self._piloting.observe(pilots, view, self._clock.monotonic()):
+            get_logger().warning("a pilot was of no use", cause=text)
         decision = self._piloting.decide(view, self._clock.monotonic())
         await self._carry_out(decision)
         if decision.submit:

@@ -87,8 +87,6 @@ class Stream:
         async for update in updates:
             changes = convert.changes_from(update, self._name)
             if changes is not None:
-                for worker in changes.workers:
-                    self._suitability.learn(worker)
                 self._reasons.served(self.view.apply(changes, self._clock.monotonic()))
             self._revision = update.revision
             await call.write(update)

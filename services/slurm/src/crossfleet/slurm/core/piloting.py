@@ -53,33 +53,59 @@ class Piloting:
     it has free is placed by the scheduler, and who waits all the same waits for more.
     """
 
-    def __init__(self, pools: Iterable[Pool], suitability: Suitability, limits: Limits, name: str) -> None:
-        """`name` is that of our jobs; the worker of a pilot is called NAME-JOB."""
+    def __init__(
+        self,
+        pools: Iterable[Pool],
+        suitability: Suitability,
+        limits: Limits,
+        name: str,
+        logs: str = "/tmp",  # noqa: S108
+    ) -> None:
+        """`name` is that of our jobs; the worker of a pilot is called NAME-JOB, its output is LOGS/NAME-JOB.log."""
         self._pools = {pool.name: pool for pool in pools}
         self._suitability = suitability
         self._limits = limits
         self._name = name
+        self._logs = logs
         self.setbacks = Setbacks()
         self._unwanted: dict[str, float] = {}
         self._open: dict[str, Pilot] = {}
         self._joined: set[str] = set()
 
-    def observe(self, pilots: Sequence[Pilot], view: View, now: float) -> None:
-        """What Slurm lists now. A pilot that ended before its worker came is a setback for its pool."""
+    def observe(self, pilots: Sequence[Pilot], view: View, now: float) -> list[str]:
+        """What Slurm lists now. A pilot that ended without having been used is a setback for its pool; answers these."""
+        lost: list[str] = []
         listed = {one.job: one for one in pilots}
         for job, before in self._open.items():
-            if self._worker(job) in view.seen and job not in self._joined:
-                self._joined.add(job)
-                self.setbacks.worked(_pool(before))
+            self._note_worker(job, before, view)
             ended = listed.get(job, before)
-            if (job not in listed or ended.stage is Stage.ENDED) and job not in self._joined:
-                state = f" ({ended.state.lower()})" if ended.stage is Stage.ENDED else ""
-                text = f"job {job} ended before its worker joined the fleet{state}: see its output"
+            if (job not in listed or ended.stage is Stage.ENDED) and self._worker(job) not in view.used:
+                text = self._useless(job, ended)
+                lost.append(text)
                 self.setbacks.failed(_pool(before), text, now)
         self._open = {one.job: one for one in pilots if one.stage is not Stage.ENDED}
         self._joined &= self._open.keys()
         view.forget_but([self._worker(job) for job in self._open])
         self._unwanted = {job: since for job, since in self._unwanted.items() if job in self._open}
+        return lost
+
+    def _note_worker(self, job: str, pilot: Pilot, view: View) -> None:
+        """What the worker of a pilot shows: what its pool is like, and, once it got something, that all is well."""
+        worker = view.seen.get(self._worker(job))
+        if worker is None:
+            return
+        if job not in self._joined:
+            self._joined.add(job)
+            if pilot.order is not None:
+                self._suitability.learn(worker, pilot.order.shape)
+        if worker.name in view.used:
+            self.setbacks.worked(_pool(pilot))
+
+    def _useless(self, job: str, ended: Pilot) -> str:
+        if job in self._joined:
+            return f"job {job} ended without its worker having got any work"
+        state = f" ({ended.state.lower()})" if ended.stage is Stage.ENDED else ""
+        return f"job {job} ended before its worker joined the fleet{state}: see {self._logs}/{self._worker(job)}.log"
 
     def submitted(self, pilot: Pilot) -> None:
         """A pilot was taken by Slurm."""

@@ -29,7 +29,7 @@ class Setbacks:
         self._pools[pool] = _Setback(text, now + seconds, seconds)
 
     def worked(self, pool: str) -> None:
-        """A pilot of the pool has joined the fleet."""
+        """A pilot of the pool was of use."""
         self._pools.pop(pool, None)
 
     def why_not(self, pool: str, now: float) -> str:

@@ -12,6 +12,8 @@ from crossfleet.slurm.core.pool import Pool, Shape
 
 _KNOWN_KINDS = 32
 _KNOWN_REQUESTS = 4096
+_Kind = tuple[frozenset[str], str]
+"""The device classes that were asked for, and what the worker is, by its signature."""
 
 
 def shape_of(request: Request, pool: Pool) -> Shape | None:
@@ -46,22 +48,23 @@ class Suitability:
     def __init__(self, pools: Iterable[Pool]) -> None:
         """Nothing seen yet."""
         self._pools = {pool.name: pool for pool in pools}
-        self._seen: dict[str, dict[str, WorkerView]] = {name: {} for name in self._pools}
+        self._seen: dict[str, dict[_Kind, WorkerView]] = {name: {} for name in self._pools}
         self._selectors = Selectors()
         self._found: dict[Request, tuple[Shape, ...]] = {}
 
-    def learn(self, worker: WorkerView) -> None:
-        """A worker of a pool has come."""
-        seen = self._seen.get(worker.labels.get("pool", ""))
+    def learn(self, worker: WorkerView, shape: Shape) -> None:
+        """The worker of a pilot of this shape has come. That it lacks devices which were asked for says something, too."""
+        seen = self._seen.get(shape.pool)
         if seen is None or not worker.devices:
             return
         self._selectors.learn([worker])
         # The next one may come from another node, where all is well.
         devices = tuple(replace(device, conditions=frozenset()) for device in worker.devices)
         kind = replace(worker, name="", host="", taints=frozenset(), devices=devices)
-        if kind.signature in seen:
+        key = frozenset(name for name, _ in shape.devices), kind.signature
+        if key in seen:
             return
-        seen[kind.signature] = kind
+        seen[key] = kind
         self._found.clear()
         while len(seen) > _KNOWN_KINDS:
             del seen[next(iter(seen))]
@@ -81,10 +84,8 @@ class Suitability:
         # How many there are of each device is what the pilot asks for.
         kind = replace(request, devices=tuple(replace(one, count=1) for one in request.devices))
         classes = {name for name, _ in shape.devices}
-        # Workers of other shapes were granted other devices: they say nothing of these.
-        seen = [
-            one for one in self._seen[pool.name].values() if classes <= {device.device_class for device in one.devices}
-        ]
+        # Workers for which other devices were asked say nothing of these.
+        seen = [worker for (asked, _), worker in self._seen[pool.name].items() if classes <= asked]
         if seen:
             return any(
                 isinstance(eligible(kind, _sized(worker, pool, shape), self._selectors), Eligible) for worker in seen

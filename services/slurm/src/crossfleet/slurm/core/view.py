@@ -24,7 +24,8 @@ class Group:
 class Changes:
     """Rows of an update; ``whole``: they replace all that was known.
 
-    ``workers`` are those of our pilots alone; of the others only the names matter. ``allocations``: group and slots by id.
+    ``workers`` are those of our pilots alone; of the others only the names matter. ``allocations``: group, slots and worker
+    by id.
     """
 
     whole: bool = False
@@ -33,14 +34,15 @@ class Changes:
     workers: tuple[WorkerView, ...] = ()
     others: tuple[str, ...] = ()
     removed_workers: tuple[str, ...] = ()
-    allocations: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    allocations: Mapping[str, tuple[str, int, str]] = field(default_factory=dict)
     removed_allocations: tuple[str, ...] = ()
 
 
 class View:
     """The rows by id, and since when a group wants what nobody gives it. Times are of one monotonic clock.
 
-    ``joined``: workers of pilots, and since when; ``seen``: those and the ones that have left.
+    ``joined``: workers of pilots, and since when. ``seen``: those and the ones that have left, as they came; ``used``: which
+    of them got something.
     """
 
     def __init__(self) -> None:
@@ -48,9 +50,10 @@ class View:
         self.told = False
         self.groups: dict[str, Group] = {}
         self.joined: dict[str, float] = {}
-        self.seen: set[str] = set()
+        self.seen: dict[str, WorkerView] = {}
+        self.used: set[str] = set()
         self._others: set[str] = set()
-        self._allocations: dict[str, tuple[str, int]] = {}
+        self._allocations: dict[str, tuple[str, int, str]] = {}
         self._short: dict[str, float] = {}
 
     @property
@@ -62,16 +65,19 @@ class View:
         """Take an update in; answers the groups that got something by it."""
         if changes.whole:
             self._forget_all_but(changes)
+            # Those that were there before may have been used before.
+            self.used.update(worker.name for worker in changes.workers)
         self.told = True
         for name in changes.removed_workers:
             self.joined.pop(name, None)
             self._others.discard(name)
         for worker in changes.workers:
             self.joined.setdefault(worker.name, now)
-            self.seen.add(worker.name)
+            self.seen[worker.name] = worker
         self._others.update(changes.others)
-        served = frozenset(group for one, (group, _) in changes.allocations.items() if one not in self._allocations)
+        served = frozenset(group for one, (group, _, _) in changes.allocations.items() if one not in self._allocations)
         self._allocations.update(changes.allocations)
+        self.used.update(worker for _, _, worker in changes.allocations.values() if worker in self.seen)
         for one in changes.removed_allocations:
             self._allocations.pop(one, None)
         self._update_groups(changes, served, now)
@@ -85,13 +91,15 @@ class View:
     def held(self) -> Counter[str]:
         """Slots that groups have."""
         found: Counter[str] = Counter()
-        for group, slots in self._allocations.values():
+        for group, slots, _ in self._allocations.values():
             found[group] += slots
         return found
 
     def forget_but(self, names: Collection[str]) -> None:
         """Of workers that are gone, remember only these."""
-        self.seen.intersection_update({*names, *self.joined})
+        kept = {*names, *self.joined}
+        self.seen = {name: worker for name, worker in self.seen.items() if name in kept}
+        self.used &= kept
 
     def _forget_all_but(self, changes: Changes) -> None:
         names = {worker.name for worker in changes.workers}

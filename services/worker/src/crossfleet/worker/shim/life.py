@@ -23,6 +23,8 @@ _TAIL_CHARACTERS = 4096
 LATE = "the slot's process did not end when nothing was left for it"
 _EXCEEDED_SECONDS = 0.1
 """How long a process that uses too much memory has to write its stacks."""
+_TOGETHER_SECONDS = 0.25
+"""Who ends a whole host, as systemd and batch systems do, sends SIGTERM to every process of it, and to the shim perhaps last."""
 TOKEN = "CROSSFLEET_SLOT_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -233,7 +235,11 @@ class Life:
             pipe.drain()
         if self._group is not None and self._group.ran_out():
             self.over_memory = self.over_memory or self._memory_bytes
-        self.on_end(code)
+        if code == -signal.SIGTERM and self.ending is None:
+            # Were it told as the death of a case, a host that is taken away would look like a bad test.
+            self._host.loop.call_after(_TOGETHER_SECONDS, lambda: self.on_end(code) if self.pid else None)
+        else:
+            self.on_end(code)
 
     def _exceeded(self, used: int) -> None:
         if not self.over_memory:
