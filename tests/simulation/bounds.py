@@ -6,7 +6,7 @@ from typing import Any
 
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.outcomes import RunState
-from crossfleet.coordinator.core.placeable import placeable
+from crossfleet.coordinator.core.placeable import first_placeable
 
 _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
@@ -57,7 +57,7 @@ def _check_stranded(world: Any, leading: Any) -> None:
     state = leading.writer.state
     waits = set()
     if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well:
-        waits = {one.group_id for one in state.groups.values() if not one.allocations and placeable(state, one)}
+        waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
     for group_id in [one for one in since if one not in waits]:
         del since[group_id]
     for group_id in sorted(waits):

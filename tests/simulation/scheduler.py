@@ -18,7 +18,7 @@ from tests.simulation.network import Server
 class SimScheduler:
     """Answers Describe and Schedule.
 
-    `mad_until`: plans ask for more than there is; `slow_until`: they come late; `mute_until`: they do not come;
+    `mad_until`: plans ask for more than there is; `slow_until`: they come late; `mute_until`: they do not come before;
     `confused_until`: they rest on what was never said.
     """
 
@@ -78,8 +78,9 @@ class SimScheduler:
                 self._derange(plan)
             if loop.now < self.confused_until:
                 plan.base_revision += 1000
-            if loop.now >= self.mute_until:
-                yield plan
+            # It hangs: what it was about to say comes later, or never, but is not lost on the way.
+            await asyncio.sleep(max(self.mute_until - loop.now, 0.0))
+            yield plan
 
     def _derange(self, plan: scheduler_pb2.ScheduleResponse) -> None:
         random, hosts = self._random, self._world.hosts

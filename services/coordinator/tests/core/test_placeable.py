@@ -1,9 +1,13 @@
 """What a scheduler is expected to notice."""
 
-from crossfleet.coordinator.core.placeable import placeable, surely_satisfiable
+from crossfleet.coordinator.core.placeable import first_placeable, surely_satisfiable
 from crossfleet.matching.model import Device, DeviceRequest, Request
 from services.coordinator.tests.core.fleet import Fleet
 from services.coordinator.tests.core.test_planning import IDS, plan
+
+
+def placeable(state, group):
+    return first_placeable(state, [group]) is group
 
 
 def asked(fleet, question, run="run"):

@@ -30,7 +30,7 @@ class Watched:
             self.breaker,
             self.clock,
             self.figures,
-            lambda group_id: True,
+            lambda group_ids: next(iter(group_ids), ""),
             lambda group_id: group_id == "possible",
             lambda: self.answered.append(self.clock.monotonic()),
             lambda: None,
@@ -57,7 +57,7 @@ class Watched:
         plan = Plan(base_revision=base)
         for number, gang in enumerate(gangs):
             plan.allocate.add(group_id=f"g{number}", worker_id=f"w{number}", slots=1, gang_id=gang)
-        late = self.guard.late(plan, lambda worker_id, group_id: worker_id in untold or group_id in untold)
+        late = self.guard.late(plan, lambda: frozenset(untold))
         refused = tuple(Refusal(number, "RESOURCES_UNAVAILABLE", "held") for number in range(len(gangs)))
         return self.guard.judged(plan, 0, refused, late)
 

@@ -1,37 +1,34 @@
-"""Whether a group could be placed now, or ever: what its scheduler is expected to notice."""
+"""Whether a group could be placed now, or ever: what its scheduler is expected to notice.
+
+Only so many workers are looked at, as everybody waits meanwhile: what is not seen is not held against anybody.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 from crossfleet.coordinator.core import view
-from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.matching.fit import eligible, fit
-from crossfleet.matching.free import Fit
+from crossfleet.matching.free import Fit, Free
 from crossfleet.matching.misfit import Misfit, Wait
 
+_MOST_WORKERS = 500
 
-def placeable(state: State, group: Group) -> bool:
-    """Whether some worker has room for the fewest slots that make sense for it; of a gang, as many workers as it takes."""
-    wanted = view.wanted_slots(state, group)
-    if wanted <= 0:
-        return False
-    request = group.target.request
-    gang = request.gang > 1
-    held = view.held_slots(state, group)
-    least = min(max(request.slots_min - held, 1), wanted)
-    missing = request.gang if gang else 1
-    avoided = group.avoid if group.failures and held else frozenset()
-    for worker in state.workers.values():
-        if worker.state is not WorkerState.READY or worker.worker_id in avoided:
-            continue
-        free = view.free_of(state, worker)
-        if free.slots < least:
-            continue
-        if isinstance(fit(request, worker.view, free, state.selectors, least=least, most=least), Fit):
-            missing -= 1
-            if not missing:
-                return True
-    return False
+Room = list[tuple[Worker, Free]]
+
+
+def first_placeable(state: State, groups: Iterable[Group]) -> Group | None:
+    """The first of some groups for which there is room."""
+    room: Room | None = None
+    for group in groups:
+        if view.wanted_slots(state, group) > 0:
+            room = _room(state) if room is None else room
+            if _placeable(state, group, room):
+                return group
+    return None
 
 
 def surely_satisfiable(state: State, group: Group) -> bool:
@@ -43,7 +40,35 @@ def surely_satisfiable(state: State, group: Group) -> bool:
     if request.gang > 1 or request.slots_min > 1:
         return False
     living = (one.view for one in state.workers.values() if one.state is not WorkerState.LOST)
-    return any(not _never(eligible(request, one, state.selectors)) for one in living)
+    return any(not _never(eligible(request, one, state.selectors)) for one in islice(living, _MOST_WORKERS))
+
+
+def _room(state: State) -> Room:
+    """Workers with free slots, and what else of them is free."""
+    found = (one for one in state.workers.values() if one.state is WorkerState.READY and _has_slots(state, one))
+    return [(one, view.free_of(state, one)) for one in islice(found, _MOST_WORKERS)]
+
+
+def _has_slots(state: State, worker: Worker) -> bool:
+    held = sum(len(state.allocations[allocation_id].slots) for allocation_id in worker.allocations)
+    return held < worker.view.slots_total
+
+
+def _placeable(state: State, group: Group, room: Room) -> bool:
+    """Whether there is room for the fewest slots that make sense for it; of a gang, on as many workers as it takes."""
+    request = group.target.request
+    held = view.held_slots(state, group)
+    least = min(max(request.slots_min - held, 1), view.wanted_slots(state, group))
+    missing = max(request.gang, 1)
+    avoided = group.avoid if group.failures and held else frozenset()
+    for worker, free in room:
+        if worker.worker_id in avoided or free.slots < least:
+            continue
+        if isinstance(fit(request, worker.view, free, state.selectors, least=least, most=least), Fit):
+            missing -= 1
+            if not missing:
+                return True
+    return False
 
 
 def _never(found: object) -> bool:

@@ -11,8 +11,8 @@ from crossfleet.coordinator.core.answers import Refusal
 
 Indices = frozenset[int]
 """Of proposals of a plan."""
-Untold = Callable[[str, str], bool]
-"""Whether something of a worker or a group is not told yet."""
+Untold = Callable[[], frozenset[str]]
+"""The workers and groups of which something is not told yet."""
 
 
 class Conduct(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import inf
@@ -17,13 +17,15 @@ from crossfleet.coordinator.scheduling.news import News
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import PlanInvalid, Unavailable
 
-ById = Callable[[str], bool]
-"""Something that is asked of a group, by its id."""
+Placeable = Callable[[Iterable[str]], str]
+"""The first of some groups, by id, that could be placed now; empty where none could."""
+Satisfiable = Callable[[str], bool]
+"""Whether a group surely could be placed in an idle fleet."""
 
 _LEAST_PAUSE = 0.02
 _PAUSE_ANSWERS = 2.0
 _AVERAGED = 0.2
-_MOST_LOOKED_AT = 32
+_MOST_LOOKED_AT, _MOST_NEVERS = 32, 8
 
 
 class Guard:
@@ -38,15 +40,12 @@ class Guard:
         breaker: Breaker,
         clock: Clock,
         figures: SchedulerFigures,
-        placeable: ById,
-        satisfiable: ById,
+        placeable: Placeable,
+        satisfiable: Satisfiable,
         answered: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """`placeable`: whether a group could be placed now; `satisfiable`: whether it surely could be in an idle fleet.
-
-        `answered` is called when an update was, `changed` when the breaker has changed its stage.
-        """
+        """`answered` is called when an update was, `changed` when the breaker has changed its stage."""
         self.breaker = breaker
         self._clock, self._figures, self._placeable = clock, figures, placeable
         self._satisfiable = satisfiable
@@ -107,9 +106,10 @@ class Guard:
             return
         if not 1 <= base <= self._revision:
             raise PlanInvalid(f"its plan rests on revision {base}; it was sent 1 to {self._revision}")
-        for one in message.waiting:
-            if one.kind == scheduler_pb2.WAITING_KIND_NEVER and self._satisfiable(one.group_id):
-                raise PlanInvalid(f"it says that group {one.group_id} can never be placed, which it can")
+        nevers = (one.group_id for one in message.waiting if one.kind == scheduler_pb2.WAITING_KIND_NEVER)
+        for group_id in islice(nevers, _MOST_NEVERS):
+            if self._satisfiable(group_id):
+                raise PlanInvalid(f"it says that group {group_id} can never be placed, which it can")
         if self._asked and base >= self._asked:
             self._settle(self.breaker.answered(self._clock.monotonic()), anew=base < self._revision)
             self._look()
@@ -126,11 +126,13 @@ class Guard:
 
     def late(self, message: scheduler_pb2.ScheduleResponse, untold: Untold) -> Indices:
         """Which of a plan's proposals rest on what has changed since, told or not."""
-        newer = self._news.newer_than(message.base_revision)
+        if not message.allocate:
+            return frozenset()
+        newer, pending = self._news.newer_than(message.base_revision), untold()
         return frozenset(
             index
             for index, one in enumerate(message.allocate)
-            if newer(one.worker_id) or newer(one.group_id) or untold(one.worker_id, one.group_id)
+            if any(name in pending or newer(name) for name in (one.worker_id, one.group_id))
         )
 
     def judged(
@@ -161,7 +163,7 @@ class Guard:
 
     def _question(self) -> None:
         """It has not answered in time: whether it should have."""
-        group_id = next((one for one in islice(sorted(self._waiting), _MOST_LOOKED_AT) if self._placeable(one)), "")
+        group_id = self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT))
         if group_id:
             silent = f"it has not answered an update for {self.breaker.deadline:g} s"
             self.breaker.lost(self._clock.monotonic(), f"{silent}, though group {group_id} could be placed")

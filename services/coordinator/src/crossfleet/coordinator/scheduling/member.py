@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from crossfleet.coordinator.convert.plans import Mine
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.breaker import Breaker, Stage
 from crossfleet.coordinator.core.model import Group, State
-from crossfleet.coordinator.core.placeable import placeable, surely_satisfiable
+from crossfleet.coordinator.core.placeable import first_placeable, surely_satisfiable
 from crossfleet.coordinator.core.usage import Usage
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.guard import Guard
@@ -48,8 +48,8 @@ class Member:
             self.breaker,
             clock,
             self.figures,
-            self._asked_of(placeable),
-            self._asked_of(surely_satisfiable),
+            self._placeable,
+            self._satisfiable,
             self._answered,
             lambda: changed(self),
         )
@@ -128,10 +128,12 @@ class Member:
         """The next update need not wait any longer."""
         self.link.teller.wake.set()
 
-    def _asked_of(self, question: Callable[[State, Group], bool]) -> Callable[[str], bool]:
-        def answer(group_id: str) -> bool:
-            state = self._state()
-            group = state.groups.get(group_id)
-            return group is not None and question(state, group)
+    def _placeable(self, group_ids: Iterable[str]) -> str:
+        state = self._state()
+        found = first_placeable(state, (state.groups[one] for one in group_ids if one in state.groups))
+        return found.group_id if found is not None else ""
 
-        return answer
+    def _satisfiable(self, group_id: str) -> bool:
+        state = self._state()
+        group = state.groups.get(group_id)
+        return group is not None and surely_satisfiable(state, group)

@@ -93,14 +93,12 @@ class Teller:
         self._outcomes.append(outcome)
         self.wake.set()
 
-    def untold(self, worker_id: str, group_id: str) -> bool:
-        """Whether something of a worker or a group has changed since the last update."""
-        changes = self._changes
-        if group_id in changes.groups or group_id in changes.minor or worker_id in changes.workers:
-            return True
-        allocations = self._state().allocations
+    def untold(self) -> frozenset[str]:
+        """The workers and groups of which something has changed since the last update."""
+        changes, allocations = self._changes, self._state().allocations
         held = (allocations.get(allocation_id) for allocation_id in changes.allocations)
-        return any(one is not None and one.worker_id == worker_id for one in held)
+        holding = (one.worker_id for one in held if one is not None)
+        return frozenset((*changes.workers, *changes.groups, *changes.minor, *holding))
 
     async def tell(self, call: Any, *, snapshots_only: bool) -> None:
         """Writes updates until it is cancelled, or writing fails."""
