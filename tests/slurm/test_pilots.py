@@ -107,6 +107,7 @@ async def test_a_pilot_that_is_cancelled_in_the_middle_leaves_its_cases_to_anoth
     running = [job for job, state in bridged.slurm.jobs(bridged.name).items() if state == "RUNNING"]
     bridged.slurm.call("scancel", running[0])
     await passed(bridged, submitted, 8)
+    assert running[0] not in bridged.slurm.jobs(bridged.name)
 
 
 @pytest.mark.soak

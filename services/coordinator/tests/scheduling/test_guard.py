@@ -101,7 +101,10 @@ def test_a_plan_must_rest_on_what_was_sent(base: int) -> None:
 
 
 def test_whoever_asks_for_a_snapshot_may_have_missed_any_revision() -> None:
-    Watched().guard.heard(Plan(base_revision=7, request_snapshot=True))
+    watched = Watched()
+    watched.guard.heard(Plan(base_revision=7, request_snapshot=True))
+    with pytest.raises(PlanInvalid, match="sent 1 to 1"):
+        watched.guard.heard(Plan(base_revision=7))
 
 
 def test_never_is_not_taken_at_its_word() -> None:

@@ -75,6 +75,20 @@ def cut(
     if not known:
         # Nor are guessed seconds trusted at the end: slots that were fast on small cases would take the few long ones whole.
         most = min(most, math.ceil(shareable * share / _DIVISOR_COUNTED))
+    return _piece(queue, after, allowed, size=size, whole=whole, room=room, most=most)
+
+
+def _piece(
+    queue: CaseQueue,
+    after: int,
+    allowed: Container[int] | None,
+    *,
+    size: float,
+    whole: float,
+    room: float,
+    most: int,
+) -> tuple[int, ...]:
+    """Cases of about `size` seconds, never more than `room` nor `most`; a setup group of at most `whole` seconds is not torn."""
     piece: list[int] = []
     skip: set[int] = set()
     got = 0.0
