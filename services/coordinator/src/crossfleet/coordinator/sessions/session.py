@@ -139,7 +139,6 @@ class Session:
 
     async def _submit(self, commit: Awaitable[Any], sequence: int = 0) -> None:
         await self._room.acquire()
-        await self._fleet_room.acquire()
         task = asyncio.ensure_future(self._settle(commit, sequence))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -148,7 +147,9 @@ class Session:
         """Acknowledges after the commit. A refused report is acknowledged too: sending it again would change nothing."""
         answer = None
         try:
-            answer = await commit
+            # In the order of their arrival. Reading goes on meanwhile: signs of life wait for no disk.
+            async with self._fleet_room:
+                answer = await commit
         except CrossfleetError as error:
             if error.reason not in _REFUSED:
                 self.broke = self.broke or error.reason == InternalError.reason
@@ -163,7 +164,6 @@ class Session:
             self.outbox.close(InternalError("the session failed: see the log of the coordinator"))
             return
         finally:
-            self._fleet_room.release()
             self._room.release()
         self.outbox.acknowledge(sequence)
         if type(answer) is ReportAnswer and answer.stale:
