@@ -58,8 +58,10 @@ def _check_stranded(world: Any, leading: Any) -> None:
     waits = set()
     if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well:
         waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
-    for group_id in [one for one in since if one not in waits]:
-        del since[group_id]
-    for group_id in sorted(waits):
-        if now - since.setdefault(group_id, now) > _STRANDED:
-            world.violate(f"{group_id} has waited for {_STRANDED:g} s, and could be placed")
+    # Under each leader anew: while nobody leads, nothing is placed.
+    keys = {(leading.number, one) for one in waits}
+    for gone in since.keys() - keys:
+        del since[gone]
+    for key in sorted(keys):
+        if now - since.setdefault(key, now) > _STRANDED:
+            world.violate(f"{key[1]} has waited for {_STRANDED:g} s, and could be placed")

@@ -93,7 +93,7 @@ class World:
         self.client_loss = 0.0
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
-        self.stranded: dict[str, float] = {}
+        self.stranded: dict[tuple[int, str], float] = {}
         self.doom = ""
         self.daze = ("", 0.0)
         self.disk_slow: dict[str, float] = {}
