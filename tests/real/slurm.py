@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-_UNPACKED = Path(__file__).parents[2] / ".tools" / "slurm" / "root"
+_UNPACKED = Path(__file__).parents[2] / ".tools" / "slurm" / "unpacked"
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 _START_SECONDS = 30.0
 _LOOK_SECONDS = 0.05

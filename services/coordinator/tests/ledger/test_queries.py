@@ -10,7 +10,7 @@ from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVe
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.ledger import Ledger
-from crossfleet.coordinator.ledger.projection import duration_key
+from crossfleet.coordinator.ledger.observing import duration_key
 from crossfleet.coordinator.ledger.queries import CursorExpired, Queries
 from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Observed

@@ -9,7 +9,7 @@ from typing import Any
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.estimates import Estimates
-from crossfleet.coordinator.ledger.projection import history_of, kindred_keys, suite_key
+from crossfleet.coordinator.ledger.observing import history_of, kindred_keys, suite_key
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation

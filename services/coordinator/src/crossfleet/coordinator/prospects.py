@@ -19,8 +19,8 @@ from crossfleet.coordinator.core.usage import Usage, held_parts
 from crossfleet.coordinator.core.workload import Workload, workload
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.ledger.history import known_durations
+from crossfleet.coordinator.ledger.observing import device_class, duration_key, history_of, kindred_keys
 from crossfleet.coordinator.ledger.past_queries import past_cases, past_figures, past_targets
-from crossfleet.coordinator.ledger.projection import device_class, duration_key, history_of, kindred_keys
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.rows import PastCases, PastTarget
 

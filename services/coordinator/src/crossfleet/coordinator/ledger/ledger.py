@@ -12,7 +12,8 @@ from crossfleet.coordinator.core.events import Event, HealthChanged, WorkerJoine
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.ledger.loading import rebuild
-from crossfleet.coordinator.ledger.projection import observations, project
+from crossfleet.coordinator.ledger.observing import observations
+from crossfleet.coordinator.ledger.projection import project
 from crossfleet.coordinator.ledger.store import (
     Batch,
     Deposed,

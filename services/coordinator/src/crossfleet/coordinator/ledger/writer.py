@@ -14,8 +14,8 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
+from crossfleet.coordinator.ledger.observing import in_parts
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
-from crossfleet.coordinator.ledger.projection import in_parts
 from crossfleet.coordinator.ledger.store import Cleaning, Deposed, Observed, TermOver
 from crossfleet.coordinator.ledger.storing import Storing
 from crossfleet.coordinator.ledger.waiters import LedgerRejected, Waiters

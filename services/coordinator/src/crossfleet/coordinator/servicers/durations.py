@@ -8,7 +8,7 @@ from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1.suite_pb2 import CaseDuration
 from crossfleet.coordinator.artifacts.durations import credible
 from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
-from crossfleet.coordinator.ledger.projection import duration_key
+from crossfleet.coordinator.ledger.observing import duration_key
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.servicers.pages import decode, encode, fitting, page_size
 

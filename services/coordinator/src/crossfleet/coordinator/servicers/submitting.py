@@ -19,7 +19,7 @@ from crossfleet.coordinator.core.commands import SubmitRun
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
-from crossfleet.coordinator.ledger.projection import device_class, duration_key, kindred_keys
+from crossfleet.coordinator.ledger.observing import device_class, duration_key, kindred_keys
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.foundation.draining import Draining
