@@ -28,7 +28,7 @@ def check_bounds(world: Any) -> None:
             world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
     _check_reasons(world, leading)
     if world.other is not None:
-        _check_stranded(world, leading)
+        _check_stranded(world, leader)
 
 
 def _check_reasons(world: Any, leading: Any) -> None:
@@ -51,12 +51,15 @@ def _check_reasons(world: Any, leading: Any) -> None:
             world.violate(f"{group_id} has waited for {_PATIENCE:g} s without a reason")
 
 
-def _check_stranded(world: Any, leading: Any) -> None:
-    """Nobody waits for a scheduler that is not well while the fallback is, and a worker has room."""
-    now, since = world.loop.now, world.stranded
-    state = leading.writer.state
+def _check_stranded(world: Any, leader: Any) -> None:
+    """Nobody waits for a scheduler that is not well while the fallback is, a worker has room, and decisions can be written.
+
+    Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by.
+    """
+    leading, since = leader.leading, world.stranded
+    now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
     waits = set()
-    if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well:
+    if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well and not leader.sql.away:
         waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
     # Under each leader anew: while nobody leads, nothing is placed.
     keys = {(leading.number, one) for one in waits}

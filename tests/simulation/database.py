@@ -45,6 +45,11 @@ class SqlConnection:
         self.full = False
 
     @property
+    def away(self) -> bool:
+        """Whether nothing can be written now, or nobody would hear of it."""
+        return self._away() or self._mute() or self.full
+
+    @property
     def on_local_disk(self) -> bool:
         """No: it is across the network."""
         return False
