@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from benchmarks.pytest_vs_xdist.suites import BenchmarkSuite
 from benchmarks.warm_fleet import CROSSFLEET, WarmFleet
 
 SLOTS = 2
+_AFTERWARDS_SECONDS = 1.0
+"""What a fleet does after a run on its own account ends in this time: it is counted, and disturbs nobody else."""
 
 
 class Unfit(Exception):
@@ -55,6 +58,7 @@ def with_fleet(suite: BenchmarkSuite, fleet: WarmFleet, scratch: Path) -> Measur
     command = [CROSSFLEET, "run", "--data", str(fleet.data), "--python", str(suite.python), "--json", str(report)]
     done = timed([*command, "--", "pytest", *suite.arguments], suite.folder, environment() | {"COLUMNS": "120"})
     _check("crossfleet run", done)
+    time.sleep(_AFTERWARDS_SECONDS)
     parts = {name: used - cpu.get(name, 0.0) for name, used in fleet.cpu_seconds().items()} | {"command": done.cpu}
     added = {name: count - counted.get(name, 0.0) for name, count in fleet.counters().items()}
     cases = json.loads(report.read_text())["cases"]

@@ -110,7 +110,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
 
 def _process(settings: Settings, state: Path, version: str) -> ShimProcess:
     lifeline, grace = settings.server.lifeline_fd, settings.orphan_seconds
-    return ShimProcess(state / "shim", version=version, lifeline_fd=lifeline, grace=grace)
+    return ShimProcess(state / "shim", version=version, lifeline_fd=lifeline, grace=grace, spares=settings.spares)
 
 
 def _late_artifacts(settings: Settings, state: Path, uploading: Uploading) -> late.LateArtifacts:

@@ -92,6 +92,7 @@ class Preparation:
             first_number=order.first_number,
             run_slots=order.run_slots,
             program=launch.program,
+            next_seed=order.next_seed,
         )
 
     def place(self, allocation: str) -> Path:

@@ -22,12 +22,16 @@ class ShimProcess:
     (a file descriptor, or -1) and ends everything `grace` seconds after the last agent has gone.
     """
 
-    def __init__(self, state: Path, *, version: str, lifeline_fd: int = -1, grace: float = 60.0) -> None:
-        """Nothing is started yet. `version` is that of the code, which the shim repeats to later agents."""
+    def __init__(self, state: Path, *, version: str, lifeline_fd: int = -1, grace: float = 60.0, spares: int = 0) -> None:
+        """Nothing is started yet. `version` is that of the code, which the shim repeats to later agents.
+
+        `spares`: interpreters that may wait for runs that probably come.
+        """
         self._state = state
         self._version = version
         self._lifeline_fd = lifeline_fd
         self._grace = grace
+        self._spares = spares
         self._child: subprocess.Popen[bytes] | None = None
         self._adopted = 0
         self.socket = state / "shim.sock"
@@ -73,7 +77,7 @@ class ShimProcess:
             self._adopted = 0
         end_orphans(self._state.parent / "allocations")
         command = [sys.executable, "-P", "-m", "crossfleet.worker.shim", "--state", str(self._state)]
-        command += ["--grace", str(self._grace), "--version", self._version]
+        command += ["--grace", str(self._grace), "--version", self._version, "--spares", str(self._spares)]
         inherited: tuple[int, ...] = ()
         if self._lifeline_fd >= 0:
             command += ["--lifeline-fd", str(self._lifeline_fd)]

@@ -8,6 +8,8 @@ from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.convert import orders
 from crossfleet.coordinator.core.events import AssignedTask
 from crossfleet.coordinator.core.model import Allocation, Run, State
+from crossfleet.coordinator.core.seeds import following
+from crossfleet.coordinator.core.shards import SEED
 
 _KEPT_SPECS = 64
 
@@ -52,6 +54,8 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.known_collection_digest = group.digest
     order.traceparent = run.traceparent
     order.seed = run.seed
+    if spec.workspace.local_path and run.seed != SEED:
+        order.next_seed = following(run.seed)
     order.max_failures = run.policy.max_failures
     order.first_number = allocation.first_number
     held = (state.allocations[allocation_id] for allocation_id in run.allocations)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
@@ -37,9 +36,9 @@ _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
 
 
 def submission(
-    request_id: str, spec: run_pb2.RunSpec, run_id: str, selectors: Selectors, traceparent: str
+    request_id: str, spec: run_pb2.RunSpec, run_id: str, selectors: Selectors, traceparent: str, seed: int
 ) -> SubmitRun:
-    """The command of a checked spec, with defaults filled in. Raises InvalidArgument, SelectorInvalid."""
+    """The command of a checked spec, with defaults filled in. All hosts get its `seed`. Raises InvalidArgument, SelectorInvalid."""
     given = spec.SerializeToString(deterministic=True)
     checks = Checks()
     checks.require(0 < len(request_id.encode()) <= 200, "request_id", "1 to 200 bytes, a UUID for instance")
@@ -67,8 +66,7 @@ def submission(
         priority=spec.policy.priority,
         targets=targets,
         policy=_policy(spec.policy),
-        # Any 32 bits will do, as long as all hosts get the same: those of the run, and those of the other shards.
-        seed=SEED if spec.policy.shard.count > 1 else zlib.crc32(run_id.encode()),
+        seed=SEED if spec.policy.shard.count > 1 else seed,
         spec=spec.SerializeToString(),
         cases=tuple(spec.suite.cases),
         traceparent=traceparent,

@@ -32,7 +32,7 @@ async def estimate_run(
     request: run_service.EstimateRunRequest, lookup: Lookup, prospects: Prospects
 ) -> run_service.EstimateRunResponse:
     """What to expect of each target and of the whole. Raises InvalidArgument, SelectorInvalid."""
-    command = submission(_RUN, request.spec, _RUN, lookup.state().selectors, "")
+    command = submission(_RUN, request.spec, _RUN, lookup.state().selectors, "", 0)
     found = await prospects.expected(command, request.spec)
     situation = await prospects.situation()
     turn = (-command.priority, situation.shares(command.project), _YOUNGEST, "")

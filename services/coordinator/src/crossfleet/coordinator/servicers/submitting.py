@@ -16,6 +16,7 @@ from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.core.seeds import Seeds
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
 from crossfleet.coordinator.events.feed import EventFeed
@@ -61,6 +62,7 @@ class Submitting:
         self._schedulers = schedulers
         self._draining = draining
         self._embedded = embedded
+        self._seeds = Seeds()
 
     async def submit(self, request: SubmitRunRequest) -> SubmitRunResponse:
         """Commits a run, or finds the one of an earlier call.
@@ -84,7 +86,9 @@ class Submitting:
     async def prepare(self, request_id: str, spec: run_pb2.RunSpec) -> SubmitRun:
         """The command of a submission that can work, to be committed at once. Fills in defaults of `spec`; raises as `submit`."""
         selectors = self._lookup.state().selectors
-        command = submission(request_id, spec, self._ids.new("run"), selectors, current_traceparent() or "")
+        run_id = self._ids.new("run")
+        seed = self._seeds.draw(run_id, spec.workspace.local_path)
+        command = submission(request_id, spec, run_id, selectors, current_traceparent() or "", seed)
         if command.request_id not in self._lookup.state().requests:
             await self._check_surroundings(spec)
             command = await self._with_estimates(command)

@@ -1,4 +1,4 @@
-"""Entry: run by path with the suite's own interpreter, ``python pytest_zygote.py SOCKET TOKEN``.
+"""Entry: run by path with the suite's own interpreter, ``python pytest_zygote.py SOCKET TOKEN [script|module]``.
 
 What to run arrives over the socket. Guarded by ``__main__``, since multiprocessing's spawn imports this file again.
 """
@@ -35,4 +35,4 @@ def _settle_path(as_module: bool) -> None:
 if __name__ == "__main__":
     _load_package()
     zygote = importlib.import_module(_PRIVATE_NAME + ".zygote")
-    sys.exit(zygote.main(sys.argv[1], sys.argv[2], _settle_path))
+    sys.exit(zygote.main(sys.argv[1], sys.argv[2], _settle_path, *sys.argv[3:]))

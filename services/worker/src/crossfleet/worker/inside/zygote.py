@@ -14,6 +14,7 @@ import warnings
 from typing import Any, Callable, Generator, Iterator, List, Optional, Sequence
 
 from . import (
+    ahead,
     cache,
     capture,
     collection,
@@ -294,18 +295,30 @@ def quiet_options(option: Any) -> None:
             setattr(option, name, value)
 
 
-def main(path: str, token: str, settle_path: Callable[[bool], None]) -> int:
+def main(path: str, token: str, settle_path: Callable[[bool], None], early: str = "") -> int:
     """Connect to the shim at ``path``, learn what to run, and be pytest. Returns pytest's exit status.
 
-    ``settle_path`` gets ``as_module`` and must make ``sys.path`` right before pytest is imported.
+    ``settle_path`` gets ``as_module`` and must make ``sys.path`` right before pytest is imported. ``early``: "script" or
+    "module", as which this process is to import pytest before it asks what to run.
     """
     channel = Channel(path)
-    channel.send({"op": "hello", "role": "zygote", "token": token, "pid": os.getpid()})
+    hello: Message = {"op": "hello", "role": "zygote", "token": token, "pid": os.getpid()}
+    if early:
+        settle_path(early == "module")
+        hello["files"] = ahead.load()
+    channel.send(hello)
     try:
         setup = channel.receive() or {}
         setup["socket"] = path
         sys.argv[:] = [os.path.join(os.path.dirname(sys.executable), "pytest")] + setup["argv"]
-        settle_path(bool(setup.get("as_module")))
+        if early:
+            channel.send({"op": "begun"})
+            for name, value in setup["env"].items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+        else:
+            settle_path(bool(setup.get("as_module")))
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # they are still the interpreter's own
         faults = os.dup(2)

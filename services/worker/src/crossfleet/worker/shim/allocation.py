@@ -17,7 +17,8 @@ from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.output import OutputPipe
 from crossfleet.worker.shim.reaper import described
 from crossfleet.worker.shim.slots import Slot
-from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn_pytest
+from crossfleet.worker.shim.spares import Spares, told_later
+from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, Spawned, spawn_pytest
 
 _ZYGOTE_OUTPUT_BYTES = 16 * 1024 * 1024
 _BIRTH_SECONDS = 60.0
@@ -34,7 +35,7 @@ class PytestAllocation:
 
     runner = "pytest"
 
-    def __init__(self, host: Host, order: Message, on_closed: Callable[[str], None]) -> None:
+    def __init__(self, host: Host, order: Message, on_closed: Callable[[str], None], spares: Spares) -> None:
         self.name = str(order["allocation"])
         self.state = "opening"
         self._host = host
@@ -42,7 +43,9 @@ class PytestAllocation:
         self._on_closed = on_closed
         self._limits: Message = order.get("limits") or {}
         self._grace = float(self._limits.get("grace_seconds") or 5)
-        self._mark = fresh_token()
+        self._spares = spares
+        self._spare = spares.take(order)
+        self._mark = self._spare.mark if self._spare else fresh_token()
         self._run = str(order.get("run") or self._mark)
         self._env = {**order["env"], ALLOCATION_TOKEN: self._mark}
         self._ids = host.folder / "collections" / f"{self._mark}.ids"
@@ -68,7 +71,21 @@ class PytestAllocation:
         self._ending: Ending | None = None
 
     def open(self) -> None:
-        """Start the zygote; "collected" or "closed" follows."""
+        """Start the zygote, or take one that waits; "collected" or "closed" follows."""
+        limit = float(self._limits.get("collect_seconds") or 0)
+        if limit > 0:
+            self._host.loop.call_after(limit, lambda: self._collected_too_slowly(limit))
+        spare = self._spare
+        if spare is None:
+            self._start_zygote()
+            return
+        self._became(spare.process)
+        if spare.connection is None:
+            spare.on_hello = self._greeted
+        else:
+            self._greeted(spare.connection, {})
+
+    def _start_zygote(self) -> None:
         token = self._host.expect(self._greeted)
         try:
             spawned = spawn_pytest(self._order, self._host.runner_socket, token, self._env)
@@ -76,15 +93,15 @@ class PytestAllocation:
             self._host.expect_no_more(token)
             self._closed("failed", f"cannot start {self._order.get('python')} in {self._order.get('cwd')}: {error}")
             return
+        self._became(spawned)
+
+    def _became(self, spawned: Spawned) -> None:
         self._pid = spawned.pid
         for stream, descriptor in zip(("stdout", "stderr"), spawned.outputs, strict=True):
             forward = partial(self._log, stream)
             self._pipes.append(OutputPipe(self._host.loop, descriptor, forward, _ZYGOTE_OUTPUT_BYTES))
         self._host.reaper.watch(spawned.pid, self._ended)
         self.state = "collecting"
-        limit = float(self._limits.get("collect_seconds") or 0)
-        if limit > 0:
-            self._host.loop.call_after(limit, lambda: self._collected_too_slowly(limit))
 
     def send_collection(self) -> None:
         """Send "collected" again, when it has been sent once."""
@@ -123,6 +140,7 @@ class PytestAllocation:
             "as_module": bool(self._order.get("as_module")),
             "ids_path": str(self._ids),
             "spool_path": str(self._spool),
+            "env": told_later(self._env),
         }
         connection.send(json.dumps(setup).encode("ascii") + b"\n")
         connection.flush()
@@ -137,7 +155,9 @@ class PytestAllocation:
                 self._make(life)
             return
         message = json.loads(line)
-        if message["op"] == "ready":
+        if message["op"] == "begun":
+            self._spare = None
+        elif message["op"] == "ready":
             self._safe_to_fork = bool(message["safe_to_fork"])
         elif message["op"] == "returned":
             self._returned = True
@@ -282,6 +302,9 @@ class PytestAllocation:
 
     def _ended(self, code: int) -> None:
         """The zygote is gone: as asked, or all of its slots go with it."""
+        if self._spare is not None and self.state == "collecting":
+            self._begin_anew()
+            return
         if self._ending is not None:
             self._ending.cancel()
         for pipe in self._pipes:
@@ -303,6 +326,17 @@ class PytestAllocation:
             self._closed("done", f"closed before the collection was complete\n{said}", code)
             return
         self._closed("failed", f"{reason}\n{said}".strip(), code)
+
+    def _begin_anew(self) -> None:
+        """The spare was dead when it was taken, or died before it began."""
+        if self._spare is not None:
+            self._host.expect_no_more(self._spare.token)
+        self._spare = None
+        while self._pipes:
+            self._pipes.pop().close()
+        if self._connection is not None:
+            self._connection.close()
+        self._start_zygote()
 
     def _status_at_end(self, code: int) -> int:
         """With which status the session itself failed; 0 where it did not.
@@ -335,3 +369,5 @@ class PytestAllocation:
             record["session_status"] = self._failed_itself
         self._host.record(record)
         self._on_closed(self.name)
+        if cause == "done":
+            self._spares.foresee(self._order)

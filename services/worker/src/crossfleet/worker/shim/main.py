@@ -24,7 +24,7 @@ _BREATH_SECONDS = 0.008
 _FLOOD_RECORDS = 16
 """So many records within two breaths are a flood."""
 _LOG_BYTES = 1024 * 1024
-USAGE = "usage: python -m crossfleet.worker.shim --state DIR [--lifeline-fd N] [--grace SECONDS] [--version TEXT]"
+USAGE = "usage: python -m crossfleet.worker.shim --state DIR [--lifeline-fd N] [--grace SECONDS] [--version TEXT] [--spares N]"
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n{USAGE}\n")
         return 2
     try:
-        shim = Shim(Path(str(flags["state"])).absolute(), str(flags["version"]))
+        shim = Shim(Path(str(flags["state"])).absolute(), str(flags["version"]), spares=int(flags["spares"]))
     except (OSError, ValueError) as error:
         sys.stderr.write(f"crossfleet shim: {error}\n")
         return 3
@@ -49,10 +49,12 @@ def main(arguments: list[str]) -> int:
 class Shim:
     """Everything wired together over one state folder. ``version``: that of the worker whose code this is.
 
+    ``spares``: how many interpreters may wait for runs that probably come.
+
     Raises OSError or ValueError when the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, version: str = "") -> None:
+    def __init__(self, folder: Path, version: str = "", *, spares: int = 0) -> None:
         self.boot = fresh_token()
         zygote.umask_of_children = os.umask(0o077)  # what a suite writes is no business of ours
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,7 +64,7 @@ class Shim:
         loop = Loop()
         journal = _recovered(folder / "journal", self.boot)
         self._host = Host(loop, Reaper(loop), journal, MemoryWatch(loop), folder)
-        self._register = Register(self._host, self.boot, version, self._stop)
+        self._register = Register(self._host, self.boot, version, self._stop, spares=spares)
         self._runners = listen(self._host.runner_socket)
         loop.watch(self._runners.fileno(), READ, self._accept_runner)
         self._address = folder / "shim.sock"
@@ -172,7 +174,7 @@ class Shim:
 
 def _flags(arguments: list[str]) -> dict[str, str | float | int]:
     """Parse ``--name value`` pairs (argparse would double the memory of an idle shim). Raises ValueError."""
-    found: dict[str, str] = {"lifeline-fd": "-1", "grace": "60", "version": ""}
+    found: dict[str, str] = {"lifeline-fd": "-1", "grace": "60", "version": "", "spares": "0"}
     words = iter(arguments)
     for word in words:
         name, separator, value = word.removeprefix("--").partition("=")
@@ -182,9 +184,10 @@ def _flags(arguments: list[str]) -> dict[str, str | float | int]:
     if not found.get("state"):
         raise ValueError("--state is missing: a folder of this shim's own")
     try:
-        return {**found, "lifeline-fd": int(found["lifeline-fd"]), "grace": float(found["grace"])}
+        numbers = {"lifeline-fd": int(found["lifeline-fd"]), "spares": int(found["spares"])}
+        return {**found, **numbers, "grace": float(found["grace"])}
     except ValueError:
-        raise ValueError("--lifeline-fd must be a whole number and --grace a number of seconds") from None
+        raise ValueError("--lifeline-fd and --spares must be whole numbers, --grace a number of seconds") from None
 
 
 def _locked(folder: Path) -> int:

@@ -10,6 +10,7 @@ from crossfleet.worker.shim.allocation import PytestAllocation
 from crossfleet.worker.shim.command import CommandAllocation, CommandSlot
 from crossfleet.worker.shim.host import Host, Message
 from crossfleet.worker.shim.slots import Slot
+from crossfleet.worker.shim.spares import Spares
 
 if TYPE_CHECKING:
     from crossfleet.worker.shim.enumerated import ProgramAllocation
@@ -28,12 +29,13 @@ What every number has: attach, ack, cancel, close and stop; attached, result, fi
 class Register:
     """Obeys the agent. Orders that name nothing known are refused (KeyError) or, where a repeat is harmless, ignored."""
 
-    def __init__(self, host: Host, boot: str, version: str, stop: Callable[[], None]) -> None:
+    def __init__(self, host: Host, boot: str, version: str, stop: Callable[[], None], *, spares: int) -> None:
         self._host = host
         self._boot = boot
         self._version = version
         self._stop = stop
         self._allocations: dict[str, Allocation] = {}
+        self._spares = Spares(host, spares, lambda: bool(self._allocations))
         self._orders: dict[str, Callable[[Message], None]] = {
             "open": self._open,
             "run": self._run,
@@ -60,6 +62,7 @@ class Register:
             "boot": self._boot,
             "protocol": PROTOCOL,
             "version": self._version,
+            "spares": self._spares.waiting,
             "allocations": [
                 {
                     "allocation": allocation.name,
@@ -73,6 +76,7 @@ class Register:
 
     def kill_all(self) -> None:
         """End every process below this one, at once."""
+        self._spares.close()
         for allocation in list(self._allocations.values()):
             allocation.kill()
         processes.kill_all_below()
@@ -83,7 +87,7 @@ class Register:
             return
         kind = message.get("runner")
         if kind == "pytest":
-            allocation: Allocation = PytestAllocation(self._host, message, self._forget)
+            allocation: Allocation = PytestAllocation(self._host, message, self._forget, self._spares)
         elif kind == "command":
             allocation = CommandAllocation(self._host, message, self._forget)
         elif kind == "program":

@@ -67,6 +67,9 @@ def spawn(argv: list[str], cwd: str, env: dict[str, str], *, merged: bool = Fals
     return Spawned(process.pid, outputs, descriptor)
 
 
-def spawn_pytest(order: Message, runner_socket: Path, token: str, env: dict[str, str]) -> Spawned:
-    """Start the interpreter of an "open" order as zygote (or lone slot) that says hello with ``token``."""
-    return spawn([str(order["python"]), str(ENTRY), str(runner_socket), token], str(order["cwd"]), env)
+def spawn_pytest(order: Message, runner_socket: Path, token: str, env: dict[str, str], *early: str) -> Spawned:
+    """Start the interpreter of an "open" order as zygote (or lone slot) that says hello with ``token``.
+
+    ``early``: how it is to import pytest before it is told what to run, see ``inside/ahead.py``.
+    """
+    return spawn([str(order["python"]), str(ENTRY), str(runner_socket), token, *early], str(order["cwd"]), env)

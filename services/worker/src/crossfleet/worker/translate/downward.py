@@ -17,6 +17,7 @@ class Opening:
     """Everything that the shim needs to open an allocation: paths are absolute, the environment is complete.
 
     Times in seconds and sizes in bytes; zero: no limit. `first_number`: of its first slot among the `run_slots` of the run.
+    `next_seed`: hash seed of the next run in the same folder, if it can be foreseen.
     """
 
     allocation: str
@@ -39,6 +40,7 @@ class Opening:
     first_number: int = 0
     run_slots: int = 0
     program: str = ""
+    next_seed: int = 0
 
 
 def open_line(opening: Opening) -> Line:
@@ -59,6 +61,7 @@ def open_line(opening: Opening) -> Line:
         ],
         "run": opening.run,
         "run_slots": opening.run_slots,
+        "next_seed": opening.next_seed,
         "limits": {
             "case_seconds": opening.case_seconds,
             "max_failures": opening.max_failures,
