@@ -50,6 +50,26 @@ async def test_a_second_run_joins_the_fleet_of_the_first_and_outlives_it(folder:
     assert await all_gone(folder)
 
 
+async def test_the_next_run_in_a_folder_is_executed_by_an_interpreter_that_waits_for_it(folder: Path, project: Path) -> None:
+    (project / "test_pid.py").write_text(
+        "import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ndef test_quick(): pass\n"
+    )
+
+    def interpreters() -> list[int]:
+        return list(processes_of(folder, "pytest_zygote.py"))
+
+    with up(folder / "data", "--slots", "1") as fleet:
+        first = fleet.run(*PYTEST, cwd=project)
+        assert first.status == 0, first.text
+        await eventually(lambda: bool(interpreters()), deadline=30)
+        waiting = interpreters()
+        second = fleet.run(*PYTEST, cwd=project)
+
+    assert second.status == 0, second.text
+    assert [int((project / "pid").read_text())] == waiting
+    assert await all_gone(folder)
+
+
 def test_a_data_folder_in_use_is_refused_with_who_uses_it(folder: Path) -> None:
     with up(folder / "data", "--slots", "1") as fleet:
         done = crossfleet("up", "--data", str(fleet.data), cwd=folder)
