@@ -50,7 +50,9 @@ async def test_a_second_run_joins_the_fleet_of_the_first_and_outlives_it(folder:
     assert await all_gone(folder)
 
 
-async def test_the_next_run_in_a_folder_is_executed_by_an_interpreter_that_waits_for_it(folder: Path, project: Path) -> None:
+async def test_the_next_run_in_a_folder_is_executed_by_an_interpreter_that_waits_for_it(
+    folder: Path, project: Path
+) -> None:
     (project / "test_pid.py").write_text(
         "import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ndef test_quick(): pass\n"
     )

@@ -56,7 +56,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     collect_seconds: Annotated[float, setting("Time limit of one collection, in seconds. 0: none.", ge=0)] = 900.0
     spares: Annotated[
         int,
-        setting("Interpreters, some 25 MB each, that wait ten minutes for a run like the last, to begin it sooner.", ge=0),
+        setting(
+            "Interpreters, some 25 MB each, that wait ten minutes for a run like the last, to begin it sooner.", ge=0
+        ),
     ] = 2
     build_seconds: Annotated[float, setting("Time limit of building one environment, in seconds.", ge=1)] = 1800.0
     idle_exit_seconds: Annotated[

@@ -22,7 +22,9 @@ class ShimProcess:
     (a file descriptor, or -1) and ends everything `grace` seconds after the last agent has gone.
     """
 
-    def __init__(self, state: Path, *, version: str, lifeline_fd: int = -1, grace: float = 60.0, spares: int = 0) -> None:
+    def __init__(
+        self, state: Path, *, version: str, lifeline_fd: int = -1, grace: float = 60.0, spares: int = 0
+    ) -> None:
         """Nothing is started yet. `version` is that of the code, which the shim repeats to later agents.
 
         `spares`: interpreters that may wait for runs that probably come.

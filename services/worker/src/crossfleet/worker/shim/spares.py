@@ -120,6 +120,7 @@ class Spares:
         self._spares[key] = spare
         spare.timer = self._host.loop.call_after(_KEPT_SECONDS, partial(self._drop, spare))
         self._host.reaper.watch(spare.process.pid, lambda code: self._drop(spare))
+
     def _drop(self, spare: Spare) -> None:
         if self._spares.get(spare.key) is spare:
             del self._spares[spare.key]
