@@ -29,9 +29,11 @@ NEW = ("pytest-xdist==3.8.0", "pytest-rerunfailures==16.1", "pytest-cov==7.0.0",
 @pytest.mark.truth
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("version", "plugins"), [("7.0.1", OLD), ("7.4.4", OLD), ("8.4.2", NEW), ("9.0.1", NEW)])
-def test_every_option_of_a_version_and_its_plugins_is_in_the_table(version: str, plugins: tuple[str, ...]) -> None:
+def test_every_option_of_a_version_and_its_plugins_is_in_the_table(
+    version: str, plugins: tuple[str, ...], tmp_path: Path
+) -> None:
     python = environment(f"options-{version}", f"pytest=={version}", *plugins)
-    done = subprocess.run([python, SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([python, SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     found = json.loads(done.stdout)
 
     assert len(found) > 100
