@@ -38,6 +38,7 @@ test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest
 	@tools/install_etcd
 	@tools/install_moto
 	@tools/install_slurm
+	@tools/install_interfaces
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: lint

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
@@ -69,6 +70,7 @@ class Auditor:
         self.canaries: dict[str, int] = {}
         self.capacities: dict[str, int] = {}
         self.reserved: dict[str, Reservation] = {}
+        self.hidden: set[str] = set()
         self._doubtful: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._stored: dict[int, list[str]] = {}
@@ -219,6 +221,8 @@ class Auditor:
         known = {device.device_id for device in host.devices}
         if len(set(devices)) != len(devices) or not set(devices) <= known:
             self._wrong(f"{event.allocation_id} has devices {devices} of {sorted(known)}")
+        if self.hidden & set(devices):
+            self._wrong(f"{event.allocation_id} has hidden devices of {devices}")
         if event.group_id.endswith("/gpu") and len(devices) != len(event.slots):
             self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
         self.allocations[event.allocation_id] = event
@@ -258,6 +262,12 @@ class Auditor:
 
     def _ReservationEnded(self, event: ReservationEnded) -> None:
         del self.reserved[event.reservation_id]
+
+    def _DeviceOverridden(self, event: DeviceOverridden) -> None:
+        if event.override is not None and event.override.hidden:
+            self.hidden.add(event.device_id)
+        else:
+            self.hidden.discard(event.device_id)
 
     def _SemaphoreSet(self, event: e.SemaphoreSet) -> None:
         self.capacities[event.name] = event.capacity

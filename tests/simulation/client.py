@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
+from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
@@ -62,6 +63,17 @@ class SimClient:
         while ("r",) in table:
             await self._ask(CancelReservation("r"))
             await asyncio.sleep(_ASK_AGAIN)
+
+    async def hide(self, worker_id: str, device_id: str) -> None:
+        """Keep a device from work for a while. Nobody else may end that: a run could wait for ever."""
+        random = self._world.chance.stream("hiding")
+        await asyncio.sleep(random.random() * 5.0)
+        table = self._world.store.rows["workers"]
+        for hidden in (True, False):
+            while (device_id in table.get((worker_id,), {}).get("overrides", "")) != hidden:
+                await self._ask(OverrideDevice(worker_id, device_id, hidden=hidden))
+                await asyncio.sleep(_ASK_AGAIN)
+            await asyncio.sleep(random.random() * 3.0)
 
     async def cancel(self) -> None:
         """Cancel the run once it exists."""

@@ -37,8 +37,9 @@ def difference(stored: State, live: State) -> str:
                 return f"{name}[{key}].{found}"
     for key, worker in stored.workers.items():
         other = live.workers[key]
-        if (worker.allocations, worker.drained, worker.health) != (other.allocations, other.drained, other.health):
-            return f"workers[{key}]"
+        for name in ("allocations", "drained", "health", "overrides"):
+            if getattr(worker, name) != getattr(other, name):
+                return f"workers[{key}].{name}"
     return ""
 
 

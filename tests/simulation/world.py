@@ -48,6 +48,7 @@ _FAULTS_END = 9.5
 _PATIENCE = 120.0
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _COORDINATORS = 3
+_HIDING = 0.3  # so often somebody hides a device for a while
 _RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -181,6 +182,10 @@ class World:
             host.start()
         for client in self.clients:
             self.watch_task(self.people.start(client.work()), "client")
+        gpus = [(host.name, device.device_id) for host in self.hosts for device in host.devices]
+        chance = self.chance.stream("hidden device")
+        if gpus and chance.random() < _HIDING:
+            self.watch_task(self.people.start(self.clients[0].hide(*chance.choice(gpus))), "hiding")
         if self.chance.stream("reserving").random() < _RESERVING:
             self.watch_task(self.people.start(self.clients[0].reserve()), "reservation")
         for fault in self.faults:

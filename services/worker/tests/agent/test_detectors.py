@@ -11,7 +11,7 @@ import pytest
 
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
 from crossfleet.worker.detectors.detector import Found
-from crossfleet.worker.detectors.nvidia import visible
+from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.search import GROUP, Search
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
@@ -106,7 +106,7 @@ async def test_nothing_is_asked_where_there_is_nothing_to_look_at() -> None:
 
 
 def test_the_features_of_the_processor_are_a_list() -> None:
-    found = device(CpuDetector().detect()[0], "cpu")
+    found = device(CpuDetector().detect()[0], "cpu", 0.0)
     assert found.attributes["features"].WhichOneof("kind") == "list_value"
 
 
@@ -156,4 +156,4 @@ async def test_a_device_that_is_not_found_any_more_is_lost_until_it_is_back_and_
 )
 def test_a_worker_to_which_some_gpus_were_given_offers_no_others(chosen: str | None, shown: list[int]) -> None:
     gpus = [{"device_id": f"GPU-{name}{name}", "attributes": {"index": number}} for number, name in enumerate("abc")]
-    assert [gpu["attributes"]["index"] for gpu in visible(gpus, chosen)] == shown
+    assert [gpu["attributes"]["index"] for gpu in granted(gpus, chosen)] == shown

@@ -48,6 +48,7 @@ async def test_a_case_sees_its_place_in_the_fleet_and_what_it_leaves_is_kept() -
             "FROM_SUITE": "s",
             "FROM_BOTH": "t",
             "CUDA_VISIBLE_DEVICES": "",
+            "ROCR_VISIBLE_DEVICES": "",
             "HIP_VISIBLE_DEVICES": "",
             "LC_ALL": "C.UTF-8",
         }
@@ -79,7 +80,8 @@ def test_only_the_granted_devices_are_visible() -> None:
     granted = [_gpu("d0", "nvidia", uuid=uuid), _gpu("d1", "amd", index=device_pb2.AttributeValue(int_value=2))]
     assert visible(granted) == {
         "CUDA_VISIBLE_DEVICES": "GPU-1",
-        "HIP_VISIBLE_DEVICES": "2",
+        "ROCR_VISIBLE_DEVICES": "2",
+        "HIP_VISIBLE_DEVICES": "0",
         "ONEAPI_DEVICE_SELECTOR": "!*:gpu",
     }
 

@@ -13,6 +13,7 @@ _HINTS = {
     "TARGET_UNSATISFIABLE": "`crossfleet workers` shows what the fleet has; --wait waits for a worker that fits.",
     "RUN_NOT_FOUND": "`crossfleet runs` lists the runs of this fleet.",
     "WORKER_NOT_FOUND": "`crossfleet workers` lists the workers of this fleet.",
+    "DEVICE_NOT_FOUND": "`crossfleet devices list` lists the devices of this fleet.",
     "SCHEDULE_NOT_FOUND": "`crossfleet schedule list` lists the schedules of this fleet.",
     "NO_LEADER": "No coordinator became the leader in time: their logs say why. `crossfleet doctor` asks each of them.",
     "NOT_LEADER": "The coordinators name leaders that do not lead: `crossfleet doctor` asks each of them.",

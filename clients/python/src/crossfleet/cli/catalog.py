@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schedule": ("schedule", "run a suite again and again, by cron"),
     "explain": ("explain", "say why a run waits, behind what, and when it will begin and end"),
     "workers": ("workers", "list workers and their devices"),
+    "devices": ("devices", "list the devices of the fleet, say what one is like, or hide it"),
     "reserve": ("reserve", "keep workers for a project for a while"),
     "drain": ("drain", "keep new work away from a worker"),
     "quarantine": ("quarantine", "doubt a worker until it has passed a test and a task"),

@@ -47,6 +47,10 @@ class FleetCalls:
         request = wire.QuarantineWorkerRequest(worker_id=worker_id, reason=reason)
         return (await self._connection.call(lambda limit: self._stub.QuarantineWorker(request, timeout=limit))).worker
 
+    async def override_device(self, request: wire.OverrideDeviceRequest) -> wire.WorkerStatus:
+        """Says what a device is like instead of its detector, or takes that back."""
+        return (await self._connection.call(lambda limit: self._stub.OverrideDevice(request, timeout=limit))).worker
+
     async def undrain(self, worker_id: str) -> wire.WorkerStatus:
         """Lets a worker take work again that was drained, quarantined or held."""
         request = wire.UndrainWorkerRequest(worker_id=worker_id)

@@ -20,10 +20,13 @@ class Fact:
 
     path: str
     value: str | None
+    overridden: bool = False
 
     def __str__(self) -> str:
         """``device.memory is 8Gi`` or ``no device.memory``."""
-        return f"no {self.path}" if self.value is None else f"{self.path} is {self.value}"
+        if self.value is None:
+            return f"no {self.path}"
+        return f"{self.path} is {self.value}" + (" (overridden)" if self.overridden else "")
 
 
 def facts(clause: Selector, worker: WorkerView, device: Device | None) -> Iterator[Fact]:
@@ -35,7 +38,8 @@ def facts(clause: Selector, worker: WorkerView, device: Device | None) -> Iterat
         if path.bound or path.root == "devices" or path.parts in seen or _tested(path.node):
             continue
         seen.add(path.parts)
-        yield Fact(str(path), _shown(_value(path, worker, device)))
+        said = path.root == "device" and device is not None and bool(device.overridden.intersection(path.parts))
+        yield Fact(str(path), _shown(_value(path, worker, device)), said)
 
 
 def _tested(node: Node) -> bool:

@@ -8,8 +8,9 @@ from crossfleet.matching.free import Fit, Free, slot_millicores
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import (
     BLOCKING_CONDITIONS,
+    HIDDEN,
+    PASSING_CONDITIONS,
     PASSING_TAINTS,
-    QUARANTINED,
     RESERVED,
     Device,
     DeviceRequest,
@@ -65,11 +66,11 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
         good = [device for device in worker.devices if accepts(demand, both, worker, device, request, selectors)]
         ids = tuple(device.id for device in good)
         if len(ids) < demand.count:
-            out = _quarantined(demand, both, worker, request, selectors)
-            if out and len(ids) + out >= demand.count:
-                return Misfit(
-                    Wait.LATER, Code.STATE, f"{out} devices of the kind asked for on {worker.name} are quarantined"
-                )
+            out = _kept_out(demand, both, worker, request, selectors)
+            if out and len(ids) + len(out) >= demand.count:
+                why = "hidden by an administrator" if any(HIDDEN in one.conditions for one in out) else "quarantined"
+                text = f"{len(out)} devices of the kind asked for on {worker.name} are {why}"
+                return Misfit(Wait.LATER, Code.STATE, text)
             text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
         candidates.append(ids)
@@ -84,13 +85,13 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
     return Misfit(Wait.LATER, Code.STATE, f"{tainted}, which passes") if intolerable else found
 
 
-def _quarantined(
+def _kept_out(
     demand: DeviceRequest, both: tuple[Selector, Selector], worker: WorkerView, request: Request, selectors: Selectors
-) -> int:
-    """How many more devices it would have, were none of them quarantined."""
-    tolerant = replace(request, tolerations=request.tolerations | {QUARANTINED})
-    out = (one for one in worker.devices if QUARANTINED in one.conditions - request.tolerations)
-    return sum(accepts(demand, both, worker, device, tolerant, selectors) for device in out)
+) -> list[Device]:
+    """The devices that it would have besides, were none of them quarantined or hidden."""
+    tolerant = replace(request, tolerations=request.tolerations | PASSING_CONDITIONS)
+    out = (one for one in worker.devices if PASSING_CONDITIONS & one.conditions - request.tolerations)
+    return [device for device in out if accepts(demand, both, worker, device, tolerant, selectors)]
 
 
 def device_demands(request: Request, selector: Selector) -> tuple[DeviceRequest, ...]:

@@ -58,17 +58,19 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
 
 
 def _device(message: device_pb2.Device) -> Device:
-    attributes = {name: _attribute(value) for name, value in message.attributes.items()}
+    attributes = {name: attribute_from(value) for name, value in message.attributes.items()}
     return Device(
         id=message.device_id,
         device_class=message.device_class,
         attributes={name: value for name, value in attributes.items() if value is not None},
         capacities=dict(message.capacities),
         conditions=frozenset(message.conditions),
+        overridden=frozenset(message.override.reported),
     )
 
 
-def _attribute(message: device_pb2.AttributeValue) -> Attribute | None:
+def attribute_from(message: device_pb2.AttributeValue) -> Attribute | None:
+    """A value of an attribute; None where none is set."""
     kind = message.WhichOneof("kind")
     if kind is None:
         return None
@@ -81,3 +83,18 @@ def _attribute(message: device_pb2.AttributeValue) -> Attribute | None:
             return message.version_value  # What cannot be ordered can still be compared as text.
     value: bool | int | float | str = getattr(message, kind)
     return value
+
+
+def attribute_message(value: Attribute) -> device_pb2.AttributeValue:
+    """A value of an attribute as a message."""
+    if isinstance(value, bool):
+        return device_pb2.AttributeValue(bool_value=value)
+    if isinstance(value, int):
+        return device_pb2.AttributeValue(int_value=value)
+    if isinstance(value, float):
+        return device_pb2.AttributeValue(double_value=value)
+    if isinstance(value, Version):
+        return device_pb2.AttributeValue(version_value=value.text)
+    if isinstance(value, str):
+        return device_pb2.AttributeValue(string_value=value)
+    return device_pb2.AttributeValue(list_value=device_pb2.StringList(values=map(str, value)))

@@ -16,9 +16,13 @@ SHARED_CLASSES = frozenset({"cpu"})
 QUARANTINED = "quarantined"
 """The condition of a device that failed too much and has not yet passed a test."""
 
+HIDDEN = "hidden"
+"""The condition of a device that a person keeps from work. No request may tolerate it."""
+
 # A device in such a condition gets no work; any other condition is only a fact that selectors may use.
 BROKEN = frozenset({"lost", "unhealthy"})
-BLOCKING_CONDITIONS = BROKEN | {QUARANTINED}
+PASSING_CONDITIONS = frozenset({QUARANTINED, HIDDEN})
+BLOCKING_CONDITIONS = BROKEN | PASSING_CONDITIONS
 
 # Workers set these themselves and take them away again: what they keep away waits.
 PASSING_TAINTS = frozenset({"disk_full", "upgrading"})
@@ -26,7 +30,7 @@ RESERVED = "reserved:"
 """Begins the taint of a worker that is kept for a project, whose name follows. It passes too, and no request may tolerate it."""
 
 # Attributes that tell one device from its twin. A selector that reads none of them takes twins for the same.
-IDENTITY = frozenset({"bus", "index", "serial", "uuid"})
+IDENTITY = frozenset({"bus", "index", "pci", "serial", "uuid"})
 
 
 class WorkerState(StrEnum):
@@ -44,7 +48,8 @@ class Device:
     """Something schedulable on a host, after Kubernetes DRA: a class, typed attributes, capacities.
 
     Capacities are whole numbers (bytes for memory). Conditions are facts of the moment; one of
-    ``BLOCKING_CONDITIONS`` keeps work away unless the request tolerates it.
+    ``BLOCKING_CONDITIONS`` keeps work away unless the request tolerates it. Attributes that are ``overridden`` are
+    as an administrator says, which matters to people alone.
     """
 
     id: str
@@ -52,6 +57,7 @@ class Device:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     capacities: Mapping[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()
+    overridden: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def shared(self) -> bool:

@@ -3,7 +3,7 @@
 import math
 
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.model import RESERVED, DeviceRequest, Placement, Request
+from crossfleet.matching.model import HIDDEN, RESERVED, DeviceRequest, Placement, Request
 from crossfleet.matching.selectors import Selectors
 
 MAX_DEVICE_REQUESTS = 16
@@ -52,6 +52,8 @@ def validate(request: Request, selectors: Selectors) -> None:
             raise RequestError(f"semaphores[{name!r}]", f"{amount} is not from 1 to {MAX_SEMAPHORE}")
     if any(taint.startswith(RESERVED) for taint in request.tolerations):
         raise RequestError("tolerations", f"{RESERVED}... is for the groups of the project alone that has reserved")
+    if HIDDEN in request.tolerations:
+        raise RequestError("tolerations", f"{HIDDEN!r} is for devices that an administrator keeps from work")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
     if len(request.preferred) > MAX_PREFERENCES:

@@ -51,7 +51,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     runners = Runners()
     link = Link()
     who = identity(settings, runners.names)
-    inventory = Inventory(Search(settings.detector_seconds))
+    inventory = Inventory(Search(settings.detector_seconds), stale_seconds=settings.detector_stale_seconds)
     agent = Agent(who, link, inventory, on_ready)
     version = worker_version()
     process = _process(settings, state, version)

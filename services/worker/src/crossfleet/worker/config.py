@@ -82,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     detector_every_seconds: Annotated[
         float, setting("How often devices other than processors are looked for again, in seconds. 0: once.", ge=0)
     ] = 60.0
+    detector_stale_seconds: Annotated[
+        float,
+        setting("Devices whose detector has given no answer for so long are in the condition `stale`.", ge=1),
+    ] = 300.0
     repair: Annotated[
         tuple[str, ...],
         setting("Command that mends this host when its test fails: program, then each argument. No shell. May repeat."),

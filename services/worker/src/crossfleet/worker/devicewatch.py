@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from crossfleet.foundation.logs import get_logger
@@ -29,8 +30,10 @@ class DeviceWatch:
         every: float,
         tell: Callable[[], None],
         wake: Callable[[], None],
+        again: float = 600.0,
     ) -> None:
-        """`every` so many seconds (0: once); `tell` is called when the devices are not what they were."""
+        """`every` so many seconds (0: once); `tell` is called when the devices are not what they were, and once in `again`
+        seconds so that it shows that they are still looked at."""
         self._inventory = inventory
         self._link = link
         self._openings = openings
@@ -39,6 +42,8 @@ class DeviceWatch:
         self._tell = tell
         self._wake = wake
         self._told = inventory.state
+        self._told_at = time.monotonic()
+        self._again = again
         self._errors: dict[str, str] = {}
         self._one = asyncio.Lock()
 
@@ -58,8 +63,9 @@ class DeviceWatch:
             if self._errors.get(detector) != cause:
                 get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
         self._errors = dict(self._inventory.errors)
-        if self._inventory.state != self._told:
-            self._told = self._inventory.state
+        state, now = self._inventory.state, time.monotonic()
+        if state != self._told or now - self._told_at >= self._again:
+            self._told, self._told_at = state, now
             self._tell()
         for holding in self._link.holdings.all():
             self._end_without(holding)

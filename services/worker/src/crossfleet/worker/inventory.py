@@ -2,71 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.worker.detectors.cpu import CpuDetector
+from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.search import Search
+from crossfleet.worker.detectors.views import together
 from crossfleet.worker.translate.devices import device
 
 LOST = "lost"
+STALE = "stale"
 BROKEN = frozenset({LOST, "unhealthy"})
 """Conditions in which a device is good for nothing."""
+
+_CPU = "cpu"
 
 
 class Inventory:
     """What was found, and what could not be asked."""
 
-    def __init__(self, search: Search) -> None:
-        """The processors are known when this returns (a few milliseconds)."""
+    def __init__(self, search: Search, *, stale_seconds: float = 300.0, now: Callable[[], float] = time.time) -> None:
+        """The processors are known when this returns (a few milliseconds).
+
+        Devices are stale when their detector has given no answer for `stale_seconds`.
+        """
         self._search = search
-        self._by_detector: dict[str, list[Device]] = {"cpu": [device(found, "cpu") for found in CpuDetector().detect()]}
+        self._stale_seconds = stale_seconds
+        self._now = now
+        self._found: dict[str, Sequence[Found]] = {_CPU: CpuDetector().detect()}
+        self._seen = {_CPU: now()}
+        self._devices: dict[str, Device] = {}
+        self._settled: frozenset[str] = frozenset()
         self.errors: dict[str, str] = {}
+        self._put_together()
 
     @property
     def devices(self) -> list[Device]:
         """All devices, the processors first."""
-        return [one for devices in self._by_detector.values() for one in devices]
+        return list(self._devices.values())
 
     @property
     def by_id(self) -> Mapping[str, Device]:
         """All devices by id."""
-        return {one.device_id: one for one in self.devices}
+        return self._devices
 
     @property
-    def state(self) -> list[tuple[str, list[str]]]:
-        """Ids and conditions of all devices, in order: what tells one look from another."""
-        return sorted((one.device_id, list(one.conditions)) for one in self.devices)
+    def state(self) -> dict[str, bytes]:
+        """All that is known of the devices but when they were seen: what tells one look from another."""
+        told = {}
+        for name, one in self._devices.items():
+            undated = Device()
+            undated.CopyFrom(one)
+            undated.ClearField("probed_at")
+            told[name] = undated.SerializeToString(deterministic=True)
+        return told
 
     @property
     def has_more_than_processors(self) -> bool:
         """Whether another detector has found a device."""
-        return len(self._by_detector) > 1
+        return any(one.detector != _CPU for one in self._devices.values())
 
     async def look(self) -> bool:
         """Ask the other detectors; whether something is not as it was. Does not raise.
 
         A device that its detector does not find any more stays, in the condition `lost`; where a detector gives no answer, all
-        of its devices stay as they were.
+        of its devices stay as they were, but for the condition `stale` after a while. A detector of which all devices are views
+        of others is asked again only when these are not the same any more.
         """
-        before = self.state
-        answers = await self._search.all(without=frozenset({"cpu"}))
-        known = [name for name in self._by_detector if name != "cpu"]
+        before, there = self.state, self._there()
+        answers = await self._search.all(without=self._settled | {_CPU})
+        known = self._found.keys() - self._settled - {_CPU}
         for name in dict.fromkeys([*known, *answers]):
             answer = answers.get(name, ())
             if isinstance(answer, str):
                 self.errors[name] = answer
                 continue
             try:
-                found = [device(one, name) for one in answer]
+                for one in answer:
+                    device(one, name, 0.0)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.errors[name] = f"what it found cannot be read: {error}"
                 continue
             self.errors.pop(name, None)
-            there = {one.device_id for one in found}
-            gone = [one for one in self._by_detector.get(name, ()) if one.device_id not in there]
-            for one in gone:
-                one.conditions[:] = [LOST]
-            if found or gone:
-                self._by_detector[name] = [*found, *gone]
+            self._found[name] = answer
+            self._seen[name] = self._now()
+        self._put_together()
+        self._settled = self._only_views() if self._there() == there else frozenset()
         return before != self.state
+
+    def _only_views(self) -> frozenset[str]:
+        """The detectors that have answered, and of which all devices are views of others'."""
+        listed = {one.detector for one in self._devices.values()} | self.errors.keys()
+        return frozenset(name for name, found in self._found.items() if found and name not in listed)
+
+    def _there(self) -> set[str]:
+        return {name for name, one in self._devices.items() if LOST not in one.conditions}
+
+    def _put_together(self) -> None:
+        asked = {*self._found, *self.errors} - {_CPU}
+        now = self._now()
+        listed = {}
+        for name, found in together(self._found, asked):
+            one = listed[found["device_id"]] = device(found, name, self._seen[name])
+            if name in self.errors and now - self._seen[name] > self._stale_seconds:
+                one.conditions.append(STALE)
+        for device_id, gone in self._devices.items():
+            if device_id not in listed:
+                gone.conditions[:] = [LOST]
+                listed[device_id] = gone
+        self._devices = listed

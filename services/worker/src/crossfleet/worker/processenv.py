@@ -82,12 +82,14 @@ def visible(devices: Sequence[Device]) -> dict[str, str]:
     by_maker: dict[str, list[str]] = {"nvidia": [], "amd": [], "intel": []}
     for device in devices:
         maker = device.attributes["vendor"].string_value if "vendor" in device.attributes else ""
-        if device.device_class != "cpu" and maker in by_maker:
+        if device.device_class == "gpu" and maker in by_maker:
             by_maker[maker].append(_name(device))
-    intel = by_maker["intel"]
+    amd, intel = by_maker["amd"], by_maker["intel"]
     return {
         "CUDA_VISIBLE_DEVICES": ",".join(by_maker["nvidia"]),
-        "HIP_VISIBLE_DEVICES": ",".join(by_maker["amd"]),
+        "ROCR_VISIBLE_DEVICES": ",".join(amd),
+        # HIP knows no UUIDs, and counts what ROCm has left.
+        "HIP_VISIBLE_DEVICES": ",".join(map(str, range(len(amd)))),
         # Empty would mean all here; the CPU stays usable.
         "ONEAPI_DEVICE_SELECTOR": "level_zero:" + ",".join(intel) if intel else "!*:gpu",
     }

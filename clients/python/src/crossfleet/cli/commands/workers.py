@@ -8,6 +8,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, Wo
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.devices import device_lines
 from crossfleet.cli.reporting.health import health_lines, out
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local
@@ -60,11 +61,7 @@ def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
         print("", *told, sep="\n")
     for status in workers if devices else ():
         for device in status.worker.devices:
-            print(
-                f"\n{status.worker.worker_id}: {device.device_id} ({device.device_class}, found by {device.detector})"
-            )
-            for name in sorted(device.attributes):
-                print(f"  device.{name} = {shown(device.attributes[name])}")
+            print("", *device_lines(status.worker.worker_id, device), sep="\n")
 
 
 def _row(status: WorkerStatus) -> tuple[str, ...]:
@@ -81,15 +78,3 @@ def _row(status: WorkerStatus) -> tuple[str, ...]:
         shorten(", ".join(f"{key}={worker.labels[key]}" for key in sorted(worker.labels)), 40),
         local(worker.last_seen_at),
     )
-
-
-def shown(value: device_pb2.AttributeValue) -> str:
-    """An attribute as one would write it in a selector."""
-    kind = value.WhichOneof("kind")
-    if kind == "list_value":
-        return shorten(f"[{', '.join(value.list_value.values)}]", 100)
-    if kind == "version_value":
-        return f'version("{value.version_value}")'
-    if kind == "string_value":
-        return f'"{value.string_value}"'
-    return str(getattr(value, kind)) if kind else "(none)"

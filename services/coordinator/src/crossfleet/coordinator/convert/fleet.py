@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.coordinator.convert.overrides import override_device
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.override import Override
 from crossfleet.matching.model import QUARANTINED, Placement, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
 
@@ -29,11 +31,16 @@ def view_now(worker: Worker) -> WorkerView:
     return replace(worker.view, state=_VIEW_STATES[worker.state])
 
 
-def worker_message(description: bytes, state: WorkerState, health: Mapping[str, Health]) -> device_pb2.Worker:
-    """A worker as it described itself, with the state that the coordinator gives it and the devices that are out."""
+def worker_message(
+    description: bytes, state: WorkerState, health: Mapping[str, Health], overrides: Mapping[str, Override]
+) -> device_pb2.Worker:
+    """A worker as it described itself, with the state that the coordinator gives it, the devices that are out, and what
+    people say of devices."""
     message = device_pb2.Worker.FromString(description)
     message.state = int(state)  # type: ignore[assignment]
     for device in message.devices:
+        if device.device_id in overrides:
+            override_device(device, overrides[device.device_id])
         known = health.get(device.device_id)
         if known is not None and known.out:
             device.conditions.append(QUARANTINED)

@@ -13,7 +13,7 @@ from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
 from crossfleet.coordinator.core.reserving import keeper
 from crossfleet.coordinator.core.usage import ProjectUse
-from crossfleet.matching.model import RESERVED
+from crossfleet.matching.model import QUARANTINED, RESERVED
 
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
@@ -23,8 +23,17 @@ _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
 def worker(state: State, one: Worker) -> device_pb2.Worker:
+    """A worker as schedulers see it: to those that know nothing of hidden devices they look quarantined."""
+    message = described(state, one)
+    for device in message.devices:
+        if device.override.hidden and QUARANTINED not in device.conditions:
+            device.conditions.append(QUARANTINED)
+    return message
+
+
+def described(state: State, one: Worker) -> device_pb2.Worker:
     """A worker as it stands; one that is kept for a project has a taint which only that project's groups tolerate."""
-    message = worker_message(one.description, one.state, one.health)
+    message = worker_message(one.description, one.state, one.health, one.overrides)
     reserved = keeper(state, one.worker_id)
     if reserved is not None:
         message.taints.append(f"{RESERVED}{reserved.project}")

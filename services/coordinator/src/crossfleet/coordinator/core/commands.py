@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
+from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 from crossfleet.matching.model import Request, WorkerView
@@ -440,4 +441,5 @@ Command = (
     | SubmitScheduled
     | MakeReservation
     | CancelReservation
+    | OverrideDevice
 )

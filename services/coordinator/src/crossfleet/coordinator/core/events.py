@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.matching.model import WorkerView
@@ -457,4 +458,5 @@ Event = (
     | DeciderChanged
     | ReservationChanged
     | ReservationEnded
+    | DeviceOverridden
 )

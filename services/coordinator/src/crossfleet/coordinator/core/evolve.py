@@ -11,6 +11,7 @@ from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 
@@ -43,6 +44,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.WorkerUpdated: workers.worker_updated,
     e.WorkerStateChanged: workers.worker_state_changed,
     e.HealthChanged: workers.health_changed,
+    DeviceOverridden: workers.device_overridden,
     e.CanaryOpened: work.canary_opened,
     e.CaseStruck: work.case_struck,
     e.GroupHeldBack: runs.group_held_back,

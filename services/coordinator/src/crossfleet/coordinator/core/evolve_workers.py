@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.override import DeviceOverridden, overridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.matching.model import QUARANTINED, WorkerView
 
@@ -23,7 +24,7 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
         event.worker_id,
         event.incarnation,
         event.session_id,
-        _with_health(event.view, health),
+        event.view,
         event.runners,
         event.description,
         WorkerState.READY,
@@ -34,17 +35,19 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
         event.checks_health,
         health,
         leaving,
+        earlier.overrides if earlier else {},
+        event.view,
     )
     worker.state = worker.standing
-    state.selectors.learn((worker.view,))
+    _look_again(state, worker)
 
 
 def worker_updated(state: State, event: e.WorkerUpdated) -> None:
     """Its devices, conditions or taints changed."""
     worker = state.workers[event.worker_id]
-    worker.view = _with_health(event.view, worker.health)
+    worker.reported = event.view
     worker.description = event.description
-    state.selectors.learn((worker.view,))
+    _look_again(state, worker)
 
 
 def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:
@@ -65,8 +68,16 @@ def health_changed(state: State, event: e.HealthChanged) -> None:
     if worker.state in {WorkerState.READY, WorkerState.DRAINING, WorkerState.QUARANTINED}:
         worker.state = worker.standing
     if event.device_id:
-        worker.view = _with_health(worker.view, worker.health)
-        state.selectors.learn((worker.view,))
+        _look_again(state, worker)
+
+
+def device_overridden(state: State, event: DeviceOverridden) -> None:
+    """What people say of a device is another. A new record, since earlier ones may be held elsewhere."""
+    worker = state.workers[event.worker_id]
+    worker.overrides = {name: one for name, one in worker.overrides.items() if name != event.device_id}
+    if event.override is not None:
+        worker.overrides[event.device_id] = event.override
+    _look_again(state, worker)
 
 
 def reservation_changed(state: State, event: ReservationChanged) -> None:
@@ -77,6 +88,12 @@ def reservation_changed(state: State, event: ReservationChanged) -> None:
 def reservation_ended(state: State, event: ReservationEnded) -> None:
     """They are kept no longer."""
     del state.reservations[event.reservation_id]
+
+
+def _look_again(state: State, worker: Worker) -> None:
+    """The view of a worker follows from what it reports, what people say of its devices, and their health."""
+    worker.view = _with_health(overridden(worker.reported, worker.overrides), worker.health)
+    state.selectors.learn((worker.view,))
 
 
 def _with_health(view: WorkerView, health: Mapping[str, Health]) -> WorkerView:

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import (
     care,
     collecting,
     commands,
+    overriding,
     passing,
     planning,
     reporting,
@@ -24,6 +25,7 @@ from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 
@@ -57,6 +59,7 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitScheduled: scheduling.submit_scheduled,
     MakeReservation: reserving.make_reservation,
     CancelReservation: reserving.cancel_reservation,
+    OverrideDevice: overriding.override_device,
 }
 
 

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.levelling import Load
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.reservation import Reservation
@@ -220,7 +221,8 @@ class Worker:
     """A worker that joined once. `session_id` is empty while it has no session since the coordinator started.
 
     `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
-    `health` has what is known of the host (under the empty name) and of its devices, `view` their quarantine as a condition.
+    `health` has what is known of the host (under the empty name) and of its devices, `overrides` what people say of these.
+    `reported` is what the worker says of itself, `view` what follows from all three.
     """
 
     worker_id: str
@@ -237,6 +239,8 @@ class Worker:
     checks_health: bool = False
     health: dict[str, Health] = field(default_factory=dict)
     leaving: bool = False
+    overrides: dict[str, Override] = field(default_factory=dict)
+    reported: WorkerView = field(default_factory=lambda: WorkerView(""))
 
     @property
     def ending(self) -> bool:

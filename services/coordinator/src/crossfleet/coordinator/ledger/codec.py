@@ -13,6 +13,7 @@ import msgspec
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.override import DeviceOverridden, Override
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
@@ -60,6 +61,7 @@ _NUMBERS: dict[int, type] = {
     40: e.DeciderChanged,
     63: ReservationChanged,
     64: ReservationEnded,
+    65: DeviceOverridden,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
@@ -197,6 +199,16 @@ def encode_health(health: Mapping[str, Health]) -> str:
 def decode_health(text: str) -> dict[str, Health]:
     """The same again."""
     return msgspec.json.decode(text, type=dict[str, Health]) if text else {}
+
+
+def encode_overrides(overrides: Mapping[str, Override]) -> str:
+    """What people say of a worker's devices, as JSON; empty where that is nothing."""
+    return msgspec.json.encode(overrides).decode() if overrides else ""
+
+
+def decode_overrides(text: str) -> dict[str, Override]:
+    """The same again."""
+    return msgspec.json.decode(text, type=dict[str, Override]) if text else {}
 
 
 def _pack(body: bytes) -> bytes:

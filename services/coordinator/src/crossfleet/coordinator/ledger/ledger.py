@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event, HealthChanged, WorkerJoined, WorkerStateChanged, WorkerUpdated
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.observing import observations
 from crossfleet.coordinator.ledger.projection import project
@@ -25,7 +26,7 @@ from crossfleet.coordinator.ledger.store import (
     StoreRefused,
 )
 
-_WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged, HealthChanged)
+_WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged, HealthChanged, DeviceOverridden)
 
 
 @dataclass(frozen=True, slots=True)

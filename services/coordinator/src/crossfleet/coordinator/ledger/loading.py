@@ -80,4 +80,5 @@ def _worker(row: Row) -> Worker:
         row["cause"],
         row["joined_at"],
         health=codec.decode_health(row["health"]),
+        overrides=codec.decode_overrides(row["overrides"]),
     )

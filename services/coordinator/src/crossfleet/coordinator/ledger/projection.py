@@ -9,6 +9,7 @@ from typing import Any
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import Schedule, ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
@@ -296,7 +297,9 @@ class _Projection:
     def _schedule_deleted(self, event: ScheduleDeleted) -> None:
         self._schedules.setdefault(event.name, False)
 
-    def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
+    def _touch_worker(
+        self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged | DeviceOverridden
+    ) -> None:
         self._workers[event.worker_id] = None
 
 
@@ -330,6 +333,7 @@ _HANDLERS: dict[type, str] = {
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",
     e.HealthChanged: "_touch_worker",
+    DeviceOverridden: "_touch_worker",
 }
 
 
@@ -405,4 +409,5 @@ def worker_row(worker: Worker) -> Row:
         "description": worker.description,
         "joined_at": worker.joined_at,
         "health": codec.encode_health(worker.health),
+        "overrides": codec.encode_overrides(worker.overrides),
     }

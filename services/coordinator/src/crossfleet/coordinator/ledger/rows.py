@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 
 
@@ -170,7 +171,7 @@ class WaitingArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker that joined once. `health` by device, of the host under the empty name."""
+    """A worker that joined once. `health` by device, of the host under the empty name; `overrides` by device."""
 
     worker_id: str
     incarnation: str
@@ -181,6 +182,7 @@ class WorkerRow:
     description: bytes
     joined_at: float
     health: Mapping[str, Health]
+    overrides: Mapping[str, Override]
 
 
 @dataclass(frozen=True, slots=True)

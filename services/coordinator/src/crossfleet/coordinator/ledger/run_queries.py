@@ -109,7 +109,12 @@ def _worker(row: RowMapping) -> WorkerRow:
     state = WorkerState(row["state"])
     if state is WorkerState.DRAINING and not row["drained"] and "" in health and health[""].out:
         state = WorkerState.QUARANTINED
-    changed = {"state": state, "runners": tuple(json.loads(row["runners"])), "health": health}
+    changed = {
+        "state": state,
+        "runners": tuple(json.loads(row["runners"])),
+        "health": health,
+        "overrides": codec.decode_overrides(row["overrides"]),
+    }
     return WorkerRow(**(dict(row) | changed))
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -230,6 +230,7 @@ workers = Table(
     Column("description", LargeBinary, nullable=False),
     Column("joined_at", Double, nullable=False),
     Column("health", Text, nullable=False, server_default=text("''")),
+    Column("overrides", Text, nullable=False, server_default=text("''")),
 )
 
 # Mean and variance of the logarithm of a case's seconds, and the weight of what is known.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
@@ -19,6 +20,7 @@ _PRESSING = frozenset(
         facts.WorkerJoined,
         facts.WorkerUpdated,
         facts.WorkerStateChanged,
+        DeviceOverridden,
     )
 )
 
@@ -73,6 +75,8 @@ class Changes:
                     run = state.runs.get(event.run_id)
                     self.groups.update(run.groups if run else ())
                 case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged() | facts.HealthChanged():
+                    self.workers.add(event.worker_id)
+                case DeviceOverridden():
                     self.workers.add(event.worker_id)
                 case _:
                     pass

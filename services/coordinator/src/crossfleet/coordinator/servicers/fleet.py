@@ -9,8 +9,10 @@ from typing import Any
 
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
+from crossfleet.api.types.v1 import device_pb2
 from crossfleet.coordinator.convert import plans
 from crossfleet.coordinator.convert.fleet import health_messages
+from crossfleet.coordinator.convert.overrides import override_from
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.commands import DrainWorker, QuarantineWorker
 from crossfleet.coordinator.core.model import State, Worker
@@ -19,7 +21,9 @@ from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.servicers.pages import decode, encode, page_size
+from crossfleet.foundation.auth import current_principal
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument, WorkerNotFound
+from crossfleet.foundation.logs import get_logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,29 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         await self._lookup.commit(QuarantineWorker(request.worker_id, request.reason))
         return fleet_pb2.QuarantineWorkerResponse(worker=self._worker(request.worker_id))
 
+    async def OverrideDevice(
+        self, request: fleet_pb2.OverrideDeviceRequest, context: Any
+    ) -> fleet_pb2.OverrideDeviceResponse:
+        """Says what a device is like. Raises WorkerNotFound, DeviceNotFound, InvalidArgument, StateConflict."""
+        known = self._known(request.worker_id)
+        principal = current_principal()
+        author = request.author or (principal.name if principal else "")
+        command = override_from(request, device_pb2.Worker.FromString(known.description), author)
+        await self._lookup.commit(command)
+        get_logger().info(
+            "a device was overridden",
+            worker=command.worker_id,
+            device=command.device_id,
+            attributes=sorted(command.attributes),
+            restored=sorted(command.restore),
+            hidden=command.hidden,
+            cleared=command.clear,
+            author=author,
+            caller=principal.kind if principal else "",
+            cause=command.reason,
+        )
+        return fleet_pb2.OverrideDeviceResponse(worker=self._worker(request.worker_id))
+
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Any) -> fleet_pb2.GetFleetResponse:
         """The summary."""
         state = self._lookup.state()
@@ -120,17 +147,19 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         set_time(response.leads_since, self._leading.since)
         return response
 
-    def _worker(self, worker_id: str) -> fleet_pb2.WorkerStatus:
-        state = self._lookup.state()
-        worker = state.workers.get(worker_id)
+    def _known(self, worker_id: str) -> Worker:
+        worker = self._lookup.state().workers.get(worker_id)
         if worker is None:
             raise WorkerNotFound(f"no worker {worker_id!r}", worker=worker_id)
-        return self._status(state, worker)
+        return worker
+
+    def _worker(self, worker_id: str) -> fleet_pb2.WorkerStatus:
+        return self._status(self._lookup.state(), self._known(worker_id))
 
     def _status(self, state: State, worker: Worker) -> fleet_pb2.WorkerStatus:
         held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
         message = fleet_pb2.WorkerStatus(
-            worker=plans.worker(state, worker),
+            worker=plans.described(state, worker),
             busy_slots=sum(len(one.slots) for one in held),
             health=health_messages(worker.health),
             cause=worker.cause,

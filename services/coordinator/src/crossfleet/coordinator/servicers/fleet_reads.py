@@ -65,7 +65,7 @@ class FleetReads(fleet_grpc.FleetServiceServicer):
 
 
 def _described(row: WorkerRow) -> Worker:
-    return worker_message(row.description, row.state, row.health)
+    return worker_message(row.description, row.state, row.health, row.overrides)
 
 
 def _status(row: WorkerRow, held: Iterable[HeldRow]) -> fleet_pb2.WorkerStatus:

@@ -58,7 +58,6 @@ RESERVED: frozenset[str] = frozenset(
         "DELIVERY_DEAD",
         "DELIVERY_NOT_FOUND",
         "DEVICE_LOST",
-        "DEVICE_NOT_FOUND",
         "HOST_LOST",
         "JOURNAL_FULL",
         "LOG_NOT_FOUND",

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from crossfleet.worker.detectors import sysfs
 from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.granted import granted
 
+_ROOT = Path("/")
 _SIGNS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
 
 
@@ -24,7 +27,7 @@ class NvidiaDetector:
         return any(Path(sign).exists() for sign in _SIGNS)
 
     def detect(self) -> Sequence[Found]:
-        """Model, memory, driver, CUDA version, compute capability, UUID, index, PCI address. Raises NVMLError."""
+        """Model, memory, driver, CUDA version, compute capability, UUID, index, PCI address, NUMA node. Raises NVMLError."""
         import pynvml
 
         pynvml.nvmlInit()
@@ -33,28 +36,9 @@ class NvidiaDetector:
             cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
             facts = {"driver": {"version": driver}, "cuda": {"version": f"{cuda // 1000}.{cuda % 1000 // 10}"}}
             found = (_gpu_or_none(pynvml, index, facts) for index in range(pynvml.nvmlDeviceGetCount()))
-            return visible([gpu for gpu in found if gpu is not None], os.environ.get("CUDA_VISIBLE_DEVICES"))
+            return granted([gpu for gpu in found if gpu is not None], os.environ.get("CUDA_VISIBLE_DEVICES"))
         finally:
             pynvml.nvmlShutdown()
-
-
-def visible(gpus: Sequence[Found], chosen: str | None) -> Sequence[Found]:
-    """What CUDA shows of these: chosen by index or by the beginning of a UUID, up to the first word that is neither."""
-    if chosen is None:
-        return gpus
-    shown: list[Found] = []
-    for word in chosen.split(","):
-        name = word.strip()
-        fitting = [gpu for gpu in gpus if name and (gpu["device_id"].startswith(name) or _index(gpu) == name)]
-        if len(fitting) != 1:
-            break
-        if fitting[0] not in shown:
-            shown.append(fitting[0])
-    return shown
-
-
-def _index(gpu: Found) -> str:
-    return str(gpu["attributes"]["index"])
 
 
 def _gpu_or_none(nvml: Any, index: int, facts: dict[str, Any]) -> Found | None:
@@ -71,6 +55,9 @@ def _gpu(nvml: Any, index: int, facts: dict[str, Any]) -> Found:
     uuid = _text(nvml.nvmlDeviceGetUUID(handle))
     memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    domain, _, rest = _text(nvml.nvmlDeviceGetPciInfo(handle).busId).lower().partition(":")
+    address = f"{int(domain, 16):04x}:{rest}"
+    node = sysfs.numa_node(_ROOT, _ROOT / "sys/bus/pci/devices" / address)
     attributes = {
         **facts,
         "vendor": "nvidia",
@@ -79,7 +66,8 @@ def _gpu(nvml: Any, index: int, facts: dict[str, Any]) -> Found:
         "index": index,
         "memory": memory,
         "compute_capability": {"version": f"{major}.{minor}"},
-        "pci": _text(nvml.nvmlDeviceGetPciInfo(handle).busId),
+        "pci": address,
+        **sysfs.known((("numa_node", node),)),
     }
     return {
         "device_id": uuid,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from crossfleet.api.types.v1 import device_pb2
@@ -13,8 +12,8 @@ _STRING_BYTES = 1024
 _LIST_ENTRIES = 4096
 
 
-def device(found: Found, detector: str) -> device_pb2.Device:
-    """One device. Raises ValueError naming the attribute whose value has no type that devices know."""
+def device(found: Found, detector: str, at: float) -> device_pb2.Device:
+    """One device, seen `at` unix seconds. Raises ValueError naming the attribute whose value has no type that devices know."""
     message = device_pb2.Device(
         device_id=str(found["device_id"]),
         device_class=str(found["device_class"]).lower(),
@@ -24,7 +23,7 @@ def device(found: Found, detector: str) -> device_pb2.Device:
     )
     for name, value in (found.get("attributes") or {}).items():
         message.attributes[name].CopyFrom(_value(name, value))
-    message.probed_at.FromNanoseconds(time.time_ns())
+    message.probed_at.FromNanoseconds(int(at * 1e9))
     return message
 
 
