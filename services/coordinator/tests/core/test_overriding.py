@@ -39,13 +39,17 @@ def override(fleet: Fleet, device: str = "g0", attributes: dict[str, Any] | None
 
 
 def fits(fleet: Fleet, selector: str) -> bool:
-    return isinstance(eligible(Request(selector=selector), fleet.state.workers["w1"].view, fleet.state.selectors), Eligible)
+    return isinstance(
+        eligible(Request(selector=selector), fleet.state.workers["w1"].view, fleet.state.selectors), Eligible
+    )
 
 
 def test_an_overridden_attribute_and_its_capacity_are_what_selectors_see_and_the_detectors_word_comes_back() -> None:
     fleet = fleet_of()
     override(fleet, attributes={"memory": 16 * GIB, "driver": Version("560.1"), "rack": "r7"})
-    assert fits(fleet, 'device.memory == quantity("16Gi") && device.rack == "r7" && version(device.driver) > version("555")')
+    assert fits(
+        fleet, 'device.memory == quantity("16Gi") && device.rack == "r7" && version(device.driver) > version("555")'
+    )
     override(fleet, restore=("memory",))
     assert fits(fleet, 'device.memory == quantity("24Gi") && device.rack == "r7"')
     override(fleet, clear=True)
@@ -86,7 +90,10 @@ def test_a_hidden_device_gets_nothing_new_and_what_holds_it_gives_it_back_and_no
     assert not fits(fleet, 'device.class == "gpu"')
     misfit = eligible(Request(selector='device.class == "gpu"'), fleet.state.workers["w1"].view, fleet.state.selectors)
     assert isinstance(misfit, Misfit)
-    assert (misfit.wait, misfit.text) == (Wait.LATER, "1 devices of the kind asked for on w1 are hidden by an administrator")
+    assert (misfit.wait, misfit.text) == (
+        Wait.LATER,
+        "1 devices of the kind asked for on w1 are hidden by an administrator",
+    )
     override(fleet, hidden=False)
     assert fits(fleet, 'device.class == "gpu"')
     assert fleet.state.workers["w1"].overrides == {}
@@ -128,7 +135,7 @@ values = st.one_of(
     st.sampled_from(["1.2", "550.54.14", "3.0rc1"]).map(Version),
     st.lists(st.text(max_size=5), max_size=3).map(tuple),
 )
-said = st.builds(
+said: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     device=st.sampled_from(["g0", "g1", "g2"]),
     attributes=st.dictionaries(names, values, max_size=3),
@@ -146,7 +153,9 @@ def test_schedulers_see_what_the_coordinator_judges_by_and_a_ledger_keeps_it(say
     worker = fleet.state.workers["w1"]
     described = device_pb2.Worker(worker_id="w1", slots=2, runners=sorted(worker.view.runners))
     for device in worker.reported.devices:
-        message = described.devices.add(device_id=device.id, device_class=device.device_class, capacities=device.capacities)
+        message = described.devices.add(
+            device_id=device.id, device_class=device.device_class, capacities=device.capacities
+        )
         for name, value in device.attributes.items():
             message.attributes[name].CopyFrom(attribute_message(value))
     worker.description = described.SerializeToString()

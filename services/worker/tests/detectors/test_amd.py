@@ -11,7 +11,9 @@ from services.worker.tests.detectors.trees import PCI, build, card
 
 ACCELERATOR = f"{PCI}/0000:00:01.1/0000:01:00.0/0000:02:00.0/0000:03:00.0"
 DESKTOP = f"{PCI}/0000:00:03.1/0000:2b:00.0/0000:2c:00.0/0000:2d:00.0"
-CPU_NODE = "cpu_cores_count 96\nsimd_count 0\nmem_banks_count 1\ngfx_target_version 0\nvendor_id 0\ndrm_render_minor 0\n"
+CPU_NODE = (
+    "cpu_cores_count 96\nsimd_count 0\nmem_banks_count 1\ngfx_target_version 0\nvendor_id 0\ndrm_render_minor 0\n"
+)
 GPU_NODE = (
     "cpu_cores_count 0\nsimd_count {simd}\nmem_banks_count 1\ncaches_count 498\nmax_waves_per_simd 8\nlds_size_in_kb 64\n"
     "wave_front_size 64\narray_count 32\nsimd_arrays_per_engine 1\ncu_per_simd_array 10\nsimd_per_cu {per_cu}\n"

@@ -71,7 +71,9 @@ def test_a_processor_of_two_kinds_of_cores_says_so(tmp_path: Path) -> None:
 def test_a_board_of_big_and_little_cores_is_hybrid_and_small_differences_of_firmware_are_not(tmp_path: Path) -> None:
     def board(name: str, capacities: list[int]) -> dict[str, object]:
         files = {f"{CPU}/cpu{cpu}/cpu_capacity": f"{value}\n" for cpu, value in enumerate(capacities)}
-        files["proc/cpuinfo"] = "processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd crc32\nCPU implementer\t: 0x41\n"
+        files["proc/cpuinfo"] = (
+            "processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd crc32\nCPU implementer\t: 0x41\n"
+        )
         return _attributes(build(tmp_path / name, files))
 
     rockchip = board("rk3588", [381, 381, 381, 381, 1024, 1024, 1024, 1024])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _view(interface: str, version: str, *, device_class: str = "gpu", **attribut
     }
 
 
-def _listed(found: dict[str, Sequence[Found]], asked: Sequence[str] = ()) -> dict[str, tuple[str, dict[str, object]]]:
+def _listed(found: Mapping[str, Sequence[Found]], asked: Sequence[str] = ()) -> dict[str, tuple[str, dict[str, object]]]:
     return {one["device_id"]: (detector, dict(one["attributes"])) for detector, one in together(found, asked)}
 
 

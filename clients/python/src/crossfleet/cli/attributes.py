@@ -33,7 +33,11 @@ def attribute(name: str, text: str, like: AttributeValue | None) -> AttributeVal
             case _:
                 return AttributeValue(version_value=written[1]) if written else AttributeValue(string_value=text)
     except (ValueError, KeyError):
-        wanted = {"bool_value": "true or false", "int_value": "a whole number, such as 16Gi", "double_value": "a number"}
+        wanted = {
+            "bool_value": "true or false",
+            "int_value": "a whole number, such as 16Gi",
+            "double_value": "a number",
+        }
         raise UsageError(f"{name}={text}: {name} is {wanted[str(kind)]}") from None
 
 

@@ -23,7 +23,11 @@ def device_lines(worker: str, device: Device) -> Iterator[str]:
         note = ""
         if name in device.override.reported:
             reported = device.override.reported[name]
-            note = f"   overridden: {device.detector} says {shown(reported)}" if reported.WhichOneof("kind") else "   added"
+            note = (
+                f"   overridden: {device.detector} says {shown(reported)}"
+                if reported.WhichOneof("kind")
+                else "   added"
+            )
         yield f"  device.{name} = {shown(device.attributes[name])}{note}"
     if device.HasField("override"):
         yield f"  {said(device)}"
@@ -36,7 +40,9 @@ def said(device: Device) -> str:
     override = device.override
     names = sorted(override.reported)
     more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
-    what = (["hidden"] if override.hidden else []) + ([f"overridden: {', '.join([*names[:_NAMED], *more])}"] if names else [])
+    what = (["hidden"] if override.hidden else []) + (
+        [f"overridden: {', '.join([*names[:_NAMED], *more])}"] if names else []
+    )
     by = f" by {override.author}" if override.author else ""
     why = f": {override.reason}" if override.reason else ""
     return f"{'; '.join(what)} ({local(override.at)}{by}{why})"

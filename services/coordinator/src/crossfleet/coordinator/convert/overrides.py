@@ -18,8 +18,9 @@ from crossfleet.matching.names import DEVICE_FIELDS
 from crossfleet.matching.version import Version
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_NAME_RULE = "begins with a letter, has lower-case letters, digits and '_', at most 64 bytes, and is none of " + ", ".join(
-    DEVICE_FIELDS
+_NAME_RULE = (
+    "begins with a letter, has lower-case letters, digits and '_', at most 64 bytes, and is none of "
+    + ", ".join(DEVICE_FIELDS)
 )
 _STRING_BYTES = 1024
 _KINDS = {

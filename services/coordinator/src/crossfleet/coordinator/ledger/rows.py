@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.health import Health
-from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
+from crossfleet.coordinator.core.override import Override
 
 
 @dataclass(frozen=True, slots=True)

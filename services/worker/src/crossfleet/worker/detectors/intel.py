@@ -70,7 +70,10 @@ class IntelDetector:
 
 def _memory(card: Path) -> int:
     """Bytes of its own memory: xe says them by tile, Intel's own build of i915 by card, the kernel's i915 not at all."""
-    tiles = [*card.glob("device/tile*/physical_vram_size_bytes"), *card.glob("device/tile*/memory/physical_vram_size_bytes")]
+    tiles = [
+        *card.glob("device/tile*/physical_vram_size_bytes"),
+        *card.glob("device/tile*/memory/physical_vram_size_bytes"),
+    ]
     return sum(sysfs.number(one) or 0 for one in tiles) or sysfs.number(card / "lmem_total_bytes") or 0
 
 

@@ -50,11 +50,11 @@ def opencl_devices() -> list[OpenClDevice]:
         loader = c.CDLL(_LOADER)
     except OSError:
         return []
-    found = []
+    found: list[OpenClDevice] = []
     for platform in _handles(loader.clGetPlatformIDs):
         name = _text(_bytes(loader.clGetPlatformInfo, platform, _PLATFORM_NAME))
-        for device in _handles(loader.clGetDeviceIDs, platform, c.c_uint64(_ALL)):
-            found.append(_described(loader.clGetDeviceInfo, device, name))
+        devices = _handles(loader.clGetDeviceIDs, platform, c.c_uint64(_ALL))
+        found += [_described(loader.clGetDeviceInfo, device, name) for device in devices]
     return found
 
 

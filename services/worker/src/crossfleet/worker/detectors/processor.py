@@ -19,7 +19,9 @@ Block = Mapping[str, str]
 
 def built(root: Path, blocks: Sequence[Block]) -> dict[str, object]:
     """Attributes that say how the processors are built, as far as the kernel tells."""
-    cores = {(block["physical id"], block["core id"]) for block in blocks if "core id" in block and "physical id" in block}
+    cores = {
+        (block["physical id"], block["core id"]) for block in blocks if "core id" in block and "physical id" in block
+    }
     sockets = {block["physical id"] for block in blocks if "physical id" in block}
     flags = blocks[0].get("flags", "").split() if blocks else []
     fast, slow = _kinds(root)

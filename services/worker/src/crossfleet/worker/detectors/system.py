@@ -38,7 +38,9 @@ def _library(root: Path) -> tuple[str, str]:
 def _huge_pages(root: Path) -> int | None:
     """Bytes that are set aside as huge pages, of any size."""
     folders = [*(root / "sys/kernel/mm/hugepages").glob("hugepages-*kB")]
-    sizes = [(int(one.name[len("hugepages-") : -len("kB")]), sysfs.number(one / "nr_hugepages") or 0) for one in folders]
+    sizes = [
+        (int(one.name[len("hugepages-") : -len("kB")]), sysfs.number(one / "nr_hugepages") or 0) for one in folders
+    ]
     return sum(size * count for size, count in sizes) * _KIBIBYTE if folders else None
 
 

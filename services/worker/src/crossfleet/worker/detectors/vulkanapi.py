@@ -6,6 +6,7 @@ import ctypes as c
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 _LOADER = "libvulkan.so.1"
@@ -182,7 +183,7 @@ def _described(loader: Any, handle: c.c_void_p) -> PhysicalDevice:
         chained.append(pci)
     if _DRIVER_EXTENSION in extensions:
         chained.append(driver)
-    for one, following in zip(chained, chained[1:], strict=False):
+    for one, following in pairwise(chained):
         one.next = c.addressof(following)
     found = _Properties2(_PROPERTIES_2, c.addressof(ids))
     loader.vkGetPhysicalDeviceProperties2(handle, c.byref(found))

@@ -93,8 +93,7 @@ def _request(options: argparse.Namespace, device: Device) -> OverrideDeviceReque
         name, sign, text = word.partition("=")
         if not name or not sign:
             raise UsageError(f"{word!r} must have the form NAME=VALUE")
-        reported = device.attributes[name] if name in device.attributes else None
-        request.attributes[name].CopyFrom(attribute(name, text, reported))
+        request.attributes[name].CopyFrom(attribute(name, text, device.attributes.get(name)))
     return request
 
 
