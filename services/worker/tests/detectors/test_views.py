@@ -32,7 +32,9 @@ def _view(interface: str, version: str, *, device_class: str = "gpu", **attribut
     }
 
 
-def _listed(found: Mapping[str, Sequence[Found]], asked: Sequence[str] = ()) -> dict[str, tuple[str, dict[str, object]]]:
+def _listed(
+    found: Mapping[str, Sequence[Found]], asked: Sequence[str] = ()
+) -> dict[str, tuple[str, dict[str, object]]]:
     return {one["device_id"]: (detector, dict(one["attributes"])) for detector, one in together(found, asked)}
 
 

@@ -44,7 +44,7 @@ def built(root: Path, blocks: Sequence[Block]) -> dict[str, object]:
 
 def blocks_of(cpuinfo: str) -> list[Block]:
     """What /proc/cpuinfo says, by processor."""
-    found = []
+    found: list[Block] = []
     for block in cpuinfo.strip().split("\n\n"):
         pairs = (line.partition(":") for line in block.splitlines())
         found.append({name.strip(): value.strip() for name, _, value in pairs})
