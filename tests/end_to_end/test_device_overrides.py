@@ -28,7 +28,7 @@ def test_a_run_is_placed_by_what_an_administrator_added_and_no_longer_when_that_
 
     done, report = fleet.report(*PYTEST, cwd=project, options=wanted)
     assert done.status == 0, done.text
-    assert {case["worker_id"] for case in report["cases"]} == {"left"}
+    assert {case["worker"] for case in report["cases"]} == {"left"}
     listed = json.loads(_devices(fleet, "list", "--worker", "left", "--output", "json").out)
     (cpu,) = listed["devices"]
     assert cpu["override"]["reason"] == "the new one"
