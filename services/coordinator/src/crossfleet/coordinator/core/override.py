@@ -10,7 +10,7 @@ from crossfleet.matching.model import HIDDEN, Attribute, Device, WorkerView
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """All that is said of one device, the last time by `author` (as who calls claims) for `reason`, at `at` in unix seconds.
+    """All that is said of one device, the last time by `author` (as who calls claims), at `at` in unix seconds, for `reason`.
 
     `attributes` stand for those that its detector reports, or beside them. One that is `hidden` gets no work.
     """

@@ -34,4 +34,5 @@ def _changed(before: Override, command: OverrideDevice, now: float) -> Override:
     kept = {} if command.clear else before.attributes
     attributes = {name: value for name, value in kept.items() if name not in command.restore} | dict(command.attributes)
     hidden = before.hidden and not command.clear if command.hidden is None else command.hidden
-    return Override(attributes, hidden, command.reason, command.author, now)
+    reason = command.reason or ("" if command.clear else before.reason)
+    return Override(attributes, hidden, reason, command.author, now)
