@@ -7,6 +7,7 @@ import pytest
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVerdict
+from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.engines import sqlite_reader
 from crossfleet.coordinator.ledger.ledger import Ledger
@@ -16,6 +17,7 @@ from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Observed
 from crossfleet.foundation.errors import Unavailable
 from crossfleet.matching.model import Request
+from crossfleet.matching.version import Version
 from services.coordinator.tests.ledger.scenario import finish, start, submit, work_off
 
 ONE: dict[str, Any] = {
@@ -220,3 +222,13 @@ async def test_a_database_that_falls_silent_is_not_waited_for_without_end(tmp_pa
     finally:
         silent.set()
         queries.close()
+
+
+async def test_what_people_say_of_devices_can_be_read_by_those_who_do_not_lead(ledger, queries):
+    start(ledger)
+    said = {"memory": 5, "driver": Version("1.2"), "tags": ("a",)}
+    ledger.commit([OverrideDevice("w1", "g0", said, author="anna")], 5.0)
+
+    (worker,) = await queries.workers()
+    assert worker.overrides["g0"].attributes == said
+    assert (worker.overrides["g0"].author, worker.overrides["g0"].hidden) == ("anna", False)
