@@ -40,6 +40,7 @@ def test_each_maker_tells_what_it_tells(tmp_path: Path) -> None:
         f"{GAUDI}/accel/accel2/device_type": "GAUDI2\n",
         f"{GAUDI}/accel/accel2/fw_os_ver": "1.16.2-fw-50.1.2.0\n",
         f"{GAUDI}/accel/accel2/status": "in reset\n",
+        **{f"dev/accel/accel{number}": "" for number in range(3)},
         "sys/module/habanalabs/version": "1.16.2-fb9ce2a\n",
     }
     links = _accel(0, NPU, "intel_vpu") | _accel(1, RYZEN, "amdxdna") | _accel(2, GAUDI, "habanalabs")
@@ -70,6 +71,6 @@ def test_each_maker_tells_what_it_tells(tmp_path: Path) -> None:
 
 
 def test_one_of_no_pci_bus_is_known_by_its_place_too(tmp_path: Path) -> None:
-    (only,) = AcceleratorDetector(build(tmp_path, {}, _accel(0, ROCKCHIP, "rocket"))).detect()
+    (only,) = AcceleratorDetector(build(tmp_path, {"dev/accel/accel0": ""}, _accel(0, ROCKCHIP, "rocket"))).detect()
     assert only["device_id"] == "npu-fdab0000.npu"
     assert only["attributes"] == {"vendor": "rocket", "model": "rocket", "driver_name": "rocket"}

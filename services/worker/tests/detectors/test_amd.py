@@ -60,6 +60,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f"{DESKTOP}/hwmon/hwmon3/temp1_crit": "100000\n",
             f"{DESKTOP}/hwmon/hwmon3/temp2_input": "110000\n",
             f"{DESKTOP}/hwmon/hwmon3/temp2_crit": "110000\n",
+            "dev/dri/renderD128": "",
+            "dev/dri/renderD129": "",
             "sys/class/drm/version": "drm 1.1.0 20060810\n",
             f"{KFD}/0/properties": CPU_NODE,
             f"{KFD}/1/properties": GPU_NODE.format(
@@ -133,6 +135,8 @@ def test_a_driver_that_is_part_of_the_kernel_has_its_version_and_a_card_that_say
         "proc/sys/kernel/osrelease": "6.12.41+deb13-amd64\n",
         f"{DESKTOP}/vendor": "0x1002\n",
         f"{DESKTOP}/device": "0x15bf\n",
+        f"{DESKTOP}/drm/renderD128/dev": "226:128\n",
+        "dev/dri/renderD128": "",
     }
     (only,) = AmdDetector(build(tmp_path, files, card(0, DESKTOP, "amdgpu"))).detect()
     assert only["attributes"] == {
@@ -142,3 +146,12 @@ def test_a_driver_that_is_part_of_the_kernel_has_its_version_and_a_card_that_say
         "pci": "0000:2d:00.0",
     }
     assert only["capacities"] == {}
+
+
+def test_a_container_has_the_gpus_that_were_given_to_it_and_one_that_may_not_be_opened_is_of_no_use(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (host / "dev/dri/renderD128").unlink()
+    assert [one["device_id"] for one in AmdDetector(host).detect()] == ["GPU-e4f1c2a09b7d3365"]
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert [one["conditions"] for one in AmdDetector(host).detect()] == [["unhealthy", "no_access"]]

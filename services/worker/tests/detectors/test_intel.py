@@ -41,6 +41,10 @@ def test_graphics_of_the_processor_come_after_a_card_of_its_own_and_cards_of_oth
         f"{ARC}/tile0/gt0/freq0/throttle/status": "1\n",
         f"{ARC}/tile0/gt0/freq0/throttle/reason_thermal": "1\n",
         f"{MATROX}/vendor": "0x102b\n",
+        f"{INTEGRATED}/drm/renderD128/dev": "226:128\n",
+        f"{ARC}/drm/renderD129/dev": "226:129\n",
+        "dev/dri/renderD128": "",
+        "dev/dri/renderD129": "",
     }
     links = card(0, INTEGRATED, "i915") | card(1, MATROX, "mgag200") | card(2, ARC, "xe")
     detector = IntelDetector(build(tmp_path, files, links))
@@ -81,6 +85,10 @@ def test_memory_of_a_card_is_that_of_all_its_tiles_or_what_intels_own_driver_say
         f"{other}/vendor": "0x8086\n",
         f"{other}/device": "0x56c0\n",
         f"{other}/drm/card1/lmem_total_bytes": "14260633600\n",
+        f"{two}/drm/renderD128/dev": "226:128\n",
+        f"{other}/drm/renderD129/dev": "226:129\n",
+        "dev/dri/renderD128": "",
+        "dev/dri/renderD129": "",
     }
     root = build(tmp_path, files, card(0, two, "xe") | card(1, other, "i915"))
     found = [(one["attributes"]["model"], one["capacities"]["memory"]) for one in IntelDetector(root).detect()]
@@ -88,6 +96,7 @@ def test_memory_of_a_card_is_that_of_all_its_tiles_or_what_intels_own_driver_say
 
 
 def test_a_card_that_was_handed_to_a_virtual_machine_is_not_this_hosts(tmp_path: Path) -> None:
-    files = {f"{ARC}/vendor": "0x8086\n", f"{ARC}/device": "0x56a0\n"}
+    files = {f"{ARC}/vendor": "0x8086\n", f"{ARC}/device": "0x56a0\n", f"{ARC}/drm/renderD128/dev": "226:128\n"}
+    files["dev/dri/renderD128"] = ""
     root = build(tmp_path, files, card(0, ARC, "vfio-pci"))
     assert IntelDetector(root).detect() == []

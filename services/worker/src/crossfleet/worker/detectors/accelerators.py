@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crossfleet.worker.detectors import sysfs
 from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.devicefiles import access
 from crossfleet.worker.detectors.makers import maker
 from crossfleet.worker.detectors.pcinames import pci_name
 
@@ -22,7 +23,7 @@ class AcceleratorDetector:
     """One device of class `npu` for each; its id is where it sits on its bus, which lasts longer than its number."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        """`root` is the folder in which sys and proc lie."""
+        """`root` is the folder in which sys, proc and dev lie."""
         self._root = root
 
     def present(self) -> bool:
@@ -31,9 +32,10 @@ class AcceleratorDetector:
 
     def detect(self) -> Sequence[Found]:
         """Model, vendor, driver, firmware, clock, PCI address, NUMA node."""
-        return [self._npu(accel) for accel in sysfs.numbered(self._root / _CLASS, "accel")]
+        listed = [(one, self._root / "dev/accel" / one.name) for one in sysfs.numbered(self._root / _CLASS, "accel")]
+        return [self._npu(accel, file) for accel, file in listed if file.exists()]
 
-    def _npu(self, accel: Path) -> Found:
+    def _npu(self, accel: Path, file: Path) -> Found:
         device = accel / "device"
         driver = sysfs.link_name(device / "driver")
         version = sysfs.driver_version(self._root, driver)
@@ -58,7 +60,7 @@ class AcceleratorDetector:
             "device_class": "npu",
             "attributes": attributes,
             "capacities": {},
-            "conditions": [_CONDITIONS[status]] if status in _CONDITIONS else [],
+            "conditions": access(file) + ([_CONDITIONS[status]] if status in _CONDITIONS else []),
         }
 
     def _name(self, device: Path, vendor: int | None) -> str:

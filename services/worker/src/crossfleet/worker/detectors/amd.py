@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crossfleet.worker.detectors import sysfs
 from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.devicefiles import access, render_file
 from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.pcinames import pci_name
 
@@ -22,7 +23,7 @@ class AmdDetector:
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
-        """`root` is the folder in which sys, proc and opt lie."""
+        """`root` is the folder in which sys, proc, dev and opt lie."""
         self._root = root
 
     def present(self) -> bool:
@@ -34,10 +35,11 @@ class AmdDetector:
         computing = _computing(self._root)
         cards = sysfs.numbered(self._root / "sys/class/drm", "card")
         mine = [card / "device" for card in cards if sysfs.number(card / "device/vendor") == _VENDOR]
-        found = [self._gpu(device, *computing.get(_minor(device), (None, {}))) for device in mine]
+        usable = [(device, file) for device in mine if (file := render_file(self._root, device))]
+        found = [self._gpu(device, file, *computing.get(file.name, (None, {}))) for device, file in usable]
         return granted(found, os.environ.get("ROCR_VISIBLE_DEVICES"))
 
-    def _gpu(self, device: Path, index: int | None, node: Mapping[str, int]) -> Found:
+    def _gpu(self, device: Path, file: Path, index: int | None, node: Mapping[str, int]) -> Found:
         root = self._root
         address = sysfs.pci_address(device)
         unique = sysfs.text(device / "unique_id")
@@ -70,21 +72,21 @@ class AmdDetector:
             "device_class": "gpu",
             "attributes": attributes,
             "capacities": {"memory": memory} if memory else {},
-            "conditions": ["thermal_throttled"] if _hot(device) else [],
+            "conditions": access(file) + (["thermal_throttled"] if _hot(device) else []),
         }
 
     def _name(self, device: Path) -> str:
         return pci_name(self._root, _VENDOR, sysfs.number(device / "device") or 0)
 
 
-def _computing(root: Path) -> dict[int, tuple[int, dict[str, int]]]:
-    """By render node, the GPUs that amdkfd lets compute: their index, as ROCm counts them, and their properties."""
-    found: dict[int, tuple[int, dict[str, int]]] = {}
+def _computing(root: Path) -> dict[str, tuple[int, dict[str, int]]]:
+    """By the name of their file, the GPUs that amdkfd lets compute: their index, as ROCm counts them, and their properties."""
+    found: dict[str, tuple[int, dict[str, int]]] = {}
     nodes = root / "sys/class/kfd/kfd/topology/nodes"
     for node in sysfs.numbered(nodes, ""):
         properties = dict(_properties(sysfs.text(node / "properties")))
         if properties.get("simd_count") and properties.get("gfx_target_version"):
-            found.setdefault(properties.get("drm_render_minor", -1), (len(found), properties))
+            found.setdefault(f"renderD{properties.get('drm_render_minor')}", (len(found), properties))
     return found
 
 
@@ -93,12 +95,6 @@ def _properties(content: str) -> Iterator[tuple[str, int]]:
         name, _, value = line.partition(" ")
         if value.strip().isdigit():
             yield name, int(value)
-
-
-def _minor(device: Path) -> int:
-    """The number of its render node."""
-    nodes = sysfs.numbered(device / "drm", "renderD")
-    return int(nodes[0].name.removeprefix("renderD")) if nodes else -2
 
 
 def _target(version: int) -> str:

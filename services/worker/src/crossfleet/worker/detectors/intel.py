@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crossfleet.worker.detectors import sysfs
 from crossfleet.worker.detectors.detector import Found
+from crossfleet.worker.detectors.devicefiles import access, render_file
 from crossfleet.worker.detectors.pcinames import pci_name
 
 _VENDOR = 0x8086
@@ -21,7 +22,7 @@ class IntelDetector:
     """One device for each GPU; its id is its PCI address."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        """`root` is the folder in which sys and proc lie."""
+        """`root` is the folder in which sys, proc and dev lie."""
         self._root = root
 
     def present(self) -> bool:
@@ -30,17 +31,17 @@ class IntelDetector:
 
     def detect(self) -> Sequence[Found]:
         """Model, memory of its own, driver, clock, index, PCI address, NUMA node, whether it is part of the processor."""
-        cards = [
-            (sysfs.pci_address(card / "device"), sysfs.link_name(card / "device/driver"), card)
-            for card in sysfs.numbered(self._root / "sys/class/drm", "card")
-            if sysfs.number(card / "device/vendor") == _VENDOR
-        ]
-        mine = [one for one in cards if one[0] and one[1] in _DRIVERS]
+        mine = []
+        for card in sysfs.numbered(self._root / "sys/class/drm", "card"):
+            device, driver = card / "device", sysfs.link_name(card / "device/driver")
+            file = render_file(self._root, device)
+            if sysfs.number(device / "vendor") == _VENDOR and driver in _DRIVERS and file is not None:
+                mine.append((sysfs.pci_address(device), driver, card, file))
         # Level Zero counts those of their own first.
         mine.sort(key=lambda one: (one[0] == _INTEGRATED, one[0]))
         return [self._gpu(index, *one) for index, one in enumerate(mine)]
 
-    def _gpu(self, index: int, address: str, driver: str, card: Path) -> Found:
+    def _gpu(self, index: int, address: str, driver: str, card: Path, file: Path) -> Found:
         device = card / "device"
         memory = _memory(card)
         clock = _clock(card)
@@ -64,7 +65,7 @@ class IntelDetector:
             "device_class": "gpu",
             "attributes": attributes,
             "capacities": {"memory": memory} if memory else {},
-            "conditions": ["thermal_throttled"] if _hot(card) else [],
+            "conditions": access(file) + (["thermal_throttled"] if _hot(card) else []),
         }
 
 
