@@ -237,7 +237,7 @@ class Host:
             "identity": lambda settings, names: self.identity,
             "Search": _nothing,
             "SelfTest": lambda *_: SimpleNamespace(host=self._look_at_itself, device=self._look_at_itself),
-            "Inventory": lambda search: inventory,
+            "Inventory": lambda search, **_: inventory,
             "ShimProcess": lambda *_, **__: SimpleNamespace(forget=_nothing),
             "ShimLink": port,
             "Route": lambda addresses, check: Route(addresses, _nothing, draw=self.random.random),

@@ -226,7 +226,7 @@ async def test_a_database_that_falls_silent_is_not_waited_for_without_end(tmp_pa
 
 async def test_what_people_say_of_devices_can_be_read_by_those_who_do_not_lead(ledger, queries):
     start(ledger)
-    said = {"memory": 5, "driver": Version("1.2"), "tags": ("a",)}
+    said: dict[str, Any] = {"memory": 5, "driver": Version("1.2"), "tags": ("a",)}
     ledger.commit([OverrideDevice("w1", "g0", said, author="anna")], 5.0)
 
     (worker,) = await queries.workers()
