@@ -6,13 +6,17 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
 from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.search import GROUP, Search
+from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
 
@@ -108,6 +112,23 @@ async def test_nothing_is_asked_where_there_is_nothing_to_look_at() -> None:
 def test_the_features_of_the_processor_are_a_list() -> None:
     found = device(CpuDetector().detect()[0], "cpu", 0.0)
     assert found.attributes["features"].WhichOneof("kind") == "list_value"
+
+
+@pytest.mark.parametrize(("again", "told"), [(600.0, 1), (0.0, 3)])
+async def test_devices_are_told_when_they_change_and_after_a_while_to_show_that_they_are_still_looked_at(
+    again: float, told: int
+) -> None:
+    nobody: Any = SimpleNamespace(abouts={})  # holds an allocation, so that neither openings nor the shim are asked
+    heard: list[int] = []
+    inventory = Inventory(_search("Browser"))
+
+    def tell() -> None:
+        heard.append(len(inventory.devices))
+
+    watch = DeviceWatch(inventory, Link(), nobody, nobody, every=60.0, tell=tell, wake=lambda: None, again=again)
+    for _ in range(3):
+        await watch.look()
+    assert heard == [2] * told
 
 
 class Changing(Browser):

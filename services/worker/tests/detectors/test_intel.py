@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from crossfleet.worker.detectors.intel import IntelDetector
 from services.worker.tests.detectors.trees import PCI, build, card
 
@@ -15,6 +17,11 @@ NAMES = (
     "8086  Intel Corporation\n\t46a6  Alder Lake-P GT2 [Iris Xe Graphics]\n\t56a0  DG2 [Arc A770]\n\te20b  Battlemage G21 [Arc B580]\n"
     "8088  Beijing Wangxun Technology Co., Ltd.\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZE_AFFINITY_MASK", raising=False)
 
 
 def test_graphics_of_the_processor_come_after_a_card_of_its_own_and_cards_of_others_not_at_all(tmp_path: Path) -> None:
@@ -75,7 +82,9 @@ def test_graphics_of_the_processor_come_after_a_card_of_its_own_and_cards_of_oth
     assert (integrated["attributes"]["index"], integrated["conditions"], integrated["capacities"]) == (1, [], {})
 
 
-def test_memory_of_a_card_is_that_of_all_its_tiles_or_what_intels_own_driver_says(tmp_path: Path) -> None:
+def test_memory_of_a_card_is_that_of_all_its_tiles_or_what_intels_own_driver_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     two, other = f"{PCI}/0000:00:05.0/0000:4d:00.0", f"{PCI}/0000:00:06.0/0000:9a:00.0"
     files = {
         f"{two}/vendor": "0x8086\n",
@@ -93,6 +102,8 @@ def test_memory_of_a_card_is_that_of_all_its_tiles_or_what_intels_own_driver_say
     root = build(tmp_path, files, card(0, two, "xe") | card(1, other, "i915"))
     found = [(one["attributes"]["model"], one["capacities"]["memory"]) for one in IntelDetector(root).detect()]
     assert found == [("8086:0bd5", 2 * 68719476736), ("8086:56c0", 14260633600)]
+    monkeypatch.setenv("ZE_AFFINITY_MASK", "1.0")
+    assert [one["device_id"] for one in IntelDetector(root).detect()] == ["gpu-0000:9a:00.0"]
 
 
 def test_a_card_that_was_handed_to_a_virtual_machine_is_not_this_hosts(tmp_path: Path) -> None:

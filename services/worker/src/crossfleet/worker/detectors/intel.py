@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from crossfleet.worker.detectors import sysfs
 from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.devicefiles import access, render_file
+from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.pcinames import pci_name
 
 _VENDOR = 0x8086
@@ -19,7 +21,10 @@ _HEAT = ("gt/gt*/throttle_reason_{}", "device/tile*/gt*/freq*/throttle/reason_{}
 
 
 class IntelDetector:
-    """One device for each GPU; its id is its PCI address."""
+    """One device for each GPU; its id is its PCI address.
+
+    Where ZE_AFFINITY_MASK is set for the worker itself, as batch systems do, the other GPUs of the host are somebody else's.
+    """
 
     def __init__(self, root: Path = Path("/")) -> None:
         """`root` is the folder in which sys, proc and dev lie."""
@@ -39,7 +44,7 @@ class IntelDetector:
                 mine.append((sysfs.pci_address(device), driver, card, file))
         # Level Zero counts those of their own first.
         mine.sort(key=lambda one: (one[0] == _INTEGRATED, one[0]))
-        return [self._gpu(index, *one) for index, one in enumerate(mine)]
+        return granted([self._gpu(index, *one) for index, one in enumerate(mine)], _mask())
 
     def _gpu(self, index: int, address: str, driver: str, card: Path, file: Path) -> Found:
         device = card / "device"
@@ -67,6 +72,12 @@ class IntelDetector:
             "capacities": {"memory": memory} if memory else {},
             "conditions": access(file) + (["thermal_throttled"] if _hot(card) else []),
         }
+
+
+def _mask() -> str | None:
+    """What Level Zero is to show; a part of a GPU (`0.1`) counts as the whole."""
+    mask = os.environ.get("ZE_AFFINITY_MASK")
+    return None if mask is None else ",".join(word.partition(".")[0] for word in mask.split(","))
 
 
 def _memory(card: Path) -> int:
