@@ -195,6 +195,7 @@ def test_a_proposal_of_devices_in_use_is_refused():
         (Request(preferred=(Preference("worker.cpu > 1.0"),) * 17), "preferred"),
         (Request(gang=2, placement=Placement.SPREAD), "placement"),
         (Request(tolerations=frozenset({"reserved:ml"})), "tolerations"),
+        (Request(tolerations=frozenset({"hidden"})), "tolerations"),
         (Request(semaphores=(("seat", 0),)), "semaphores['seat']"),
         (Request(semaphores=tuple((f"s{number}", 1) for number in range(17))), "semaphores"),
     ],

@@ -21,6 +21,7 @@ HIDDEN = "hidden"
 
 # A device in such a condition gets no work; any other condition is only a fact that selectors may use.
 BROKEN = frozenset({"lost", "unhealthy"})
+# These end by what people or the fleet do: what they keep away waits.
 PASSING_CONDITIONS = frozenset({QUARANTINED, HIDDEN})
 BLOCKING_CONDITIONS = BROKEN | PASSING_CONDITIONS
 
