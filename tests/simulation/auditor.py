@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
@@ -77,6 +77,7 @@ class Auditor:
         self._collections: dict[str, list[str]] = {}
         self._stopping: set[str] = set()
         self._closing: set[str] = set()
+        self._leaving: set[tuple[str, int]] = set()
         self._random = world.chance.stream("auditor")
 
     def committed(self, batch: Batch) -> None:
@@ -300,6 +301,29 @@ class Auditor:
             if attempt.allocation_id == event.allocation_id:
                 self._wrong(f"{event.allocation_id} was closed under attempt {number}")
 
+    def _SlotsGivenBack(self, event: e.SlotsGivenBack) -> None:
+        """Only what has nothing to do is given back, and it is free only when it really is."""
+        opened = self.allocations[event.allocation_id]
+        name = f"slots {event.slots} of {event.allocation_id}"
+        busy = {one.slot for one in self.attempts.values() if one.allocation_id == event.allocation_id}
+        if busy.intersection(event.slots):
+            self._wrong(f"{name} are given back with attempts")
+        self._leaving.update((event.allocation_id, number) for number in event.slots)
+        if not event.gone:
+            return
+        shim = self._world.host(event.worker_id).shim
+        there = shim.allocations.get(event.allocation_id) if shim is not None and shim.process.alive else None
+        if there is not None and there.slots.keys() & set(event.slots):
+            self._wrong(f"{name} count as free, and are not")
+        left = [place for place, number in enumerate(opened.slots) if number not in event.slots]
+        if not left:
+            self._wrong(f"{event.allocation_id} has given back all its slots, and goes on")
+        self.allocations[event.allocation_id] = replace(
+            opened,
+            slots=tuple(opened.slots[place] for place in left),
+            device_ids=tuple(opened.device_ids[place] for place in left),
+        )
+
     def _TasksAssigned(self, event: e.TasksAssigned) -> None:
         group = self.groups[event.group_id]
         allocation = self.allocations[event.allocation_id]
@@ -313,6 +337,8 @@ class Auditor:
                 self._wrong(f"attempt {task.attempt_id} exists twice")
             if task.slot not in allocation.slots or event.worker_id != allocation.worker_id or group.over:
                 self._wrong(f"attempt {task.attempt_id} has no place on slot {task.slot} of {event.allocation_id}")
+            if (event.allocation_id, task.slot) in self._leaving:
+                self._wrong(f"attempt {task.attempt_id} is on slot {task.slot}, which {event.allocation_id} gives back")
             for case in task.case_indices:
                 if case in group.verdicts or self._pending_elsewhere(group, case, taken):
                     self._wrong(f"case {case} of {event.group_id} is executed again in attempt {task.attempt_id}")

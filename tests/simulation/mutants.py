@@ -9,7 +9,17 @@ from typing import Any
 from unittest.mock import patch
 
 from crossfleet.coordinator.convert import orders
-from crossfleet.coordinator.core import care, commands, evolve, evolve_work, machine, planning, reporting, submitting
+from crossfleet.coordinator.core import (
+    care,
+    commands,
+    evolve,
+    evolve_work,
+    machine,
+    planning,
+    reporting,
+    spare,
+    submitting,
+)
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
@@ -186,6 +196,23 @@ def _keep_its_groups_from_the_fallback() -> Iterator[Any]:
     yield patch.object(Schedulers, "_review", lambda self, member, group_ids: None)
 
 
+def _give_back_busy_slots() -> Iterator[Any]:
+    yield patch.object(spare, "_idle", lambda state, allocation: list(allocation.slots)[1:])
+
+
+def _free_slots_before_they_are_gone() -> Iterator[Any]:
+    slots_given_back = evolve._HANDLERS[e.SlotsGivenBack]
+
+    def hasty(state: Any, event: e.SlotsGivenBack) -> None:
+        slots_given_back(state, replace(event, gone=True))
+
+    yield patch.dict(evolve._HANDLERS, {e.SlotsGivenBack: hasty})
+
+
+def _never_say_that_a_slot_is_gone() -> Iterator[Any]:
+    yield patch.object(Orders, "_say_closed", lambda self, holding, slots: None)
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -207,6 +234,9 @@ MUTANTS: dict[str, Mutant] = {
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
+    "give-back-busy-slots": Mutant(_give_back_busy_slots, 0),
+    "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 0),
+    "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 0),
     **CLUSTER_MUTANTS,
 }
 

@@ -14,6 +14,7 @@ from crossfleet.matching.model import DeviceRequest, Request
 PROJECT = "sim"
 SEMAPHORE = "seats"
 SEATS = 3
+_STRAGGLING = 0.25
 
 
 @dataclass(slots=True)
@@ -62,6 +63,14 @@ def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool
         random.shuffle(other)
         suite.odd[random.choice(workers)] = other
     return suite
+
+
+def make_stragglers(random: Random, suites: list[SimSuite]) -> None:
+    """In a quarter of the worlds one case or two of each suite last much longer than all others."""
+    if random.random() < _STRAGGLING:
+        for suite in suites:
+            for case in random.sample(suite.cases, random.randint(1, 2)):
+                suite.seconds[case] = random.uniform(3.0, 9.0)
 
 
 def make_history(random: Random, suite: SimSuite) -> None:

@@ -32,6 +32,7 @@ from tests.simulation.suites import (
     SimSuite,
     make_history,
     make_rerun_policy,
+    make_stragglers,
     make_submission,
     make_suite,
     with_dependencies,
@@ -94,6 +95,7 @@ class World:
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
         self.stranded: dict[tuple[int, str], float] = {}
+        self.leaving: dict[tuple[int, str, str, int], float] = {}
         self.doom = ""
         self.daze = ("", 0.0)
         self.disk_slow: dict[str, float] = {}
@@ -123,6 +125,7 @@ class World:
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         depending = self.chance.stream("dependencies")
+        make_stragglers(self.chance.stream("stragglers"), made)
         history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
         for suite in made:
             make_history(history, suite)

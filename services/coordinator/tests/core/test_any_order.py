@@ -30,6 +30,7 @@ STEPS = (
     "close",
     "pass",
     "seats",
+    "let go",
 )
 NEEDS = (
     {"later": ("default",)},
@@ -64,7 +65,10 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "hello" and state.workers[worker].state is not WorkerState.LOST:
         mine = sorted(state.workers[worker].allocations)[pick % 2 :]
         known = {one: [a.attempt_id for a in live if a.allocation_id == one] for one in mine}
-        held = tuple(c.HeldAllocation(one, tuple(ids[pick % 2 :]), ()) for one, ids in known.items())
+        held = tuple(
+            c.HeldAllocation(one, tuple(ids[pick % 2 :]), (), tuple(state.allocations[one].slots) * (pick % 3 > 0))
+            for one, ids in known.items()
+        )
         answer = fleet.join(worker, incarnation=state.workers[worker].incarnation, session=f"s{pick}", held=held)
         fleet.do(c.AttemptsMissing(worker, f"s{pick}", answer.undelivered))
     elif name == "end" and allocation:
@@ -90,6 +94,8 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
         fleet.do(c.PassTime())
     elif name == "close":
         fleet.close_what_is_closing()
+    elif name == "let go":
+        fleet.let_go()
 
 
 def heal(fleet: Fleet) -> None:

@@ -59,7 +59,7 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.max_failures = run.policy.max_failures
     order.first_number = allocation.first_number
     held = (state.allocations[allocation_id] for allocation_id in run.allocations)
-    order.run_slots = max(one.first_number + len(one.slots) for one in held)
+    order.run_slots = max(one.next_number for one in held)
     return message
 
 

@@ -41,6 +41,11 @@ def close(allocation_id: str) -> Message:
     return Message(close_allocation=worker_pb2.CloseAllocation(allocation_id=allocation_id))
 
 
+def close_slots(allocation_id: str, slots: Iterable[int]) -> Message:
+    """Give single slots of an allocation back."""
+    return Message(close_slots=worker_pb2.CloseSlots(allocation_id=allocation_id, slots=slots))
+
+
 def check_health(device_id: str, health: Health) -> Message:
     """Test the host, or the device that is named."""
     return Message(

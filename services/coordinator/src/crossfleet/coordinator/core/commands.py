@@ -96,11 +96,15 @@ class StopRun:
 
 @dataclass(frozen=True, slots=True)
 class HeldAllocation:
-    """An allocation that a worker's shim still has, with the attempts that it has not finished."""
+    """An allocation that a worker's shim still has, with the attempts that it has not finished.
+
+    `slots` are those that were not given back; none: the worker gives no single slots back.
+    """
 
     allocation_id: str
     attempt_ids: tuple[int, ...]
     wanting_slots: tuple[int, ...]
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,8 @@ class WorkerHello:
     held: tuple[HeldAllocation, ...] = ()
     checks_health: bool = False
     """Whether it can test itself."""
+    gives_back_slots: bool = False
+    """Whether it can give single slots of an allocation back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +362,15 @@ class AllocationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsClosed:
+    """Single slots of an allocation are free: their processes have ended. True for ever, whenever it arrives."""
+
+    worker_id: str
+    allocation_id: str
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """What a worker reported in one message, in its order. Resent reports change nothing."""
 
@@ -429,6 +444,7 @@ Command = (
     | ChangeDecider
     | RecordCollection
     | WantTasks
+    | SlotsClosed
     | WorkerReport
     | AttachArtifacts
     | SetSemaphore

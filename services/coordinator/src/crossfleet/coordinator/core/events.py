@@ -111,6 +111,18 @@ class AllocationClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsGivenBack:
+    """Single slots of an allocation get nothing new and are to be given back; `gone`: their processes have ended, they are free."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    slots: tuple[int, ...]
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AssignedTask:
     """One attempt: cases by index, in the order of execution. `last`: nothing follows on this slot for now."""
 
@@ -323,6 +335,7 @@ class WorkerJoined:
     description: bytes
     at: float
     checks_health: bool = False
+    gives_back_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +441,7 @@ Event = (
     | RunnerDescribed
     | AllocationClosing
     | AllocationClosed
+    | SlotsGivenBack
     | TasksAssigned
     | SlotsWanting
     | SlotsReleased

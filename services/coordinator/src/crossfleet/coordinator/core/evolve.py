@@ -34,6 +34,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunnerDescribed: work.runner_described,
     e.AllocationClosing: work.allocation_closing,
     e.AllocationClosed: work.allocation_closed,
+    e.SlotsGivenBack: work.slots_given_back,
     e.TasksAssigned: work.tasks_assigned,
     e.SlotsWanting: work.slots_wanting,
     e.SlotsReleased: work.slots_released,

@@ -37,7 +37,7 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     group.never_since = 0.0
     group.waiting_code = group.waiting_text = group.held_back = ""
     group.state = GroupState.RUNNING if group.collected else GroupState.COLLECTING
-    _hold(state, allocation, 1)
+    _hold(state, allocation, len(allocation.slots))
     run = state.runs[event.run_id]
     run.allocations.add(event.allocation_id)
     if run.state is RunState.QUEUED:
@@ -48,10 +48,10 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     state.next_allocation += 1
 
 
-def _hold(state: State, allocation: Allocation, sign: int) -> None:
-    """Its slots hold their part of semaphores, or, with -1, give it back."""
+def _hold(state: State, allocation: Allocation, slots: int) -> None:
+    """So many slots of it hold their part of semaphores; fewer than none give it back."""
     for name, each in allocation.request.semaphores:
-        state.semaphores.setdefault(name, Semaphore()).held += sign * each * len(allocation.slots)
+        state.semaphores.setdefault(name, Semaphore()).held += each * slots
 
 
 def semaphore_set(state: State, event: e.SemaphoreSet) -> None:
@@ -76,7 +76,7 @@ def _first_free_number(state: State, run_id: str, count: int) -> int:
     """The lowest number from which on so many are free among the slots of a run."""
     held = (state.allocations[allocation_id] for allocation_id in state.runs[run_id].allocations)
     first = 0
-    for start, end in sorted((one.first_number, one.first_number + len(one.slots)) for one in held):
+    for start, end in sorted((one.first_number, one.next_number) for one in held):
         if first + count <= start:
             break
         first = max(first, end)
@@ -108,7 +108,7 @@ def allocation_closing(state: State, event: e.AllocationClosing) -> None:
 def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     """Its slots are free."""
     allocation = state.allocations.pop(event.allocation_id)
-    _hold(state, allocation, -1)
+    _hold(state, allocation, -len(allocation.held))
     worker = state.workers.get(allocation.worker_id)
     if worker is not None:
         worker.allocations.discard(event.allocation_id)
@@ -123,6 +123,33 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
         group.failures += 1
     if not group.over and not group.allocations:
         group.state = GroupState.WAITING
+
+
+def slots_given_back(state: State, event: e.SlotsGivenBack) -> None:
+    """Slots work for the group no longer; once they are gone, others may have them."""
+    allocation = state.allocations[event.allocation_id]
+    state.groups[event.group_id].reckoned.until = 0.0
+    for number in event.slots:
+        if number in allocation.slots:
+            place = list(allocation.slots).index(number)
+            del allocation.slots[number]
+            allocation.leaving[number] = (*allocation.device_ids[place : place + 1], ())[0]
+            allocation.device_ids = (*allocation.device_ids[:place], *allocation.device_ids[place + 1 :])
+        if event.gone and number in allocation.leaving:
+            _hold(state, allocation, -1)
+            del allocation.leaving[number]
+            allocation.gone.add(number)
+
+
+def _slot(state: State, allocation: Allocation, number: int) -> Slot:
+    """A slot that gets a task. A leader of a version that gives back none may have gone on with one that was."""
+    if number not in allocation.slots:
+        if number in allocation.gone:
+            _hold(state, allocation, 1)
+            allocation.gone.discard(number)
+        allocation.slots[number] = Slot(number)
+        allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
+    return allocation.slots[number]
 
 
 def canary_opened(state: State, event: e.CanaryOpened) -> None:
@@ -158,7 +185,7 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
         )
         group.attempts.add(task.attempt_id)
         group.queue.take(cases)
-        slot = allocation.slots[task.slot]
+        slot = _slot(state, allocation, task.slot)
         if not slot.attempts:
             slot.heard_at = event.at
         slot.attempts.append(task.attempt_id)
@@ -175,14 +202,14 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
 def slots_wanting(state: State, event: e.SlotsWanting) -> None:
     """Slots are served as soon as there is something, and room."""
     slots = state.allocations[event.allocation_id].slots
-    for number in event.slots:
+    for number in slots.keys() & set(event.slots):
         slots[number].wanting = True
 
 
 def slots_released(state: State, event: e.SlotsReleased) -> None:
     """Slots were told that nothing follows."""
     slots = state.allocations[event.allocation_id].slots
-    for number in event.slots:
+    for number in slots.keys() & set(event.slots):
         slots[number].wanting = False
 
 

@@ -34,6 +34,7 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
         event.checks_health,
         health,
         leaving,
+        event.gives_back_slots,
     )
     worker.state = worker.standing
     state.selectors.learn((worker.view,))

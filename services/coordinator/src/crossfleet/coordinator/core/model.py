@@ -51,6 +51,8 @@ class Allocation:
     `mapping[local]` is the canonical index of the worker's own case number `local` (-1: unknown to the group), empty
     when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
     `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
+    `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
+    with their devices: nobody else may get them yet. `gone` were.
     """
 
     allocation_id: str
@@ -72,6 +74,23 @@ class Allocation:
     canary: bool = False
     proved: bool = False
     broken: bool = False
+    leaving: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The slots that it keeps from others, whether it uses them or not."""
+        return (*self.slots, *self.leaving)
+
+    @property
+    def held_devices(self) -> tuple[str, ...]:
+        """The devices that it keeps from others, each once."""
+        return tuple(dict.fromkeys(one for ids in (*self.device_ids, *self.leaving.values()) for one in ids))
+
+    @property
+    def next_number(self) -> int:
+        """The first number behind those of its slots in the run. What was given back keeps its number until the end."""
+        return self.first_number + len(self.slots) + len(self.leaving) + len(self.gone)
 
 
 @dataclass(slots=True)
@@ -221,6 +240,7 @@ class Worker:
 
     `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
     `health` has what is known of the host (under the empty name) and of its devices, `view` their quarantine as a condition.
+    `gives_back_slots`: single ones of an allocation.
     """
 
     worker_id: str
@@ -237,6 +257,7 @@ class Worker:
     checks_health: bool = False
     health: dict[str, Health] = field(default_factory=dict)
     leaving: bool = False
+    gives_back_slots: bool = False
 
     @property
     def ending(self) -> bool:

@@ -10,7 +10,7 @@ from crossfleet.coordinator.core import retry, verdict
 from crossfleet.coordinator.core.blame import strike
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
-from crossfleet.coordinator.core.model import Allocation, Attempt, Group
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group, State
 from crossfleet.coordinator.core.needs import settle_needs
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
 from crossfleet.coordinator.core.semaphores import settle_semaphores
@@ -98,16 +98,16 @@ def settle_group(emit: Emitter, group: Group) -> None:
     if not group.attempts and not group.open_cases:
         _finish_settled(emit, group)
         return
-    if _may_come_back(emit, group):
+    if may_come_back(emit.state, group):
         return
     for allocation in open_allocations(emit, group):
         if not allocation.live:
             close(emit, allocation, "nothing is left for it")
 
 
-def _may_come_back(emit: Emitter, group: Group) -> bool:
+def may_come_back(state: State, group: Group) -> bool:
     """Whether idle slots are kept: cases rest, or one that runs may fail and be wanted elsewhere."""
-    policy = emit.state.runs[group.run_id].policy
+    policy = state.runs[group.run_id].policy
     elsewhere = policy.rerun_placement is not RerunPlacement.SAME
     return bool(group.resting) or (elsewhere and bool(group.attempts) and bool(policy.max_reruns or group.marks))
 

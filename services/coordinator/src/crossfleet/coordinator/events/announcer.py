@@ -57,6 +57,11 @@ class Announcer:
                 event.allocation_closed.allocation_id = fact.allocation_id
                 event.allocation_closed.target = _target(fact.run_id, fact.group_id)
                 event.allocation_closed.cause = fact.message
+            case facts.SlotsGivenBack() if fact.gone:
+                event.slots_given_back.allocation_id = fact.allocation_id
+                event.slots_given_back.target = _target(fact.run_id, fact.group_id)
+                event.slots_given_back.worker_id = fact.worker_id
+                event.slots_given_back.slots.extend(fact.slots)
             case facts.ArtifactsWaiting():
                 event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
                 event.artifacts_waiting.worker_id = fact.worker_id

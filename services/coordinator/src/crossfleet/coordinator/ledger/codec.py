@@ -60,6 +60,7 @@ _NUMBERS: dict[int, type] = {
     40: e.DeciderChanged,
     63: ReservationChanged,
     64: ReservationEnded,
+    73: e.SlotsGivenBack,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
@@ -75,6 +76,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerJoined, "checks_health"): False,
+    (e.WorkerJoined, "gives_back_slots"): False,
     (e.WorkerUpdated, "view"): WorkerView(""),
     (e.WorkerUpdated, "description"): b"",
 }

@@ -33,6 +33,7 @@ class _Projection:
         self._ended: dict[int, Row] = {}
         self._closed: dict[str, Row] = {}
         self._described: list[Row] = []
+        self._given_back: dict[str, Row] = {}
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
         self._runs: dict[str, None] = {}
         self._groups: dict[str, None] = {}
@@ -55,6 +56,7 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
+        writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
         if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
@@ -199,6 +201,12 @@ class _Projection:
     def _runner_described(self, event: e.RunnerDescribed) -> None:
         self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
 
+    def _slots_given_back(self, event: e.SlotsGivenBack) -> None:
+        allocation = self._state.allocations.get(event.allocation_id)
+        if allocation is not None and event.gone:
+            row = {"allocation_id": event.allocation_id, "given_back": json.dumps(sorted(allocation.gone))}
+            self._given_back[event.allocation_id] = row
+
     def _allocation_closed(self, event: e.AllocationClosed) -> None:
         self._groups[event.group_id] = None
         self._closed[event.allocation_id] = {
@@ -321,6 +329,7 @@ _HANDLERS: dict[type, str] = {
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
+    e.SlotsGivenBack: "_slots_given_back",
     e.TasksAssigned: "_tasks_assigned",
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0015"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -190,6 +190,7 @@ allocations = Table(
     Column("cause", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
     Column("runner", LargeBinary, nullable=False, server_default=text("''")),
+    Column("given_back", Text, nullable=False, server_default=text("'[]'")),
     Index("allocations_by_run", "run_id"),
 )
 

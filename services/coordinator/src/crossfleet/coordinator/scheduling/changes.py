@@ -57,6 +57,10 @@ class Changes:
                     self.groups.update(state.sharing)  # what they may still have of semaphores
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
+                case facts.SlotsGivenBack():
+                    self.allocations.add(event.allocation_id)
+                    self.groups.add(event.group_id)
+                    self.groups.update(state.sharing)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
                 case facts.GroupHeldBack():

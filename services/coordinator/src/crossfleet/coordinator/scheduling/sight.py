@@ -28,7 +28,7 @@ class Sight:
             case facts.RunSubmitted() | facts.RunStopping():
                 run = state.runs.get(event.run_id)
                 return run is not None and any(self._seen(state, one) for one in run.groups)
-            case facts.AllocationOpened() | facts.AllocationClosed():
+            case facts.AllocationOpened() | facts.AllocationClosed() | facts.SlotsGivenBack():
                 return True
             case facts.GroupFinished():
                 return event.group_id in self._shown

@@ -46,6 +46,8 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
         unsure |= {attempt for slot in allocation.slots.values() for attempt in slot.attempts if attempt not in known}
         if allocation.closing and not allocation.live:
             messages.append(orders.close(allocation_id))
+        elif allocation.leaving and listed.slots:
+            messages.append(orders.close_slots(allocation_id, allocation.leaving))
     cancel = [
         attempt
         for one in holding.values()

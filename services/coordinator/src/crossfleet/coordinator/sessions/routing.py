@@ -40,6 +40,10 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 if allocation is not None:
                     order = allocations.open_allocation(state, allocation, specs)
                     found.setdefault(event.worker_id, []).append(order)
+            case facts.SlotsGivenBack() if not event.gone:
+                if event.allocation_id in state.allocations:
+                    order = orders.close_slots(event.allocation_id, event.slots)
+                    found.setdefault(event.worker_id, []).append(order)
             case facts.AllocationClosing():
                 closing[event.allocation_id] = None
             case facts.AttemptEnded():

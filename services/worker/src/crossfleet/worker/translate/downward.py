@@ -113,6 +113,11 @@ def inspect_line(message: wire.Inspect) -> Line:
     }
 
 
+def close_slots_line(allocation: str, slots: Iterable[int]) -> Line:
+    """`close_slots`."""
+    return {"op": "close_slots", "allocation": allocation, "slots": list(slots)}
+
+
 def close_line(allocation: str) -> Line:
     """`close`."""
     return {"op": "close", "allocation": allocation}

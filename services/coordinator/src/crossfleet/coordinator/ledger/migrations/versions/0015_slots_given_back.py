@@ -1,0 +1,17 @@
+"""Slots that an allocation gave back singly."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("allocations", sa.Column("given_back", sa.Text(), nullable=False, server_default=sa.text("'[]'")))
+
+
+def downgrade() -> None:
+    op.drop_column("allocations", "given_back")
