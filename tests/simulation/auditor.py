@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,9 @@ class AuditedGroup:
     begun: bool = False
     skipped: bool = False
     needs: tuple[Need, ...] = ()
+    speculate: int = 0
+    copied: set[int] = field(default_factory=set)
+    by_copy: set[int] = field(default_factory=set)
     semaphores: dict[str, int] = field(default_factory=dict)
 
 
@@ -50,6 +54,7 @@ class AuditedAttempt:
     worker_id: str
     slot: int
     cases: tuple[int, ...]
+    copy: bool = False
 
 
 class Auditor:
@@ -105,6 +110,7 @@ class Auditor:
             check = getattr(self, f"_{type(event).__name__}", None)
             if check is not None:
                 check(event)
+        self._check_copies()
         if self._doubtful:
             self._wrong(f"{sorted(self._doubtful)} were opened on hosts that are out")
 
@@ -192,6 +198,7 @@ class Auditor:
             group = AuditedGroup(
                 event.run_id,
                 most_reruns=event.policy.max_reruns,
+                speculate=event.policy.speculate,
                 needs=target.needs,
                 semaphores=dict(target.request.semaphores),
             )
@@ -350,6 +357,40 @@ class Auditor:
             if sum(one.slot == task.slot for one in held) > 2:
                 self._wrong(f"slot {task.slot} of {event.allocation_id} holds more than two attempts")
 
+    def _CopyAssigned(self, event: e.CopyAssigned) -> None:
+        """A copy is of a case that another host executes, has a slot for itself, and is one of the few that the run allows."""
+        group, case = self.groups[event.group_id], event.case_index
+        name = f"the copy {event.attempt_id} of case {case} of {event.group_id}"
+        hosts = {one.worker_id for one in self.attempts.values() if one.group_id == event.group_id and case in one.cases}
+        if case in group.verdicts or case in group.copied or not hosts or event.worker_id in hosts:
+            self._wrong(f"{name} is not wanted")
+        group.copied.add(case)
+        if len(group.copied) > max(1, math.ceil(len(group.cases) * group.speculate / 100)) or not group.speculate:
+            self._wrong(f"{name} is one too many")
+        if event.attempt_id in self._assigned:
+            self._wrong(f"attempt {event.attempt_id} exists twice")
+        self._assigned.add(event.attempt_id)
+        if (event.allocation_id, event.slot) in self._leaving:
+            self._wrong(f"{name} is on a slot that is given back")
+        place = (event.allocation_id, event.worker_id, event.slot)
+        self.attempts[event.attempt_id] = AuditedAttempt(event.group_id, *place, (case,), copy=True)
+
+    def _CopyEnded(self, event: e.CopyEnded) -> None:
+        self.attempts.pop(event.attempt_id)
+        if event.kept:
+            self._assigned.discard(event.attempt_id)  # it is assigned again, as what it is now
+
+    def _check_copies(self) -> None:
+        """No copy outlives what it is a copy of, but to tell of its own verdict."""
+        copies = [(number, one) for number, one in self.attempts.items() if one.copy]
+        for number, one in copies:
+            case, group = one.cases[0], self.groups[one.group_id]
+            others = [two for two in self.attempts.values() if two.group_id == one.group_id and not two.copy]
+            if case not in group.by_copy and not any(case in two.cases for two in others):
+                self._wrong(f"attempt {number} is a copy of nothing")
+            if case in group.verdicts and case not in group.by_copy:
+                self._wrong(f"attempt {number} goes on, and its case has a verdict")
+
     def _pending_elsewhere(self, group: AuditedGroup, case: int, taken: set[int]) -> bool:
         return case in taken
 
@@ -393,6 +434,10 @@ class Auditor:
         """What is stored of a case is what its own attempt showed; `if_good` stands for anything but a failure."""
         group, index = self.groups[group_id], case.case_index
         attempt = self.attempts.get(case.attempt_id)
+        if attempt is not None and attempt.copy:
+            group.by_copy.add(index)
+            if case.outcome in BAD:
+                self._wrong(f"case {index} of {group_id} fails by its copy {case.attempt_id}")
         if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
             self._wrong(f"case {index} of {group_id} counts from attempt {case.attempt_id}, which is not its own")
             return
@@ -410,7 +455,7 @@ class Auditor:
             self._wrong(f"attempt {event.attempt_id} ended twice")
             return
         self._failures[attempt.worker_id] += event.cause in RETRIED
-        if event.cause == Cause.CANCELLED:
+        if event.cause == Cause.CANCELLED and not self.groups[attempt.group_id].by_copy.intersection(attempt.cases):
             self._wrong(f"attempt {event.attempt_id} was cancelled, and nobody had stopped its run")
         if event.charged and attempt.allocation_id in self.canaries and event.cause in RETRIED:
             self._wrong(f"attempt {event.attempt_id} of a canary cost its cases a try")

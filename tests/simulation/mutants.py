@@ -17,12 +17,13 @@ from crossfleet.coordinator.core import (
     machine,
     planning,
     reporting,
+    settling,
     spare,
     submitting,
 )
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Worker
-from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
@@ -213,6 +214,22 @@ def _never_say_that_a_slot_is_gone() -> Iterator[Any]:
     yield patch.object(Orders, "_say_closed", lambda self, holding, slots: None)
 
 
+def _let_a_copy_decide() -> Iterator[Any]:
+    yield patch.object(reporting, "COUNTS", frozenset(Outcome))
+
+
+def _let_both_executions_count() -> Iterator[Any]:
+    yield patch.object(reporting, "end_first", lambda emit, group, copy: None)
+
+
+def _execute_again_what_a_copy_executes() -> Iterator[Any]:
+    yield patch.object(settling, "keep_copies", lambda emit, group, cases: None)
+
+
+def _let_copies_go_on() -> Iterator[Any]:
+    yield patch.object(reporting, "end_copies", lambda emit, group, cases, why: None)
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -237,6 +254,10 @@ MUTANTS: dict[str, Mutant] = {
     "give-back-busy-slots": Mutant(_give_back_busy_slots, 0),
     "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 0),
     "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 0),
+    "let-a-copy-decide": Mutant(_let_a_copy_decide, 0),
+    "let-both-executions-count": Mutant(_let_both_executions_count, 0),
+    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 0),
+    "let-copies-go-on": Mutant(_let_copies_go_on, 0),
     **CLUSTER_MUTANTS,
 }
 

@@ -10,6 +10,9 @@ from tests.simulation.slot import Line, SimSlot
 from tests.simulation.suites import SimSuite
 
 
+_STRAGGLES = 0.7
+
+
 class SimAllocation:
     """One open allocation."""
 
@@ -179,6 +182,9 @@ class SimShim:
 
     def seconds(self, allocation: SimAllocation, case: int) -> float:
         """How long a case takes here."""
+        lasting = allocation.suite.straggling.get(allocation.suite.collection(self.worker)[case], 0.0)
+        if lasting and self.lingering.random() < _STRAGGLES:
+            return lasting
         return allocation.suite.seconds[allocation.suite.collection(self.worker)[case]] / self.world.speeds[self.worker]
 
     def in_trouble(self, allocation: SimAllocation) -> bool:

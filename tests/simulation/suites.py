@@ -33,6 +33,8 @@ class SimSuite:
     odd: dict[str, list[str]] = field(default_factory=dict)
     history: dict[str, float] = field(default_factory=dict)
     """What cases took in earlier runs, as far as anybody remembers; 0.0 where nobody does."""
+    straggling: dict[str, float] = field(default_factory=dict)
+    """Cases that take so many seconds more often than not."""
 
     def collection(self, worker: str) -> list[str]:
         """The ids as this worker numbers them."""
@@ -66,11 +68,16 @@ def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool
 
 
 def make_stragglers(random: Random, suites: list[SimSuite]) -> None:
-    """In a quarter of the worlds one case or two of each suite last much longer than all others."""
+    """In a quarter of the worlds some cases of each suite last much longer now and then, as if something hung."""
     if random.random() < _STRAGGLING:
         for suite in suites:
-            for case in random.sample(suite.cases, random.randint(1, 2)):
-                suite.seconds[case] = random.uniform(3.0, 9.0)
+            cases = random.sample(suite.cases, random.randint(1, 4))
+            suite.straggling = {case: random.uniform(4.0, 12.0) for case in cases}
+
+
+def with_speculation(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Half of the runs may execute some of their cases a second time."""
+    return replace(submission, policy=replace(submission.policy, speculate=random.choice([0, 0, 5, 100])))
 
 
 def make_history(random: Random, suite: SimSuite) -> None:

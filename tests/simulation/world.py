@@ -36,6 +36,7 @@ from tests.simulation.suites import (
     make_submission,
     make_suite,
     with_dependencies,
+    with_speculation,
 )
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
@@ -130,11 +131,14 @@ class World:
         for suite in made:
             make_history(history, suite)
         self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
-        self.clients = [
-            SimClient(
-                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
-            )
+        submissions = [
+            with_dependencies(depending, make_submission(random, number, suite, reruns[number]))
             for number, suite in enumerate(made)
+        ]
+        speculating = self.chance.stream("speculating")
+        self.clients = [
+            SimClient(self, with_speculation(speculating, submission), number)
+            for number, submission in enumerate(submissions)
         ]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else self._drawn_faults()

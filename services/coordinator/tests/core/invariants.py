@@ -14,7 +14,12 @@ def check(state: State) -> None:
         assert {o: n for o, n in enumerate(group.counts) if n} == dict(counted), group.group_id
         queued = group.queue.pending()
         assert len(queued) == group.queue.count
-        held = [index for attempt_id in group.attempts for index in state.attempts[attempt_id].pending]
+        attempts = [state.attempts[attempt_id] for attempt_id in group.attempts]
+        held = [index for attempt in attempts if not attempt.copy for index in attempt.pending]
+        copies = {attempt.cases[0]: attempt.attempt_id for attempt in attempts if attempt.copy}
+        assert group.copies == copies
+        assert group.copied >= copies.keys()
+        assert all(index in held or not state.attempts[copies[index]].pending for index in copies), "a copy of nothing"
         places = Counter([*queued, *held, *group.resting])
         assert not [index for index, times in places.items() if times > 1], "a case is in two places"
         open_cases = {index for index, outcome in enumerate(group.outcomes) if outcome == Outcome.PENDING}

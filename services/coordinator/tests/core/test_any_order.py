@@ -82,7 +82,8 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
         fleet.submit(
             run_id,
             tuple(f"{n}" for n in range(pick % 30)),
-            policy=replace(policy, rerun_delay=pick % 2),
+            policy=replace(policy, rerun_delay=pick % 2, speculate=pick % 2 * 50),
+            estimates=tuple(0.1 for _ in range(pick % 30)) if pick % 5 else (),
             targets=("default", "later", "last")[: 1 + pick % 3],
             needs=NEEDS[pick % len(NEEDS)] if pick % 3 == 2 else None,
             request=Request(semaphores=(("seat", 1 + pick % 2),)) if pick % 4 == 1 else None,
@@ -90,7 +91,7 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "seats":
         fleet.do(c.SetSemaphore("seat", 2 + pick % 3))
     elif name == "pass":
-        fleet.now += 1.0
+        fleet.now += 1.0 + pick % 4
         fleet.do(c.PassTime())
     elif name == "close":
         fleet.close_what_is_closing()

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.dispatching import leaves_slots_idle
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.core.spare import spare
+from crossfleet.coordinator.core.stragglers import may_copy
 from crossfleet.coordinator.ledger.writer import LedgerWriter
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError
@@ -37,6 +38,7 @@ def _waits_for_time(state: State, now: float) -> bool:
         or _impatient(state, group)
         or leaves_slots_idle(state, group)
         or spare(state, group, now)
+        or may_copy(state, group)
         for group in state.groups.values()
     )
 

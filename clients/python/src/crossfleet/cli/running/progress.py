@@ -140,6 +140,11 @@ class Progress:
             cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
             self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())
 
+    def _on_case_copied(self, fact: wire.CaseCopied, at: float) -> None:
+        where = f"target {fact.target}: " if len(self.targets) > 1 else ""
+        lasting = f"{where}{fact.case_id} has lasted {fact.running_seconds:.0f} s, much longer than expected"
+        self.notes.append(f"{lasting}: executed a second time, on {fact.attempt.worker_id}")
+
     def _on_cases_finished(self, fact: wire.CasesFinished, at: float) -> list[result_pb2.CaseRecord]:
         target = self._target(fact.target)
         target.first_at = at if target.first_at is None else target.first_at

@@ -61,6 +61,8 @@ class PolicySpec:
     """The blob of the durations that the client knows."""
     scheduler: str = ""
     """The scheduler that the run asks for, by name."""
+    speculate: int = 0
+    """How many of a target's cases, in percent, may be executed a second time when they last too long."""
 
 
 @dataclass(frozen=True, slots=True)

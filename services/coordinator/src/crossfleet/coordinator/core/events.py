@@ -146,6 +146,42 @@ class TasksAssigned:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyAssigned:
+    """A case that lasts is executed a second time, on another host, while its first execution goes on.
+
+    To a version that does not know of copies the slot is idle, and the attempt unknown.
+    """
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    worker_id: str
+    attempt_id: int
+    task_id: int
+    slot: int
+    case_index: int
+    running: float
+    """For how many seconds the first execution has been going on."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CopyEnded:
+    """A copy is over. `revoked`: its worker is told to end it. `kept`: it goes on as an attempt like others, see TasksAssigned."""
+
+    run_id: str
+    group_id: str
+    worker_id: str
+    attempt_id: int
+    cause: Cause
+    message: str
+    peak_memory: int
+    at: float
+    revoked: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SlotsWanting:
     """Slots asked for work and there was none to give yet; they are served when there is."""
 
@@ -443,6 +479,8 @@ Event = (
     | AllocationClosed
     | SlotsGivenBack
     | TasksAssigned
+    | CopyAssigned
+    | CopyEnded
     | SlotsWanting
     | SlotsReleased
     | CasesFinished

@@ -36,6 +36,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.AllocationClosed: work.allocation_closed,
     e.SlotsGivenBack: work.slots_given_back,
     e.TasksAssigned: work.tasks_assigned,
+    e.CopyAssigned: work.copy_assigned,
+    e.CopyEnded: work.copy_ended,
     e.SlotsWanting: work.slots_wanting,
     e.SlotsReleased: work.slots_released,
     e.AttemptEnded: work.attempt_ended,

@@ -54,6 +54,8 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}
     group.measures = bool(exclusive)
     state.runs[event.run_id].measures |= group.measures
+    measured = {index for index, seconds in enumerate(event.estimates) if seconds > 0}
+    group.unmeasured = frozenset(range(total)) - measured
     group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING

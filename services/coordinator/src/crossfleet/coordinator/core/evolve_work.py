@@ -8,8 +8,8 @@ from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Sl
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
 
-# Ends that the worker need not know of: its results may still come.
-_NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK})
+# Ends that the worker may not know of yet: its results may still come.
+_NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK, Cause.CANCELLED})
 
 
 def allocation_opened(state: State, event: e.AllocationOpened) -> None:
@@ -165,38 +165,78 @@ def case_struck(state: State, event: e.CaseStruck) -> None:
 
 def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
     """Cases leave the queue for attempts on slots."""
-    group = state.groups[event.group_id]
-    allocation = state.allocations[event.allocation_id]
+    queue = state.groups[event.group_id].queue
     for task in event.tasks:
         cases = task.case_indices
-        estimates = group.queue.estimates
-        state.attempts[task.attempt_id] = Attempt(
-            task.attempt_id,
-            task.task_id,
+        queue.take(cases)
+        _begin(
+            state,
+            Attempt(
+                task.attempt_id,
+                task.task_id,
+                event.run_id,
+                event.group_id,
+                event.allocation_id,
+                event.worker_id,
+                task.slot,
+                cases,
+                set(cases),
+                event.at,
+                seconds=sum(map(queue.estimates.__getitem__, cases)),
+            ),
+        )
+    run = state.runs[event.run_id]
+    if not run.started_at:
+        run.started_at = event.at
+
+
+def _begin(state: State, attempt: Attempt) -> None:
+    """An attempt is on its slot. The numbers that follow are never smaller: a copy that is kept comes a second time."""
+    state.attempts[attempt.attempt_id] = attempt
+    state.groups[attempt.group_id].attempts.add(attempt.attempt_id)
+    allocation = state.allocations[attempt.allocation_id]
+    slot = _slot(state, allocation, attempt.slot)
+    if not slot.attempts:
+        slot.heard_at = attempt.assigned_at
+    slot.attempts.append(attempt.attempt_id)
+    slot.wanting = False
+    slot.last_case = attempt.cases[-1]
+    allocation.live += 1
+    state.next_attempt = max(state.next_attempt, attempt.attempt_id + 1)
+    state.next_task = max(state.next_task, attempt.task_id + 1)
+
+
+def copy_assigned(state: State, event: e.CopyAssigned) -> None:
+    """A case is executed a second time."""
+    group = state.groups[event.group_id]
+    case = event.case_index
+    _begin(
+        state,
+        Attempt(
+            event.attempt_id,
+            event.task_id,
             event.run_id,
             event.group_id,
             event.allocation_id,
             event.worker_id,
-            task.slot,
-            cases,
-            set(cases),
+            event.slot,
+            (case,),
+            {case},
             event.at,
-            seconds=sum(map(estimates.__getitem__, cases)),
-        )
-        group.attempts.add(task.attempt_id)
-        group.queue.take(cases)
-        slot = _slot(state, allocation, task.slot)
-        if not slot.attempts:
-            slot.heard_at = event.at
-        slot.attempts.append(task.attempt_id)
-        slot.wanting = False
-        slot.last_case = cases[-1]
-        allocation.live += 1
-        state.next_attempt = task.attempt_id + 1
-        state.next_task = task.task_id + 1
-    run = state.runs[event.run_id]
-    if not run.started_at:
-        run.started_at = event.at
+            seconds=group.queue.estimates[case],
+            copy=True,
+        ),
+    )
+    group.copies[case] = event.attempt_id
+    group.copied.add(case)
+
+
+def copy_ended(state: State, event: e.CopyEnded) -> None:
+    """It is over, or no copy any more."""
+    copy = _drop(state, event.attempt_id)
+    del state.groups[event.group_id].copies[copy.cases[0]]
+    if event.revoked:
+        state.remember_revoked(event.attempt_id, event.worker_id)
 
 
 def slots_wanting(state: State, event: e.SlotsWanting) -> None:

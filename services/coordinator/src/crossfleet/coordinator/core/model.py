@@ -95,7 +95,10 @@ class Allocation:
 
 @dataclass(slots=True)
 class Attempt:
-    """A live attempt. `pending` are its cases without a verdict, `seconds` what these are estimated to take."""
+    """A live attempt. `pending` are its cases without a verdict, `seconds` what these are estimated to take.
+
+    `copy`: it executes one case a second time, which is also in another attempt.
+    """
 
     attempt_id: int
     task_id: int
@@ -109,6 +112,7 @@ class Attempt:
     assigned_at: float
     settled: int = 0
     seconds: float = 0.0
+    copy: bool = False
 
 
 @dataclass(slots=True)
@@ -141,6 +145,7 @@ class Group:
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
+    `unmeasured` are cases whose estimate is a guess. `copies` has the live copy of a case, `copied` all that ever had one.
     """
 
     group_id: str
@@ -164,6 +169,9 @@ class Group:
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False
+    unmeasured: frozenset[int] = frozenset()
+    copies: dict[int, int] = field(default_factory=dict)
+    copied: set[int] = field(default_factory=set)
     measures: bool = False
     attempts: set[int] = field(default_factory=set)
     allocations: set[str] = field(default_factory=set)

@@ -12,10 +12,10 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import SlotsClosed
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot, State, Worker
-from crossfleet.coordinator.core.outcomes import RunState, WorkerState
+from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.semaphores import SEMAPHORE, settle_semaphores
-from crossfleet.coordinator.core.settling import may_come_back
+from crossfleet.coordinator.core.settling import idle_needed
 from crossfleet.coordinator.core.view import wanted_slots
 from crossfleet.matching.fit import Eligible, eligible
 
@@ -75,7 +75,7 @@ def _needs_no_more(state: State, group: Group) -> bool:
 def _surplus(state: State, group: Group, working: list[Allocation], now: float) -> list[Spare]:
     """Idle slots beyond one for each case that may come back. Kept are those on other hosts than the cases, as far as possible."""
     idle = sum(not slot.attempts for one in working for slot in one.slots.values())
-    kept = group.open_cases if may_come_back(state, group) else 0
+    kept = idle_needed(state, group)
     found: list[Spare] = []
     for allocation in sorted(working, key=lambda one: not one.live):
         most = max(idle - kept, 0)
@@ -131,8 +131,5 @@ def _of_use(state: State, allocation: Allocation, waiting: list[Group]) -> bool:
 
 
 def _could_use(state: State, group: Group, worker: Worker) -> bool:
-    return (
-        worker.state is WorkerState.READY
-        and kept_from(state, worker.worker_id, state.runs[group.run_id].project) is None
-        and isinstance(eligible(group.target.request, worker.view, state.selectors), Eligible)
-    )
+    kept = kept_from(state, worker.worker_id, state.runs[group.run_id].project)
+    return kept is None and isinstance(eligible(group.target.request, worker.view, state.selectors), Eligible)

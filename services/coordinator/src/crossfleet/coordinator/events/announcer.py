@@ -44,6 +44,10 @@ class Announcer:
                 await self._cases_finished(event.cases_finished, fact)
             case facts.AttemptEnded():
                 await self._attempt_ended(event.attempt_ended, fact)
+            case facts.CopyAssigned():
+                await self._case_copied(event.case_copied, fact)
+            case facts.CopyEnded() if not fact.kept:
+                await self._attempt_ended(event.attempt_ended, fact)
             case facts.RunSubmitted():
                 event.run_submitted.run.CopyFrom(submitted(fact, 0))
             case facts.CasesCollected():
@@ -119,9 +123,19 @@ class Announcer:
                 position=case.position,
             )
 
-    async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded) -> None:
+    async def _case_copied(self, message: event_pb2.CaseCopied, fact: facts.CopyAssigned) -> None:
         message.target = _target(fact.run_id, fact.group_id)
-        message.cases_left = len(fact.left)
+        message.case_index = fact.case_index
+        message.case_id = (await self._known.case_ids(fact.run_id, fact.group_id))[fact.case_index]
+        message.running_seconds = fact.running
+        attempt = message.attempt
+        attempt.attempt_id, attempt.task_id = fact.attempt_id, fact.task_id
+        attempt.worker_id, attempt.slot, attempt.cases = fact.worker_id, fact.slot, 1
+        set_time(attempt.assigned_at, fact.at)
+
+    async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded | facts.CopyEnded) -> None:
+        message.target = _target(fact.run_id, fact.group_id)
+        message.cases_left = len(fact.left) if isinstance(fact, facts.AttemptEnded) else 0
         message.message = fact.message
         known = await self._known.attempt(fact.run_id, fact.attempt_id)
         attempt = message.attempt

@@ -61,6 +61,8 @@ _NUMBERS: dict[int, type] = {
     63: ReservationChanged,
     64: ReservationEnded,
     73: e.SlotsGivenBack,
+    75: e.CopyAssigned,
+    76: e.CopyEnded,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

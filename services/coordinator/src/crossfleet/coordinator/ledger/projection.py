@@ -34,6 +34,7 @@ class _Projection:
         self._closed: dict[str, Row] = {}
         self._described: list[Row] = []
         self._given_back: dict[str, Row] = {}
+        self._kept: set[int] = set()
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
         self._runs: dict[str, None] = {}
         self._groups: dict[str, None] = {}
@@ -219,6 +220,8 @@ class _Projection:
     def _tasks_assigned(self, event: e.TasksAssigned) -> None:
         rows = self._inserts.setdefault("attempts", [])
         for task in event.tasks:
+            if task.attempt_id in self._kept:
+                continue  # it was a copy, and has its row
             rows.append(
                 {
                     "attempt_id": task.attempt_id,
@@ -236,6 +239,23 @@ class _Projection:
                     "peak_memory": 0,
                 }
             )
+
+    def _copy_assigned(self, event: e.CopyAssigned) -> None:
+        task = e.AssignedTask(event.attempt_id, event.task_id, event.slot, (event.case_index,), last=True)
+        names = (event.run_id, event.group_id, event.allocation_id, event.worker_id)
+        self._tasks_assigned(e.TasksAssigned(*names, (task,), event.at))
+
+    def _copy_ended(self, event: e.CopyEnded) -> None:
+        if event.kept:
+            self._kept.add(event.attempt_id)
+            return
+        self._ended[event.attempt_id] = {
+            "attempt_id": event.attempt_id,
+            "ended_at": event.at,
+            "cause": int(event.cause),
+            "message": event.message,
+            "peak_memory": event.peak_memory,
+        }
 
     def _attempt_ended(self, event: e.AttemptEnded) -> None:
         self._groups[event.group_id] = None
@@ -331,6 +351,8 @@ _HANDLERS: dict[type, str] = {
     e.AllocationClosed: "_allocation_closed",
     e.SlotsGivenBack: "_slots_given_back",
     e.TasksAssigned: "_tasks_assigned",
+    e.CopyAssigned: "_copy_assigned",
+    e.CopyEnded: "_copy_ended",
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",
     e.ArtifactsAttached: "_artifacts_attached",

@@ -8,7 +8,7 @@ from crossfleet.coordinator.convert import allocations, orders
 from crossfleet.coordinator.convert.allocations import Specs
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 
 
 def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str, list[orders.Message]]:
@@ -48,6 +48,22 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 closing[event.allocation_id] = None
             case facts.AttemptEnded():
                 groups[event.group_id] = None
+                if event.cause is Cause.CANCELLED and event.attempt_id in state.revoked:
+                    worker_id = state.revoked[event.attempt_id]
+                    found.setdefault(worker_id, []).append(orders.cancel((event.attempt_id,)))
+            case facts.CopyAssigned():
+                allocation = state.allocations.get(event.allocation_id)
+                if allocation is not None:
+                    order = orders.assign(event.allocation_id)
+                    task = facts.AssignedTask(
+                        event.attempt_id, event.task_id, event.slot, (event.case_index,), last=True
+                    )
+                    orders.add_tasks(order, allocations.local_numbers(allocation, (task,)))
+                    found.setdefault(event.worker_id, []).append(order)
+            case facts.CopyEnded():
+                groups[event.group_id] = None
+                if event.revoked:
+                    found.setdefault(event.worker_id, []).append(orders.cancel((event.attempt_id,)))
             case facts.AttemptsRevoked():
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
                 run = state.runs.get(event.run_id)
