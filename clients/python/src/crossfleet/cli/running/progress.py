@@ -97,9 +97,10 @@ class Progress:
     @classmethod
     def of(cls, run: run_pb2.Run) -> Progress:
         """The progress of a run of which no event was taken yet."""
-        limit = run.spec.policy.case_timeout
+        policy = run.spec.policy
+        limit = policy.case_timeout
         names = (target.name for target in run.targets or run.spec.targets)
-        return cls(names, case_limited=bool(limit.seconds or limit.nanos))
+        return cls(names, case_limited=bool(limit.seconds or limit.nanos or policy.learnt_case_timeout))
 
     def longest(self) -> Executing | None:
         """The case that has run longest, of those that have run for more than a second."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.convert import orders
@@ -63,14 +63,10 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     return message
 
 
-def local_numbers(allocation: Allocation, tasks: Sequence[AssignedTask]) -> Sequence[AssignedTask]:
-    """Tasks whose cases have the group's canonical numbers, in the worker's own."""
-    known = allocation.local_of
-    if known is None:
-        return tasks
-    return [
-        AssignedTask(
-            task.attempt_id, task.task_id, task.slot, tuple(known[case] for case in task.case_indices), task.last
-        )
-        for task in tasks
-    ]
+def add_tasks(state: State, message: orders.Message, allocation: Allocation, tasks: Iterable[AssignedTask]) -> None:
+    """Adds tasks to an assign order, in the worker's own numbers, with what time their cases have."""
+    group, known = state.groups[allocation.group_id], allocation.local_of
+    for task in tasks:
+        cases = task.case_indices
+        limits = [group.limit(case) for case in cases] if group.limits else ()
+        orders.add_task(message, task, cases if known is None else [known[case] for case in cases], limits)

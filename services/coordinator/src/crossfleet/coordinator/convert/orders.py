@@ -19,11 +19,15 @@ def assign(allocation_id: str) -> Message:
     return message
 
 
-def add_tasks(message: Message, tasks: Iterable[AssignedTask]) -> None:
-    """Adds tasks to an assign order."""
-    add = message.assign.tasks.add
-    for task in tasks:
-        add(attempt_id=task.attempt_id, slot=task.slot, case_indices=task.case_indices, last=task.last)
+def add_task(message: Message, task: AssignedTask, case_indices: Sequence[int], limits: Sequence[float]) -> None:
+    """Adds a task to an assign order; its cases as the worker numbers them, with their time limits, or none."""
+    message.assign.tasks.add(
+        attempt_id=task.attempt_id,
+        slot=task.slot,
+        case_indices=case_indices,
+        last=task.last,
+        case_timeout_seconds=limits,
+    )
 
 
 def no_more_tasks(allocation_id: str, slots: Sequence[int]) -> Message:

@@ -240,6 +240,7 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         durations_digest=policy.shard.durations_digest,
         scheduler=policy.scheduler,
         speculate=policy.speculate_percent,
+        learnt_timeout=policy.learnt_case_timeout,
     )
 
 

@@ -63,6 +63,8 @@ class PolicySpec:
     """The scheduler that the run asks for, by name."""
     speculate: int = 0
     """How many of a target's cases, in percent, may be executed a second time when they last too long."""
+    learnt_timeout: bool = False
+    """Whether cases that were measured have time limits of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class RecordCollection:
     """Seconds by case id, as the client knows them: by these alone shards are cut."""
     runner: bytes = b""
     """The RunnerFacts message; opaque to the core."""
+    limits: tuple[float, ...] = ()
+    """Learnt time limits of each case in seconds, 0.0 for none; or empty."""
 
 
 @dataclass(frozen=True, slots=True)

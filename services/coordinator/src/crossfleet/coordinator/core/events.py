@@ -44,6 +44,15 @@ class CasesCollected:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsLearnt:
+    """Time limits of a group's cases in seconds, by index; 0.0 where nothing is known. Comes after CasesCollected."""
+
+    run_id: str
+    group_id: str
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CasesAdded:
     """Cases that only showed when they were executed (read from JUnit files); they take the next indices."""
 
@@ -468,6 +477,7 @@ class DeciderChanged:
 Event = (
     RunSubmitted
     | CasesCollected
+    | LimitsLearnt
     | CasesAdded
     | RerunsMarked
     | CasesRerun

@@ -17,6 +17,7 @@ from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreate
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunSubmitted: runs.run_submitted,
     e.CasesCollected: runs.cases_collected,
+    e.LimitsLearnt: runs.limits_learnt,
     e.CasesAdded: runs.cases_added,
     e.CasesFinished: runs.cases_finished,
     e.RerunsMarked: runs.reruns_marked,

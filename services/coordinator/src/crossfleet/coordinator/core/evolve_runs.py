@@ -64,6 +64,11 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
             share_pace(state.allocations[allocation_id])
 
 
+def limits_learnt(state: State, event: e.LimitsLearnt) -> None:
+    """Cases have time limits of their own."""
+    state.groups[event.group_id].limits = event.seconds
+
+
 def cases_added(state: State, event: e.CasesAdded) -> None:
     """Cases that only showed when they were executed; they are never pending in the queue."""
     group = state.groups[event.group_id]

@@ -145,7 +145,7 @@ class Group:
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
-    `unmeasured` are cases whose estimate is a guess. `copies` has the live copy of a case, `copied` all that ever had one.
+    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess. `copies` has the live copy of a case, `copied` all that ever had one.
     """
 
     group_id: str
@@ -170,6 +170,7 @@ class Group:
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False
     unmeasured: frozenset[int] = frozenset()
+    limits: tuple[float, ...] = ()
     copies: dict[int, int] = field(default_factory=dict)
     copied: set[int] = field(default_factory=set)
     measures: bool = False
@@ -201,6 +202,10 @@ class Group:
     def open_cases(self) -> int:
         """Cases without a verdict."""
         return self.counts[Outcome.PENDING]
+
+    def limit(self, index: int) -> float:
+        """The learnt time limit of a case in seconds; 0.0: it has none."""
+        return self.limits[index] if index < len(self.limits) else 0.0
 
     def case_id(self, index: int) -> str:
         """Id of a case, collected or added. Raises IndexError."""

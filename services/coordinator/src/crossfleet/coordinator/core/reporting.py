@@ -19,7 +19,7 @@ from crossfleet.coordinator.core.copies import COUNTS, end_copies, end_copy, end
 from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet, pending
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
-from crossfleet.coordinator.core.outcomes import BAD, Cause
+from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome
 from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
@@ -83,6 +83,8 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
             return
         if attempt.copy:
             message = story(emit, group, attempt)
+        if outcome is Outcome.TIMED_OUT and group.limit(index):
+            message = f"{message}, which was learnt from earlier runs"
         if index in group.earlier:
             outcome, message = shown(group.earlier[index], result)
         cases, payloads = failed if outcome in BAD and runs_again(run, group, index, result) else settled

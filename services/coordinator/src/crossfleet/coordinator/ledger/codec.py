@@ -61,6 +61,7 @@ _NUMBERS: dict[int, type] = {
     63: ReservationChanged,
     64: ReservationEnded,
     73: e.SlotsGivenBack,
+    74: e.LimitsLearnt,
     75: e.CopyAssigned,
     76: e.CopyEnded,
 }
@@ -117,6 +118,7 @@ _encoder = msgspec.msgpack.Encoder()
 _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.msgpack.Decoder(
     list[tuple[int, int, msgspec.Raw]]
 )
+_limits: msgspec.msgpack.Decoder[list[float]] = msgspec.msgpack.Decoder(list[float])
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
 
 
@@ -191,6 +193,16 @@ def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
 def decode_case_ids(body: bytes) -> tuple[str, ...]:
     """The ids of a collection, in order; several times as fast as its cases."""
     return tuple(case.case_id for case in _ids.decode(_unpack(body)))
+
+
+def encode_limits(seconds: Sequence[float]) -> bytes:
+    """Time limits of a group's cases, by index."""
+    return _pack(_encoder.encode(seconds))
+
+
+def decode_limits(body: bytes) -> list[float]:
+    """The same again; none where none were learnt."""
+    return _limits.decode(_unpack(body)) if body else []
 
 
 def encode_health(health: Mapping[str, Health]) -> str:

@@ -35,6 +35,7 @@ class _Projection:
         self._described: list[Row] = []
         self._given_back: dict[str, Row] = {}
         self._kept: set[int] = set()
+        self._limits: list[Row] = []
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
         self._runs: dict[str, None] = {}
         self._groups: dict[str, None] = {}
@@ -58,6 +59,7 @@ class _Projection:
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
         writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
+        writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
@@ -142,6 +144,9 @@ class _Projection:
         rows = self._ignores.setdefault("collections", [])
         if not any(row["digest"] == event.digest for row in rows):
             rows.append({"digest": event.digest, "cases": codec.encode_cases(event.cases)})
+
+    def _limits_learnt(self, event: e.LimitsLearnt) -> None:
+        self._limits.append({"group_id": event.group_id, "limits": codec.encode_limits(event.seconds)})
 
     def _cases_added(self, event: e.CasesAdded) -> None:
         self._groups[event.group_id] = None
@@ -331,6 +336,7 @@ class _Projection:
 _HANDLERS: dict[type, str] = {
     e.RunSubmitted: "_run_submitted",
     e.CasesCollected: "_cases_collected",
+    e.LimitsLearnt: "_limits_learnt",
     e.CasesAdded: "_cases_added",
     e.CasesFinished: "_cases_finished",
     e.CasesRerun: "_cases_rerun",

@@ -96,6 +96,7 @@ task_groups = Table(
     Column("ending", SmallInteger, nullable=False, server_default=text("0")),
     Column("cause_details", Text, nullable=False, server_default=text("''")),
     Column("skipped", Boolean, nullable=False, server_default=false()),
+    Column("limits", LargeBinary, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 

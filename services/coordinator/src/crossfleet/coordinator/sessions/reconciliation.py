@@ -70,7 +70,7 @@ def _from_the_beginning(state: State, allocation: Allocation, specs: Specs) -> l
     if attempts:
         tasks = [AssignedTask(one.attempt_id, one.task_id, one.slot, one.cases, last=False) for one in attempts]
         message = orders.assign(allocation.allocation_id)
-        orders.add_tasks(message, allocations.local_numbers(allocation, tasks))
+        allocations.add_tasks(state, message, allocation, tasks)
         messages.append(message)
     return messages
 

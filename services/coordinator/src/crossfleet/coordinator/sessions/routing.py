@@ -30,7 +30,7 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 if earlier is None:
                     earlier = assigns[event.allocation_id] = orders.assign(event.allocation_id)
                     found.setdefault(event.worker_id, []).append(earlier)
-                orders.add_tasks(earlier, allocations.local_numbers(allocation, event.tasks))
+                allocations.add_tasks(state, earlier, allocation, event.tasks)
             case facts.SlotsReleased():
                 assigns.pop(event.allocation_id, None)  # what is assigned later must also be told later
                 order = orders.no_more_tasks(event.allocation_id, event.slots)
@@ -55,10 +55,9 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 allocation = state.allocations.get(event.allocation_id)
                 if allocation is not None:
                     order = orders.assign(event.allocation_id)
-                    task = facts.AssignedTask(
-                        event.attempt_id, event.task_id, event.slot, (event.case_index,), last=True
-                    )
-                    orders.add_tasks(order, allocations.local_numbers(allocation, (task,)))
+                    numbers = (event.attempt_id, event.task_id, event.slot)
+                    task = facts.AssignedTask(*numbers, (event.case_index,), last=True)
+                    allocations.add_tasks(state, order, allocation, (task,))
                     found.setdefault(event.worker_id, []).append(order)
             case facts.CopyEnded():
                 groups[event.group_id] = None

@@ -22,12 +22,16 @@ _ORDER = list(Phase)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One attempt, as it was assigned: cases by index in the collection, in the order of execution."""
+    """One attempt, as it was assigned: cases by index in the collection, in the order of execution.
+
+    `limits` are their time limits in seconds, where they have their own.
+    """
 
     attempt: int
     slot: int
     cases: tuple[int, ...]
     last: bool = False
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
