@@ -25,7 +25,10 @@ async def hanging(fleet: Fleet, client: Client, suite: GatedSuite) -> asyncio.Ta
 
 
 def another(folder: Path) -> GatedSuite:
-    return GatedSuite(folder / "other", quick=5, gated=0).write()
+    """A suite whose cases wait for nothing."""
+    suite = GatedSuite(folder / "other", quick=5).write()
+    suite.open()
+    return suite
 
 
 async def test_a_case_that_hangs_keeps_no_slot_but_its_own(

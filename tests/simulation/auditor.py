@@ -10,6 +10,7 @@ from typing import Any
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
@@ -308,7 +309,7 @@ class Auditor:
             if attempt.allocation_id == event.allocation_id:
                 self._wrong(f"{event.allocation_id} was closed under attempt {number}")
 
-    def _SlotsGivenBack(self, event: e.SlotsGivenBack) -> None:
+    def _SlotsGivenBack(self, event: SlotsGivenBack) -> None:
         """Only what has nothing to do is given back, and it is free only when it really is."""
         opened = self.allocations[event.allocation_id]
         name = f"slots {event.slots} of {event.allocation_id}"
@@ -357,11 +358,13 @@ class Auditor:
             if sum(one.slot == task.slot for one in held) > 2:
                 self._wrong(f"slot {task.slot} of {event.allocation_id} holds more than two attempts")
 
-    def _CopyAssigned(self, event: e.CopyAssigned) -> None:
+    def _CopyAssigned(self, event: CopyAssigned) -> None:
         """A copy is of a case that another host executes, has a slot for itself, and is one of the few that the run allows."""
         group, case = self.groups[event.group_id], event.case_index
         name = f"the copy {event.attempt_id} of case {case} of {event.group_id}"
-        hosts = {one.worker_id for one in self.attempts.values() if one.group_id == event.group_id and case in one.cases}
+        hosts = {
+            one.worker_id for one in self.attempts.values() if one.group_id == event.group_id and case in one.cases
+        }
         if case in group.verdicts or case in group.copied or not hosts or event.worker_id in hosts:
             self._wrong(f"{name} is not wanted")
         group.copied.add(case)
@@ -375,7 +378,7 @@ class Auditor:
         place = (event.allocation_id, event.worker_id, event.slot)
         self.attempts[event.attempt_id] = AuditedAttempt(event.group_id, *place, (case,), copy=True)
 
-    def _CopyEnded(self, event: e.CopyEnded) -> None:
+    def _CopyEnded(self, event: CopyEnded) -> None:
         self.attempts.pop(event.attempt_id)
         if event.kept:
             self._assigned.discard(event.attempt_id)  # it is assigned again, as what it is now

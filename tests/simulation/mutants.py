@@ -22,6 +22,7 @@ from crossfleet.coordinator.core import (
     submitting,
 )
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
@@ -202,12 +203,12 @@ def _give_back_busy_slots() -> Iterator[Any]:
 
 
 def _free_slots_before_they_are_gone() -> Iterator[Any]:
-    slots_given_back = evolve._HANDLERS[e.SlotsGivenBack]
+    slots_given_back = evolve._HANDLERS[SlotsGivenBack]
 
-    def hasty(state: Any, event: e.SlotsGivenBack) -> None:
+    def hasty(state: Any, event: SlotsGivenBack) -> None:
         slots_given_back(state, replace(event, gone=True))
 
-    yield patch.dict(evolve._HANDLERS, {e.SlotsGivenBack: hasty})
+    yield patch.dict(evolve._HANDLERS, {SlotsGivenBack: hasty})
 
 
 def _never_say_that_a_slot_is_gone() -> Iterator[Any]:
@@ -240,7 +241,7 @@ MUTANTS: dict[str, Mutant] = {
     "no-plan-validation": Mutant(_no_plan_validation, 0),
     "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 2),
     "submit-twice": Mutant(_submit_twice, 4),
-    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 46),
+    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 52),
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
@@ -251,13 +252,13 @@ MUTANTS: dict[str, Mutant] = {
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
-    "give-back-busy-slots": Mutant(_give_back_busy_slots, 0),
-    "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 0),
-    "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 0),
-    "let-a-copy-decide": Mutant(_let_a_copy_decide, 0),
-    "let-both-executions-count": Mutant(_let_both_executions_count, 0),
-    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 0),
-    "let-copies-go-on": Mutant(_let_copies_go_on, 0),
+    "give-back-busy-slots": Mutant(_give_back_busy_slots, 44),
+    "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 4),
+    "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 59),
+    "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),
+    "let-both-executions-count": Mutant(_let_both_executions_count, 60),
+    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
+    "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     **CLUSTER_MUTANTS,
 }
 

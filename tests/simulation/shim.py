@@ -9,8 +9,8 @@ from tests.simulation.loop import Process
 from tests.simulation.slot import Line, SimSlot
 from tests.simulation.suites import SimSuite
 
-
 _STRAGGLES = 0.7
+_SOON = 0.01  # simulated seconds: no test waits for them
 
 
 class SimAllocation:
@@ -49,12 +49,16 @@ class SimAllocation:
             if slot is None:
                 self._shim.tell({"op": "slots_closed", "allocation": self.name, "slots": [number]})
             elif not slot.lingers:
-                if slot.shown()["attempts"]:
+                if not all(attempt.cancelled for attempt in slot.attempts):
                     self._shim.world.violate(f"{self._shim.worker} is to give back slot {number} with an attempt")
                 slot.lingers = True
+                slot.close()
                 self._shim.process.loop.call_later(0.3 * self._shim.lingering.random(), self._slot_gone, number)
 
     def _slot_gone(self, number: int) -> None:
+        if self.slots[number].current is not None:
+            self._shim.process.loop.call_later(_SOON, self._slot_gone, number)
+            return
         del self.slots[number]
         self._shim.tell({"op": "slots_closed", "allocation": self.name, "slots": [number]})
         self.slot_ended()
@@ -172,7 +176,9 @@ class SimShim:
                 self.world.violate(f"{self.worker} slot {slot} runs {other} and {(allocation.name, attempt)} at once")
         for one in self.allocations.values():
             if one is not allocation and one.state != "closing" and slot in one.slots and one.slots[slot].lingers:
-                self.world.violate(f"{self.worker} slot {slot} works for {allocation.name}, and {one.name} still has it")
+                self.world.violate(
+                    f"{self.worker} slot {slot} works for {allocation.name}, and {one.name} still has it"
+                )
         self._busy[slot] = (allocation.name, attempt)
 
     def stops(self, slot: int, allocation: SimAllocation) -> None:

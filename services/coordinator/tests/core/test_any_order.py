@@ -107,6 +107,7 @@ def heal(fleet: Fleet) -> None:
     for _ in range(300):
         fleet.now += 1.0
         fleet.do(c.PassTime())
+        fleet.let_go()
         fleet.place()
         for allocation in list(fleet.state.allocations.values()):
             if not allocation.ready and not allocation.closing:

@@ -6,6 +6,7 @@ import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.last_cases import CopyAssigned
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
@@ -13,11 +14,13 @@ from services.coordinator.tests.core.fleet import Fleet
 CASES = [f"m{n}::case" for n in range(4)]
 
 
-def lasting(*, speculate=100, seconds=30.0, cases=CASES, estimates=(1.0,) * 4, policy=None, request=None, **more) -> Fleet:
+def lasting(
+    *, speculate=100, seconds=30.0, cases=CASES, estimates=(1.0,) * 4, policy=None, request=None, **more
+) -> Fleet:
     """A run on two hosts, of which all cases have ended but the first, for which one second is expected."""
     fleet = Fleet()
-    fleet.join("w1", slots=2)
-    fleet.join("w2", slots=2, session="s2")
+    fleet.join("w1", slots=2, runners=("pytest", "command"))
+    fleet.join("w2", slots=2, session="s2", runners=("pytest", "command"))
     policy = replace(policy or c.PolicySpec(), speculate=speculate, max_cases_per_task=1)
     fleet.submit("run", cases, estimates=estimates, policy=policy, request=request, **more)
     fleet.place()
@@ -78,7 +81,7 @@ def test_each_case_is_copied_once_and_only_a_part_of_them_at_all():
     fleet.finish(copy_of(fleet), outcome=Outcome.FAILED)
     pass_time(fleet, 60.0)
     assert copy_of(fleet) is None
-    assert len(fleet.of(e.CopyAssigned)) == 1
+    assert len(fleet.of(CopyAssigned)) == 1
 
 
 def test_the_copy_that_passes_first_counts_and_the_other_execution_is_ended():
@@ -89,7 +92,9 @@ def test_the_copy_that_passes_first_counts_and_the_other_execution_is_ended():
     assert verdicts(fleet)[0] is Outcome.PASSED
     verdict = fleet.of(e.CasesFinished)[-1].cases[0]
     assert verdict.attempt_id == copy.attempt_id
-    assert verdict.message.startswith(f"executed a second time, on {copy.worker_id}: on {first.worker_id} it had lasted 3")
+    assert verdict.message.startswith(
+        f"executed a second time, on {copy.worker_id}: on {first.worker_id} it had lasted 3"
+    )
     assert fleet.state.revoked[first.attempt_id] == first.worker_id
 
     answer = fleet.report(first.worker_id, fleet.results(replace(first, allocation_id="a1"), Outcome.FAILED))
@@ -191,3 +196,29 @@ def test_an_assignment_of_a_copy_that_never_arrived_is_no_loss():
     assert copy_of(fleet) is None
     fleet.finish(first)
     assert verdicts(fleet)[0] is Outcome.PASSED
+
+
+def test_a_slot_that_waits_for_what_follows_is_answered_when_the_case_before_passed_elsewhere():
+    fleet = Fleet()
+    fleet.join("w1", slots=1)
+    fleet.join("w2", slots=1, session="s2")
+    policy = c.PolicySpec(speculate=100, max_cases_per_task=1)
+    fleet.submit("run", CASES, estimates=(1.0,) * 4, policy=policy)
+    fleet.place()
+    hangs = fleet.live("w1")[0]
+    for _ in range(2):
+        fleet.do(c.WantTasks("w1", hangs.allocation_id, (0,)))
+    while fleet.live("w2"):
+        attempt = fleet.live("w2")[0]
+        fleet.finish(attempt)
+        fleet.do(c.WantTasks("w2", attempt.allocation_id, (0,)))
+    slot = fleet.state.allocations[hangs.allocation_id].slots[0]
+    assert len(slot.attempts) == 2
+    assert slot.wanting
+
+    pass_time(fleet, 30.0)
+    fleet.finish(copy_of(fleet))
+
+    assert len(slot.attempts) == 1
+    assert not slot.wanting
+    assert (hangs.allocation_id, (0,)) in [(one.allocation_id, one.slots) for one in fleet.of(e.SlotsReleased)]

@@ -90,3 +90,4 @@ async def test_slots_of_what_needs_no_process_are_free_at_once() -> None:
         await stage.collected()
         stage.close_slots(1)
         await closed(stage, 1)
+        assert stage.coordinator.slots_closed == [("a1", 1)]

@@ -107,7 +107,7 @@ def test_what_was_given_back_before_is_told_again(shim: Shim, tmp_path: Path) ->
 
     shim.op("slots_closed", slots=[1])
     (tmp_path / "gate").touch()
-    shim.op("finished", attempt=1)
+    assert shim.op("finished", attempt=1)["cause"] == "done"
 
 
 def test_failures_of_a_slot_that_has_gone_still_count_for_its_session(shim: Shim, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def _waits_for_time(state: State, now: float) -> bool:
         or leaves_slots_idle(state, group)
         or spare(state, group, now)
         or may_copy(state, group)
+        or (bool(group.copied) and not group.over)
         for group in state.groups.values()
     )
 

@@ -102,7 +102,7 @@ class Orders:
         if late:
             # Of a leader that does not know of it, or no more: whoever has the slot now keeps it.
             self._leave(late, "preempted", "its slot was given back")
-        fresh = self._link.holdings.assign(holding, [task for task in tasks if task not in late])
+        fresh = self._link.holdings.assign(holding, [task for task in tasks if task.slot not in holding.given_back])
         instant = self._openings.instants.get(holding.allocation)
         if instant is not None:
             instant.execute(self._link, holding, fresh)

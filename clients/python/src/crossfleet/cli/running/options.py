@@ -339,7 +339,12 @@ def seconds(text: str) -> float:
 
 def case_seconds(text: str) -> float:
     """As `seconds`, or LEARNT for `auto`."""
-    return LEARNT if text == "auto" else seconds(text)
+    if text == "auto":
+        return LEARNT
+    try:
+        return seconds(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or auto") from None
 
 
 def size(text: str) -> int:

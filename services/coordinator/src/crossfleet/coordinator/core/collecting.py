@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.commands import CollectionError, PolicySpec, Re
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.grouping import Grouping, setup_keys
+from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Ending
 from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
@@ -87,7 +88,7 @@ def _begin(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     estimates = command.estimates if runs else ()
     emit(e.CasesCollected(group.run_id, group.group_id, command.digest, cases, estimates, command.deselected))
     if any(command.limits) and cases:
-        emit(e.LimitsLearnt(group.run_id, group.group_id, command.limits))
+        emit(LimitsLearnt(group.run_id, group.group_id, command.limits))
     if command.reruns and cases:
         emit(e.RerunsMarked(group.run_id, group.group_id, command.reruns))
     notes = (*command.skips, *command.errors)

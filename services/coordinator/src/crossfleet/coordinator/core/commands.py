@@ -87,6 +87,8 @@ class SubmitRun:
     """Case ids where the client named them; then nothing is enumerated."""
     estimates: tuple[float, ...] = ()
     """Expected seconds of each case in `cases`, or empty."""
+    limits: tuple[float, ...] = ()
+    """Learnt time limits of each case in `cases`, 0.0 for none; or empty."""
     traceparent: str = ""
 
 

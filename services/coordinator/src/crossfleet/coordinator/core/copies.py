@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.last_cases import CopyEnded
 from crossfleet.coordinator.core.model import Attempt, Group, State
 from crossfleet.coordinator.core.outcomes import Cause, Outcome
 
@@ -35,7 +36,7 @@ def end_copy(
 ) -> None:
     """A copy is over; `revoked`: its worker does not know that yet."""
     names = (copy.run_id, copy.group_id, copy.worker_id, copy.attempt_id)
-    emit(e.CopyEnded(*names, cause, message, peak_memory, emit.now, revoked=revoked))
+    emit(CopyEnded(*names, cause, message, peak_memory, emit.now, revoked=revoked))
 
 
 def end_copies(emit: Emitter, group: Group, cases: Iterable[int], why: str) -> None:
@@ -77,6 +78,6 @@ def keep_copies(emit: Emitter, group: Group, cases: Iterable[int]) -> None:
     for case in [case for case in cases if case in group.copies]:
         copy = emit.state.attempts[group.copies[case]]
         names = (copy.run_id, copy.group_id)
-        emit(e.CopyEnded(*names, copy.worker_id, copy.attempt_id, Cause.UNSPECIFIED, "", 0, emit.now, kept=True))
+        emit(CopyEnded(*names, copy.worker_id, copy.attempt_id, Cause.UNSPECIFIED, "", 0, emit.now, kept=True))
         task = e.AssignedTask(copy.attempt_id, copy.task_id, copy.slot, copy.cases, last=True)
         emit(e.TasksAssigned(*names, copy.allocation_id, copy.worker_id, (task,), emit.now))

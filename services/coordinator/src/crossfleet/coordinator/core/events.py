@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -41,15 +42,6 @@ class CasesCollected:
     cases: tuple[CollectedCase, ...]
     estimates: tuple[float, ...]
     deselected: int
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsLearnt:
-    """Time limits of a group's cases in seconds, by index; 0.0 where nothing is known. Comes after CasesCollected."""
-
-    run_id: str
-    group_id: str
-    seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +112,6 @@ class AllocationClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotsGivenBack:
-    """Single slots of an allocation get nothing new and are to be given back; `gone`: their processes have ended, they are free."""
-
-    run_id: str
-    group_id: str
-    allocation_id: str
-    worker_id: str
-    slots: tuple[int, ...]
-    gone: bool
-
-
-@dataclass(frozen=True, slots=True)
 class AssignedTask:
     """One attempt: cases by index, in the order of execution. `last`: nothing follows on this slot for now."""
 
@@ -152,42 +132,6 @@ class TasksAssigned:
     worker_id: str
     tasks: tuple[AssignedTask, ...]
     at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CopyAssigned:
-    """A case that lasts is executed a second time, on another host, while its first execution goes on.
-
-    To a version that does not know of copies the slot is idle, and the attempt unknown.
-    """
-
-    run_id: str
-    group_id: str
-    allocation_id: str
-    worker_id: str
-    attempt_id: int
-    task_id: int
-    slot: int
-    case_index: int
-    running: float
-    """For how many seconds the first execution has been going on."""
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CopyEnded:
-    """A copy is over. `revoked`: its worker is told to end it. `kept`: it goes on as an attempt like others, see TasksAssigned."""
-
-    run_id: str
-    group_id: str
-    worker_id: str
-    attempt_id: int
-    cause: Cause
-    message: str
-    peak_memory: int
-    at: float
-    revoked: bool = False
-    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
@@ -125,7 +126,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
         group.state = GroupState.WAITING
 
 
-def slots_given_back(state: State, event: e.SlotsGivenBack) -> None:
+def slots_given_back(state: State, event: SlotsGivenBack) -> None:
     """Slots work for the group no longer; once they are gone, others may have them."""
     allocation = state.allocations[event.allocation_id]
     state.groups[event.group_id].reckoned.until = 0.0
@@ -206,7 +207,7 @@ def _begin(state: State, attempt: Attempt) -> None:
     state.next_task = max(state.next_task, attempt.task_id + 1)
 
 
-def copy_assigned(state: State, event: e.CopyAssigned) -> None:
+def copy_assigned(state: State, event: CopyAssigned) -> None:
     """A case is executed a second time."""
     group = state.groups[event.group_id]
     case = event.case_index
@@ -231,7 +232,7 @@ def copy_assigned(state: State, event: e.CopyAssigned) -> None:
     group.copied.add(case)
 
 
-def copy_ended(state: State, event: e.CopyEnded) -> None:
+def copy_ended(state: State, event: CopyEnded) -> None:
     """It is over, or no copy any more."""
     copy = _drop(state, event.attempt_id)
     del state.groups[event.group_id].copies[copy.cases[0]]
@@ -242,15 +243,15 @@ def copy_ended(state: State, event: e.CopyEnded) -> None:
 def slots_wanting(state: State, event: e.SlotsWanting) -> None:
     """Slots are served as soon as there is something, and room."""
     slots = state.allocations[event.allocation_id].slots
-    for number in slots.keys() & set(event.slots):
-        slots[number].wanting = True
+    for slot in (slots[number] for number in event.slots if number in slots):
+        slot.wanting = True
 
 
 def slots_released(state: State, event: e.SlotsReleased) -> None:
     """Slots were told that nothing follows."""
     slots = state.allocations[event.allocation_id].slots
-    for number in slots.keys() & set(event.slots):
-        slots[number].wanting = False
+    for slot in (slots[number] for number in event.slots if number in slots):
+        slot.wanting = False
 
 
 def attempt_ended(state: State, event: e.AttemptEnded) -> None:

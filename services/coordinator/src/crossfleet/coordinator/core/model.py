@@ -145,7 +145,8 @@ class Group:
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
-    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess. `copies` has the live copy of a case, `copied` all that ever had one.
+    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
+    `copies` has the live copy of a case, `copied` all that ever had one.
     """
 
     group_id: str

@@ -12,8 +12,8 @@ from crossfleet.coordinator.core.reserving import settle_reservations
 from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
 from crossfleet.coordinator.core.spare import give_back_spare
-from crossfleet.coordinator.core.stragglers import speculate
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
+from crossfleet.coordinator.core.stragglers import speculate
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:

@@ -16,7 +16,7 @@ from crossfleet.coordinator.core.commands import (
     WorkerReport,
 )
 from crossfleet.coordinator.core.copies import COUNTS, end_copies, end_copy, end_first, story
-from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet, pending
+from crossfleet.coordinator.core.dispatching import feed, feed_asking, feed_group, feed_waiting_for_quiet, pending
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome
@@ -105,6 +105,8 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
         stop_at_failure_limit(emit, run)
     if failed[0]:
         feed_group(emit, group)
+    if group.copied:
+        feed_asking(emit, group)
     allocation = emit.state.allocations.get(attempt.allocation_id)
     if allocation is not None and allocation.slots[attempt.slot].wanting:
         _feed_last(emit, group, allocation, attempt.slot)

@@ -24,7 +24,8 @@ def end_attempt(
 ) -> None:
     """End an attempt. Cases without a verdict go back to the queue, or end as not run when their tries are spent.
 
-    One that is executed a second time goes on so. One that was executing as its host was lost, and on others too, has crashed. `free`: costs no try, whatever the cause;
+    One whose copy goes on is left to that. One that was executing as its host was lost, and on others too, has crashed.
+    `free`: costs no try, whatever the cause;
     so does what infrastructure does to a canary.
     """
     group = emit.state.groups[attempt.group_id]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import SlotsClosed
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Group, Slot, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.core.reserving import kept_from
@@ -36,7 +36,7 @@ def give_back_spare(emit: Emitter) -> None:
                 if not _of_use(emit.state, allocation, waiting):
                     continue
             names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
-            emit(e.SlotsGivenBack(*names, numbers, gone=False))
+            emit(SlotsGivenBack(*names, numbers, gone=False))
 
 
 def slots_closed(emit: Emitter, command: SlotsClosed) -> None:
@@ -50,7 +50,7 @@ def free_slots(emit: Emitter, allocation: Allocation, numbers: tuple[int, ...]) 
     """Slots of an allocation are gone; others may have them."""
     if numbers:
         names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
-        emit(e.SlotsGivenBack(*names, numbers, gone=True))
+        emit(SlotsGivenBack(*names, numbers, gone=True))
         settle_semaphores(emit)
 
 
@@ -73,7 +73,7 @@ def _needs_no_more(state: State, group: Group) -> bool:
 
 
 def _surplus(state: State, group: Group, working: list[Allocation], now: float) -> list[Spare]:
-    """Idle slots beyond one for each case that may come back. Kept are those on other hosts than the cases, as far as possible."""
+    """Idle slots beyond one for each case that may come back; kept are those on other hosts than the cases, where there are."""
     idle = sum(not slot.attempts for one in working for slot in one.slots.values())
     kept = idle_needed(state, group)
     found: list[Spare] = []
@@ -88,7 +88,10 @@ def _surplus(state: State, group: Group, working: list[Allocation], now: float) 
 
 
 def _idle(state: State, allocation: Allocation) -> Iterator[int]:
-    """Slots without attempts, but for one where no other stays, and for the first that has devices: who collected may hold these."""
+    """Slots without attempts, but for one where no other stays.
+
+    And but for the first where slots have devices: the process that collected may hold those of that one.
+    """
     worker = state.workers.get(allocation.worker_id)
     if worker is None or not worker.gives_back_slots:
         return

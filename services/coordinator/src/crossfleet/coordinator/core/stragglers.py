@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.copies import copies_left
+from crossfleet.coordinator.core.dispatching import feed_asking
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.last_cases import CopyAssigned
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Slot, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 
@@ -30,6 +31,8 @@ class Straggler:
 def speculate(emit: Emitter) -> None:
     """Time went by: look for stragglers where a run asks for that."""
     for group in list(emit.state.groups.values()):
+        if group.copied and not group.over:
+            feed_asking(emit, group)
         if may_copy(emit.state, group):
             _copy(emit, group)
 
@@ -61,7 +64,7 @@ def _copy(emit: Emitter, group: Group) -> None:
         allocation, slot = found
         names = (group.run_id, group.group_id, allocation.allocation_id, allocation.worker_id)
         numbers = (emit.state.next_attempt, straggler.attempt.task_id, slot.number, straggler.case)
-        emit(e.CopyAssigned(*names, *numbers, straggler.running, emit.now))
+        emit(CopyAssigned(*names, *numbers, straggler.running, emit.now))
 
 
 def stragglers(state: State, group: Group, now: float) -> list[Straggler]:

@@ -13,6 +13,7 @@ import msgspec
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
@@ -60,10 +61,10 @@ _NUMBERS: dict[int, type] = {
     40: e.DeciderChanged,
     63: ReservationChanged,
     64: ReservationEnded,
-    73: e.SlotsGivenBack,
-    74: e.LimitsLearnt,
-    75: e.CopyAssigned,
-    76: e.CopyEnded,
+    73: SlotsGivenBack,
+    74: LimitsLearnt,
+    75: CopyAssigned,
+    76: CopyEnded,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

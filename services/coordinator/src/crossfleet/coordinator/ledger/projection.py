@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
@@ -145,7 +146,7 @@ class _Projection:
         if not any(row["digest"] == event.digest for row in rows):
             rows.append({"digest": event.digest, "cases": codec.encode_cases(event.cases)})
 
-    def _limits_learnt(self, event: e.LimitsLearnt) -> None:
+    def _limits_learnt(self, event: LimitsLearnt) -> None:
         self._limits.append({"group_id": event.group_id, "limits": codec.encode_limits(event.seconds)})
 
     def _cases_added(self, event: e.CasesAdded) -> None:
@@ -207,7 +208,7 @@ class _Projection:
     def _runner_described(self, event: e.RunnerDescribed) -> None:
         self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
 
-    def _slots_given_back(self, event: e.SlotsGivenBack) -> None:
+    def _slots_given_back(self, event: SlotsGivenBack) -> None:
         allocation = self._state.allocations.get(event.allocation_id)
         if allocation is not None and event.gone:
             row = {"allocation_id": event.allocation_id, "given_back": json.dumps(sorted(allocation.gone))}
@@ -245,12 +246,12 @@ class _Projection:
                 }
             )
 
-    def _copy_assigned(self, event: e.CopyAssigned) -> None:
+    def _copy_assigned(self, event: CopyAssigned) -> None:
         task = e.AssignedTask(event.attempt_id, event.task_id, event.slot, (event.case_index,), last=True)
         names = (event.run_id, event.group_id, event.allocation_id, event.worker_id)
         self._tasks_assigned(e.TasksAssigned(*names, (task,), event.at))
 
-    def _copy_ended(self, event: e.CopyEnded) -> None:
+    def _copy_ended(self, event: CopyEnded) -> None:
         if event.kept:
             self._kept.add(event.attempt_id)
             return
@@ -336,7 +337,7 @@ class _Projection:
 _HANDLERS: dict[type, str] = {
     e.RunSubmitted: "_run_submitted",
     e.CasesCollected: "_cases_collected",
-    e.LimitsLearnt: "_limits_learnt",
+    LimitsLearnt: "_limits_learnt",
     e.CasesAdded: "_cases_added",
     e.CasesFinished: "_cases_finished",
     e.CasesRerun: "_cases_rerun",
@@ -355,10 +356,10 @@ _HANDLERS: dict[type, str] = {
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
-    e.SlotsGivenBack: "_slots_given_back",
+    SlotsGivenBack: "_slots_given_back",
     e.TasksAssigned: "_tasks_assigned",
-    e.CopyAssigned: "_copy_assigned",
-    e.CopyEnded: "_copy_ended",
+    CopyAssigned: "_copy_assigned",
+    CopyEnded: "_copy_ended",
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",
     e.ArtifactsAttached: "_artifacts_attached",
