@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
@@ -39,6 +41,9 @@ class AuditedGroup:
     begun: bool = False
     skipped: bool = False
     needs: tuple[Need, ...] = ()
+    speculate: int = 0
+    copied: set[int] = field(default_factory=set)
+    by_copy: set[int] = field(default_factory=set)
     semaphores: dict[str, int] = field(default_factory=dict)
 
 
@@ -51,6 +56,7 @@ class AuditedAttempt:
     worker_id: str
     slot: int
     cases: tuple[int, ...]
+    copy: bool = False
 
 
 class Auditor:
@@ -79,6 +85,7 @@ class Auditor:
         self._collections: dict[str, list[str]] = {}
         self._stopping: set[str] = set()
         self._closing: set[str] = set()
+        self._leaving: set[tuple[str, int]] = set()
         self._random = world.chance.stream("auditor")
 
     def committed(self, batch: Batch) -> None:
@@ -106,6 +113,7 @@ class Auditor:
             check = getattr(self, f"_{type(event).__name__}", None)
             if check is not None:
                 check(event)
+        self._check_copies()
         if self._doubtful:
             self._wrong(f"{sorted(self._doubtful)} were opened on hosts that are out")
 
@@ -193,6 +201,7 @@ class Auditor:
             group = AuditedGroup(
                 event.run_id,
                 most_reruns=event.policy.max_reruns,
+                speculate=event.policy.speculate,
                 needs=target.needs,
                 semaphores=dict(target.request.semaphores),
             )
@@ -310,6 +319,29 @@ class Auditor:
             if attempt.allocation_id == event.allocation_id:
                 self._wrong(f"{event.allocation_id} was closed under attempt {number}")
 
+    def _SlotsGivenBack(self, event: SlotsGivenBack) -> None:
+        """Only what has nothing to do is given back, and it is free only when it really is."""
+        opened = self.allocations[event.allocation_id]
+        name = f"slots {event.slots} of {event.allocation_id}"
+        busy = {one.slot for one in self.attempts.values() if one.allocation_id == event.allocation_id}
+        if busy.intersection(event.slots):
+            self._wrong(f"{name} are given back with attempts")
+        self._leaving.update((event.allocation_id, number) for number in event.slots)
+        if not event.gone:
+            return
+        shim = self._world.host(event.worker_id).shim
+        there = shim.allocations.get(event.allocation_id) if shim is not None and shim.process.alive else None
+        if there is not None and there.slots.keys() & set(event.slots):
+            self._wrong(f"{name} count as free, and are not")
+        left = [place for place, number in enumerate(opened.slots) if number not in event.slots]
+        if not left:
+            self._wrong(f"{event.allocation_id} has given back all its slots, and goes on")
+        self.allocations[event.allocation_id] = replace(
+            opened,
+            slots=tuple(opened.slots[place] for place in left),
+            device_ids=tuple(opened.device_ids[place] for place in left),
+        )
+
     def _TasksAssigned(self, event: e.TasksAssigned) -> None:
         group = self.groups[event.group_id]
         allocation = self.allocations[event.allocation_id]
@@ -323,6 +355,8 @@ class Auditor:
                 self._wrong(f"attempt {task.attempt_id} exists twice")
             if task.slot not in allocation.slots or event.worker_id != allocation.worker_id or group.over:
                 self._wrong(f"attempt {task.attempt_id} has no place on slot {task.slot} of {event.allocation_id}")
+            if (event.allocation_id, task.slot) in self._leaving:
+                self._wrong(f"attempt {task.attempt_id} is on slot {task.slot}, which {event.allocation_id} gives back")
             for case in task.case_indices:
                 if case in group.verdicts or self._pending_elsewhere(group, case, taken):
                     self._wrong(f"case {case} of {event.group_id} is executed again in attempt {task.attempt_id}")
@@ -333,6 +367,42 @@ class Auditor:
             held = [one for one in self.attempts.values() if one.allocation_id == event.allocation_id]
             if sum(one.slot == task.slot for one in held) > 2:
                 self._wrong(f"slot {task.slot} of {event.allocation_id} holds more than two attempts")
+
+    def _CopyAssigned(self, event: CopyAssigned) -> None:
+        """A copy is of a case that another host executes, has a slot for itself, and is one of the few that the run allows."""
+        group, case = self.groups[event.group_id], event.case_index
+        name = f"the copy {event.attempt_id} of case {case} of {event.group_id}"
+        hosts = {
+            one.worker_id for one in self.attempts.values() if one.group_id == event.group_id and case in one.cases
+        }
+        if case in group.verdicts or case in group.copied or not hosts or event.worker_id in hosts:
+            self._wrong(f"{name} is not wanted")
+        group.copied.add(case)
+        if len(group.copied) > max(1, math.ceil(len(group.cases) * group.speculate / 100)) or not group.speculate:
+            self._wrong(f"{name} is one too many")
+        if event.attempt_id in self._assigned:
+            self._wrong(f"attempt {event.attempt_id} exists twice")
+        self._assigned.add(event.attempt_id)
+        if (event.allocation_id, event.slot) in self._leaving:
+            self._wrong(f"{name} is on a slot that is given back")
+        place = (event.allocation_id, event.worker_id, event.slot)
+        self.attempts[event.attempt_id] = AuditedAttempt(event.group_id, *place, (case,), copy=True)
+
+    def _CopyEnded(self, event: CopyEnded) -> None:
+        self.attempts.pop(event.attempt_id)
+        if event.kept:
+            self._assigned.discard(event.attempt_id)  # it is assigned again, as what it is now
+
+    def _check_copies(self) -> None:
+        """No copy outlives what it is a copy of, but to tell of its own verdict."""
+        copies = [(number, one) for number, one in self.attempts.items() if one.copy]
+        for number, one in copies:
+            case, group = one.cases[0], self.groups[one.group_id]
+            others = [two for two in self.attempts.values() if two.group_id == one.group_id and not two.copy]
+            if case not in group.by_copy and not any(case in two.cases for two in others):
+                self._wrong(f"attempt {number} is a copy of nothing")
+            if case in group.verdicts and case not in group.by_copy:
+                self._wrong(f"attempt {number} goes on, and its case has a verdict")
 
     def _pending_elsewhere(self, group: AuditedGroup, case: int, taken: set[int]) -> bool:
         return case in taken
@@ -377,6 +447,10 @@ class Auditor:
         """What is stored of a case is what its own attempt showed; `if_good` stands for anything but a failure."""
         group, index = self.groups[group_id], case.case_index
         attempt = self.attempts.get(case.attempt_id)
+        if attempt is not None and attempt.copy:
+            group.by_copy.add(index)
+            if case.outcome in BAD:
+                self._wrong(f"case {index} of {group_id} fails by its copy {case.attempt_id}")
         if attempt is None or index not in attempt.cases or attempt.worker_id != case.worker_id:
             self._wrong(f"case {index} of {group_id} counts from attempt {case.attempt_id}, which is not its own")
             return
@@ -394,7 +468,7 @@ class Auditor:
             self._wrong(f"attempt {event.attempt_id} ended twice")
             return
         self._failures[attempt.worker_id] += event.cause in RETRIED
-        if event.cause == Cause.CANCELLED:
+        if event.cause == Cause.CANCELLED and not self.groups[attempt.group_id].by_copy.intersection(attempt.cases):
             self._wrong(f"attempt {event.attempt_id} was cancelled, and nobody had stopped its run")
         if event.charged and attempt.allocation_id in self.canaries and event.cause in RETRIED:
             self._wrong(f"attempt {event.attempt_id} of a canary cost its cases a try")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from crossfleet.coordinator.core import view
-from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 from crossfleet.coordinator.core.placeable import first_placeable
 
 _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
 _STRANDED = 1.5
+_LEAVING = 4.0
 _SLACK = 600
 
 
@@ -27,6 +28,7 @@ def check_bounds(world: Any) -> None:
         if len(session.outbox._waiting) > _MOST_QUEUED:
             world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
     _check_reasons(world, leading)
+    _check_leaving(world, leading)
     if world.other is not None:
         _check_stranded(world, leader)
 
@@ -49,6 +51,22 @@ def _check_reasons(world: Any, leading: Any) -> None:
     for group_id in silent:
         if now - since.setdefault(group_id, now) > _PATIENCE:
             world.violate(f"{group_id} has waited for {_PATIENCE:g} s without a reason")
+
+
+def _check_leaving(world: Any, leading: Any) -> None:
+    """What a worker that is heard was told to give back is free before long."""
+    now, since, state = world.loop.now, world.leaving, leading.writer.state
+    kept = {
+        (leading.number, state.workers[one.worker_id].session_id, one.allocation_id, number)
+        for one in state.allocations.values()
+        for number in one.leaving
+        if state.workers[one.worker_id].state in {WorkerState.READY, WorkerState.DRAINING}
+    }
+    for gone in since.keys() - kept:
+        del since[gone]
+    for key in sorted(kept):
+        if now - since.setdefault(key, now) > _LEAVING:
+            world.violate(f"slot {key[3]} of {key[2]} was to be given back {_LEAVING:g} s ago")
 
 
 def _check_stranded(world: Any, leader: Any) -> None:

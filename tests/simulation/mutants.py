@@ -9,10 +9,22 @@ from typing import Any
 from unittest.mock import patch
 
 from crossfleet.coordinator.convert import orders
-from crossfleet.coordinator.core import care, commands, evolve, evolve_work, machine, planning, reporting, submitting
+from crossfleet.coordinator.core import (
+    care,
+    commands,
+    evolve,
+    evolve_work,
+    machine,
+    planning,
+    reporting,
+    settling,
+    spare,
+    submitting,
+)
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import Worker
-from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
@@ -186,6 +198,39 @@ def _keep_its_groups_from_the_fallback() -> Iterator[Any]:
     yield patch.object(Schedulers, "_review", lambda self, member, group_ids: None)
 
 
+def _give_back_busy_slots() -> Iterator[Any]:
+    yield patch.object(spare, "_idle", lambda state, allocation: list(allocation.slots)[1:])
+
+
+def _free_slots_before_they_are_gone() -> Iterator[Any]:
+    slots_given_back = evolve._HANDLERS[SlotsGivenBack]
+
+    def hasty(state: Any, event: SlotsGivenBack) -> None:
+        slots_given_back(state, replace(event, gone=True))
+
+    yield patch.dict(evolve._HANDLERS, {SlotsGivenBack: hasty})
+
+
+def _never_say_that_a_slot_is_gone() -> Iterator[Any]:
+    yield patch.object(Orders, "_say_closed", lambda self, holding, slots: None)
+
+
+def _let_a_copy_decide() -> Iterator[Any]:
+    yield patch.object(reporting, "COUNTS", frozenset(Outcome))
+
+
+def _let_both_executions_count() -> Iterator[Any]:
+    yield patch.object(reporting, "end_first", lambda emit, group, copy: None)
+
+
+def _execute_again_what_a_copy_executes() -> Iterator[Any]:
+    yield patch.object(settling, "keep_copies", lambda emit, group, cases: None)
+
+
+def _let_copies_go_on() -> Iterator[Any]:
+    yield patch.object(reporting, "end_copies", lambda emit, group, cases, why: None)
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -196,7 +241,7 @@ MUTANTS: dict[str, Mutant] = {
     "no-plan-validation": Mutant(_no_plan_validation, 0),
     "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 2),
     "submit-twice": Mutant(_submit_twice, 4),
-    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 46),
+    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 52),
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
@@ -207,6 +252,13 @@ MUTANTS: dict[str, Mutant] = {
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
+    "give-back-busy-slots": Mutant(_give_back_busy_slots, 44),
+    "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 4),
+    "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 59),
+    "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),
+    "let-both-executions-count": Mutant(_let_both_executions_count, 60),
+    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
+    "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     **CLUSTER_MUTANTS,
 }
 

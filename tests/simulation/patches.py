@@ -65,7 +65,7 @@ def applied(world: Any) -> Iterator[None]:
         stack.enter_context(patch.object(worker_lasting, "time", clock))
         stack.enter_context(patch.object(assembly, "resident_bytes", lambda *_: 1))
         stack.enter_context(patch.object(worker_identity, "version", lambda _: "1"))
-        stack.enter_context(patch.object(worker_identity, "platform", SimpleNamespace(node=lambda: "host")))
+        stack.enter_context(patch.object(worker_identity, "platform", SimpleNamespace(node=world.node)))
         stack.enter_context(patch.object(scheduler_link, "open_channel", open_channel))
         stack.enter_context(patch.object(etcd_members, "_open_members", members))
         for module in (etcd_calls, etcd_election, etcd_session, etcd_roll, terms):

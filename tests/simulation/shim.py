@@ -9,6 +9,9 @@ from tests.simulation.loop import Process
 from tests.simulation.slot import Line, SimSlot
 from tests.simulation.suites import SimSuite
 
+_STRAGGLES = 0.7
+_SOON = 0.01  # simulated seconds: no test waits for them
+
 
 class SimAllocation:
     """One open allocation."""
@@ -39,9 +42,30 @@ class SimAllocation:
                 slot.close()
             self.slot_ended()
 
+    def close_slots(self, numbers: list[int]) -> None:
+        """Give single slots back: their processes end after a while."""
+        for number in numbers:
+            slot = self.slots.get(number)
+            if slot is None:
+                self._shim.tell({"op": "slots_closed", "allocation": self.name, "slots": [number]})
+            elif not slot.lingers:
+                if not all(attempt.cancelled for attempt in slot.attempts):
+                    self._shim.world.violate(f"{self._shim.worker} is to give back slot {number} with an attempt")
+                slot.lingers = True
+                slot.close()
+                self._shim.process.loop.call_later(0.3 * self._shim.lingering.random(), self._slot_gone, number)
+
+    def _slot_gone(self, number: int) -> None:
+        if self.slots[number].current is not None:
+            self._shim.process.loop.call_later(_SOON, self._slot_gone, number)
+            return
+        del self.slots[number]
+        self._shim.tell({"op": "slots_closed", "allocation": self.name, "slots": [number]})
+        self.slot_ended()
+
     def slot_ended(self) -> None:
         """A slot has nothing running any more."""
-        idle = all(slot.current is None for slot in self.slots.values())
+        idle = all(slot.current is None and not slot.lingers for slot in self.slots.values())
         if self.state == "closing" and idle and self._shim.allocations.pop(self.name, None) is not None:
             self._shim.record({"op": "closed", "allocation": self.name, "cause": "done"})
 
@@ -51,6 +75,7 @@ class SimShim:
 
     def __init__(self, world: Any, worker: str, boot: str, process: Process, random: Random) -> None:
         self.world, self.worker, self.boot, self.process, self.random = world, worker, boot, process, random
+        self.lingering: Random = world.chance.stream(f"lingering {boot}")
         self.allocations: dict[str, SimAllocation] = {}
         self.journal: list[Line] = []
         self._next = 1
@@ -116,6 +141,9 @@ class SimShim:
         elif op == "run":
             self._check_new(allocation, line["attempt"])
             allocation.slots[line["slot"]].run(line)
+        elif op == "close_slots":
+            if allocation.state != "closing":
+                allocation.close_slots(line["slots"])
         elif op == "last":
             allocation.slots[line["slot"]].last()
         elif op == "collection" and allocation.state == "ready":
@@ -146,6 +174,11 @@ class SimShim:
             holder = self.allocations.get(other[0])
             if holder is not None and holder.state != "closing":
                 self.world.violate(f"{self.worker} slot {slot} runs {other} and {(allocation.name, attempt)} at once")
+        for one in self.allocations.values():
+            if one is not allocation and one.state != "closing" and slot in one.slots and one.slots[slot].lingers:
+                self.world.violate(
+                    f"{self.worker} slot {slot} works for {allocation.name}, and {one.name} still has it"
+                )
         self._busy[slot] = (allocation.name, attempt)
 
     def stops(self, slot: int, allocation: SimAllocation) -> None:
@@ -155,6 +188,9 @@ class SimShim:
 
     def seconds(self, allocation: SimAllocation, case: int) -> float:
         """How long a case takes here."""
+        lasting = allocation.suite.straggling.get(allocation.suite.collection(self.worker)[case], 0.0)
+        if lasting and self.lingering.random() < _STRAGGLES:
+            return lasting
         return allocation.suite.seconds[allocation.suite.collection(self.worker)[case]] / self.world.speeds[self.worker]
 
     def in_trouble(self, allocation: SimAllocation) -> bool:

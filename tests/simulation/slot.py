@@ -36,6 +36,7 @@ class SimSlot:
         self._closing = False
         self._life = 0
         self.current: tuple[int, int] | None = None
+        self.lingers = False
 
     @property
     def wanting(self) -> bool:

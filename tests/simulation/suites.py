@@ -14,6 +14,7 @@ from crossfleet.matching.model import DeviceRequest, Request
 PROJECT = "sim"
 SEMAPHORE = "seats"
 SEATS = 3
+_STRAGGLING = 0.25
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class SimSuite:
     odd: dict[str, list[str]] = field(default_factory=dict)
     history: dict[str, float] = field(default_factory=dict)
     """What cases took in earlier runs, as far as anybody remembers; 0.0 where nobody does."""
+    straggling: dict[str, float] = field(default_factory=dict)
+    """Cases that take so many seconds more often than not."""
 
     def collection(self, worker: str) -> list[str]:
         """The ids as this worker numbers them."""
@@ -64,9 +67,24 @@ def make_suite(random: Random, number: int, workers: list[str], *, trouble: bool
     return suite
 
 
+def make_stragglers(random: Random, suites: list[SimSuite]) -> bool:
+    """In a quarter of the worlds some cases of each suite last much longer now and then, as if something hung. Says whether."""
+    straggling = random.random() < _STRAGGLING
+    for suite in suites if straggling else ():
+        cases = random.sample(suite.cases, random.randint(1, 2))
+        suite.straggling = {case: random.uniform(4.0, 8.0) for case in cases}
+    return straggling
+
+
+def with_speculation(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Most runs may execute some of their cases a second time."""
+    return replace(submission, policy=replace(submission.policy, speculate=random.choice([0, 5, 100, 100])))
+
+
 def make_history(random: Random, suite: SimSuite) -> None:
-    """Half of the suites have run before: what is known of their cases is roughly right, and now and then quite wrong."""
-    if random.random() < 0.5:
+    """Half of the suites, and all with stragglers, have run before: what is known of their cases is roughly right, and now and
+    then quite wrong."""
+    if random.random() < 0.5 and not suite.straggling:
         return
     for case in suite.cases:
         wrong = random.choice([0.0, 0.05, 20.0]) if random.random() < 0.1 else 1.0

@@ -74,6 +74,7 @@ def test_every_kind_of_fact_is_seen_within_the_first_seeds():
         "AttemptEnded",
         "CasesRerun",
         "CasesDue",
+        "SlotsGivenBack",
     }
     assert wanted <= seen
 

@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import grpc
 
-from crossfleet.coordinator.core.commands import CollectedCase
+from crossfleet.coordinator.core.commands import CollectedCase, SubmitRun
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.foundation.errors import CrossfleetError
@@ -32,9 +33,11 @@ from tests.simulation.suites import (
     SimSuite,
     make_history,
     make_rerun_policy,
+    make_stragglers,
     make_submission,
     make_suite,
     with_dependencies,
+    with_speculation,
 )
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
@@ -95,6 +98,7 @@ class World:
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
         self.stranded: dict[tuple[int, str], float] = {}
+        self.leaving: dict[tuple[int, str, str, int], float] = {}
         self.doom = ""
         self.daze = ("", 0.0)
         self.disk_slow: dict[str, float] = {}
@@ -121,21 +125,28 @@ class World:
         names = [host.name for host in self.hosts]
         made = [make_suite(random, number, names, trouble=trouble) for number in range(random.randint(2, 3))]
         self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
+        self.speeds: dict[str, float] = {}
+        self._apart = False
+        self.clients = [SimClient(self, one, number) for number, one in enumerate(self._submissions(random, made))]
+        self.people = self.loop.process("people")
+        self.faults = list(faults) if faults is not None else self._drawn_faults()
+
+    def _submissions(self, random: Random, made: list[SimSuite]) -> list[SubmitRun]:
+        """What runs are asked for, one of each suite."""
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         depending = self.chance.stream("dependencies")
+        self._apart = make_stragglers(self.chance.stream("stragglers"), made)
         history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
         for suite in made:
             make_history(history, suite)
-        self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
-        self.clients = [
-            SimClient(
-                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
-            )
+        self.speeds = {host.name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for host in self.hosts}
+        submissions = [
+            with_dependencies(depending, make_submission(random, number, suite, reruns[number]))
             for number, suite in enumerate(made)
         ]
-        self.people = self.loop.process("people")
-        self.faults = list(faults) if faults is not None else self._drawn_faults()
+        speculating = self.chance.stream("speculating")
+        return [with_speculation(speculating, submission) for submission in submissions]
 
     def _drawn_faults(self) -> list[Fault]:
         drawn = make_faults(self.chance.stream("faults"))
@@ -268,6 +279,11 @@ class World:
         """The latest term."""
         leader = self.leader
         return leader.leading if leader is not None else None
+
+    def node(self) -> str:
+        """What the machine of whoever asks is called: where cases straggle each has its name, else all are taken for one."""
+        owner = current()
+        return owner.machine.name if self._apart and owner is not None else "host"
 
     def machine(self, name: str) -> Machine:
         """A machine, whose clock is a little fast or slow and began at any time."""

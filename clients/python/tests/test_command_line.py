@@ -450,3 +450,28 @@ def test_a_reset_of_an_election_needs_a_database_and_asks_first(
     said = capfd.readouterr().err
     assert "postgresql+psycopg://USER@HOST/DATABASE" in said
     assert "hidden" not in said
+
+
+def test_a_limit_of_cases_is_a_time_or_learnt() -> None:
+    def policy(*words: str) -> suite_pb2.Policy:
+        return policy_of(recognise(["pytest"]), parse([*words, "--", "pytest"]))
+
+    assert policy("--case-timeout", "2m").case_timeout.seconds == 120
+    assert not policy("--case-timeout", "2m").learnt_case_timeout
+    assert policy("--case-timeout", "auto").learnt_case_timeout
+    assert not policy("--case-timeout", "auto").HasField("case_timeout")
+    with pytest.raises(SystemExit):
+        policy("--case-timeout", "automatic")
+
+
+@pytest.mark.parametrize(
+    ("words", "percent"), [((), 0), (("--speculate",), 5), (("--speculate=20%",), 20), (("--speculate", "0"), 0)]
+)
+def test_second_executions_are_asked_for_with_a_bound(words: tuple[str, ...], percent: int) -> None:
+    assert policy_of(recognise(["pytest"]), parse([*words, "--", "pytest"])).speculate_percent == percent
+
+
+def test_a_bound_of_second_executions_is_a_percentage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--speculate=many", "--", "pytest"])
+    assert "'many' is no percentage: give a whole number from 0 to 100" in capsys.readouterr().err

@@ -48,6 +48,13 @@ def test_junit_cases_have_places_properties_and_names_that_are_unique_in_the_fil
     assert ET.parse(path).find("testsuite").get("timestamp", "").endswith("Z")  # type: ignore[union-attr]
 
 
+def test_a_case_that_passed_by_a_second_execution_says_where_and_why(tmp_path: Path) -> None:
+    told = "executed a second time, on w1: on w2 it had lasted 40 s"
+    junit.write(finished(case("t.py::a", "passed", message=told)), tmp_path / "out.xml")
+    found = {each.get("name"): each.get("value") for each in ET.parse(tmp_path / "out.xml").iter("property")}
+    assert (found["note"], found["worker"]) == (told, "w1")
+
+
 def test_output_of_cases_that_passed_does_not_swell_the_junit_report(tmp_path: Path) -> None:
     junit.write(finished(case("t.py::a", "passed", sections=[("Captured stdout call", b"said")])), tmp_path / "out.xml")
     assert "said" not in (tmp_path / "out.xml").read_text()

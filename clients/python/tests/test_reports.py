@@ -263,6 +263,13 @@ def test_progress_knows_rate_time_left_and_what_runs_longest() -> None:
     assert (progress.longest(), progress.notes) == (None, ["attempt 7 on w: host lost."])
 
 
+def test_progress_tells_of_a_case_that_is_executed_a_second_time() -> None:
+    progress = Progress(["t"])
+    copy = {"target": "t", "case_id": "c", "running_seconds": 41.6, "attempt": {"attempt_id": 9, "worker_id": "v"}}
+    progress.take(event(0, case_copied=copy))
+    assert progress.notes == ["c has lasted 42 s, much longer than expected: executed a second time, on v"]
+
+
 def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:
     now = [1000.0]
     stream = io.StringIO()

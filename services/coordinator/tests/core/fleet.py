@@ -84,9 +84,21 @@ class Fleet:
             )
         )
 
-    def join(self, name="w1", slots=2, *, incarnation="i1", session="s1", held=(), runners=("pytest",), **view):
+    def join(
+        self,
+        name="w1",
+        slots=2,
+        *,
+        incarnation="i1",
+        session="s1",
+        held=(),
+        runners=("pytest",),
+        gives_back_slots=True,
+        **view,
+    ):
         whole = WorkerView(name, cpu_cores=float(slots), slots_total=slots, runners=frozenset(runners), **view)
-        return self.do(c.WorkerHello(name, incarnation, session, whole, tuple(runners), b"", tuple(held)))
+        able = {"gives_back_slots": gives_back_slots}
+        return self.do(c.WorkerHello(name, incarnation, session, whole, tuple(runners), b"", tuple(held), **able))
 
     def place(self):
         """Give every group what is free, in order; answers the ids of the new allocations."""
@@ -138,6 +150,12 @@ class Fleet:
             self.results(attempt, outcome, indices=indices),
             c.AttemptFinished(attempt.attempt_id, cause, message),
         )
+
+    def let_go(self):
+        """Workers have ended the slots that they were told to."""
+        for allocation in list(self.state.allocations.values()):
+            if allocation.leaving:
+                self.do(c.SlotsClosed(allocation.worker_id, allocation.allocation_id, tuple(allocation.leaving)))
 
     def close_what_is_closing(self):
         for allocation in list(self.state.allocations.values()):

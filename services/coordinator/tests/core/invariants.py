@@ -14,7 +14,12 @@ def check(state: State) -> None:
         assert {o: n for o, n in enumerate(group.counts) if n} == dict(counted), group.group_id
         queued = group.queue.pending()
         assert len(queued) == group.queue.count
-        held = [index for attempt_id in group.attempts for index in state.attempts[attempt_id].pending]
+        attempts = [state.attempts[attempt_id] for attempt_id in group.attempts]
+        held = [index for attempt in attempts if not attempt.copy for index in attempt.pending]
+        copies = {attempt.cases[0]: attempt.attempt_id for attempt in attempts if attempt.copy}
+        assert group.copies == copies
+        assert group.copied >= copies.keys()
+        assert all(index in held or not state.attempts[copies[index]].pending for index in copies), "a copy of nothing"
         places = Counter([*queued, *held, *group.resting])
         assert not [index for index, times in places.items() if times > 1], "a case is in two places"
         open_cases = {index for index, outcome in enumerate(group.outcomes) if outcome == Outcome.PENDING}
@@ -33,10 +38,12 @@ def check(state: State) -> None:
     for allocation in state.allocations.values():
         assert sum(len(slot.attempts) for slot in allocation.slots.values()) == allocation.live
         assert all(len(slot.attempts) <= 2 for slot in allocation.slots.values())
+        assert allocation.slots, "an allocation has given back its last slot, and is not closed"
+        assert not allocation.slots.keys() & (allocation.leaving.keys() | allocation.gone)
         assert allocation.allocation_id in state.groups[allocation.group_id].allocations
         assert allocation.allocation_id in state.workers[allocation.worker_id].allocations
     for worker in state.workers.values():
-        taken = [number for one in worker.allocations for number in state.allocations[one].slots]
+        taken = [number for one in worker.allocations for number in state.allocations[one].held]
         assert len(taken) == len(set(taken)), "a slot is given away twice"
         if worker.view.devices:
             free = free_of(state, worker)
@@ -53,7 +60,7 @@ def check_held_back(state: State) -> None:
     held: Counter[str] = Counter()
     for allocation in state.allocations.values():
         for name, each in allocation.request.semaphores:
-            held[name] += each * len(allocation.slots)
+            held[name] += each * len(allocation.held)
     assert {name: one.held for name, one in state.semaphores.items() if one.held} == dict(held)
     for group in state.groups.values():
         assert (group.group_id in state.sharing) == (bool(group.target.request.semaphores) and not group.over)

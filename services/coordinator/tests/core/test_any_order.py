@@ -30,6 +30,7 @@ STEPS = (
     "close",
     "pass",
     "seats",
+    "let go",
 )
 NEEDS = (
     {"later": ("default",)},
@@ -64,7 +65,10 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "hello" and state.workers[worker].state is not WorkerState.LOST:
         mine = sorted(state.workers[worker].allocations)[pick % 2 :]
         known = {one: [a.attempt_id for a in live if a.allocation_id == one] for one in mine}
-        held = tuple(c.HeldAllocation(one, tuple(ids[pick % 2 :]), ()) for one, ids in known.items())
+        held = tuple(
+            c.HeldAllocation(one, tuple(ids[pick % 2 :]), (), tuple(state.allocations[one].slots) * (pick % 3 > 0))
+            for one, ids in known.items()
+        )
         answer = fleet.join(worker, incarnation=state.workers[worker].incarnation, session=f"s{pick}", held=held)
         fleet.do(c.AttemptsMissing(worker, f"s{pick}", answer.undelivered))
     elif name == "end" and allocation:
@@ -78,7 +82,8 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
         fleet.submit(
             run_id,
             tuple(f"{n}" for n in range(pick % 30)),
-            policy=replace(policy, rerun_delay=pick % 2),
+            policy=replace(policy, rerun_delay=pick % 2, speculate=pick % 2 * 50),
+            estimates=tuple(0.1 for _ in range(pick % 30)) if pick % 5 else (),
             targets=("default", "later", "last")[: 1 + pick % 3],
             needs=NEEDS[pick % len(NEEDS)] if pick % 3 == 2 else None,
             request=Request(semaphores=(("seat", 1 + pick % 2),)) if pick % 4 == 1 else None,
@@ -86,10 +91,12 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "seats":
         fleet.do(c.SetSemaphore("seat", 2 + pick % 3))
     elif name == "pass":
-        fleet.now += 1.0
+        fleet.now += 1.0 + pick % 4
         fleet.do(c.PassTime())
     elif name == "close":
         fleet.close_what_is_closing()
+    elif name == "let go":
+        fleet.let_go()
 
 
 def heal(fleet: Fleet) -> None:
@@ -100,6 +107,7 @@ def heal(fleet: Fleet) -> None:
     for _ in range(300):
         fleet.now += 1.0
         fleet.do(c.PassTime())
+        fleet.let_go()
         fleet.place()
         for allocation in list(fleet.state.allocations.values()):
             if not allocation.ready and not allocation.closing:

@@ -53,6 +53,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
         self.devices: list[wire.DevicesChanged] = []
         self.keep: Callable[[wire.Hello], tuple[list[str], list[int]]] = _keep_all
         self.messages = 0
+        self.slots_closed: list[tuple[str, int]] = []
         self.on_want: Callable[[str, int], None] = lambda allocation, slot: None
 
     @property
@@ -142,6 +143,9 @@ class ScriptedCoordinator(WorkerServiceServicer):
             for slot in message.want_tasks.slots:
                 self.wants.append((message.want_tasks.allocation_id, slot))
                 self.on_want(message.want_tasks.allocation_id, slot)
+        elif kind == "slots_closed":
+            closed = message.slots_closed
+            self.slots_closed += [(closed.allocation_id, slot) for slot in closed.slots]
         elif kind == "progress":
             self.progress.append(message.progress)
         elif kind == "draining":

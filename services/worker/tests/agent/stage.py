@@ -134,6 +134,10 @@ class Stage:
         """Order an allocation to be given back."""
         self.coordinator.say(close_allocation=wire.CloseAllocation(allocation_id=allocation))
 
+    def close_slots(self, *slots: int, allocation: str = "a1") -> None:
+        """Order single slots to be given back."""
+        self.coordinator.say(close_slots=wire.CloseSlots(allocation_id=allocation, slots=slots))
+
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait until the condition holds, at most 20 s."""
         await eventually(condition, deadline=20, what=what)

@@ -152,3 +152,20 @@ async def test_a_silent_agent_sends_heartbeats_at_a_third_of_its_lease() -> None
         await stage.ready(stage.start())
         await stage.until(lambda: stage.coordinator.sitting.heartbeats >= 3, "three heartbeats")
         assert stage.coordinator.sitting.heartbeats >= 3
+
+
+async def test_a_case_may_have_a_time_limit_of_its_own() -> None:
+    async with staged() as stage:
+        stage.suite(
+            test_a="import time\ndef test_long():\n    time.sleep(60)\ndef test_short():\n    time.sleep(0.5)\n"
+        )
+        await stage.ready(stage.start())
+        stage.open(case_timeout_seconds=0.2)
+        await stage.collected()
+        task = wire.AssignedTask(attempt_id=1, case_indices=[1, 0], case_timeout_seconds=[30, 1.0], last=True)
+        stage.coordinator.say(assign=wire.Assign(allocation_id="a1", tasks=[task]))
+        await stage.finished(1)
+        results = stage.coordinator.results
+        assert results[1, 1].outcome == result_pb2.OUTCOME_PASSED
+        assert results[1, 0].outcome == result_pb2.OUTCOME_TIMED_OUT
+        assert results[1, 0].message == "exceeded the time limit of 1 s"

@@ -67,7 +67,10 @@ def recording(
             given = await estimates.given(run.policy.durations_digest)
             kindred = kindred_keys(history_of(run, group), group.target, writer.state)
             known = await estimates.known(suite_key(run, group), kindred, ids, given)
-            collection = replace(collection, estimates=known, given=given)
+            limits: tuple[float, ...] = ()
+            if run.policy.learnt_timeout:
+                limits = await estimates.time_limits(suite_key(run, group), kindred, ids)
+            collection = replace(collection, estimates=known, given=given, limits=limits)
         return await commit(collection)
 
     return record

@@ -20,6 +20,10 @@ class Estimates:
         """Seconds by case id that a client uploaded; nothing for an empty digest."""
         return await given_durations(self._blobs, digest) if digest else {}
 
+    async def time_limits(self, key: str, kindred: Sequence[str], case_ids: Sequence[str]) -> tuple[float, ...]:
+        """Time limits of each case by the fleet's own history, 0.0 where it has none; empty when it has none of any."""
+        return await self._queries.time_limits(key, kindred, case_ids)
+
     async def known(
         self, key: str, kindred: Sequence[str], case_ids: Sequence[str], given: Mapping[str, float]
     ) -> tuple[float, ...]:

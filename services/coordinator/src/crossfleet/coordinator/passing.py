@@ -9,6 +9,8 @@ from crossfleet.coordinator.core.commands import Command, PassTime
 from crossfleet.coordinator.core.dispatching import leaves_slots_idle
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.spare import spare
+from crossfleet.coordinator.core.stragglers import may_copy
 from crossfleet.coordinator.ledger.writer import LedgerWriter
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError
@@ -21,17 +23,23 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
     """Sends PassTime twice a second while something waits for time; runs until cancelled."""
     while True:
         await clock.sleep(_SECONDS)
-        if _waits_for_time(writer.state):
+        if _waits_for_time(writer.state, clock.now()):
             try:
                 await commit(PassTime())
             except CrossfleetError as error:
                 get_logger().warning("time could not pass", reason=error.reason, message=error.message)
 
 
-def _waits_for_time(state: State) -> bool:
+def _waits_for_time(state: State, now: float) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
     return bool(limited or state.reservations) or any(
-        group.resting or group.held_back or _impatient(state, group) or leaves_slots_idle(state, group)
+        group.resting
+        or group.held_back
+        or _impatient(state, group)
+        or leaves_slots_idle(state, group)
+        or spare(state, group, now)
+        or may_copy(state, group)
+        or (bool(group.copied) and not group.over)
         for group in state.groups.values()
     )
 

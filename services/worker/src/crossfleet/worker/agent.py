@@ -236,6 +236,8 @@ class Agent:
         await until(lambda: self.replayed() or self.link.window.full, _REPLAY_SECONDS)
         worker = self.identity.worker(self.incarnation, self.inventory.devices)
         worker.taints[:] = self.taints
+        # A shim of another version may not understand it.
+        worker.gives_back_slots = not self.succession.due
         self._asked = {holding.allocation: set(holding.wanting) for holding in self.link.holdings.all()}
         return facts.hello(worker, self.link)
 

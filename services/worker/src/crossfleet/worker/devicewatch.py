@@ -75,12 +75,14 @@ class DeviceWatch:
         holding = self._link.holdings.of(attempt)
         about = self._openings.abouts.get(holding.allocation) if holding else None
         found = self._inventory.by_id
-        return about is not None and any(one not in found or found[one].detector != "cpu" for one in about.devices)
+        held = about.devices_without(holding.given_back) if about and holding else ()
+        return any(one not in found or found[one].detector != "cpu" for one in held)
 
     def _end_without(self, holding: Holding) -> None:
         """Its end is told at once, whatever its runner still does: results that come later are of nobody's attempt."""
         about = self._openings.abouts.get(holding.allocation)
-        lost = [one for one in about.devices if self._is_lost(one)] if about else []
+        held = about.devices_without(holding.given_back) if about else ()
+        lost = [one for one in held if self._is_lost(one)]
         if not lost or holding.phase in (Phase.CLOSING, Phase.ENDED):
             return
         name = holding.allocation

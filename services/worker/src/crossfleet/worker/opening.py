@@ -62,6 +62,7 @@ class Openings:
             order.known_collection_digest,
             order.max_failures,
             tuple(dict.fromkeys(device for slot in order.devices for device in slot.device_ids)),
+            tuple(tuple(slot.device_ids) for slot in order.devices),
         )
         try:
             runner = self._runners.get(order.suite.runner)
@@ -143,6 +144,8 @@ class Openings:
             if holding is not None:
                 holding.advance(Phase.COLLECTING)
                 self._shim.send(downward.open_line(opening))
+                if holding.to_close:
+                    self._shim.send(downward.close_slots_line(allocation, sorted(holding.to_close)))
 
 
 def _cause(error: Exception) -> str:

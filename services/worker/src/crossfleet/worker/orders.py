@@ -13,7 +13,7 @@ from crossfleet.worker.core.holdings import Holding, Phase, Task
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.opening import Openings
 from crossfleet.worker.shimlink import ShimLink
-from crossfleet.worker.translate import downward, upward
+from crossfleet.worker.translate import downward, facts, upward
 
 
 class Orders:
@@ -41,6 +41,7 @@ class Orders:
             "no_more_tasks": self.no_more,
             "cancel_attempts": lambda message: self.cancel(message.attempt_ids, message.grace_seconds),
             "close_allocation": lambda message: self.close(message.allocation_id),
+            "close_slots": self.close_slots,
             "acknowledge": lambda message: self._cut(self._link.acknowledged(message.sequence)),
             "check_health": checkup.check,
             "inspect": lambda message: self._shim.send(downward.inspect_line(message)),
@@ -71,6 +72,9 @@ class Orders:
         for holding in self._link.holdings.all():
             if holding.phase is Phase.READY and not holding.served:
                 self._collect_again(holding)
+            if holding.given_back:
+                # What came since Hello was written could not be said before the Welcome.
+                self._say_closed(holding, holding.given_back)
         self._wake()
 
     def refuse(self, reason: str) -> None:
@@ -94,7 +98,11 @@ class Orders:
         if self.spent:
             self._leave(tasks, "host_lost", self.spent)
             return
-        fresh = self._link.holdings.assign(holding, tasks)
+        late = [task for task in tasks if task.slot in holding.given_back]
+        if late:
+            # Of a leader that does not know of it, or no more: whoever has the slot now keeps it.
+            self._leave(late, "preempted", "its slot was given back")
+        fresh = self._link.holdings.assign(holding, [task for task in tasks if task.slot not in holding.given_back])
         instant = self._openings.instants.get(holding.allocation)
         if instant is not None:
             instant.execute(self._link, holding, fresh)
@@ -145,6 +153,28 @@ class Orders:
             holding.advance(Phase.CLOSING)
             self._shim.send(downward.close_line(allocation))
         self._wake()
+
+    def close_slots(self, message: wire.CloseSlots) -> None:
+        """Give single slots of an allocation back."""
+        holding = self._link.holdings.get(message.allocation_id)
+        if holding is None or holding.phase in (Phase.CLOSING, Phase.ENDED):
+            return  # that it has ended as a whole is told already, or will be
+        if holding.allocation in self._openings.instants:
+            self.slots_closed(holding, message.slots)
+        elif holding.phase is Phase.PREPARING:
+            holding.to_close.update(message.slots)
+        else:
+            self._shim.send(downward.close_slots_line(holding.allocation, message.slots))
+
+    def slots_closed(self, holding: Holding, slots: Iterable[int]) -> None:
+        """Slots are free: their processes have ended."""
+        holding.given_back.update(slots)
+        holding.wanting.difference_update(slots)
+        self._say_closed(holding, slots)
+        self._wake()
+
+    def _say_closed(self, holding: Holding, slots: Iterable[int]) -> None:
+        self._link.say(facts.slots_closed(holding.allocation, sorted(slots)), allocation=holding.allocation)
 
     def _leave(self, tasks: Iterable[Task], cause: str, message: str) -> None:
         for task in tasks:

@@ -63,6 +63,7 @@ class Reports:
             "attached": self._attached,
             "collected": self._collected,
             "want": self._want,
+            "slots_closed": self._slots_closed,
             "started": self._started,
             "inspected": self._inspected,
             "log": self._log,
@@ -120,7 +121,7 @@ class Reports:
                 if one.get("current") is not None and one.get("since"):
                     self._lasting.started(one["attempt"], one["current"], one["since"])
             wanting = [slot["slot"] for slot in allocation["slots"] if slot.get("wanting")]
-            holding = self._link.holdings.adopt(name, about.slots if about else slots, attempts, wanting)
+            holding = self._link.holdings.adopt(name, about.slots if about else slots, slots, attempts, wanting)
             if not known:
                 holding.advance(_PHASES.get(allocation["state"], Phase.CLOSING))
         self._on_attached(line)
@@ -144,6 +145,11 @@ class Reports:
             holding.wanting.add(line["slot"])
             self._link.say(facts.want(holding.allocation, [line["slot"]]), allocation=holding.allocation)
             self._wake()
+
+    def _slots_closed(self, line: Line) -> None:
+        holding = self._link.holdings.get(line["allocation"])
+        if holding is not None:
+            self._orders.slots_closed(holding, line["slots"])
 
     def _started(self, line: Line) -> None:
         self._lasting.started(line["attempt"], line["case"], line["at"])

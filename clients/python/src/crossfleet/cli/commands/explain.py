@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Sequence
 
 from crossfleet.api.coordinator.v1.run_service_pb2 import TargetExplanation
-from crossfleet.api.types.v1 import run_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.prospects import outlook
 from crossfleet.cli.reporting.table import table
+from crossfleet.cli.running.view import duration
 from crossfleet.client import Client
 
 
@@ -48,4 +49,26 @@ def main(arguments: list[str]) -> int:
             print(table(("  clause", "pass", "nearest miss"), rows, right=frozenset((1,))))
         for line in outlook(target):
             print(f"  {line}")
+    for line in limits(run.spec.policy):
+        print(line)
     return 0
+
+
+def limits(policy: suite_pb2.Policy) -> list[str]:
+    """How long a case may last, and what becomes of one that does."""
+    told = []
+    seconds = policy.case_timeout.ToNanoseconds() / 1e9
+    known = f"after {duration(seconds)}" if seconds else "never"
+    if policy.learnt_case_timeout:
+        told.append(
+            "a case is ended after ten times what 99 of 100 of its executions need, a minute at least; "
+            f"one that was never measured {known}"
+        )
+    elif seconds:
+        told.append(f"a case is ended {known}")
+    if policy.speculate_percent:
+        told.append(
+            f"of each target's cases at most {policy.speculate_percent} % are executed a second time, on another host, when they "
+            "last four times as long as before"
+        )
+    return told

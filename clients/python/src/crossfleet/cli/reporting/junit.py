@@ -101,8 +101,11 @@ def _add_place(made: TestCase, place: Location) -> None:
 
 def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_pb2.CaseResult | None) -> None:
     # A third of the file would be of those that passed.
-    told = case.worker_id and case.outcome != result_pb2.OUTCOME_PASSED
+    passed = case.outcome == result_pb2.OUTCOME_PASSED
+    told = case.worker_id and (case.message or not passed)
     found = {"worker": case.worker_id, "slot": str(case.slot)} if told else {}
+    if passed and case.message:
+        found["note"] = case.message
     found |= dict(detail.properties) if detail is not None else {}
     if found:
         properties = Properties()  # type: ignore[no-untyped-call]

@@ -167,7 +167,7 @@ def order_of(
         requirements=environment.requirements,
         python_version=environment.python_version or ".".join(runner.python.rpartition(" ")[2].split(".")[:2]),
         variables=tuple(sorted(environment.variables)),
-        case_seconds=run.spec.policy.case_timeout.ToNanoseconds() / 1e9,
+        case_seconds=case.time_limit_seconds or run.spec.policy.case_timeout.ToNanoseconds() / 1e9,
         seeds=dict(runner.seeds),
         environment=runner.environment_digest,
         worker=process.worker_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 from dataclasses import dataclass
 
@@ -60,6 +61,7 @@ class RunOptions:
     isolated: bool
     timeout: float
     case_timeout: float
+    speculate: int
     memory_limit: int
     collect_junit: tuple[str, ...]
     title: str
@@ -236,7 +238,23 @@ def _limits(made: argparse.ArgumentParser) -> None:
     )
     add("--keep-going", action="store_true", help="never stop for failures, whatever pytest's arguments say")
     add("--timeout", type=seconds, default=0.0, metavar="TIME", help="limit of the whole run, such as 90, 10m, 2h")
-    add("--case-timeout", type=seconds, default=0.0, metavar="TIME", help="limit of one case")
+    add(
+        "--case-timeout",
+        type=case_seconds,
+        default=0.0,
+        metavar="TIME",
+        help="limit of one case; auto: as earlier runs tell of each, ten times what it may need, a minute at least",
+    )
+    add(
+        "--speculate",
+        type=_percent,
+        nargs="?",
+        const=5,
+        default=0,
+        metavar="PERCENT",
+        help="run cases that last several times as long as expected a second time, on another host that is idle; at most "
+        "PERCENT (default 5) of a target's cases. Only for suites that stand it",
+    )
     add(
         "--memory-limit",
         type=size,
@@ -290,6 +308,8 @@ def _reports(made: argparse.ArgumentParser) -> None:
     add_loudness(group)
 
 
+LEARNT = math.inf
+"""The limit of a case that is learnt from earlier runs."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {
     "": 1,
@@ -317,6 +337,16 @@ def seconds(text: str) -> float:
     return value
 
 
+def case_seconds(text: str) -> float:
+    """As `seconds`, or LEARNT for `auto`."""
+    if text == "auto":
+        return LEARNT
+    try:
+        return seconds(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or auto") from None
+
+
 def size(text: str) -> int:
     """Bytes of `1000`, `512MB`, `2GiB`. Raises ArgumentTypeError."""
     number = text.rstrip("BbIiKkMmGgTt")
@@ -330,6 +360,13 @@ def size(text: str) -> int:
             f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
         )
     return int(value * unit)
+
+
+def _percent(text: str) -> int:
+    number = text.removesuffix("%")
+    if not number.isdigit() or not 0 <= int(number) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage: give a whole number from 0 to 100")
+    return int(number)
 
 
 def _count(text: str) -> int:

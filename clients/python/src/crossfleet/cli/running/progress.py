@@ -97,9 +97,10 @@ class Progress:
     @classmethod
     def of(cls, run: run_pb2.Run) -> Progress:
         """The progress of a run of which no event was taken yet."""
-        limit = run.spec.policy.case_timeout
+        policy = run.spec.policy
+        limit = policy.case_timeout
         names = (target.name for target in run.targets or run.spec.targets)
-        return cls(names, case_limited=bool(limit.seconds or limit.nanos))
+        return cls(names, case_limited=bool(limit.seconds or limit.nanos or policy.learnt_case_timeout))
 
     def longest(self) -> Executing | None:
         """The case that has run longest, of those that have run for more than a second."""
@@ -139,6 +140,11 @@ class Progress:
         if attempt.cause not in (result_pb2.CAUSE_DONE, result_pb2.CAUSE_CRASHED, result_pb2.CAUSE_CANCELLED):
             cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
             self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())
+
+    def _on_case_copied(self, fact: wire.CaseCopied, at: float) -> None:
+        where = f"target {fact.target}: " if len(self.targets) > 1 else ""
+        lasting = f"{where}{fact.case_id} has lasted {fact.running_seconds:.0f} s, much longer than expected"
+        self.notes.append(f"{lasting}: executed a second time, on {fact.attempt.worker_id}")
 
     def _on_cases_finished(self, fact: wire.CasesFinished, at: float) -> list[result_pb2.CaseRecord]:
         target = self._target(fact.target)

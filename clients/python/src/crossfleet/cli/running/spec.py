@@ -14,7 +14,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import TargetPlan
-from crossfleet.cli.running.options import RunOptions, pairs
+from crossfleet.cli.running.options import LEARNT, RunOptions, pairs
 from crossfleet.cli.running.planning import RunPlan
 from crossfleet.cli.running.reruns import Reruns
 
@@ -102,13 +102,16 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
         memory_limit_bytes=options.memory_limit,
         priority=options.priority,
         scheduler=options.scheduler,
+        speculate_percent=options.speculate,
         grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
         unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
     )
     _add_reruns(policy, options.reruns.over(command.reruns))
     if options.timeout:
         policy.run_timeout.CopyFrom(_duration(options.timeout))
-    if options.case_timeout:
+    if options.case_timeout == LEARNT:
+        policy.learnt_case_timeout = True
+    elif options.case_timeout:
         policy.case_timeout.CopyFrom(_duration(options.case_timeout))
     return policy
 

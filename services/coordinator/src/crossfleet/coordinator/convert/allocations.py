@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.convert import orders
@@ -59,18 +59,14 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.max_failures = run.policy.max_failures
     order.first_number = allocation.first_number
     held = (state.allocations[allocation_id] for allocation_id in run.allocations)
-    order.run_slots = max(one.first_number + len(one.slots) for one in held)
+    order.run_slots = max(one.next_number for one in held)
     return message
 
 
-def local_numbers(allocation: Allocation, tasks: Sequence[AssignedTask]) -> Sequence[AssignedTask]:
-    """Tasks whose cases have the group's canonical numbers, in the worker's own."""
-    known = allocation.local_of
-    if known is None:
-        return tasks
-    return [
-        AssignedTask(
-            task.attempt_id, task.task_id, task.slot, tuple(known[case] for case in task.case_indices), task.last
-        )
-        for task in tasks
-    ]
+def add_tasks(state: State, message: orders.Message, allocation: Allocation, tasks: Iterable[AssignedTask]) -> None:
+    """Adds tasks to an assign order, in the worker's own numbers, with what time their cases have."""
+    group, known = state.groups[allocation.group_id], allocation.local_of
+    for task in tasks:
+        cases = task.case_indices
+        limits = [group.limit(case) for case in cases] if group.limits else ()
+        orders.add_task(message, task, cases if known is None else [known[case] for case in cases], limits)

@@ -19,11 +19,15 @@ def assign(allocation_id: str) -> Message:
     return message
 
 
-def add_tasks(message: Message, tasks: Iterable[AssignedTask]) -> None:
-    """Adds tasks to an assign order."""
-    add = message.assign.tasks.add
-    for task in tasks:
-        add(attempt_id=task.attempt_id, slot=task.slot, case_indices=task.case_indices, last=task.last)
+def add_task(message: Message, task: AssignedTask, case_indices: Sequence[int], limits: Sequence[float]) -> None:
+    """Adds a task to an assign order; its cases as the worker numbers them, with their time limits, or none."""
+    message.assign.tasks.add(
+        attempt_id=task.attempt_id,
+        slot=task.slot,
+        case_indices=case_indices,
+        last=task.last,
+        case_timeout_seconds=limits,
+    )
 
 
 def no_more_tasks(allocation_id: str, slots: Sequence[int]) -> Message:
@@ -39,6 +43,11 @@ def cancel(attempt_ids: Iterable[int]) -> Message:
 def close(allocation_id: str) -> Message:
     """Give an allocation back."""
     return Message(close_allocation=worker_pb2.CloseAllocation(allocation_id=allocation_id))
+
+
+def close_slots(allocation_id: str, slots: Iterable[int]) -> Message:
+    """Give single slots of an allocation back."""
+    return Message(close_slots=worker_pb2.CloseSlots(allocation_id=allocation_id, slots=slots))
 
 
 def check_health(device_id: str, health: Health) -> Message:

@@ -85,8 +85,8 @@ def allocation(one: Allocation) -> scheduler_pb2.Allocation:
         allocation_id=one.allocation_id,
         group_id=one.group_id,
         worker_id=one.worker_id,
-        slots=len(one.slots),
-        device_ids=[device for devices in one.device_ids for device in devices],
+        slots=len(one.held),
+        device_ids=one.held_devices,
         closing=one.closing,
     )
 

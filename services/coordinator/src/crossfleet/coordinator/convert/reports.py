@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.commands import (
     CollectionError,
     HealthChecked,
     HeldAllocation,
+    SlotsClosed,
     WantTasks,
     WorkerHello,
 )
@@ -45,10 +46,11 @@ def hello(message: worker_pb2.Hello, session_id: str) -> WorkerHello:
         runners=tuple(message.worker.runners),
         description=message.worker.SerializeToString(),
         held=tuple(
-            HeldAllocation(one.allocation_id, tuple(one.attempt_ids), tuple(one.wanting_slots))
+            HeldAllocation(one.allocation_id, tuple(one.attempt_ids), tuple(one.wanting_slots), tuple(one.slots))
             for one in message.allocations
         ),
         checks_health=message.worker.checks_health,
+        gives_back_slots=message.worker.gives_back_slots,
     )
 
 
@@ -122,6 +124,11 @@ def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
         _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
         tuple(dict.fromkeys(message.waiting_artifacts[:_MOST_WAITING])),
     )
+
+
+def slots_closed(worker_id: str, message: worker_pb2.SlotsClosed) -> SlotsClosed:
+    """Single slots are free."""
+    return SlotsClosed(worker_id, message.allocation_id, tuple(message.slots))
 
 
 def journalled(messages: Iterable[worker_pb2.WorkerMessage]) -> tuple[tuple[Item, ...], int]:

@@ -180,6 +180,7 @@ def case(row: CaseRow) -> result_pb2.CaseRecord:
         attempt_id=row.attempt_id,
         process=row.process,
         position=row.place,
+        time_limit_seconds=row.time_limit,
     )
     message.outcome = int(row.outcome)  # type: ignore[assignment]
     for one in row.earlier:

@@ -131,6 +131,7 @@ def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
         checks.require(getattr(policy, name) >= 0, f"spec.policy.{name}", "0 or more")
     checks.require(policy.max_attempts <= 100, "spec.policy.max_attempts", "at most 100")
     checks.require(-1000 <= policy.priority <= 1000, "spec.policy.priority", "from -1000 to 1000")
+    checks.require(0 <= policy.speculate_percent <= 100, "spec.policy.speculate_percent", "0 to 100")
     names = ", ".join(suite_pb2.Grouping.keys())
     checks.require(policy.grouping in _GROUPINGS, "spec.policy.grouping", f"one of {names}")
     for name in ("case_timeout", "run_timeout", "unsatisfiable_wait"):
@@ -238,6 +239,8 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         shard_count=policy.shard.count or 1,
         durations_digest=policy.shard.durations_digest,
         scheduler=policy.scheduler,
+        speculate=policy.speculate_percent,
+        learnt_timeout=policy.learnt_case_timeout,
     )
 
 

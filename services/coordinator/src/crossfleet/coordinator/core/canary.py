@@ -92,7 +92,7 @@ def _may_be_tried(emit: Emitter, group: Group) -> bool:
 
 
 def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
-    taken = {number for one in worker.allocations for number in emit.state.allocations[one].slots}
+    taken = {number for one in worker.allocations for number in emit.state.allocations[one].held}
     slot = next(number for number in range(worker.view.slots_total) if number not in taken)
     allocation_id = f"a{emit.state.next_allocation}"
     cores = slot_millicores(group.target.request, worker.view) / 1000

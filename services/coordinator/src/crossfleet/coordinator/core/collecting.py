@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.commands import CollectionError, PolicySpec, Re
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.grouping import Grouping, setup_keys
+from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Ending
 from crossfleet.coordinator.core.settling import close, finish_group, settle_group, useless
@@ -27,6 +28,8 @@ def record_collection(emit: Emitter, command: RecordCollection) -> None:
     group = emit.state.groups[allocation.group_id]
     if command.estimates and len(command.estimates) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
+    if command.limits and len(command.limits) != len(command.cases):
+        raise Refused("INVALID_ARGUMENT", "there must be one time limit for each case, or none", "limits")
     if group.over:
         return
     if command.runner:
@@ -71,6 +74,7 @@ def own_shard(command: RecordCollection, policy: PolicySpec) -> RecordCollection
         digest=f"{cut.digest}-{policy.shard_index}",  # names the cases of this shard alone: they are stored by it
         cases=tuple(command.cases[index] for index in own),
         estimates=tuple(command.estimates[index] for index in own) if command.estimates else (),
+        limits=tuple(command.limits[index] for index in own) if command.limits else (),
         skips=tuple(skip for skip in command.skips if cut.shard_of[skip.case_id] == mine),
         errors=tuple(error for error in command.errors if cut.shard_of.get(error.case_id, mine) == mine),
         reruns=tuple((new_index[index], most) for index, most in command.reruns if index in new_index),
@@ -83,6 +87,8 @@ def _begin(emit: Emitter, group: Group, allocation: Allocation, command: RecordC
     cases = command.cases if runs else ()
     estimates = command.estimates if runs else ()
     emit(e.CasesCollected(group.run_id, group.group_id, command.digest, cases, estimates, command.deselected))
+    if any(command.limits) and cases:
+        emit(LimitsLearnt(group.run_id, group.group_id, command.limits))
     if command.reruns and cases:
         emit(e.RerunsMarked(group.run_id, group.group_id, command.reruns))
     notes = (*command.skips, *command.errors)

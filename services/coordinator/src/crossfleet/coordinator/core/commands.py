@@ -62,6 +62,10 @@ class PolicySpec:
     """The blob of the durations that the client knows."""
     scheduler: str = ""
     """The scheduler that the run asks for, by name."""
+    speculate: int = 0
+    """How many of a target's cases, in percent, may be executed a second time when they last too long."""
+    learnt_timeout: bool = False
+    """Whether cases that were measured have time limits of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class SubmitRun:
     """Case ids where the client named them; then nothing is enumerated."""
     estimates: tuple[float, ...] = ()
     """Expected seconds of each case in `cases`, or empty."""
+    limits: tuple[float, ...] = ()
+    """Learnt time limits of each case in `cases`, 0.0 for none; or empty."""
     traceparent: str = ""
 
 
@@ -97,11 +103,15 @@ class StopRun:
 
 @dataclass(frozen=True, slots=True)
 class HeldAllocation:
-    """An allocation that a worker's shim still has, with the attempts that it has not finished."""
+    """An allocation that a worker's shim still has, with the attempts that it has not finished.
+
+    `slots` are those that were not given back; none: the worker gives no single slots back.
+    """
 
     allocation_id: str
     attempt_ids: tuple[int, ...]
     wanting_slots: tuple[int, ...]
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,8 @@ class WorkerHello:
     held: tuple[HeldAllocation, ...] = ()
     checks_health: bool = False
     """Whether it can test itself."""
+    gives_back_slots: bool = False
+    """Whether it can give single slots of an allocation back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +310,8 @@ class RecordCollection:
     """Seconds by case id, as the client knows them: by these alone shards are cut."""
     runner: bytes = b""
     """The RunnerFacts message; opaque to the core."""
+    limits: tuple[float, ...] = ()
+    """Learnt time limits of each case in seconds, 0.0 for none; or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +368,15 @@ class AllocationEnded:
     message: str = ""
     ending: Ending = Ending.UNSPECIFIED
     waiting_artifacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsClosed:
+    """Single slots of an allocation are free: their processes have ended. True for ever, whenever it arrives."""
+
+    worker_id: str
+    allocation_id: str
+    slots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,6 +453,7 @@ Command = (
     | ChangeDecider
     | RecordCollection
     | WantTasks
+    | SlotsClosed
     | WorkerReport
     | AttachArtifacts
     | SetSemaphore

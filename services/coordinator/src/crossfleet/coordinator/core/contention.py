@@ -87,10 +87,10 @@ def pool_of(state: State, request: Request) -> Pool:
         free += idle
         busy = room(request, worker.view, Free.whole(worker.view), found) - idle
         holders = [state.allocations[one] for one in worker.allocations]
-        of_all = sum(len(one.slots) for one in holders)
+        of_all = sum(len(one.held) for one in holders)
         counted = given = 0
         for one in holders:
-            counted += len(one.slots)
+            counted += len(one.held)
             share = busy * counted // of_all - given
             given += share
             if one.closing or state.groups[one.group_id].over:

@@ -39,6 +39,15 @@ def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking:
     feed(emit, group, allocation, sorted(numbers))
 
 
+def feed_asking(emit: Emitter, group: Group) -> None:
+    """Attempts were ended from here: slots that asked while they held two are answered."""
+    for allocation in [emit.state.allocations[allocation_id] for allocation_id in sorted(group.allocations)]:
+        slots = allocation.slots.values()
+        asking = [slot.number for slot in slots if slot.wanting and 0 < len(slot.attempts) < _HELD_BY_SLOT]
+        if asking:
+            feed(emit, group, allocation, asking)
+
+
 def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
     """An attempt of the run has ended: where something measures, others may have waited for that."""
     if emit.state.runs[run_id].measures:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -324,6 +325,7 @@ class WorkerJoined:
     description: bytes
     at: float
     checks_health: bool = False
+    gives_back_slots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +422,7 @@ class DeciderChanged:
 Event = (
     RunSubmitted
     | CasesCollected
+    | LimitsLearnt
     | CasesAdded
     | RerunsMarked
     | CasesRerun
@@ -429,7 +432,10 @@ Event = (
     | RunnerDescribed
     | AllocationClosing
     | AllocationClosed
+    | SlotsGivenBack
     | TasksAssigned
+    | CopyAssigned
+    | CopyEnded
     | SlotsWanting
     | SlotsReleased
     | CasesFinished

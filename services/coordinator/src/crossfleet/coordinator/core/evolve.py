@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import evolve_runs as runs
 from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -18,6 +19,7 @@ from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreate
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunSubmitted: runs.run_submitted,
     e.CasesCollected: runs.cases_collected,
+    LimitsLearnt: runs.limits_learnt,
     e.CasesAdded: runs.cases_added,
     e.CasesFinished: runs.cases_finished,
     e.RerunsMarked: runs.reruns_marked,
@@ -35,7 +37,10 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunnerDescribed: work.runner_described,
     e.AllocationClosing: work.allocation_closing,
     e.AllocationClosed: work.allocation_closed,
+    SlotsGivenBack: work.slots_given_back,
     e.TasksAssigned: work.tasks_assigned,
+    CopyAssigned: work.copy_assigned,
+    CopyEnded: work.copy_ended,
     e.SlotsWanting: work.slots_wanting,
     e.SlotsReleased: work.slots_released,
     e.AttemptEnded: work.attempt_ended,

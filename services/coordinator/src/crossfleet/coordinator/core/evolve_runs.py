@@ -6,6 +6,7 @@ from crossfleet.coordinator.core import durations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve_work import share_pace
 from crossfleet.coordinator.core.grouping import setup_keys
+from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
 from crossfleet.coordinator.core.queue import CaseQueue
@@ -54,12 +55,18 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}
     group.measures = bool(exclusive)
     state.runs[event.run_id].measures |= group.measures
+    group.unmeasured = frozenset(index for index, seconds in enumerate(event.estimates) if seconds <= 0)
     group.queue = CaseQueue(shared.keys, estimates, shared.bound, shared.first, exclusive)
     if group.allocations:
         group.state = GroupState.RUNNING
     if group.estimates_known:
         for allocation_id in group.allocations:
             share_pace(state.allocations[allocation_id])
+
+
+def limits_learnt(state: State, event: LimitsLearnt) -> None:
+    """Cases have time limits of their own."""
+    state.groups[event.group_id].limits = event.seconds
 
 
 def cases_added(state: State, event: e.CasesAdded) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
 
-# Ends that the worker need not know of: its results may still come.
-_NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK})
+# Ends that the worker may not know of yet: its results may still come.
+_NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK, Cause.CANCELLED})
 
 
 def allocation_opened(state: State, event: e.AllocationOpened) -> None:
@@ -37,7 +38,7 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     group.never_since = 0.0
     group.waiting_code = group.waiting_text = group.held_back = ""
     group.state = GroupState.RUNNING if group.collected else GroupState.COLLECTING
-    _hold(state, allocation, 1)
+    _hold(state, allocation, len(allocation.slots))
     run = state.runs[event.run_id]
     run.allocations.add(event.allocation_id)
     if run.state is RunState.QUEUED:
@@ -48,10 +49,10 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
     state.next_allocation += 1
 
 
-def _hold(state: State, allocation: Allocation, sign: int) -> None:
-    """Its slots hold their part of semaphores, or, with -1, give it back."""
+def _hold(state: State, allocation: Allocation, slots: int) -> None:
+    """So many slots of it hold their part of semaphores; fewer than none give it back."""
     for name, each in allocation.request.semaphores:
-        state.semaphores.setdefault(name, Semaphore()).held += sign * each * len(allocation.slots)
+        state.semaphores.setdefault(name, Semaphore()).held += each * slots
 
 
 def semaphore_set(state: State, event: e.SemaphoreSet) -> None:
@@ -76,7 +77,7 @@ def _first_free_number(state: State, run_id: str, count: int) -> int:
     """The lowest number from which on so many are free among the slots of a run."""
     held = (state.allocations[allocation_id] for allocation_id in state.runs[run_id].allocations)
     first = 0
-    for start, end in sorted((one.first_number, one.first_number + len(one.slots)) for one in held):
+    for start, end in sorted((one.first_number, one.next_number) for one in held):
         if first + count <= start:
             break
         first = max(first, end)
@@ -108,7 +109,7 @@ def allocation_closing(state: State, event: e.AllocationClosing) -> None:
 def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     """Its slots are free."""
     allocation = state.allocations.pop(event.allocation_id)
-    _hold(state, allocation, -1)
+    _hold(state, allocation, -len(allocation.held))
     worker = state.workers.get(allocation.worker_id)
     if worker is not None:
         worker.allocations.discard(event.allocation_id)
@@ -125,6 +126,33 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
         group.state = GroupState.WAITING
 
 
+def slots_given_back(state: State, event: SlotsGivenBack) -> None:
+    """Slots work for the group no longer; once they are gone, others may have them."""
+    allocation = state.allocations[event.allocation_id]
+    state.groups[event.group_id].reckoned.until = 0.0
+    for number in event.slots:
+        if number in allocation.slots:
+            place = list(allocation.slots).index(number)
+            del allocation.slots[number]
+            allocation.leaving[number] = (*allocation.device_ids[place : place + 1], ())[0]
+            allocation.device_ids = (*allocation.device_ids[:place], *allocation.device_ids[place + 1 :])
+        if event.gone and number in allocation.leaving:
+            _hold(state, allocation, -1)
+            del allocation.leaving[number]
+            allocation.gone.add(number)
+
+
+def _slot(state: State, allocation: Allocation, number: int) -> Slot:
+    """A slot that gets a task. A leader of a version that gives back none may have gone on with one that was."""
+    if number not in allocation.slots:
+        if number in allocation.gone:
+            _hold(state, allocation, 1)
+            allocation.gone.discard(number)
+        allocation.slots[number] = Slot(number)
+        allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
+    return allocation.slots[number]
+
+
 def canary_opened(state: State, event: e.CanaryOpened) -> None:
     """It gets one task."""
     state.allocations[event.allocation_id].canary = True
@@ -138,52 +166,92 @@ def case_struck(state: State, event: e.CaseStruck) -> None:
 
 def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
     """Cases leave the queue for attempts on slots."""
-    group = state.groups[event.group_id]
-    allocation = state.allocations[event.allocation_id]
+    queue = state.groups[event.group_id].queue
     for task in event.tasks:
         cases = task.case_indices
-        estimates = group.queue.estimates
-        state.attempts[task.attempt_id] = Attempt(
-            task.attempt_id,
-            task.task_id,
-            event.run_id,
-            event.group_id,
-            event.allocation_id,
-            event.worker_id,
-            task.slot,
-            cases,
-            set(cases),
-            event.at,
-            seconds=sum(map(estimates.__getitem__, cases)),
+        queue.take(cases)
+        _begin(
+            state,
+            Attempt(
+                task.attempt_id,
+                task.task_id,
+                event.run_id,
+                event.group_id,
+                event.allocation_id,
+                event.worker_id,
+                task.slot,
+                cases,
+                set(cases),
+                event.at,
+                seconds=sum(map(queue.estimates.__getitem__, cases)),
+            ),
         )
-        group.attempts.add(task.attempt_id)
-        group.queue.take(cases)
-        slot = allocation.slots[task.slot]
-        if not slot.attempts:
-            slot.heard_at = event.at
-        slot.attempts.append(task.attempt_id)
-        slot.wanting = False
-        slot.last_case = cases[-1]
-        allocation.live += 1
-        state.next_attempt = task.attempt_id + 1
-        state.next_task = task.task_id + 1
     run = state.runs[event.run_id]
     if not run.started_at:
         run.started_at = event.at
 
 
+def _begin(state: State, attempt: Attempt) -> None:
+    """An attempt is on its slot. The numbers that follow are never smaller: a copy that is kept comes a second time."""
+    state.attempts[attempt.attempt_id] = attempt
+    state.groups[attempt.group_id].attempts.add(attempt.attempt_id)
+    allocation = state.allocations[attempt.allocation_id]
+    slot = _slot(state, allocation, attempt.slot)
+    if not slot.attempts:
+        slot.heard_at = attempt.assigned_at
+    slot.attempts.append(attempt.attempt_id)
+    slot.wanting = False
+    slot.last_case = attempt.cases[-1]
+    allocation.live += 1
+    state.next_attempt = max(state.next_attempt, attempt.attempt_id + 1)
+    state.next_task = max(state.next_task, attempt.task_id + 1)
+
+
+def copy_assigned(state: State, event: CopyAssigned) -> None:
+    """A case is executed a second time."""
+    group = state.groups[event.group_id]
+    case = event.case_index
+    _begin(
+        state,
+        Attempt(
+            event.attempt_id,
+            event.task_id,
+            event.run_id,
+            event.group_id,
+            event.allocation_id,
+            event.worker_id,
+            event.slot,
+            (case,),
+            {case},
+            event.at,
+            seconds=group.queue.estimates[case],
+            copy=True,
+        ),
+    )
+    group.copies[case] = event.attempt_id
+    group.copied.add(case)
+
+
+def copy_ended(state: State, event: CopyEnded) -> None:
+    """It is over, or no copy any more."""
+    copy = _drop(state, event.attempt_id)
+    del state.groups[event.group_id].copies[copy.cases[0]]
+    if event.revoked:
+        state.remember_revoked(event.attempt_id, event.worker_id)
+
+
 def slots_wanting(state: State, event: e.SlotsWanting) -> None:
     """Slots are served as soon as there is something, and room."""
     slots = state.allocations[event.allocation_id].slots
-    for number in event.slots:
-        slots[number].wanting = True
+    for slot in (slots[number] for number in event.slots if number in slots):
+        slot.wanting = True
 
 
 def slots_released(state: State, event: e.SlotsReleased) -> None:
     """Slots were told that nothing follows."""
     slots = state.allocations[event.allocation_id].slots
-    for number in event.slots:
-        slots[number].wanting = False
+    for slot in (slots[number] for number in event.slots if number in slots):
+        slot.wanting = False
 
 
 def attempt_ended(state: State, event: e.AttemptEnded) -> None:

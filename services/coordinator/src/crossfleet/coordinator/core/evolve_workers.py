@@ -37,6 +37,7 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
         leaving,
         earlier.overrides if earlier else {},
         event.view,
+        event.gives_back_slots,
     )
     worker.state = worker.standing
     _look_again(state, worker)

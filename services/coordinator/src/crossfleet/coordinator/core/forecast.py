@@ -82,7 +82,7 @@ class Slots:
             end = (end * slots + at * more) / (slots + more)
             slots += more
         last = max(end, begun + work.longest)
-        # What has begun keeps its slots to its end, however few of them its last case needs.
+        # What has begun is taken to keep its slots to its end: what its last case needs not it gives back, but at times of its own.
         self.add(last if work.held else end, slots - work.held + work.back)
         return Span(start, last, slots)
 

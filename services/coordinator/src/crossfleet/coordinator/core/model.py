@@ -52,6 +52,8 @@ class Allocation:
     `mapping[local]` is the canonical index of the worker's own case number `local` (-1: unknown to the group), empty
     when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
     `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
+    `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
+    with their devices: nobody else may get them yet. `gone` were.
     """
 
     allocation_id: str
@@ -73,11 +75,31 @@ class Allocation:
     canary: bool = False
     proved: bool = False
     broken: bool = False
+    leaving: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The slots that it keeps from others, whether it uses them or not."""
+        return (*self.slots, *self.leaving)
+
+    @property
+    def held_devices(self) -> tuple[str, ...]:
+        """The devices that it keeps from others, each once."""
+        return tuple(dict.fromkeys(one for ids in (*self.device_ids, *self.leaving.values()) for one in ids))
+
+    @property
+    def next_number(self) -> int:
+        """The first number behind those of its slots in the run. What was given back keeps its number until the end."""
+        return self.first_number + len(self.slots) + len(self.leaving) + len(self.gone)
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A live attempt. `pending` are its cases without a verdict, `seconds` what these are estimated to take."""
+    """A live attempt. `pending` are its cases without a verdict, `seconds` what these are estimated to take.
+
+    `copy`: it executes one case a second time, which is also in another attempt.
+    """
 
     attempt_id: int
     task_id: int
@@ -91,6 +113,7 @@ class Attempt:
     assigned_at: float
     settled: int = 0
     seconds: float = 0.0
+    copy: bool = False
 
 
 @dataclass(slots=True)
@@ -123,6 +146,8 @@ class Group:
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
+    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
+    `copies` has the live copy of a case, `copied` all that ever had one.
     """
 
     group_id: str
@@ -146,6 +171,10 @@ class Group:
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False
+    unmeasured: frozenset[int] = frozenset()
+    limits: tuple[float, ...] = ()
+    copies: dict[int, int] = field(default_factory=dict)
+    copied: set[int] = field(default_factory=set)
     measures: bool = False
     attempts: set[int] = field(default_factory=set)
     allocations: set[str] = field(default_factory=set)
@@ -175,6 +204,10 @@ class Group:
     def open_cases(self) -> int:
         """Cases without a verdict."""
         return self.counts[Outcome.PENDING]
+
+    def limit(self, index: int) -> float:
+        """The learnt time limit of a case in seconds; 0.0: it has none."""
+        return self.limits[index] if index < len(self.limits) else 0.0
 
     def case_id(self, index: int) -> str:
         """Id of a case, collected or added. Raises IndexError."""
@@ -223,6 +256,7 @@ class Worker:
     `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
     `health` has what is known of the host (under the empty name) and of its devices, `overrides` what people say of these.
     `reported` is what the worker says of itself, `view` what follows from all three.
+    `gives_back_slots`: single ones of an allocation.
     """
 
     worker_id: str
@@ -241,6 +275,7 @@ class Worker:
     leaving: bool = False
     overrides: dict[str, Override] = field(default_factory=dict)
     reported: WorkerView = field(default_factory=lambda: WorkerView(""))
+    gives_back_slots: bool = False
 
     @property
     def ending(self) -> bool:

@@ -11,12 +11,14 @@ from crossfleet.coordinator.core.reruns import bring_back
 from crossfleet.coordinator.core.reserving import settle_reservations
 from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
+from crossfleet.coordinator.core.spare import give_back_spare
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
+from crossfleet.coordinator.core.stragglers import speculate
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
     """Begin and end reservations; stop runs over their time limit; fail targets that nothing has satisfied for long enough;
-    end the rest of cases; look again at slots that were left idle.
+    end the rest of cases; look again at slots that were left idle, and give back those that are of no use.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
@@ -31,3 +33,5 @@ def pass_time(emit: Emitter, command: PassTime) -> None:
     fail_unsatisfiable(emit)
     bring_back(emit)
     feed_idle(emit)
+    speculate(emit)
+    give_back_spare(emit)

@@ -50,7 +50,7 @@ def _room(state: State) -> Room:
 
 
 def _has_slots(state: State, worker: Worker) -> bool:
-    held = sum(len(state.allocations[allocation_id].slots) for allocation_id in worker.allocations)
+    held = sum(len(state.allocations[allocation_id].held) for allocation_id in worker.allocations)
     return held < worker.view.slots_total
 
 

@@ -50,7 +50,7 @@ class _Books:
 
     def taken(self, worker: Worker) -> set[int]:
         if worker.worker_id not in self._taken:
-            held = (self._state.allocations[allocation_id].slots for allocation_id in worker.allocations)
+            held = (self._state.allocations[allocation_id].held for allocation_id in worker.allocations)
             self._taken[worker.worker_id] = {number for slots in held for number in slots}
         return self._taken[worker.worker_id]
 

@@ -15,10 +15,11 @@ from crossfleet.coordinator.core.commands import (
     WantTasks,
     WorkerReport,
 )
-from crossfleet.coordinator.core.dispatching import feed, feed_group, feed_waiting_for_quiet, pending
+from crossfleet.coordinator.core.copies import COUNTS, end_copies, end_copy, end_first, story
+from crossfleet.coordinator.core.dispatching import feed, feed_asking, feed_group, feed_waiting_for_quiet, pending
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
-from crossfleet.coordinator.core.outcomes import BAD, Cause
+from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome
 from crossfleet.coordinator.core.reruns import runs_again, shown
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
@@ -73,8 +74,17 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
     settled: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
     failed: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
     where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
+    if attempt.copy:
+        results = tuple(one for one in results if not one.added_case_id)
     for index, result in _fresh(emit, attempt, group, results):
         outcome, message = result.outcome, result.message
+        if attempt.copy and outcome not in COUNTS:
+            end_copy(emit, attempt, Cause.DONE, f"{outcome.name.lower()}, which a second execution does not decide")
+            return
+        if attempt.copy:
+            message = story(emit, group, attempt)
+        if outcome is Outcome.TIMED_OUT and group.limit(index):
+            message = f"{message}, which was learnt from earlier runs"
         if index in group.earlier:
             outcome, message = shown(group.earlier[index], result)
         cases, payloads = failed if outcome in BAD and runs_again(run, group, index, result) else settled
@@ -82,13 +92,21 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
         if result.payload:
             payloads.append((index, result.payload))
     names = (attempt.run_id, attempt.group_id)
+    if not attempt.copy:
+        shown_now = [case.case_index for case in (*failed[0], *settled[0])]
+        end_copies(emit, group, shown_now, f"{attempt.worker_id} was first")
     if failed[0]:
         emit(e.CasesRerun(*names, tuple(failed[0]), tuple(failed[1]), emit.now))
     if settled[0]:
         emit(e.CasesFinished(*names, tuple(settled[0]), tuple(settled[1]), emit.now))
+        if attempt.copy:
+            end_first(emit, group, attempt)
+            feed_group(emit, group)
         stop_at_failure_limit(emit, run)
     if failed[0]:
         feed_group(emit, group)
+    if group.copied:
+        feed_asking(emit, group)
     allocation = emit.state.allocations.get(attempt.allocation_id)
     if allocation is not None and allocation.slots[attempt.slot].wanting:
         _feed_last(emit, group, allocation, attempt.slot)

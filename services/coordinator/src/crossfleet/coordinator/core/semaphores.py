@@ -110,7 +110,7 @@ def _holders(state: State) -> dict[str, Counter[str]]:
     held: dict[str, Counter[str]] = {}
     for allocation in state.allocations.values():
         for name, each in allocation.request.semaphores:
-            held.setdefault(name, Counter())[allocation.run_id] += each * len(allocation.slots)
+            held.setdefault(name, Counter())[allocation.run_id] += each * len(allocation.held)
     return held
 
 

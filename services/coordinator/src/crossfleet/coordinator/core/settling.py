@@ -8,9 +8,10 @@ from dataclasses import replace
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry, verdict
 from crossfleet.coordinator.core.blame import strike
+from crossfleet.coordinator.core.copies import copies_left, end_copies, end_copy, keep_copies
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
-from crossfleet.coordinator.core.model import Allocation, Attempt, Group
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group, State
 from crossfleet.coordinator.core.needs import settle_needs
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
 from crossfleet.coordinator.core.semaphores import settle_semaphores
@@ -23,10 +24,14 @@ def end_attempt(
 ) -> None:
     """End an attempt. Cases without a verdict go back to the queue, or end as not run when their tries are spent.
 
-    One that was executing as its host was lost, and on others too, has crashed. `free`: costs no try, whatever the cause;
+    One whose copy goes on is left to that. One that was executing as its host was lost, and on others too, has crashed.
+    `free`: costs no try, whatever the cause;
     so does what infrastructure does to a canary.
     """
     group = emit.state.groups[attempt.group_id]
+    if attempt.copy:
+        end_copy(emit, attempt, cause, message, peak_memory)
+        return
     crashed = -1
     if not free:
         suspected = strike(emit, group, attempt, cause)
@@ -44,6 +49,7 @@ def end_attempt(
         gone = {index for index in retry.charged_cases(cause, left) if retry.spent(group.tries.get(index, 0), most)}
         # Cases that showed during execution cannot be asked for again.
         gone.update(index for index in left if index >= len(group.cases))
+        gone.difference_update(group.copies)
         if gone:
             charged = bool(set(retry.charged_cases(cause, left)) - gone)
             give_up(emit, group, [index for index in left if index in gone], cause, message, attempt)
@@ -61,6 +67,7 @@ def end_attempt(
             emit.now,
         )
     )
+    keep_copies(emit, group, left)
 
 
 def give_up(
@@ -76,6 +83,8 @@ def finish_without_result(
 ) -> None:
     """Cases get a verdict that no execution gave. One that was to be run again stays what it was: it did fail."""
     where = (attempt.attempt_id, attempt.worker_id, attempt.slot) if attempt else (0, "", 0)
+    indices = list(indices)
+    end_copies(emit, group, indices, text)
     cases = []
     for index in indices:
         earlier = group.earlier.get(index)
@@ -98,18 +107,21 @@ def settle_group(emit: Emitter, group: Group) -> None:
     if not group.attempts and not group.open_cases:
         _finish_settled(emit, group)
         return
-    if _may_come_back(emit, group):
+    if idle_needed(emit.state, group):
         return
     for allocation in open_allocations(emit, group):
         if not allocation.live:
             close(emit, allocation, "nothing is left for it")
 
 
-def _may_come_back(emit: Emitter, group: Group) -> bool:
-    """Whether idle slots are kept: cases rest, or one that runs may fail and be wanted elsewhere."""
-    policy = emit.state.runs[group.run_id].policy
+def idle_needed(state: State, group: Group) -> int:
+    """How many idle slots are kept: for cases that rest, or that run and may fail or last too long, and be wanted elsewhere."""
+    policy = state.runs[group.run_id].policy
     elsewhere = policy.rerun_placement is not RerunPlacement.SAME
-    return bool(group.resting) or (elsewhere and bool(group.attempts) and bool(policy.max_reruns or group.marks))
+    reruns = elsewhere and bool(group.attempts) and bool(policy.max_reruns or group.marks)
+    if group.resting or reruns:
+        return group.open_cases
+    return min(group.open_cases, copies_left(state, group)) if group.attempts else 0
 
 
 def _finish_settled(emit: Emitter, group: Group) -> None:

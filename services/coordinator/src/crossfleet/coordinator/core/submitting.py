@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
+from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.semaphores import check_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
 
@@ -51,6 +52,8 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
         digest = case_digest(command.cases)
         for group_id in emit.state.runs[command.run_id].groups:
             emit(e.CasesCollected(command.run_id, group_id, digest, cases, command.estimates, 0))
+            if any(command.limits):
+                emit(LimitsLearnt(command.run_id, group_id, command.limits))
     release_dependents(emit, command.run_id)
     return RunAnswer(command.run_id, changed=True)
 

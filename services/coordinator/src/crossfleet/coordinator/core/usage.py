@@ -79,9 +79,8 @@ def held_parts(state: State) -> dict[str, Parts]:
                 own[CPU] += millicores(view.cpu_cores)
                 own.update(alone.values())
                 continue
-            own[CPU] += len(allocation.slots) * slot_millicores(allocation.request, view)
-            granted = {one for devices in allocation.device_ids for one in devices}
-            own.update(alone[one] for one in granted if one in alone)
+            own[CPU] += len(allocation.held) * slot_millicores(allocation.request, view)
+            own.update(alone[one] for one in allocation.held_devices if one in alone)
     return {
         project: {one: amount / totals[one] for one, amount in amounts.items() if totals[one] > 0}
         for project, amounts in held.items()

@@ -113,6 +113,5 @@ def free_of(state: State, worker: Worker) -> Free:
     free = Free.whole(worker.view)
     for allocation_id in worker.allocations:
         allocation = state.allocations[allocation_id]
-        flat = tuple(dict.fromkeys(device for slot in allocation.device_ids for device in slot))
-        free = free.minus(allocation.request, len(allocation.slots), flat, worker.view)
+        free = free.minus(allocation.request, len(allocation.held), allocation.held_devices, worker.view)
     return free

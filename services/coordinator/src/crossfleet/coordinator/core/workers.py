@@ -23,6 +23,7 @@ from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Allocation, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.settling import close, end_attempt, settle_group
+from crossfleet.coordinator.core.spare import free_slots
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
 
@@ -49,6 +50,7 @@ def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
             command.description,
             emit.now,
             command.checks_health,
+            command.gives_back_slots,
         )
     )
     worker = emit.state.workers[command.worker_id]
@@ -79,8 +81,16 @@ def _adopt(
         live = {attempt_id for slot in allocation.slots.values() for attempt_id in slot.attempts}
         cancel.extend(attempt_id for attempt_id in item.attempt_ids if attempt_id not in live)
         undelivered.extend(sorted(live.difference(item.attempt_ids)))
+        if item.slots:
+            free_slots(emit, allocation, _closed_there(allocation, item))
         _resume(emit, allocation, item.wanting_slots)
     return tuple(keep), tuple(cancel), tuple(undelivered)
+
+
+def _closed_there(allocation: Allocation, item: HeldAllocation) -> tuple[int, ...]:
+    """Slots that the worker has given back: it was told to, perhaps by a leader before one that did not know of it."""
+    idle = (number for number, slot in allocation.slots.items() if not slot.attempts)
+    return tuple(number for number in (*allocation.leaving, *idle) if number not in item.slots)
 
 
 def _resume(emit: Emitter, allocation: Allocation, asking: tuple[int, ...] = ()) -> None:

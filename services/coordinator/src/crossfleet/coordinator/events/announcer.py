@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.events.cursors import Position, text
 from crossfleet.coordinator.events.known import Known
@@ -44,6 +45,10 @@ class Announcer:
                 await self._cases_finished(event.cases_finished, fact)
             case facts.AttemptEnded():
                 await self._attempt_ended(event.attempt_ended, fact)
+            case CopyAssigned():
+                await self._case_copied(event.case_copied, fact)
+            case CopyEnded() if not fact.kept:
+                await self._attempt_ended(event.attempt_ended, fact)
             case facts.RunSubmitted():
                 event.run_submitted.run.CopyFrom(submitted(fact, 0))
             case facts.CasesCollected():
@@ -57,6 +62,8 @@ class Announcer:
                 event.allocation_closed.allocation_id = fact.allocation_id
                 event.allocation_closed.target = _target(fact.run_id, fact.group_id)
                 event.allocation_closed.cause = fact.message
+            case SlotsGivenBack() if fact.gone:
+                _slots_given_back(event.slots_given_back, fact)
             case facts.ArtifactsWaiting():
                 event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
                 event.artifacts_waiting.worker_id = fact.worker_id
@@ -114,9 +121,19 @@ class Announcer:
                 position=case.position,
             )
 
-    async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded) -> None:
+    async def _case_copied(self, message: event_pb2.CaseCopied, fact: CopyAssigned) -> None:
         message.target = _target(fact.run_id, fact.group_id)
-        message.cases_left = len(fact.left)
+        message.case_index = fact.case_index
+        message.case_id = (await self._known.case_ids(fact.run_id, fact.group_id))[fact.case_index]
+        message.running_seconds = fact.running
+        attempt = message.attempt
+        attempt.attempt_id, attempt.task_id = fact.attempt_id, fact.task_id
+        attempt.worker_id, attempt.slot, attempt.cases = fact.worker_id, fact.slot, 1
+        set_time(attempt.assigned_at, fact.at)
+
+    async def _attempt_ended(self, message: event_pb2.AttemptEnded, fact: facts.AttemptEnded | CopyEnded) -> None:
+        message.target = _target(fact.run_id, fact.group_id)
+        message.cases_left = len(fact.left) if isinstance(fact, facts.AttemptEnded) else 0
         message.message = fact.message
         known = await self._known.attempt(fact.run_id, fact.attempt_id)
         attempt = message.attempt
@@ -126,6 +143,12 @@ class Announcer:
         attempt.peak_memory_bytes = fact.peak_memory
         set_time(attempt.assigned_at, known.at)
         set_time(attempt.ended_at, fact.at)
+
+
+def _slots_given_back(message: event_pb2.SlotsGivenBack, fact: SlotsGivenBack) -> None:
+    message.allocation_id, message.worker_id = fact.allocation_id, fact.worker_id
+    message.target = _target(fact.run_id, fact.group_id)
+    message.slots.extend(fact.slots)
 
 
 def _health_changed(message: event_pb2.WorkerChanged, fact: facts.HealthChanged) -> None:

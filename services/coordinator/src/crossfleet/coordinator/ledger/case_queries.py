@@ -11,11 +11,13 @@ from sqlalchemy import Connection, select
 
 from crossfleet.coordinator.core.duration_model import DurationModel
 from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.core.time_limits import time_limits as limits_of
 from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.history import known_durations
 from crossfleet.coordinator.ledger.rows import CaseRow, EarlierRow
 
-_verdicts = tables.verdicts.c
+_verdicts, _groups = tables.verdicts.c, tables.task_groups.c
+_OF_GROUPS = (_groups.group_id, _groups.target, _groups.position, _groups.digest, _groups.limits)
 
 
 def cases(
@@ -29,7 +31,7 @@ def cases(
 ) -> list[CaseRow]:
     """A page, by position of the target and index of the case."""
     table = tables.task_groups.c
-    query = select(table.group_id, table.target, table.position, table.digest).where(table.run_id == run_id)
+    query = select(*_OF_GROUPS).where(table.run_id == run_id)
     if target:
         query = query.where(table.target == target)
     if after:
@@ -47,7 +49,7 @@ def cases(
 def case(connection: Connection, run_id: str, target: str, case_id: str) -> CaseRow | None:
     """One case with its full result."""
     table = tables.task_groups.c
-    query = select(table.group_id, table.target, table.position, table.digest).where(table.run_id == run_id)
+    query = select(*_OF_GROUPS).where(table.run_id == run_id)
     if target:
         query = query.where(table.target == target)
     group = connection.execute(query.order_by(table.position)).first()
@@ -63,6 +65,7 @@ def case(connection: Connection, run_id: str, target: str, case_id: str) -> Case
 
 def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted: set[Outcome]) -> list[CaseRow]:
     ids = case_ids(connection, group.group_id, group.digest)
+    limits = codec.decode_limits(group.limits)
     query = select(tables.verdicts).where(_verdicts.group_id == group.group_id, _verdicts.case_index >= first)
     if wanted and Outcome.PENDING not in wanted:
         query = query.where(_verdicts.outcome.in_([int(outcome) for outcome in wanted])).limit(limit)
@@ -84,6 +87,8 @@ def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted
             one = CaseRow(*where, Outcome.PENDING)
         else:
             one = verdict_row(where, row)
+        if index < len(limits) and limits[index]:
+            one = replace(one, time_limit=limits[index])
         if not wanted or one.outcome in wanted:
             found.append(one)
     return list(_with_earlier(connection, group.group_id, found))
@@ -171,3 +176,9 @@ def estimates(connection: Connection, key: str, kindred: Sequence[str], case_ids
             if not found[index] and model.knows(case_id):
                 found[index] = model.expect(case_id).median
     return tuple(found) if any(found) else ()
+
+
+def time_limits(connection: Connection, key: str, kindred: Sequence[str], case_ids: Sequence[str]) -> tuple[float, ...]:
+    """Time limits learnt from a history and kindred ones; 0.0 where a case is in none. Empty when no case is known."""
+    known, *others = (known_durations(connection, one) for one in (key, *kindred))
+    return limits_of(DurationModel(known, others), case_ids)

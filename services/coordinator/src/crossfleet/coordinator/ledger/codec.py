@@ -13,6 +13,7 @@ import msgspec
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -62,6 +63,10 @@ _NUMBERS: dict[int, type] = {
     63: ReservationChanged,
     64: ReservationEnded,
     65: DeviceOverridden,
+    73: SlotsGivenBack,
+    74: LimitsLearnt,
+    75: CopyAssigned,
+    76: CopyEnded,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
@@ -77,6 +82,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.WorkerJoined, "view"): WorkerView(""),
     (e.WorkerJoined, "description"): b"",
     (e.WorkerJoined, "checks_health"): False,
+    (e.WorkerJoined, "gives_back_slots"): False,
     (e.WorkerUpdated, "view"): WorkerView(""),
     (e.WorkerUpdated, "description"): b"",
 }
@@ -115,6 +121,7 @@ _encoder = msgspec.msgpack.Encoder()
 _outer: msgspec.msgpack.Decoder[list[tuple[int, int, msgspec.Raw]]] = msgspec.msgpack.Decoder(
     list[tuple[int, int, msgspec.Raw]]
 )
+_limits: msgspec.msgpack.Decoder[list[float]] = msgspec.msgpack.Decoder(list[float])
 _payloads: msgspec.msgpack.Decoder[list[tuple[int, bytes]]] = msgspec.msgpack.Decoder(list[tuple[int, bytes]])
 
 
@@ -189,6 +196,16 @@ def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
 def decode_case_ids(body: bytes) -> tuple[str, ...]:
     """The ids of a collection, in order; several times as fast as its cases."""
     return tuple(case.case_id for case in _ids.decode(_unpack(body)))
+
+
+def encode_limits(seconds: Sequence[float]) -> bytes:
+    """Time limits of a group's cases, by index."""
+    return _pack(_encoder.encode(seconds))
+
+
+def decode_limits(body: bytes) -> list[float]:
+    """The same again; none where none were learnt."""
+    return _limits.decode(_unpack(body)) if body else []
 
 
 def encode_health(health: Mapping[str, Health]) -> str:

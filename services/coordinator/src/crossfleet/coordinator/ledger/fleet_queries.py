@@ -22,8 +22,9 @@ def held(connection: Connection) -> list[HeldRow]:
         .group_by(attempts.allocation_id)
     )
     live = {row[0]: row[1] for row in connection.execute(running)}
+    named = (table.allocation_id, table.group_id, table.run_id, groups.target, table.worker_id)
     query = (
-        select(table.allocation_id, table.group_id, table.run_id, groups.target, table.worker_id, table.slots)
+        select(*named, table.slots, table.given_back)
         .join(tables.task_groups, groups.group_id == table.group_id)
         .where(table.run_id.in_(_LIVE), table.closed_at == 0)
         .order_by(table.worker_id, table.allocation_id)
@@ -35,7 +36,7 @@ def held(connection: Connection) -> list[HeldRow]:
             row.run_id,
             row.target,
             row.worker_id,
-            tuple(json.loads(row.slots)),
+            tuple(one for one in json.loads(row.slots) if one not in json.loads(row.given_back)),
             live.get(row.allocation_id, 0),
         )
         for row in connection.execute(query)

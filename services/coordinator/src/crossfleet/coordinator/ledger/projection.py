@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.override import DeviceOverridden
@@ -34,6 +35,9 @@ class _Projection:
         self._ended: dict[int, Row] = {}
         self._closed: dict[str, Row] = {}
         self._described: list[Row] = []
+        self._given_back: dict[str, Row] = {}
+        self._kept: set[int] = set()
+        self._limits: list[Row] = []
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
         self._runs: dict[str, None] = {}
         self._groups: dict[str, None] = {}
@@ -56,6 +60,8 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
+        writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
+        writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
@@ -141,6 +147,9 @@ class _Projection:
         if not any(row["digest"] == event.digest for row in rows):
             rows.append({"digest": event.digest, "cases": codec.encode_cases(event.cases)})
 
+    def _limits_learnt(self, event: LimitsLearnt) -> None:
+        self._limits.append({"group_id": event.group_id, "limits": codec.encode_limits(event.seconds)})
+
     def _cases_added(self, event: e.CasesAdded) -> None:
         self._groups[event.group_id] = None
         added = self._state.groups[event.group_id].added
@@ -200,6 +209,12 @@ class _Projection:
     def _runner_described(self, event: e.RunnerDescribed) -> None:
         self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
 
+    def _slots_given_back(self, event: SlotsGivenBack) -> None:
+        allocation = self._state.allocations.get(event.allocation_id)
+        if allocation is not None and event.gone:
+            row = {"allocation_id": event.allocation_id, "given_back": json.dumps(sorted(allocation.gone))}
+            self._given_back[event.allocation_id] = row
+
     def _allocation_closed(self, event: e.AllocationClosed) -> None:
         self._groups[event.group_id] = None
         self._closed[event.allocation_id] = {
@@ -212,6 +227,8 @@ class _Projection:
     def _tasks_assigned(self, event: e.TasksAssigned) -> None:
         rows = self._inserts.setdefault("attempts", [])
         for task in event.tasks:
+            if task.attempt_id in self._kept:
+                continue  # it was a copy, and has its row
             rows.append(
                 {
                     "attempt_id": task.attempt_id,
@@ -229,6 +246,23 @@ class _Projection:
                     "peak_memory": 0,
                 }
             )
+
+    def _copy_assigned(self, event: CopyAssigned) -> None:
+        task = e.AssignedTask(event.attempt_id, event.task_id, event.slot, (event.case_index,), last=True)
+        names = (event.run_id, event.group_id, event.allocation_id, event.worker_id)
+        self._tasks_assigned(e.TasksAssigned(*names, (task,), event.at))
+
+    def _copy_ended(self, event: CopyEnded) -> None:
+        if event.kept:
+            self._kept.add(event.attempt_id)
+            return
+        self._ended[event.attempt_id] = {
+            "attempt_id": event.attempt_id,
+            "ended_at": event.at,
+            "cause": int(event.cause),
+            "message": event.message,
+            "peak_memory": event.peak_memory,
+        }
 
     def _attempt_ended(self, event: e.AttemptEnded) -> None:
         self._groups[event.group_id] = None
@@ -306,6 +340,7 @@ class _Projection:
 _HANDLERS: dict[type, str] = {
     e.RunSubmitted: "_run_submitted",
     e.CasesCollected: "_cases_collected",
+    LimitsLearnt: "_limits_learnt",
     e.CasesAdded: "_cases_added",
     e.CasesFinished: "_cases_finished",
     e.CasesRerun: "_cases_rerun",
@@ -324,7 +359,10 @@ _HANDLERS: dict[type, str] = {
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
+    SlotsGivenBack: "_slots_given_back",
     e.TasksAssigned: "_tasks_assigned",
+    CopyAssigned: "_copy_assigned",
+    CopyEnded: "_copy_ended",
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",
     e.ArtifactsAttached: "_artifacts_attached",

@@ -181,6 +181,10 @@ class Queries:
         """
         return await self._ask(case_queries.estimates, key, kindred, case_ids)
 
+    async def time_limits(self, key: str, kindred: Sequence[str], case_ids: Sequence[str]) -> tuple[float, ...]:
+        """Learnt time limits of each case in seconds, 0.0 where nothing is known; empty when nothing is known of any."""
+        return await self._ask(case_queries.time_limits, key, kindred, case_ids)
+
     async def case_history(
         self,
         wanted: HistoryFilter,

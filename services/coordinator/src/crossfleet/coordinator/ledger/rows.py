@@ -91,7 +91,7 @@ class CaseRow:
     """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept.
 
     `position` is the target's in the matrix, `place` the case's among those of its process; `batch` is the commit that has
-    the full result, 0 for none.
+    the full result, 0 for none. `time_limit` is one of its own, in seconds, 0.0 for none.
     """
 
     target: str
@@ -109,6 +109,7 @@ class CaseRow:
     earlier: tuple[EarlierRow, ...] = ()
     process: int = 0
     place: int = 0
+    time_limit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from crossfleet.coordinator.ledger.sql import read_head
 from crossfleet.coordinator.ledger.store import Head
 
 _RUN = [column for column in tables.runs.c if column.name not in {"fingerprint", "live", "traceparent"}]
+# Limits of cases are told with their cases.
+_GROUP = [column for column in tables.task_groups.c if column.name != "limits"]
 
 
 def _run(row: RowMapping) -> RunRow:
@@ -50,8 +52,8 @@ def runs(
 
 def groups(connection: Connection, run_id: str) -> list[GroupRow]:
     """Groups in the order of the matrix."""
-    table = tables.task_groups
-    query = select(table).where(table.c.run_id == run_id).order_by(table.c.position)
+    table = tables.task_groups.c
+    query = select(*_GROUP).where(table.run_id == run_id).order_by(table.position)
     return [_group(row) for row in connection.execute(query).mappings()]
 
 

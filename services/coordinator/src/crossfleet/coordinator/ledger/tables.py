@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0013"
+REVISION = "0015"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -96,6 +96,7 @@ task_groups = Table(
     Column("ending", SmallInteger, nullable=False, server_default=text("0")),
     Column("cause_details", Text, nullable=False, server_default=text("''")),
     Column("skipped", Boolean, nullable=False, server_default=false()),
+    Column("limits", LargeBinary, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 
@@ -190,6 +191,7 @@ allocations = Table(
     Column("cause", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
     Column("runner", LargeBinary, nullable=False, server_default=text("''")),
+    Column("given_back", Text, nullable=False, server_default=text("'[]'")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -59,6 +60,10 @@ class Changes:
                     self.groups.update(state.sharing)  # what they may still have of semaphores
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
+                case SlotsGivenBack():
+                    self.allocations.add(event.allocation_id)
+                    self.groups.add(event.group_id)
+                    self.groups.update(state.sharing)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
                 case facts.GroupHeldBack():

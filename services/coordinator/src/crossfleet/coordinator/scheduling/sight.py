@@ -8,6 +8,7 @@ from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.convert.plans import Mine
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.commands import ApplyPlan
+from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 
 
@@ -28,7 +29,7 @@ class Sight:
             case facts.RunSubmitted() | facts.RunStopping():
                 run = state.runs.get(event.run_id)
                 return run is not None and any(self._seen(state, one) for one in run.groups)
-            case facts.AllocationOpened() | facts.AllocationClosed():
+            case facts.AllocationOpened() | facts.AllocationClosed() | SlotsGivenBack():
                 return True
             case facts.GroupFinished():
                 return event.group_id in self._shown

@@ -137,7 +137,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
             leads=True,
             workers_by_state=Counter(f"WORKER_STATE_{worker.state.name}" for worker in state.workers.values()),
             slots=sum(worker.view.slots_total for worker in living),
-            busy_slots=sum(len(one.slots) for one in state.allocations.values()),
+            busy_slots=sum(len(one.held) for one in state.allocations.values()),
             open_runs=sum(run.state is not RunState.FINISHED for run in state.runs.values()),
             pending_cases=sum(group.open_cases for group in state.groups.values() if not group.over),
             scheduler=self._figures.name,
@@ -160,7 +160,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
         held = [state.allocations[one] for one in sorted(worker.allocations) if one in state.allocations]
         message = fleet_pb2.WorkerStatus(
             worker=plans.described(state, worker),
-            busy_slots=sum(len(one.slots) for one in held),
+            busy_slots=sum(len(one.held) for one in held),
             health=health_messages(worker.health),
             cause=worker.cause,
         )
@@ -171,7 +171,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
                 group_id=one.group_id,
                 run_id=one.run_id,
                 target=state.groups[one.group_id].target.name,
-                slots=sorted(one.slots),
+                slots=sorted(one.held),
                 running_attempts=one.live,
             )
         return message

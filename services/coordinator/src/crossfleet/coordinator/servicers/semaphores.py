@@ -31,7 +31,7 @@ def _message(state: State, name: str) -> admin_pb2.Semaphore:
     for allocation in state.allocations.values():
         each = dict(allocation.request.semaphores).get(name, 0)
         if each:
-            held[allocation.group_id] += each * len(allocation.slots)
+            held[allocation.group_id] += each * len(allocation.held)
     for group_id, amount in held.items():
         message.holders.add(group_id=group_id, run_id=state.groups[group_id].run_id, held=amount)
     message.waiting_group_ids.extend(one.group_id for one in in_line(state, name))

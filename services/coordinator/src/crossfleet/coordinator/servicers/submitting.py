@@ -144,4 +144,8 @@ class Submitting:
         given = await self._estimates.given(command.policy.durations_digest)
         key = duration_key(*suite, device_class(first), first.build)
         kindred = kindred_keys(suite, first, self._lookup.state())
-        return replace(command, estimates=await self._estimates.known(key, kindred, command.cases, given))
+        limits: tuple[float, ...] = ()
+        if command.policy.learnt_timeout:
+            limits = await self._estimates.time_limits(key, kindred, command.cases)
+        estimates = await self._estimates.known(key, kindred, command.cases, given)
+        return replace(command, estimates=estimates, limits=limits)

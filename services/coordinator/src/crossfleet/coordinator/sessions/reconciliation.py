@@ -46,6 +46,8 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
         unsure |= {attempt for slot in allocation.slots.values() for attempt in slot.attempts if attempt not in known}
         if allocation.closing and not allocation.live:
             messages.append(orders.close(allocation_id))
+        elif allocation.leaving and listed.slots:
+            messages.append(orders.close_slots(allocation_id, allocation.leaving))
     cancel = [
         attempt
         for one in holding.values()
@@ -68,7 +70,7 @@ def _from_the_beginning(state: State, allocation: Allocation, specs: Specs) -> l
     if attempts:
         tasks = [AssignedTask(one.attempt_id, one.task_id, one.slot, one.cases, last=False) for one in attempts]
         message = orders.assign(allocation.allocation_id)
-        orders.add_tasks(message, allocations.local_numbers(allocation, tasks))
+        allocations.add_tasks(state, message, allocation, tasks)
         messages.append(message)
     return messages
 

@@ -7,16 +7,19 @@ from collections.abc import Iterable
 from crossfleet.coordinator.convert import allocations, orders
 from crossfleet.coordinator.convert.allocations import Specs
 from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+
+Orders = dict[str, list[orders.Message]]
 
 
-def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str, list[orders.Message]]:
+def route(state: State, events: Iterable[facts.Event], specs: Specs) -> Orders:
     """The orders that follow from a committed batch. `state` is the state right after it.
 
     What the batch itself undid again (an allocation that is gone) is left out.
     """
-    found: dict[str, list[orders.Message]] = {}
+    found: Orders = {}
     assigns: dict[str, orders.Message] = {}
     closing: dict[str, None] = {}
     groups: dict[str, None] = {}
@@ -30,7 +33,7 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 if earlier is None:
                     earlier = assigns[event.allocation_id] = orders.assign(event.allocation_id)
                     found.setdefault(event.worker_id, []).append(earlier)
-                orders.add_tasks(earlier, allocations.local_numbers(allocation, event.tasks))
+                allocations.add_tasks(state, earlier, allocation, event.tasks)
             case facts.SlotsReleased():
                 assigns.pop(event.allocation_id, None)  # what is assigned later must also be told later
                 order = orders.no_more_tasks(event.allocation_id, event.slots)
@@ -40,10 +43,14 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
                 if allocation is not None:
                     order = allocations.open_allocation(state, allocation, specs)
                     found.setdefault(event.worker_id, []).append(order)
+            case SlotsGivenBack() | CopyAssigned() | CopyEnded():
+                _tell_last(state, event, found, groups)
             case facts.AllocationClosing():
                 closing[event.allocation_id] = None
             case facts.AttemptEnded():
                 groups[event.group_id] = None
+                if event.cause is Cause.CANCELLED and event.attempt_id in state.revoked:
+                    _tell(found, state.revoked[event.attempt_id], orders.cancel((event.attempt_id,)))
             case facts.AttemptsRevoked():
                 found.setdefault(event.worker_id, []).append(orders.cancel(event.attempt_ids))
                 run = state.runs.get(event.run_id)
@@ -64,3 +71,29 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> dict[str
         if allocation is not None and allocation.closing and not allocation.live:
             found.setdefault(allocation.worker_id, []).append(orders.close(allocation_id))
     return found
+
+
+def _tell_last(
+    state: State, event: SlotsGivenBack | CopyAssigned | CopyEnded, found: Orders, groups: dict[str, None]
+) -> None:
+    """What the last cases of a run bring about: slots that go singly, second executions."""
+    if isinstance(event, CopyEnded):
+        groups[event.group_id] = None
+        if event.revoked:
+            _tell(found, event.worker_id, orders.cancel((event.attempt_id,)))
+        return
+    allocation = state.allocations.get(event.allocation_id)
+    if allocation is None:
+        return
+    if isinstance(event, CopyAssigned):
+        order = orders.assign(event.allocation_id)
+        numbers = (event.attempt_id, event.task_id, event.slot)
+        task = facts.AssignedTask(*numbers, (event.case_index,), last=True)
+        allocations.add_tasks(state, order, allocation, (task,))
+        _tell(found, event.worker_id, order)
+    elif not event.gone:
+        _tell(found, event.worker_id, orders.close_slots(event.allocation_id, event.slots))
+
+
+def _tell(found: Orders, worker_id: str, order: orders.Message) -> None:
+    found.setdefault(worker_id, []).append(order)

@@ -111,6 +111,8 @@ class Session:
             collection = self._pieces.add(message.collected)
             if collection is not None:
                 await self._submit(self._record(collection))
+        elif kind == "slots_closed":
+            await self._submit(self._commit(reports.slots_closed(self.worker_id, message.slots_closed)))
         elif kind == "devices_changed":
             del self.worker.devices[:], self.worker.taints[:]
             self.worker.devices.extend(message.devices_changed.devices)

@@ -82,10 +82,11 @@ class Session:
             raise Gap(f"revision {revision} does not follow {self.revision}")
         arrived = [one for one in delta.allocations if one.id not in self._snapshot.allocations]
         rewished = {one.id for one in delta.groups if _rewished(self._snapshot.groups.get(one.id), one)}
-        ended = [self._snapshot.allocations.get(one) for one in delta.removed_allocations]
+        freed = [self._snapshot.allocations.get(one) for one in delta.removed_allocations]
+        freed += [self._snapshot.allocations.get(one.id) for one in delta.allocations if _smaller(self._snapshot, one)]
         self._snapshot.apply(delta, revision)
         _settle_arrived(self._snapshot, arrived)
-        workers = {worker.name for worker in delta.workers} | {one.worker_id for one in ended if one}
+        workers = {worker.name for worker in delta.workers} | {one.worker_id for one in freed if one}
         self._refused.forgive(workers.union(delta.removed_workers), rewished.union(delta.removed_groups))
 
     def answer(self, outcome: Outcome, now: float) -> None:
@@ -131,6 +132,12 @@ def _settle_arrived(snapshot: Snapshot, arrived: Iterable[Allocation]) -> None:
             if (proposed.group_id, proposed.worker_id) == (one.group_id, one.worker_id):
                 snapshot.settle(proposed.id)
                 break
+
+
+def _smaller(snapshot: Snapshot, allocation: Allocation) -> bool:
+    """Whether it has given back single slots."""
+    before = snapshot.allocations.get(allocation.id)
+    return before is not None and before.slots > allocation.slots
 
 
 def _basis(snapshot: Snapshot, proposal: Proposal) -> _Basis:

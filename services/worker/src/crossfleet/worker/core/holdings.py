@@ -22,12 +22,16 @@ _ORDER = list(Phase)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One attempt, as it was assigned: cases by index in the collection, in the order of execution."""
+    """One attempt, as it was assigned: cases by index in the collection, in the order of execution.
+
+    `limits` are their time limits in seconds, where they have their own.
+    """
 
     attempt: int
     slot: int
     cases: tuple[int, ...]
     last: bool = False
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -35,7 +39,8 @@ class Holding:
     """One allocation on this worker.
 
     `attempts` maps each attempt to its slot, until its end was acknowledged; `finished` are those that have ended.
-    `early` are tasks that came before the runner was ready.
+    `early` are tasks that came before the runner was ready. `given_back` are slots that it has no more, `to_close` those
+    that are to be given back when the shim has the allocation.
     """
 
     allocation: str
@@ -46,6 +51,13 @@ class Holding:
     wanting: set[int] = field(default_factory=set)
     early: list[Task] = field(default_factory=list)
     served: bool = False
+    given_back: set[int] = field(default_factory=set)
+    to_close: set[int] = field(default_factory=set)
+
+    @property
+    def open_slots(self) -> list[int]:
+        """Slots that were not given back."""
+        return [slot for slot in self.slots if slot not in self.given_back]
 
     @property
     def running(self) -> list[int]:
@@ -106,10 +118,16 @@ class Holdings:
         return fresh
 
     def adopt(
-        self, allocation: str, slots: Sequence[int], attempts: Iterable[tuple[int, int]], wanting: Iterable[int]
+        self,
+        allocation: str,
+        slots: Sequence[int],
+        left: Iterable[int],
+        attempts: Iterable[tuple[int, int]],
+        wanting: Iterable[int],
     ) -> Holding:
-        """Take over what a living shim holds; `attempts` are pairs of attempt and slot."""
+        """Take over what a living shim holds, which has the slots that are `left`; `attempts` are pairs of attempt and slot."""
         holding = self._held.setdefault(allocation, Holding(allocation, tuple(slots)))
+        holding.given_back.update(set(holding.slots).difference(left))
         for attempt, slot in attempts:
             holding.attempts[attempt] = slot
             self._owner[attempt] = holding

@@ -16,6 +16,7 @@ from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.output import OutputPipe
 from crossfleet.worker.shim.reaper import described
+from crossfleet.worker.shim.slotclosing import close_slots
 from crossfleet.worker.shim.slots import Slot
 from crossfleet.worker.shim.spares import Spares, told_later
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, Spawned, spawn_pytest
@@ -56,6 +57,8 @@ class PytestAllocation:
         self.slots = {
             int(spec["slot"]): Slot(host, self.name, spec, order, self._start, self.brake) for spec in order["slots"]
         }
+        self._first_number = min(slot.run_number for slot in self.slots.values())
+        self._ever = list(self.slots.values())
         self._connection: Connection | None = None
         self._pid = 0
         self._pipes: list[OutputPipe] = []
@@ -117,6 +120,10 @@ class PytestAllocation:
             slot.on_idle = self._slot_idle
             slot.close(self._grace)
 
+    def close_slots(self, numbers: list[int]) -> None:
+        """Give single slots back; the others go on."""
+        close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.give_back(self._grace))
+
     def kill(self) -> None:
         """End every process of this allocation now, without a record."""
         if self._pid:
@@ -134,7 +141,7 @@ class PytestAllocation:
             "role": "zygote",
             "allocation": self.name,
             "run": self._run,
-            "first_number": min(slot.run_number for slot in self.slots.values()),
+            "first_number": self._first_number,
             "run_slots": self._run_slots,
             "argv": self._order["argv"],
             "as_module": bool(self._order.get("as_module")),
@@ -266,8 +273,8 @@ class PytestAllocation:
     def _close_zygote(self) -> None:
         order = {
             "op": "close",
-            "failed": sum(slot.failed for slot in self.slots.values()),
-            "deaths": [death for slot in self.slots.values() for death in slot.deaths],
+            "failed": sum(slot.failed for slot in self._ever),
+            "deaths": [death for slot in self._ever for death in slot.deaths],
         }
         if self._connection is not None and self._collection.exists():
             self._connection.send(json.dumps(order).encode("ascii") + b"\n")
@@ -315,7 +322,7 @@ class PytestAllocation:
             wrong = self._late or (f"pytest {described(code)} at its end" if code < 0 else "")
             if wrong:
                 self._log("stderr", f"[crossfleet: {wrong}]\n{self._seen}\n")
-            if not self._failed_itself and not any(slot.failed for slot in self._all_slots()):
+            if not self._failed_itself and not any(slot.failed for slot in self._ever):
                 self._failed_itself = self._status_at_end(code)
             wrong = wrong or self._raised
             self._closed("done", f"{wrong}\n{said}" if wrong else "", code)

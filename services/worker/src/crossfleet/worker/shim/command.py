@@ -15,6 +15,7 @@ from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.loop import Timer
 from crossfleet.worker.shim.reaper import described
+from crossfleet.worker.shim.slotclosing import close_slots
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn
 
 _COARSE_NS = 2_000_000_000
@@ -31,6 +32,7 @@ class CommandAllocation:
         self.state = "opening"
         self._host = host
         self._on_closed = on_closed
+        self._grace = float((order.get("limits") or {}).get("grace_seconds") or 5)
         self._identity = shlex.join(str(word) for word in order["argv"])
         self._mark = fresh_token()
         self._order = {**order, "env": {**order["env"], ALLOCATION_TOKEN: self._mark}}
@@ -66,11 +68,14 @@ class CommandAllocation:
         if self.state == "closing":
             return
         self.state = "closing"
-        grace = float((self._order.get("limits") or {}).get("grace_seconds") or 5)
         for slot in self.slots.values():
             slot.on_idle = self._slot_idle
-            slot.close(grace)
+            slot.close(self._grace)
         self._slot_idle()
+
+    def close_slots(self, numbers: list[int]) -> None:
+        """Give single slots back; the others go on."""
+        close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.close(self._grace))
 
     def kill(self) -> None:
         """End every process of this allocation now, without a record."""

@@ -13,6 +13,7 @@ from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.programs.program import Command, Listing, Output, Program, Trouble
 from crossfleet.worker.shim.programslots import ProgramSlot
 from crossfleet.worker.shim.reaper import described
+from crossfleet.worker.shim.slotclosing import close_slots
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN
 
 MAXIMUM_LISTING = 64 * 1024 * 1024
@@ -79,6 +80,10 @@ class ProgramAllocation:
             slot.on_idle = self._settle
             slot.close(self._grace)
         self._settle()
+
+    def close_slots(self, numbers: list[int]) -> None:
+        """Give single slots back; the others go on."""
+        close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.close(self._grace))
 
     def kill(self) -> None:
         """End every process of this allocation now, without a record."""

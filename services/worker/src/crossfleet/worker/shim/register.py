@@ -43,6 +43,7 @@ class Register:
             "cancel": self._cancel,
             "collection": lambda m: self._find(m).send_collection(),
             "close": self._close,
+            "close_slots": self._close_slots,
             "inspect": self._inspect,
             "ack": self._acknowledge,
             "stop": lambda m: stop(),
@@ -130,6 +131,12 @@ class Register:
             answer: Message = {"op": "inspected", "request": message["request"], "attempt": int(number)}
             if not any(slot.inspect(message, answer) for slot in slots):
                 self._host.tell(answer)
+
+    def _close_slots(self, message: Message) -> None:
+        """One that is closing as a whole, or has ended, says so itself."""
+        allocation = self._allocations.get(str(message["allocation"]))
+        if allocation is not None and allocation.state != "closing":
+            allocation.close_slots([int(number) for number in message["slots"]])
 
     def _close(self, message: Message) -> None:
         allocation = self._allocations.get(str(message["allocation"]))

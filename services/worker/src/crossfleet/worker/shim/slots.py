@@ -172,6 +172,13 @@ class Slot:
             if self._life.ending is None:
                 self._life.wind_up(grace)
 
+    def give_back(self, grace: float) -> None:
+        """As ``close``, while the allocation goes on: a process that is being made is waited for, and ended at its hello."""
+        if self._life is not None and not self._life.pid:
+            self._closing = True
+        else:
+            self.close(grace)
+
     def abandon(self, cause: str, message: str) -> None:
         """The allocation has failed: everything that waits here ends with ``cause``."""
         self._closing = True

@@ -76,12 +76,15 @@ def open_line(opening: Opening) -> Line:
 
 def tasks(message: wire.Assign) -> list[Task]:
     """The tasks of an Assign."""
-    return [Task(task.attempt_id, task.slot, tuple(task.case_indices), task.last) for task in message.tasks]
+    return [
+        Task(task.attempt_id, task.slot, tuple(task.case_indices), task.last, tuple(task.case_timeout_seconds))
+        for task in message.tasks
+    ]
 
 
 def run_line(allocation: str, task: Task) -> Line:
     """`run`."""
-    return {
+    line: Line = {
         "op": "run",
         "allocation": allocation,
         "slot": task.slot,
@@ -89,6 +92,8 @@ def run_line(allocation: str, task: Task) -> Line:
         "cases": list(task.cases),
         "last": task.last,
     }
+    limits = {str(case): limit for case, limit in zip(task.cases, task.limits, strict=False) if limit > 0}
+    return {**line, "case_seconds": limits} if limits else line
 
 
 def last_line(allocation: str, slot: int) -> Line:
@@ -111,6 +116,11 @@ def inspect_line(message: wire.Inspect) -> Line:
         "stacks": message.stacks,
         "places": places if len(places) == 2 else None,
     }
+
+
+def close_slots_line(allocation: str, slots: Iterable[int]) -> Line:
+    """`close_slots`."""
+    return {"op": "close_slots", "allocation": allocation, "slots": list(slots)}
 
 
 def close_line(allocation: str) -> Line:

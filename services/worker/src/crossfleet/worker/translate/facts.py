@@ -15,7 +15,10 @@ def hello(worker: device_pb2.Worker, link: Link) -> wire.ConnectRequest:
     """The first message of a session: who it is, and what goes on here."""
     held = [
         wire.HeldAllocation(
-            allocation_id=holding.allocation, attempt_ids=list(holding.attempts), wanting_slots=sorted(holding.wanting)
+            allocation_id=holding.allocation,
+            attempt_ids=list(holding.attempts),
+            wanting_slots=sorted(holding.wanting),
+            slots=holding.open_slots,
         )
         for holding in link.holdings.all()
     ]
@@ -31,6 +34,11 @@ def hello(worker: device_pb2.Worker, link: Link) -> wire.ConnectRequest:
 def want(allocation: str, slots: Iterable[int]) -> wire.WorkerMessage:
     """Slots need what follows."""
     return wire.WorkerMessage(want_tasks=wire.WantTasks(allocation_id=allocation, slots=list(slots)))
+
+
+def slots_closed(allocation: str, slots: Iterable[int]) -> wire.WorkerMessage:
+    """Single slots of an allocation are free."""
+    return wire.WorkerMessage(slots_closed=wire.SlotsClosed(allocation_id=allocation, slots=list(slots)))
 
 
 def heartbeat(resident_bytes: int) -> wire.WorkerMessage:
