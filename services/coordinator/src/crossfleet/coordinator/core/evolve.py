@@ -42,6 +42,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.WorkerJoined: workers.worker_joined,
     e.WorkerUpdated: workers.worker_updated,
     e.WorkerStateChanged: workers.worker_state_changed,
+    e.WorkerGone: workers.worker_gone,
+    e.WorkerForgotten: workers.worker_forgotten,
     e.HealthChanged: workers.health_changed,
     e.CanaryOpened: work.canary_opened,
     e.CaseStruck: work.case_struck,

@@ -219,7 +219,8 @@ class Run:
 class Worker:
     """A worker that joined once. `session_id` is empty while it has no session since the coordinator started.
 
-    `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
+    `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation. `gone_at`: when it
+    was lost, in unix seconds, 0.0 while it is not; `has_left`: in good order.
     `health` has what is known of the host (under the empty name) and of its devices, `view` their quarantine as a condition.
     """
 
@@ -237,6 +238,8 @@ class Worker:
     checks_health: bool = False
     health: dict[str, Health] = field(default_factory=dict)
     leaving: bool = False
+    gone_at: float = 0.0
+    has_left: bool = False
 
     @property
     def ending(self) -> bool:

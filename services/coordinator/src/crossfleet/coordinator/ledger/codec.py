@@ -60,6 +60,8 @@ _NUMBERS: dict[int, type] = {
     40: e.DeciderChanged,
     63: ReservationChanged,
     64: ReservationEnded,
+    79: e.WorkerGone,
+    80: e.WorkerForgotten,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

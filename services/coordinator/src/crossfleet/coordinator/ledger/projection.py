@@ -55,6 +55,8 @@ class _Projection:
         for table, rows in self._updates.items():
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
+        forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
+        writes.append(Write("workers", Mode.DELETE, forgotten))
         if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
@@ -91,8 +93,10 @@ class _Projection:
                 self._insert("task_groups", group_id=group_id, **constants, **group_variables(group))
             else:
                 self._updates.setdefault("task_groups", []).append({"group_id": group_id, **group_variables(group)})
+        workers = self._state.workers
         for worker_id in self._workers:
-            self._upserts.setdefault("workers", []).append(worker_row(self._state.workers[worker_id]))
+            if worker_id in workers:
+                self._upserts.setdefault("workers", []).append(worker_row(workers[worker_id]))
         for group_id, payloads in self._payloads.items():
             self._insert("results", group_id=group_id, batch=self._seq, payloads=codec.encode_payloads(payloads))
         if self._ended:
@@ -296,7 +300,15 @@ class _Projection:
     def _schedule_deleted(self, event: ScheduleDeleted) -> None:
         self._schedules.setdefault(event.name, False)
 
-    def _touch_worker(self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged) -> None:
+    def _touch_worker(
+        self,
+        event: e.WorkerJoined
+        | e.WorkerUpdated
+        | e.WorkerStateChanged
+        | e.WorkerGone
+        | e.WorkerForgotten
+        | e.HealthChanged,
+    ) -> None:
         self._workers[event.worker_id] = None
 
 
@@ -329,6 +341,8 @@ _HANDLERS: dict[type, str] = {
     e.WorkerJoined: "_touch_worker",
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",
+    e.WorkerGone: "_touch_worker",
+    e.WorkerForgotten: "_touch_worker",
     e.HealthChanged: "_touch_worker",
 }
 
@@ -405,4 +419,6 @@ def worker_row(worker: Worker) -> Row:
         "description": worker.description,
         "joined_at": worker.joined_at,
         "health": codec.encode_health(worker.health),
+        "gone_at": worker.gone_at,
+        "has_left": worker.has_left,
     }

@@ -170,7 +170,7 @@ class WaitingArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker that joined once. `health` by device, of the host under the empty name."""
+    """A worker that joined once. `health` by device, of the host under the empty name. `gone_at` is 0.0 for one that is there."""
 
     worker_id: str
     incarnation: str
@@ -181,6 +181,8 @@ class WorkerRow:
     description: bytes
     joined_at: float
     health: Mapping[str, Health]
+    gone_at: float = 0.0
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0017"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -230,6 +230,8 @@ workers = Table(
     Column("description", LargeBinary, nullable=False),
     Column("joined_at", Double, nullable=False),
     Column("health", Text, nullable=False, server_default=text("''")),
+    Column("gone_at", Double, nullable=False, server_default=text("0")),
+    Column("has_left", Boolean, nullable=False, server_default=false()),
 )
 
 # Mean and variance of the logarithm of a case's seconds, and the weight of what is known.

@@ -19,6 +19,7 @@ _PRESSING = frozenset(
         facts.WorkerJoined,
         facts.WorkerUpdated,
         facts.WorkerStateChanged,
+        facts.WorkerGone,
     )
 )
 
@@ -73,6 +74,8 @@ class Changes:
                     run = state.runs.get(event.run_id)
                     self.groups.update(run.groups if run else ())
                 case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged() | facts.HealthChanged():
+                    self.workers.add(event.worker_id)
+                case facts.WorkerGone():
                     self.workers.add(event.worker_id)
                 case _:
                     pass
