@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGTERM
 
+import grpc
+import pytest
+
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
+from crossfleet.api.coordinator.v1.admin_service_pb2_grpc import AdminServiceStub
 from crossfleet.client import Client, Endpoint
+from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.wait import eventually
 from tests.integration.processes import Service, start_service
 from tests.real.postgres import PostgresServer, postgres_server
@@ -60,20 +66,26 @@ async def test_a_coordinator_ends_in_time_while_its_database_stands_still(
         assert [run async for run in client.runs.list()] == []
         postgres.freeze()
         try:
-            listing = asyncio.ensure_future(client.runs.get("run-none"))
-            limiting = asyncio.ensure_future(client.admin.set_semaphore("licence", 1))
-            await asyncio.sleep(0.5)  # both have come to the database
+            reading = asyncio.ensure_future(client.runs.get("run-none"))
+            await refused(folder)  # so the one before has come to the database too
             began = time.monotonic()
             status = await service.end(SIGTERM)
             took = time.monotonic() - began
         finally:
             postgres.thaw()
-        listing.cancel()
-        limiting.cancel()
-        await asyncio.gather(listing, limiting, return_exceptions=True)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
     assert status == 0
     assert took < END_SECONDS
+
+
+async def refused(folder: Path) -> None:
+    """A command that came to the database."""
+    request = admin_pb2.SetSemaphoreRequest(name="licence", capacity=1)
+    async with open_channel(f"unix:{folder}/c.s") as channel:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await AdminServiceStub(channel).SetSemaphore(request, timeout=10)
 
 
 def said(folder: Path) -> str:

@@ -295,18 +295,7 @@ def assemble(
         folder=folder,
         blobs=blobs,
         run_logs=run_logs,
-        retention=Retention(
-            settings.retention,
-            queries,
-            writer.clean,
-            WorkerRetention(lambda: writer.state, commit, clock),
-            writer.identify,
-            writer.confirm,
-            blobs,
-            run_logs,
-            folder / UPLOADS,
-            clock,
-        ),
+        retention=_retention(settings, queries, writer, commit, blobs, run_logs, folder, clock),
         estimates=estimates,
         writer=writer,
         identity=identity,
@@ -321,6 +310,21 @@ def assemble(
         observer=observer(settings.server.metrics, sessions, writer, schedulers),
         sources=sources,
     )
+
+
+def _retention(
+    settings: Settings,
+    queries: Queries,
+    writer: LedgerWriter,
+    commit: Commit,
+    blobs: BlobStore,
+    run_logs: RunLogs,
+    folder: Path,
+    clock: Clock,
+) -> Retention:
+    workers = WorkerRetention(lambda: writer.state, commit, clock)
+    by_ledger = (writer.clean, workers, writer.identify, writer.confirm)
+    return Retention(settings.retention, queries, *by_ledger, blobs, run_logs, folder / UPLOADS, clock)
 
 
 def _schedulers(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock) -> Schedulers:
