@@ -129,6 +129,24 @@ async def test_workers_and_watchers_leave_a_frozen_leader_before_a_running_test_
     await asyncio.wait_for(reading, 20)
 
 
+async def test_a_command_to_a_frozen_leader_is_carried_out_once_by_the_next_one_within_seconds(
+    three: Coordinators, client: Client
+) -> None:
+    before = await client.runs.submit(noop(1), request_id="r1")
+    first = await three.leader()
+
+    three.freeze(first)
+    began = time.monotonic()
+    after = await client.runs.submit(noop(1), request_id="r2")
+    took = time.monotonic() - began
+    three.thaw(first)
+
+    again = await client.runs.submit(noop(1), request_id="r2")
+    assert again.run.run_id == after.run.run_id
+    assert {run.run_id async for run in client.runs.list()} == {before.run.run_id, after.run.run_id}
+    assert took < LEASE_SECONDS + 10
+
+
 async def output(client: Client, run_id: str) -> str:
     """What the run wrote, to its end."""
     return "".join([chunk.content.decode() async for chunk in client.logs.read(run_id, follow=True)])

@@ -11,7 +11,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
-from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
@@ -301,12 +301,12 @@ class Auditor:
             if not self._failures[event.worker_id]:
                 self._wrong(f"{event.worker_id} is out, and nothing failed there")
 
-    def _WorkerStateChanged(self, event: e.WorkerStateChanged) -> None:
+    def _WorkerGone(self, event: e.WorkerGone) -> None:
         """Who takes over gives every worker a lease to come back in."""
         given = self._world.terms.led_for()
-        if event.state == WorkerState.LOST and event.cause.startswith(_SILENT) and given < _PATIENT * self._world.lease:
+        if event.cause.startswith(_SILENT) and given < _PATIENT * self._world.lease:
             self._wrong(f"{event.worker_id} is given up {given:.3f} s after a take-over")
-        self._failures[event.worker_id] += event.state == WorkerState.LOST
+        self._failures[event.worker_id] += 1
 
     def _AllocationClosing(self, event: e.AllocationClosing) -> None:
         self._closing.add(event.allocation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.queue import CaseQueue
 
 _FACTS = (
@@ -35,12 +35,16 @@ def difference(stored: State, live: State) -> str:
             found = _records(one, right[key])
             if found:
                 return f"{name}[{key}].{found}"
+    if stored.workers.keys() != live.workers.keys():
+        return f"workers: stored {sorted(stored.workers)}, live {sorted(live.workers)}"
     for key, worker in stored.workers.items():
-        other = live.workers[key]
-        for name in ("allocations", "drained", "health", "overrides"):
-            if getattr(worker, name) != getattr(other, name):
-                return f"workers[{key}].{name}"
+        if _known_of(worker) != _known_of(live.workers[key]):
+            return f"workers[{key}]"
     return ""
+
+
+def _known_of(worker: Worker) -> tuple[Any, ...]:
+    return worker.allocations, worker.drained, worker.health, worker.overrides, worker.gone_at, worker.has_left
 
 
 def _records(stored: Any, live: Any) -> str:

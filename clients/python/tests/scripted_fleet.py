@@ -22,7 +22,7 @@ from crossfleet.api.coordinator.v1 import (
     run_service_pb2,
     run_service_pb2_grpc,
 )
-from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.api.types.v1 import device_pb2, result_pb2, run_pb2
 from crossfleet.foundation.errors import (
     DigestMismatch,
     IdempotencyConflict,
@@ -231,7 +231,7 @@ class Blobs(artifact_service_pb2_grpc.ArtifactServiceServicer):
 
 
 class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
-    """One worker, and local paths are taken."""
+    """Two workers, one that has left, and local paths are taken."""
 
     async def GetFleet(self, request, context):
         return fleet_service_pb2.GetFleetResponse(version="0.1.0", slots=2, accepts_local_paths=True)
@@ -241,7 +241,12 @@ class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
         status = fleet_service_pb2.WorkerStatus()
         status.worker.worker_id = "w1" if first else "w2"
         status.worker.labels["zone"] = "eu"
-        return fleet_service_pb2.ListWorkersResponse(workers=[status], next_page_token="2" if first else "")
+        if first:
+            return fleet_service_pb2.ListWorkersResponse(workers=[status], next_page_token="2")
+        pilot = fleet_service_pb2.WorkerStatus(has_left=True)
+        pilot.worker.worker_id, pilot.worker.state = "w3", device_pb2.WORKER_STATE_LOST
+        pilot.gone_at.FromSeconds(1_000_000_000)
+        return fleet_service_pb2.ListWorkersResponse(workers=[status, pilot])
 
 
 class Logs(log_service_pb2_grpc.LogServiceServicer):

@@ -170,6 +170,19 @@ async def test_commands_answer_text_and_json(tmp_path: Path) -> None:
     assert (watched.status, missing.status, "crossfleet runs" in missing.err) == (1, 2, True)
 
 
+async def test_workers_that_left_in_good_order_are_shown_where_they_are_asked_for(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script()) as (_, shell):
+        few, every = await shell("workers"), await shell("workers", "--all")
+        doctor = await shell("doctor")
+    assert "w3" not in few.out
+    assert "1 left in good order, and is not shown: crossfleet workers --all" in few.out
+    (line,) = [line for line in every.out.splitlines() if "w3" in line]
+    assert "left" in line.split()
+    assert "2001-09-" in line
+    assert "not shown" not in every.out
+    assert "w3" not in doctor.out
+
+
 async def test_a_fleet_that_is_not_there_is_the_fleets_fault(tmp_path: Path) -> None:
     shell = Shell(tmp_path, f"unix:{tmp_path}/gone.sock")
     ended = await shell("cancel", "run-1")

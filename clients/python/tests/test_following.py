@@ -251,6 +251,25 @@ async def test_a_watch_leaves_a_coordinator_that_is_silent_and_does_not_answer(
     assert took < 5
 
 
+async def test_a_call_leaves_a_coordinator_that_does_not_answer_long_before_its_own_limit(
+    folder: Path, several: Coordinators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "_QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(attention, "_ANSWER_SECONDS", 0.3)
+    leader = await several.add()
+    frozen = socket.socket(socket.AF_UNIX)
+    frozen.bind(str(folder / "frozen"))
+    frozen.listen(16)
+    async with Client.open(Endpoint(f"unix:{folder}/frozen,{leader.address}")) as client:
+        began = time.monotonic()
+        await client.runs.submit(spec())
+        took = time.monotonic() - began
+    frozen.close()
+
+    assert leader.calls.count("SubmitRun") == 1
+    assert took < 5
+
+
 async def test_a_watch_that_is_merely_quiet_stays_where_it_is(
     several: Coordinators, monkeypatch: pytest.MonkeyPatch
 ) -> None:

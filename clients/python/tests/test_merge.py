@@ -9,7 +9,8 @@ import pytest
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.main import main
-from crossfleet.cli.reporting import documents
+from crossfleet.cli.merging import parts
+from crossfleet.cli.reporting import documents, reading
 from crossfleet.cli.reporting.reading import read_report
 from crossfleet.cli.running.results import RunResults
 
@@ -266,3 +267,28 @@ def test_a_part_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.Capt
     assert "no such file" in capsys.readouterr().err
     assert merge(str(tmp_path)) == 2
     assert "no report of a shard" in capsys.readouterr().err
+
+
+def test_an_outcome_of_a_later_version_is_kept_and_no_report_takes_it_for_passed(tmp_path: Path) -> None:
+    junit, whole = tmp_path / "all.xml", tmp_path / "all.json"
+    cases = {"t/test_1.py::test_new": 4711, "t/test_1.py::test_a": PASSED}
+    shards = [Shard(1, cases=cases).write(tmp_path), Shard(2).write(tmp_path)]
+
+    assert merge(*shards, "--junit", str(junit), "--json", str(whole)) == 0, "the verdict is the run's"
+    (case,) = [case for case in ET.parse(junit).iter("testcase") if case.get("name") == "test_new"]
+    assert case.find("error") is not None
+    again = {case.case_id: case.outcome for case in read_report(whole).cases}
+    assert again["t/test_1.py::test_new"] == 4711
+
+
+def test_what_cannot_be_a_report_is_not_read_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_BYTES", 1 << 20)
+    assert merge("/dev/zero") == 2
+    assert "/dev/zero: has more than 1 MiB" in capsys.readouterr().err
+    monkeypatch.setattr(parts, "_MOST_FILES", 5)
+    for number in range(6):
+        (tmp_path / f"{number}.txt").touch()
+    assert merge(str(tmp_path)) == 2
+    assert "name the folder of the reports alone" in capsys.readouterr().err

@@ -262,6 +262,12 @@ class ScriptedWorker:
         """Break the stream off."""
         self._call.cancel()
 
+    async def leave_in_order(self, reason: str = "SIGTERM") -> None:
+        """Say that it leaves, end the stream, and wait for the coordinator to do so too."""
+        await self.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining(reason=reason, leaving=True)))
+        await self._call.done_writing()
+        assert await self.ended() is None
+
     async def execute(self, assign: worker_pb2.Assign, outcome: Any = result_pb2.OUTCOME_PASSED) -> None:
         """Report every case of an assignment, and the end of each attempt."""
         messages = []

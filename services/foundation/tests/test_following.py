@@ -24,10 +24,12 @@ from crossfleet.foundation.errors import (
     RunNotFound,
     Unavailable,
 )
+from crossfleet.foundation.following import attention
 from crossfleet.foundation.following.channel import FollowingChannel
 from crossfleet.foundation.following.pursuit import Pursuit, pursue
 from crossfleet.foundation.following.route import Route
-from crossfleet.foundation.testing import JumpingClock
+from crossfleet.foundation.testing import JumpingClock, serving
+from services.foundation.tests.echo import EchoStub, Request, echo_definition
 
 GIVEN = ("10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1")
 OTHERS = ("10.0.0.4:1", "unix:/c", "127.0.0.1:1", "nonsense", "")
@@ -238,3 +240,23 @@ async def test_lines_to_leaders_of_long_ago_are_closed_once_nothing_uses_them() 
     assert {"10.1.0.0:1", "10.1.0.19:1"} <= set(still_open), "the first has a call under way, the last is the leader"
     await channel.close()
     assert all(line.closed for line in lines.values())
+
+
+async def test_a_call_that_takes_long_is_waited_for_where_it_is_while_somebody_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attention, "_QUIET_SECONDS", 0.02)
+    done, tries = asyncio.Event(), 0
+
+    async def unary(request: Request, context: object) -> Request:
+        nonlocal tries
+        tries += 1
+        await done.wait()
+        return request
+
+    async with serving(echo_definition(Unary=unary)) as running:
+        channel = FollowingChannel(Route(running.address, Credentials().check), Credentials().open)
+        asyncio.get_running_loop().call_later(0.3, done.set)
+        answer = await pursue(channel, lambda: EchoStub(channel).unary(Request(service="x"), timeout=10), 60.0)
+        await channel.close()
+    assert (answer.service, tries) == ("x", 1)

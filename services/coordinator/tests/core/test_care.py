@@ -346,7 +346,7 @@ def host_of(fleet, worker):
 def check(fleet, by_hand):
     blamed: set[str] = set()
     for event in fleet.events:
-        if isinstance(event, e.WorkerStateChanged) and event.state == WorkerState.LOST:
+        if isinstance(event, e.WorkerGone):
             blamed.add(event.worker_id)
         if isinstance(event, e.AttemptEnded | e.AllocationClosed) and event.cause in {
             Cause.OUT_OF_MEMORY,

@@ -290,3 +290,23 @@ def test_a_worker_that_comes_back_under_the_next_leader_keeps_its_attempts(datab
     assert successor.state.workers["w1"].state is WorkerState.READY
     work_off(successor)
     assert "run" in successor.state.past_runs
+
+
+def test_the_next_leader_knows_who_has_left_and_nobody_who_was_forgotten(database):
+    ledger = opened(database)
+    ledger.commit([hello(), c.WorkerLeaving("w1", "s1", "idle"), c.WorkerLeft("w1", "s1")], 5.0)
+    successor = opened(database)
+    worker = successor.state.workers["w1"]
+    assert (worker.state, worker.gone_at, worker.has_left) == (WorkerState.LOST, 5.0, True)
+
+    successor.commit([c.ForgetWorkers(("w1",))], 6.0)
+    assert "w1" not in opened(database).state.workers
+
+
+def test_a_worker_that_joins_and_is_forgotten_in_one_commit_leaves_nothing(database):
+    ledger = opened(database)
+    ledger.commit([hello(), c.WorkerLost("w1", "gone"), c.ForgetWorkers(("w1",)), submit()], 5.0)
+    assert not opened(database).state.workers
+    ledger = opened(database)
+    ledger.commit([hello("s2")], 6.0)
+    assert opened(database).state.workers["w1"].joined_at == 6.0

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, create_engine, insert
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import artifact_service_pb2 as artifact_pb2
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2
 from crossfleet.api.coordinator.v1 import schedule_service_pb2 as schedule_pb2
-from crossfleet.api.types.v1 import suite_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.engines import sqlite_engine
@@ -28,7 +29,7 @@ from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
-from services.coordinator.tests.running import Running, noop, running
+from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 from tests.real.postgres import PostgresServer
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -270,3 +271,41 @@ async def test_a_copy_of_a_fleet_removes_nothing_from_the_store_of_the_original(
     assert (removed.blobs, removed.logs, shown.foreign_store) == (0, 0, True)
     assert shown.next.blobs == 2
     assert mine.blobs == 1
+
+
+async def test_workers_that_have_gone_are_forgotten_and_what_they_ran_keeps_their_names(tmp_path: Path) -> None:
+    clock = ManualClock(time.time())
+    async with running(tmp_path, clock=clock, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        await worker.execute((await worker.next("assign")).assign)
+        await worker.give_back((await worker.next("close_allocation")).close_allocation.allocation_id)
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        await worker.leave_in_order()
+        early = await pass_after(fleet, clock, 0.5 * HOUR)
+        late = await pass_after(fleet, clock, HOUR)
+        listed_workers = (await fleet.fleet.ListWorkers(fleet_pb2.ListWorkersRequest())).workers
+        cases = (await fleet.runs.ListCases(run_service_pb2.ListCasesRequest(run_id=run_id))).cases
+
+    assert (early.workers, late.workers, len(listed_workers)) == (0, 1, 0)
+    assert [case.worker_id for case in cases] == ["w1"]
+    async with running(tmp_path) as again:
+        assert not (await again.fleet.ListWorkers(fleet_pb2.ListWorkersRequest())).workers
+        assert (await again.run(run_id)).counts.passed == 1
+
+
+async def test_a_leader_that_another_one_has_followed_removes_no_blob(tmp_path: Path) -> None:
+    clock = ManualClock(time.time())
+    async with running(tmp_path, clock=clock, retention=RetentionSettings(every_minutes=30)) as fleet:
+        await stored(fleet, b"unneeded")
+        fleet.coordinator.blobs.recent._clock = clock.monotonic
+        fleet.coordinator.blobs.recent._blind = clock.monotonic()
+        engine = sqlite_engine(str(tmp_path / "ledger.sqlite"))
+        with engine.begin() as connection:
+            connection.execute(tables.ledger_head.update().values(epoch=tables.ledger_head.c.epoch + 1))
+        engine.dispose()
+        removed = await pass_after(fleet, clock, 26 * HOUR)
+
+        assert removed.blobs == 0
+        assert await fleet.coordinator.blobs.get(digests("unneeded")[0]) == b"unneeded"

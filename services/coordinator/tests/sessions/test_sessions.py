@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
+from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1 import device_pb2, result_pb2, run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.core import commands as c
@@ -357,3 +358,24 @@ async def test_a_report_that_can_never_be_carried_out_costs_its_cases_a_try_and_
 
     assert again.tasks[0].attempt_id != 1
     assert run.counts.passed == 1
+
+
+async def test_a_worker_that_ended_its_session_in_good_order_has_left_at_once_and_its_name_is_free(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await worker.leave_in_order("idle")
+
+        async def left() -> bool:
+            found = (await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))).worker
+            return found.has_left and found.HasField("gone_at") and found.cause == "idle"
+
+        await eventually(left, deadline=5, what="it has left, long before its lease ends")
+        summary = await fleet.fleet.GetFleet(fleet_pb2.GetFleetRequest())
+        elsewhere = ScriptedWorker(fleet.channel, incarnation="i2")
+        await elsewhere.welcomed(host="another")
+
+        assert dict(summary.workers_by_state) == {}
+        assert await fleet.worker_state("w1") == device_pb2.WORKER_STATE_READY

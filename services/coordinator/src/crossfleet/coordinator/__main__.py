@@ -1,6 +1,20 @@
-"""`python -m crossfleet.coordinator`."""
+"""`python -m crossfleet.coordinator`, and `crossfleet-coordinator`."""
 
-from crossfleet.coordinator.main import main
-from crossfleet.foundation.serve import end_process
+from __future__ import annotations
 
-end_process(main())
+from typing import NoReturn
+
+from crossfleet.foundation.quiet import quiet_grpc
+
+
+def run() -> NoReturn:
+    """Runs the service and ends the process with its exit status."""
+    quiet_grpc()
+    from crossfleet.coordinator.main import main  # imports gRPC
+    from crossfleet.foundation.serve import end_process
+
+    end_process(main())
+
+
+if __name__ == "__main__":
+    run()

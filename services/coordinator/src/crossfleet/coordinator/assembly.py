@@ -44,6 +44,7 @@ from crossfleet.coordinator.passing import pass_time
 from crossfleet.coordinator.prospects import Prospects
 from crossfleet.coordinator.retention.events import drop_old_events
 from crossfleet.coordinator.retention.retention import Retention
+from crossfleet.coordinator.retention.workers import WorkerRetention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
 from crossfleet.coordinator.schedules.keeping import keep_schedules
 from crossfleet.coordinator.scheduling.roster import roster
@@ -61,6 +62,7 @@ from crossfleet.coordinator.servicers.worker import WorkerServicer
 from crossfleet.coordinator.sessions.fleet import FleetSessions
 from crossfleet.coordinator.sessions.leases import Leases
 from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.coordinator.succession import notice_successor
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.ids import IdSource, RandomIds
@@ -124,6 +126,8 @@ class Coordinator:
         self._start(self.run_logs.keep_sealing(self.clock))
         self._start(care_for_hosts(self.writer, self.lookup.commit, self.clock, policy_of(self.settings)))
         self._start(drop_old_events(self.writer, self.settings.event_commits, self.clock))
+        if self.settings.database:
+            self._start(notice_successor(self.writer, self.clock))
         try:
             yield
         finally:
@@ -291,9 +295,7 @@ def assemble(
         folder=folder,
         blobs=blobs,
         run_logs=run_logs,
-        retention=Retention(
-            settings.retention, queries, writer.clean, writer.identify, blobs, run_logs, folder / UPLOADS, clock
-        ),
+        retention=_retention(settings, queries, writer, commit, blobs, run_logs, folder, clock),
         estimates=estimates,
         writer=writer,
         identity=identity,
@@ -308,6 +310,21 @@ def assemble(
         observer=observer(settings.server.metrics, sessions, writer, schedulers),
         sources=sources,
     )
+
+
+def _retention(
+    settings: Settings,
+    queries: Queries,
+    writer: LedgerWriter,
+    commit: Commit,
+    blobs: BlobStore,
+    run_logs: RunLogs,
+    folder: Path,
+    clock: Clock,
+) -> Retention:
+    workers = WorkerRetention(lambda: writer.state, commit, clock)
+    by_ledger = (writer.clean, workers, writer.identify, writer.confirm)
+    return Retention(settings.retention, queries, *by_ledger, blobs, run_logs, folder / UPLOADS, clock)
 
 
 def _schedulers(settings: Settings, writer: LedgerWriter, commit: Commit, clock: Clock) -> Schedulers:

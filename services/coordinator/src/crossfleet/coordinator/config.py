@@ -30,6 +30,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database_wait_seconds: Annotated[
         float, setting("How long a command may wait for a database that does not answer.", ge=0.1, le=3600)
     ] = 10.0
+    database_start_seconds: Annotated[
+        float, setting("How long to wait at the start for a database that is away.", ge=0, le=86_400)
+    ] = 60.0
     advertise: Annotated[
         str, setting("Address under which others reach this coordinator. Empty: the first that it serves.")
     ] = ""

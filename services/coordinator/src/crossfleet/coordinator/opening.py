@@ -35,8 +35,10 @@ from crossfleet.foundation.errors import (
     Unavailable,
 )
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.retry import delays
 
 _RETRY_SECONDS = 1.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.2, 2.0
 _CUT_SECONDS = 2.0
 # Of the leader's lease: so long a leader that has fallen silent in a transaction keeps the ledger's head.
 _HOLD_SHARE = 0.8
@@ -93,11 +95,26 @@ _MENDS = {
 }
 
 
-async def prepare(opened: Database) -> None:
-    """Makes or upgrades the schema, for those who only read. Raises what `explained` raises."""
-    with explained(opened):
-        store = await asyncio.to_thread(opened.store)
-    await asyncio.to_thread(store.close)
+async def prepare(opened: Database, patience: float = 0.0) -> None:
+    """Makes or upgrades the schema. A database that is away is waited for, `patience` seconds: it may be starting too.
+
+    Raises what `explained` raises.
+    """
+    began, told = time.monotonic(), False
+    for pause in delays(first=_FIRST_PAUSE, longest=_LAST_PAUSE):
+        try:
+            with explained(opened):
+                store = await asyncio.to_thread(opened.store)
+        except Unavailable as error:
+            if time.monotonic() - began >= patience:
+                raise
+            if not told:
+                get_logger().warning("waits for the database", cause=error.message, at_most_seconds=patience)
+            told = True
+            await asyncio.sleep(pause)
+        else:
+            await asyncio.to_thread(store.close)
+            return
 
 
 async def open_ledger(

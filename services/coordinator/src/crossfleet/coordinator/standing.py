@@ -66,10 +66,10 @@ class Standing:
                 ready(name, addresses)
 
             try:
+                if self.settings.database:
+                    await prepare(self.database, self.settings.database_start_seconds)
                 if self.alone:
                     await run.leading()
-                else:
-                    await prepare(self.database)
                 await serve(definition, self.settings.server, draining=self.draining, ready=served)
             finally:
                 self.draining.begin("not served any more")

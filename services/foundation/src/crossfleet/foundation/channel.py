@@ -14,6 +14,11 @@ from crossfleet.foundation.serve.addresses import Address, TcpAddress, parse
 from crossfleet.foundation.tls import client_credentials
 
 MESSAGE_BYTES = 16 * 1024 * 1024
+CONNECT_SECONDS = 2.0
+"""What gRPC gives a connection to come up: several round trips of a far link, and not for ever where nobody answers.
+
+Its name for that is misleading: who is refused is dialled again after the initial back-off all the same.
+"""
 
 
 def open_channel(
@@ -97,7 +102,7 @@ def channel_options(message_bytes: int = MESSAGE_BYTES) -> list[tuple[str, Any]]
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", round(CONNECT_SECONDS * 1000)),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.max_metadata_size", 64 * 1024),
     ]

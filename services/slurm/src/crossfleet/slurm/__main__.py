@@ -1,6 +1,20 @@
-"""``python -m crossfleet.slurm``."""
+"""`python -m crossfleet.slurm`, and `crossfleet-slurm`."""
 
-from crossfleet.foundation.serve import end_process
-from crossfleet.slurm.main import main
+from __future__ import annotations
 
-end_process(main())
+from typing import NoReturn
+
+from crossfleet.foundation.quiet import quiet_grpc
+
+
+def run() -> NoReturn:
+    """Runs the service and ends the process with its exit status."""
+    quiet_grpc()
+    from crossfleet.foundation.serve import end_process
+    from crossfleet.slurm.main import main  # imports gRPC
+
+    end_process(main())
+
+
+if __name__ == "__main__":
+    run()

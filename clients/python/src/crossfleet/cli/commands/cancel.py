@@ -8,6 +8,7 @@ from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
 from crossfleet.client import Client
+from crossfleet.foundation.words import word
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,6 +34,5 @@ def main(arguments: list[str]) -> int:
     if options.output == "json":
         print(documents.write(documents.envelope("run", documents.plain(run))))
     else:
-        state = run_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower()
-        print(f"{run.run_id} is {state}")
+        print(f"{run.run_id} is {word(run_pb2.RunState, run.state)}")
     return 0

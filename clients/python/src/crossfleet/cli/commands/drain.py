@@ -9,6 +9,7 @@ from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
 from crossfleet.client import Client
+from crossfleet.foundation.words import word
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,5 +40,5 @@ def tell(status: WorkerStatus, output: str) -> None:
     if output == "json":
         print(documents.write(documents.envelope("worker", documents.plain(status))))
         return
-    state = device_pb2.WorkerState.Name(status.worker.state).removeprefix("WORKER_STATE_").lower()
+    state = word(device_pb2.WorkerState, status.worker.state)
     print(f"{status.worker.worker_id} is {state}, {status.busy_slots} of {status.worker.slots} slots busy")

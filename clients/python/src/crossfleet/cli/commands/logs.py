@@ -14,6 +14,7 @@ from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reproduction.finding import id_of
 from crossfleet.cli.running.tail import CaseTail
 from crossfleet.client import Client
+from crossfleet.foundation.words import word
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,12 +80,11 @@ def _write(stream: str, content: bytes) -> None:
 
 def _print(chunk: log_service_pb2.LogChunk, *, as_json: bool) -> None:
     if as_json:
-        stream = log_service_pb2.LogStream.Name(chunk.stream).removeprefix("LOG_STREAM_").lower()
         document = {
             "target": chunk.target,
             "worker": chunk.worker_id,
             "slot": chunk.slot,
-            "stream": stream,
+            "stream": word(log_service_pb2.LogStream, chunk.stream),
             "unix_seconds": chunk.unix_seconds,
             "content": chunk.content.decode("utf-8", "backslashreplace"),
         }

@@ -11,6 +11,7 @@ from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local, span
 from crossfleet.cli.running.view import duration
 from crossfleet.client import Client
+from crossfleet.foundation.words import word
 
 _STATES = {
     "queued": run_pb2.RUN_STATE_QUEUED,
@@ -65,7 +66,7 @@ def _verdict(run: run_pb2.Run) -> str:
 
 def _row(run: run_pb2.Run) -> tuple[str, ...]:
     counts = run.counts
-    state = run_pb2.RunState.Name(run.state).removeprefix("RUN_STATE_").lower()
+    state = word(run_pb2.RunState, run.state)
     failed = counts.failed + counts.errors + counts.crashed + counts.timed_out
     took = span(run.created_at, run.finished_at)
     return (

@@ -13,6 +13,7 @@ from crossfleet.cli.reporting.health import health_lines, out
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local
 from crossfleet.client import Client
+from crossfleet.foundation.words import word
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
         "  crossfleet workers\n  crossfleet workers --quarantined\n  crossfleet workers --devices --output json",
     )
     made.add_argument("--quarantined", action="store_true", help="only those that are out, or have devices that are")
+    made.add_argument(
+        "--all", action="store_true", help="also those that left in good order, while they are remembered"
+    )
     made.add_argument("--devices", action="store_true", help="each device with its attributes, as selectors see them")
     return made
 
@@ -35,20 +39,26 @@ def main(arguments: list[str]) -> int:
         return await client.fleet.summary(), [status async for status in client.fleet.workers()]
 
     fleet, workers = ask(options.data, listed)
-    if options.quarantined:
-        workers = [status for status in workers if out(status)]
+    shown = [status for status in workers if _is_shown(status, options)]
     if options.output == "json":
-        document = documents.envelope("workers", [documents.plain(each) for each in workers])
+        document = documents.envelope("workers", [documents.plain(each) for each in shown])
         leader = {"address": fleet.leader_address, "epoch": fleet.epoch}
         print(documents.write(document | {"leader": leader}))
         return 0
-    if not workers:
+    if not shown:
         print("no worker is quarantined" if options.quarantined else "no workers")
     else:
-        _print_table(workers, devices=options.devices)
+        _print_table(shown, devices=options.devices)
+    left = 0 if options.all or options.quarantined else sum(status.has_left for status in workers)
+    if left:
+        print(f"\n{left} left in good order, and {'is' if left == 1 else 'are'} not shown: crossfleet workers --all")
     if fleet.leader_address:
         print(f"\nled by {fleet.leader_address}, epoch {fleet.epoch}")
     return 0
+
+
+def _is_shown(status: WorkerStatus, options: argparse.Namespace) -> bool:
+    return out(status) if options.quarantined else options.all or not status.has_left
 
 
 def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
@@ -66,7 +76,7 @@ def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
 
 def _row(status: WorkerStatus) -> tuple[str, ...]:
     worker = status.worker
-    state = device_pb2.WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower()
+    state = "left" if status.has_left else word(device_pb2.WorkerState, worker.state)
     taints = f" ({', '.join(worker.taints)})" if worker.taints else ""
     return (
         worker.worker_id,
@@ -76,5 +86,5 @@ def _row(status: WorkerStatus) -> tuple[str, ...]:
         f"{worker.cpu_cores:.3g}",
         shorten(", ".join(device.device_id for device in worker.devices), 40),
         shorten(", ".join(f"{key}={worker.labels[key]}" for key in sorted(worker.labels)), 40),
-        local(worker.last_seen_at),
+        local(status.gone_at if status.HasField("gone_at") else worker.last_seen_at),
     )

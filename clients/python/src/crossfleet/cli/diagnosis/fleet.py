@@ -16,6 +16,7 @@ from crossfleet.cli.fleet import fleetfile
 from crossfleet.cli.reporting.schedulers import for_what, trouble
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors import CrossfleetError, Unavailable
+from crossfleet.foundation.words import word
 
 _SECONDS = 10.0
 _START = "start it, or unset the address"
@@ -81,12 +82,14 @@ def _external(one: admin_pb2.SchedulerStanding) -> Finding:
 
 
 def _workers(workers: list[WorkerStatus]) -> Iterator[Finding]:
-    if not workers:
-        yield Finding("workers", "warn", "none has joined", "crossfleet worker --join ADDRESS")
-    for status in workers:
+    there = [status for status in workers if not status.has_left]
+    if not there:
+        text = "all have left" if workers else "none has joined"
+        yield Finding("workers", "warn", text, "crossfleet worker --join ADDRESS")
+    for status in there:
         worker = status.worker
         name = f"worker {worker.worker_id}"
-        state = device_pb2.WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower()
+        state = word(device_pb2.WorkerState, worker.state)
         conditions = [f"{device.device_id} {each}" for device in worker.devices for each in device.conditions]
         if worker.state in (device_pb2.WORKER_STATE_LOST, device_pb2.WORKER_STATE_SUSPECT):
             yield Finding(name, "fail", f"is {state}", _RESTART)

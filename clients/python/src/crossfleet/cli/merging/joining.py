@@ -115,7 +115,7 @@ def _target(parts: Sequence[run_pb2.TargetStatus], cases: Iterable[result_pb2.Ca
 def _counts(cases: Iterable[result_pb2.CaseRecord]) -> result_pb2.Counts:
     counts = result_pb2.Counts()
     for case in cases:
-        name = _FIELDS[case.outcome]
+        name = _FIELDS.get(case.outcome, "errors")  # of a later version
         setattr(counts, name, getattr(counts, name) + 1)
         counts.total += 1
     return counts

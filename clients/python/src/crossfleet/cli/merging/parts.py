@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -14,6 +15,7 @@ from crossfleet.cli.running.results import RunResults
 
 _SQLITE = b"SQLite format 3\0"
 _HEAD_BYTES = 64 * 1024
+_MOST_FILES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,17 @@ def _files(words: Iterable[str]) -> Iterable[tuple[Path, bool]]:
         path = Path(word)
         if not path.exists():
             raise UsageError(f"{word}: there is no such file or folder")
-        found = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        for each in found:
+        for each in _inside(path) if path.is_dir() else [path]:
             if each.resolve() not in seen:
                 seen.add(each.resolve())
                 yield each, not path.is_dir()
+
+
+def _inside(folder: Path) -> list[Path]:
+    found = list(islice((each for each in folder.rglob("*") if each.is_file()), _MOST_FILES + 1))
+    if len(found) > _MOST_FILES:
+        raise UsageError(f"{folder}: has more than {_MOST_FILES} files: name the folder of the reports alone")
+    return sorted(found)
 
 
 def _is_coverage(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.api.types.v1 import result_pb2
+from crossfleet.foundation.words import word
 
 _PYTESTS_WORDS = {result_pb2.OUTCOME_XFAILED: "XFAIL", result_pb2.OUTCOME_XPASSED: "XPASS"}
 
@@ -15,7 +16,7 @@ def line_of(case: result_pb2.CaseRecord, mark: str = "") -> str:
 
 def word_of(outcome: result_pb2.Outcome.ValueType) -> str:
     """The word that pytest prints for an outcome; a fleet's own outcomes keep their names."""
-    return _PYTESTS_WORDS.get(outcome) or result_pb2.Outcome.Name(outcome).removeprefix("OUTCOME_")
+    return _PYTESTS_WORDS.get(outcome) or word(result_pb2.Outcome, outcome).upper()
 
 
 def verbose_line(case: result_pb2.CaseRecord, mark: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
+from crossfleet.foundation.words import word
 
 SCHEMA = 1
 _SECRET_FIELDS = frozenset(("variables",))
@@ -121,16 +122,10 @@ def _value(field: Any, value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if field.enum_type is not None and isinstance(value, int):
-        prefix = f"{constant_case(field.enum_type.name)}_"
-        return field.enum_type.values_by_number[value].name.removeprefix(prefix).lower()
+        return word(field.enum_type, value)
     return value
-
-
-def constant_case(name: str) -> str:
-    """`RUN_VERDICT` of RunVerdict: what the names of an enum begin with."""
-    return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).strip("_").upper()
 
 
 def verdict_word(run: run_pb2.Run) -> str:
     """`passed` of RUN_VERDICT_PASSED."""
-    return run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").lower()
+    return word(run_pb2.RunVerdict, run.verdict)

@@ -17,6 +17,7 @@ from crossfleet.cli.reporting.suites import suite_on
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
+from crossfleet.foundation.words import word
 
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
 _SKIPPED = {
@@ -27,7 +28,7 @@ _SKIPPED = {
     result_pb2.OUTCOME_NOT_RUN: "not run",
     result_pb2.OUTCOME_UNSPECIFIED: "not run",
 }
-_ERRORS = frozenset((result_pb2.OUTCOME_ERROR, result_pb2.OUTCOME_CRASHED, result_pb2.OUTCOME_TIMED_OUT))
+_GOOD = frozenset((result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_XPASSED, result_pb2.OUTCOME_FLAKY))
 
 
 def write(results: RunResults, path: Path) -> None:
@@ -80,8 +81,8 @@ def _case(results: RunResults, case: result_pb2.CaseRecord) -> TestCase:
     elif case.outcome == result_pb2.OUTCOME_FAILED:
         exception = _EXCEPTION.match(message)
         made.result = [Failure(message, exception[0] if exception else "failed")]
-    elif case.outcome in _ERRORS:
-        kind = result_pb2.Outcome.Name(case.outcome).removeprefix("OUTCOME_").lower()
+    elif case.outcome not in _GOOD:
+        kind = word(result_pb2.Outcome, case.outcome)
         made.result = [Error(message or kind, kind)]
     if detail is not None and made.result:
         made.result[0].text = _decoded(detail.details)
@@ -117,7 +118,7 @@ def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_
 def _earlier(one: result_pb2.EarlierResult, *, flaky: bool) -> InterimResult:
     """As the schema of Surefire reports has it: what failed before a success, or before a last failure."""
     kinds = (FlakyError, FlakyFailure) if flaky else (RerunError, RerunFailure)
-    kind = result_pb2.Outcome.Name(one.outcome).removeprefix("OUTCOME_").lower()
+    kind = word(result_pb2.Outcome, one.outcome)
     made: InterimResult = kinds[one.outcome == result_pb2.OUTCOME_FAILED](written(one.message), kind)
     made.stack_trace = _decoded(one.details)
     _add_output(made, one)

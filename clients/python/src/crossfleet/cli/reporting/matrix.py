@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.table import shorten
+from crossfleet.foundation.words import word
 
 MOST_ROWS = 25
 LEAST_SECONDS = 0.005
@@ -28,6 +29,7 @@ _LETTERS = (
     (result_pb2.OUTCOME_XPASSED, "xpassed"),
     (result_pb2.OUTCOME_FLAKY, "flaky"),
 )
+_KNOWN = frozenset((result_pb2.OUTCOME_PASSED, *(outcome for outcome, _ in _LETTERS)))
 
 
 def matrix(cases: Sequence[result_pb2.CaseRecord], targets: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -48,7 +50,10 @@ def cell(counts: Counter[int] | None) -> str:
     """`312` where all passed, else `300 + 2 failed, 10 skipped`; `-` where there is none."""
     if not counts:
         return "-"
-    others = [f"{counts[outcome]} {word}" for outcome, word in _LETTERS if counts[outcome]]
+    others = [f"{counts[outcome]} {letters}" for outcome, letters in _LETTERS if counts[outcome]]
+    others += [
+        f"{number} {word(result_pb2.Outcome, outcome)}" for outcome, number in counts.items() if outcome not in _KNOWN
+    ]
     passed = counts[result_pb2.OUTCOME_PASSED]
     return f"{passed} + {', '.join(others)}" if others else str(passed)
 

@@ -14,9 +14,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.exits import UsageError
-from crossfleet.cli.reporting.documents import SCHEMA, constant_case
+from crossfleet.cli.reporting.documents import SCHEMA
 from crossfleet.cli.reporting.last_words import LastWords
 from crossfleet.cli.running.results import RunResults
+from crossfleet.foundation.words import number_of
+
+# A million cases that all passed take a quarter of this.
+_MOST_BYTES = 1 << 30
 
 _Message = TypeVar("_Message", bound=Message)
 
@@ -24,7 +28,7 @@ _Message = TypeVar("_Message", bound=Message)
 def read_report(path: Path) -> RunResults:
     """The run of a JSON report; artifacts stay where they are. Raises UsageError where it is none."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(_content(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -37,6 +41,14 @@ def read_report(path: Path) -> RunResults:
         return _results(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: another version of crossfleet wrote it, or nobody did: {error!r}") from None
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise UsageError(f"{path}: has more than {_MOST_BYTES >> 20} MiB, which is no report of a run")
+    return content
 
 
 def _results(document: Mapping[str, Any]) -> RunResults:
@@ -80,8 +92,8 @@ def _earlier(content: Mapping[str, Any]) -> result_pb2.EarlierResult:
     )
 
 
-def _outcome(content: Mapping[str, Any]) -> result_pb2.Outcome.ValueType:
-    return result_pb2.Outcome.Value(f"OUTCOME_{content['outcome'].upper()}")
+def _outcome(content: Mapping[str, Any]) -> Any:
+    return number_of(result_pb2.Outcome, content["outcome"])
 
 
 def _sections(content: Mapping[str, Any]) -> list[result_pb2.OutputSection]:
@@ -131,6 +143,5 @@ def _put(message: Message, value: Any) -> None:
 
 def _scalar(field: Any, value: Any) -> Any:
     if field.enum_type is not None and isinstance(value, str):
-        name = f"{constant_case(field.enum_type.name)}_{value.upper()}"
-        return field.enum_type.values_by_name[name].number
+        return number_of(field.enum_type, value)
     return value

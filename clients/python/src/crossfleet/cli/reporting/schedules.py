@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.coordinator.v1 import schedule_service_pb2 as wire
 from crossfleet.cli.reporting.times import local
+from crossfleet.foundation.words import word
 
 
 def coming(schedule: wire.Schedule) -> str:
@@ -30,6 +31,4 @@ def at(schedule: wire.Schedule, moment: Timestamp) -> str:
 
 def policy(schedule: wire.Schedule) -> tuple[str, str]:
     """Words for what becomes of missed times, and of those at which the run before goes on."""
-    missed = wire.MissedPolicy.Name(schedule.missed).removeprefix("MISSED_POLICY_").lower()
-    overlap = wire.OverlapPolicy.Name(schedule.overlap).removeprefix("OVERLAP_POLICY_").lower()
-    return missed, overlap
+    return word(wire.MissedPolicy, schedule.missed), word(wire.OverlapPolicy, schedule.overlap)

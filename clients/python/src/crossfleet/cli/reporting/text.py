@@ -18,6 +18,7 @@ from crossfleet.cli.reporting.times import span
 from crossfleet.cli.running.conclusion import nothing_to_execute
 from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.view import duration
+from crossfleet.foundation.words import word
 
 CAUSE_LINES = 30
 _STYLES = {
@@ -64,8 +65,8 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
     """`PASSED in 12 s: 4981 cases, 4900 passed, 81 skipped (run-...)`."""
     counts = run.counts
     words = [
-        f"{getattr(counts, field)} {word if getattr(counts, field) > 1 else word.removesuffix('s')}"
-        for field, word in (
+        f"{getattr(counts, field)} {called if getattr(counts, field) > 1 else called.removesuffix('s')}"
+        for field, called in (
             ("passed", "passed"),
             ("flaky", "flaky"),
             ("failed", "failed"),
@@ -82,7 +83,7 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
         if getattr(counts, field)
     ]
     words += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
-    name = run_pb2.RunVerdict.Name(run.verdict).removeprefix("RUN_VERDICT_").replace("UNSPECIFIED", "UNFINISHED")
+    name = word(run_pb2.RunVerdict, run.verdict).upper().replace("UNSPECIFIED", "UNFINISHED")
     if nothing_to_execute(run) and run.verdict == run_pb2.RUN_VERDICT_PASSED:
         name = "NO TESTS"
     took = duration(span(run.created_at, run.finished_at))
@@ -106,4 +107,4 @@ def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
 
 def outcome_word(outcome: result_pb2.Outcome.ValueType) -> str:
     """`timed_out` of OUTCOME_TIMED_OUT."""
-    return result_pb2.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
+    return word(result_pb2.Outcome, outcome)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as wire
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.foundation.words import word
 
 BAD = frozenset(
     (
@@ -138,7 +139,7 @@ class Progress:
         attempt = fact.attempt
         self._drop(lambda each: each.attempt_id == attempt.attempt_id)
         if attempt.cause not in (result_pb2.CAUSE_DONE, result_pb2.CAUSE_CRASHED, result_pb2.CAUSE_CANCELLED):
-            cause = result_pb2.Cause.Name(attempt.cause).removeprefix("CAUSE_").lower().replace("_", " ")
+            cause = word(result_pb2.Cause, attempt.cause).replace("_", " ")
             self.notes.append(f"attempt {attempt.attempt_id} on {attempt.worker_id}: {cause}. {fact.message}".rstrip())
 
     def _on_case_copied(self, fact: wire.CaseCopied, at: float) -> None:
@@ -191,6 +192,6 @@ class Progress:
         if fact.device_id:
             stage = fact.health.removeprefix("HEALTH_STAGE_").lower()
             self.notes.append(f"device {fact.device_id} of {fact.worker_id} is {stage}. {fact.cause}".rstrip())
-        elif fact.state != "WORKER_STATE_READY":
+        elif fact.state != "WORKER_STATE_READY" and not fact.has_left:
             state = fact.state.removeprefix("WORKER_STATE_").lower()
             self.notes.append(f"worker {fact.worker_id} is {state}. {fact.cause}".rstrip())

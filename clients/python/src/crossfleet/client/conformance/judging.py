@@ -9,6 +9,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import ProposedAllocation
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, Device, Worker, WorkerState
 from crossfleet.client.conformance.rows import Holding, Wish
 from crossfleet.client.conformance.truth import Truth
+from crossfleet.foundation.words import word
 
 _BLOCKING = frozenset(("lost", "unhealthy", "quarantined"))
 _SHARED = "cpu"
@@ -150,9 +151,7 @@ def _unfit(wish: Wish, worker: Worker) -> str:
     """What does not depend on what is in use."""
     row, name = wish.row, worker.worker_id
     if worker.state != WORKER_STATE_READY:
-        known = worker.state in WorkerState.values()
-        state = WorkerState.Name(worker.state).removeprefix("WORKER_STATE_").lower() if known else "in an unknown state"
-        return f"{name} is {state}, and gets nothing new"
+        return f"{name} is {word(WorkerState, worker.state)}, and gets nothing new"
     if row.runner and row.runner not in worker.runners:
         return f"{name} has no runner {row.runner!r}"
     intolerable = sorted(set(worker.taints) - set(row.request.tolerations))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import Allocation, ScheduleRequest, ScheduleResponse, TaskGroup
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, Worker, WorkerState
+from crossfleet.foundation.words import word
 
 _MOST = 6
 
@@ -57,10 +58,8 @@ def _list(each: Sequence[str]) -> str:
 
 
 def _worker(one: Worker) -> str:
-    known = one.state in WorkerState.values()
-    state = WorkerState.Name(one.state).removeprefix("WORKER_STATE_").lower() if known else f"state {one.state}"
     said = [f"{one.slots} slots"]
-    said += [state] if one.state != WORKER_STATE_READY else []
+    said += [word(WorkerState, one.state)] if one.state != WORKER_STATE_READY else []
     said += [f"tainted {', '.join(one.taints)}"] if one.taints else []
     said += [each.device_id for each in one.devices]
     return f"{one.worker_id} ({_joined(said)})"

@@ -164,6 +164,8 @@ def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
     if group is not None:
         held = {state.allocations[one].worker_id for one in group.allocations if one in state.allocations}
         message.worker_ids.extend(sorted(held))
+        if held:
+            message.waiting_reason = ""  # it may want more, but does not wait
     return message
 
 

@@ -181,6 +181,21 @@ class WorkerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLeft:
+    """A worker has ended its session in good order."""
+
+    worker_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetWorkers:
+    """Workers have been gone for so long that nobody asks for them any more."""
+
+    worker_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DrainWorker:
     """Keep new work away from a worker (or no longer, with drain=False)."""
 
@@ -444,6 +459,8 @@ Command = (
     | WorkerSilent
     | WorkerHeard
     | WorkerLost
+    | WorkerLeft
+    | ForgetWorkers
     | DrainWorker
     | WorkerLeaving
     | QuarantineWorker

@@ -339,12 +339,32 @@ class WorkerUpdated:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStateChanged:
-    """A worker became ready, suspect, draining or lost. One that is draining and was not drained is leaving."""
+    """A worker became ready, suspect or draining. One that is draining and was not drained is leaving.
+
+    Earlier versions said so too of one that was lost.
+    """
 
     worker_id: str
     state: int
     drained: bool
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """A worker was lost, or `has_left` in good order."""
+
+    worker_id: str
+    cause: str
+    at: float
+    has_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerForgotten:
+    """A worker that has gone is known no longer. Facts of before go on naming it."""
+
+    worker_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +471,8 @@ Event = (
     | WorkerJoined
     | WorkerUpdated
     | WorkerStateChanged
+    | WorkerGone
+    | WorkerForgotten
     | HealthChanged
     | CanaryOpened
     | CaseStruck

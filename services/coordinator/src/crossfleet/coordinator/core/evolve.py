@@ -48,6 +48,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.WorkerJoined: workers.worker_joined,
     e.WorkerUpdated: workers.worker_updated,
     e.WorkerStateChanged: workers.worker_state_changed,
+    e.WorkerGone: workers.worker_gone,
+    e.WorkerForgotten: workers.worker_forgotten,
     e.HealthChanged: workers.health_changed,
     DeviceOverridden: workers.device_overridden,
     e.CanaryOpened: work.canary_opened,

@@ -52,14 +52,26 @@ def worker_updated(state: State, event: e.WorkerUpdated) -> None:
 
 
 def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:
-    """A worker became ready, suspect, draining or lost."""
+    """A worker became ready, suspect or draining."""
     worker = state.workers[event.worker_id]
     worker.state = WorkerState(event.state)
     worker.drained = event.drained
     worker.leaving |= worker.state is WorkerState.DRAINING and not event.drained
     worker.cause = event.cause
-    if worker.state is WorkerState.LOST:
-        worker.session_id = ""
+
+
+def worker_gone(state: State, event: e.WorkerGone) -> None:
+    """A worker was lost, or has left."""
+    worker = state.workers[event.worker_id]
+    worker.state = WorkerState.LOST
+    worker.cause = event.cause
+    worker.session_id = ""
+    worker.gone_at, worker.has_left = event.at, event.has_left
+
+
+def worker_forgotten(state: State, event: e.WorkerForgotten) -> None:
+    """It was gone for long."""
+    del state.workers[event.worker_id]
 
 
 def health_changed(state: State, event: e.HealthChanged) -> None:

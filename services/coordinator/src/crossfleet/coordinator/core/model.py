@@ -253,7 +253,8 @@ class Run:
 class Worker:
     """A worker that joined once. `session_id` is empty while it has no session since the coordinator started.
 
-    `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation.
+    `drained`: a person has ordered that. `leaving`: it says so of itself, which ends with its incarnation. `gone_at`: when it
+    was lost, in unix seconds, 0.0 while it is not; `has_left`: in good order.
     `health` has what is known of the host (under the empty name) and of its devices, `overrides` what people say of these.
     `reported` is what the worker says of itself, `view` what follows from all three.
     `gives_back_slots`: single ones of an allocation.
@@ -276,6 +277,8 @@ class Worker:
     overrides: dict[str, Override] = field(default_factory=dict)
     reported: WorkerView = field(default_factory=lambda: WorkerView(""))
     gives_back_slots: bool = False
+    gone_at: float = 0.0
+    has_left: bool = False
 
     @property
     def ending(self) -> bool:

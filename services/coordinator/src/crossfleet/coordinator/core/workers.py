@@ -1,11 +1,10 @@
-"""Workers join, change, fall silent, are drained and get lost."""
+"""Workers join, change, fall silent and are drained."""
 
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.allocations import drop_allocation, fail_if_spent
+from crossfleet.coordinator.core.allocations import drop_allocation
 from crossfleet.coordinator.core.answers import HelloAnswer
-from crossfleet.coordinator.core.blame import blame, executing_on
 from crossfleet.coordinator.core.care import release
 from crossfleet.coordinator.core.commands import (
     AttemptsMissing,
@@ -15,7 +14,6 @@ from crossfleet.coordinator.core.commands import (
     WorkerHeard,
     WorkerHello,
     WorkerLeaving,
-    WorkerLost,
     WorkerSilent,
 )
 from crossfleet.coordinator.core.dispatching import feed_allocation, feed_group
@@ -24,7 +22,6 @@ from crossfleet.coordinator.core.model import Allocation, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.settling import close, end_attempt, settle_group
 from crossfleet.coordinator.core.spare import free_slots
-from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
 
 def worker_hello(emit: Emitter, command: WorkerHello) -> HelloAnswer:
@@ -135,21 +132,6 @@ def worker_heard(emit: Emitter, command: WorkerHeard) -> None:
         emit(e.WorkerStateChanged(worker.worker_id, worker.standing, worker.drained, ""))
         for allocation in _allocations(emit, worker):
             _resume(emit, allocation)
-
-
-def worker_lost(emit: Emitter, command: WorkerLost) -> None:
-    """Give up what the worker held; its cases go elsewhere and lose a try."""
-    worker = emit.state.workers.get(command.worker_id)
-    if worker is None or worker.state is WorkerState.LOST:
-        return
-    emit(e.WorkerStateChanged(worker.worker_id, WorkerState.LOST, worker.drained, command.reason))
-    blame(emit, worker.worker_id, Cause.HOST_LOST, executing_on(emit, worker))
-    for allocation_id in sorted(worker.allocations):
-        allocation = emit.state.allocations.get(allocation_id)
-        if allocation is not None:
-            drop_allocation(emit, allocation, Cause.HOST_LOST, command.reason, avoid=True)
-            fail_if_spent(emit, emit.state.groups[allocation.group_id], Cause.HOST_LOST, command.reason)
-            stop_at_failure_limit(emit, emit.state.runs[allocation.run_id])
 
 
 def drain_worker(emit: Emitter, command: DrainWorker) -> None:

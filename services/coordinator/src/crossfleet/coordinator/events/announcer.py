@@ -90,6 +90,11 @@ class Announcer:
                 event.worker_changed.worker_id = fact.worker_id
                 event.worker_changed.state = f"WORKER_STATE_{WorkerState(fact.state).name}"
                 event.worker_changed.cause = fact.cause
+            case facts.WorkerGone():
+                event.worker_changed.worker_id = fact.worker_id
+                event.worker_changed.state = f"WORKER_STATE_{WorkerState.LOST.name}"
+                event.worker_changed.cause = fact.cause
+                event.worker_changed.has_left = fact.has_left
             case facts.HealthChanged():
                 _health_changed(event.worker_changed, fact)
             case _:

@@ -67,6 +67,8 @@ _NUMBERS: dict[int, type] = {
     74: LimitsLearnt,
     75: CopyAssigned,
     76: CopyEnded,
+    79: e.WorkerGone,
+    80: e.WorkerForgotten,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from crossfleet.coordinator.core.answers import Answer
 from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
-from crossfleet.coordinator.core.events import Event, HealthChanged, WorkerJoined, WorkerStateChanged, WorkerUpdated
+from crossfleet.coordinator.core.events import (
+    Event,
+    HealthChanged,
+    WorkerForgotten,
+    WorkerGone,
+    WorkerJoined,
+    WorkerStateChanged,
+    WorkerUpdated,
+)
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.override import DeviceOverridden
@@ -26,7 +34,15 @@ from crossfleet.coordinator.ledger.store import (
     StoreRefused,
 )
 
-_WORKER_FACTS = (WorkerJoined, WorkerUpdated, WorkerStateChanged, HealthChanged, DeviceOverridden)
+_WORKER_FACTS = (
+    WorkerJoined,
+    WorkerUpdated,
+    WorkerStateChanged,
+    WorkerGone,
+    WorkerForgotten,
+    HealthChanged,
+    DeviceOverridden,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,12 @@ class Ledger:
             state.workers[worker_id] = replace(known, allocations=allocations)
         state.selectors.learn(worker.view for worker in state.workers.values())
         self.state, self.seq = state, stored.head.seq
+
+    def confirm(self) -> None:
+        """Raises Deposed where a later term has begun, and StoreFailed."""
+        epoch = self.store.head().epoch
+        if epoch != self.epoch:
+            raise Deposed(f"epoch {epoch} has begun")
 
     def commit(self, commands: Sequence[Command], now: float) -> Outcome:
         """Carry out commands and make them durable. Raises Deposed, or StoreFailed (CommitUnsettled) where nothing can be read back.
@@ -155,8 +177,11 @@ class Ledger:
             self.state.forget(run.run_id)
         for event in prepared.events:
             if isinstance(event, _WORKER_FACTS):
-                worker = self.state.workers[event.worker_id]
-                self._workers[event.worker_id] = replace(worker, allocations=set())
+                worker = self.state.workers.get(event.worker_id)
+                if worker is None:
+                    self._workers.pop(event.worker_id, None)
+                else:
+                    self._workers[event.worker_id] = replace(worker, allocations=set())
         committed = Committed(batch.seq, prepared.at, tuple(prepared.events))
         return Outcome(prepared.answers, [committed], prepared.observed)
 

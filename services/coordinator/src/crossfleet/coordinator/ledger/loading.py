@@ -68,6 +68,7 @@ def schedule_of(row: Row) -> Schedule:
 
 def _worker(row: Row) -> Worker:
     state = WorkerState(row["state"])
+    gone_at, has_left = departure(row)
     return Worker(
         row["worker_id"],
         row["incarnation"],
@@ -81,4 +82,16 @@ def _worker(row: Row) -> Worker:
         row["joined_at"],
         health=codec.decode_health(row["health"]),
         overrides=codec.decode_overrides(row["overrides"]),
+        gone_at=gone_at,
+        has_left=has_left,
     )
+
+
+def departure(row: Row) -> tuple[float, bool]:
+    """Since when a stored worker is gone (0.0: it is not), and whether it has left.
+
+    An earlier version that saw it join again, or lost it, has left these columns as they were.
+    """
+    if row["state"] != WorkerState.LOST:
+        return 0.0, False
+    return max(row["gone_at"], row["joined_at"]), row["has_left"] and row["gone_at"] >= row["joined_at"]

@@ -62,6 +62,8 @@ class _Projection:
         writes.append(Write("allocations", Mode.UPDATE, self._described))
         writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
         writes.append(Write("task_groups", Mode.UPDATE, self._limits))
+        forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
+        writes.append(Write("workers", Mode.DELETE, forgotten))
         if self._semaphores or self._schedules or self._reservations:
             writes += self._named()
         return writes
@@ -98,8 +100,10 @@ class _Projection:
                 self._insert("task_groups", group_id=group_id, **constants, **group_variables(group))
             else:
                 self._updates.setdefault("task_groups", []).append({"group_id": group_id, **group_variables(group)})
+        workers = self._state.workers
         for worker_id in self._workers:
-            self._upserts.setdefault("workers", []).append(worker_row(self._state.workers[worker_id]))
+            if worker_id in workers:
+                self._upserts.setdefault("workers", []).append(worker_row(workers[worker_id]))
         for group_id, payloads in self._payloads.items():
             self._insert("results", group_id=group_id, batch=self._seq, payloads=codec.encode_payloads(payloads))
         if self._ended:
@@ -332,7 +336,14 @@ class _Projection:
         self._schedules.setdefault(event.name, False)
 
     def _touch_worker(
-        self, event: e.WorkerJoined | e.WorkerUpdated | e.WorkerStateChanged | e.HealthChanged | DeviceOverridden
+        self,
+        event: e.WorkerJoined
+        | e.WorkerUpdated
+        | e.WorkerStateChanged
+        | e.WorkerGone
+        | e.WorkerForgotten
+        | e.HealthChanged
+        | DeviceOverridden,
     ) -> None:
         self._workers[event.worker_id] = None
 
@@ -370,6 +381,8 @@ _HANDLERS: dict[type, str] = {
     e.WorkerJoined: "_touch_worker",
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",
+    e.WorkerGone: "_touch_worker",
+    e.WorkerForgotten: "_touch_worker",
     e.HealthChanged: "_touch_worker",
     DeviceOverridden: "_touch_worker",
 }
@@ -448,4 +461,6 @@ def worker_row(worker: Worker) -> Row:
         "joined_at": worker.joined_at,
         "health": codec.encode_health(worker.health),
         "overrides": codec.encode_overrides(worker.overrides),
+        "gone_at": worker.gone_at,
+        "has_left": worker.has_left,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,6 +52,7 @@ _T = TypeVar("_T")
 _RETRY_SECONDS = 1.0
 # A server that is frozen, not dead, answers nothing and refuses nothing.
 _ANSWER_SECONDS, _HISTORY_SECONDS = 15.0, 60.0
+_CLOSE_SECONDS = 1.0
 
 __all__ = ["CursorExpired", "Queries"]
 
@@ -90,10 +91,11 @@ class Queries:
         return cls(reading(address), reading(address), lambda: reading(address), limits=limits)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections; of one on which a server keeps an answer back, without waiting for that for long."""
+        closing = [reader.thread.submit(reader.engine.dispose) for reader in (self._main, self._histories)]
+        wait(closing, timeout=_CLOSE_SECONDS)
         for reader in (self._main, self._histories):
-            reader.thread.shutdown(wait=True)
-            reader.engine.dispose()
+            reader.thread.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, run_id: str) -> RunRow | None:
         """One run, None where there is none."""

@@ -172,7 +172,10 @@ class WaitingArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker that joined once. `health` by device, of the host under the empty name; `overrides` by device."""
+    """A worker that joined once. `health` by device, of the host under the empty name; `overrides` by device.
+
+    `gone_at` is 0.0 for one that is there.
+    """
 
     worker_id: str
     incarnation: str
@@ -184,6 +187,8 @@ class WorkerRow:
     joined_at: float
     health: Mapping[str, Health]
     overrides: Mapping[str, Override]
+    gone_at: float = 0.0
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

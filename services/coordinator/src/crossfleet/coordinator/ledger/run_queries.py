@@ -9,9 +9,10 @@ from sqlalchemy import Connection, RowMapping, exists, select, tuple_
 
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec, tables
+from crossfleet.coordinator.ledger.loading import departure
 from crossfleet.coordinator.ledger.rows import ArtifactRow, AttemptRow, GroupRow, RunRow, WaitingArtifactRow, WorkerRow
 from crossfleet.coordinator.ledger.sql import read_head
-from crossfleet.coordinator.ledger.store import Head
+from crossfleet.coordinator.ledger.store import Head, Row
 
 _RUN = [column for column in tables.runs.c if column.name not in {"fingerprint", "live", "traceparent"}]
 # Limits of cases are told with their cases.
@@ -102,21 +103,23 @@ def waiting_artifacts(connection: Connection, run_id: str, limit: int) -> list[W
 def workers(connection: Connection) -> list[WorkerRow]:
     """All, by name."""
     table = tables.workers
-    return [_worker(row) for row in connection.execute(select(table).order_by(table.c.worker_id)).mappings()]
+    return [_worker(dict(row)) for row in connection.execute(select(table).order_by(table.c.worker_id)).mappings()]
 
 
-def _worker(row: RowMapping) -> WorkerRow:
+def _worker(row: Row) -> WorkerRow:
     """A quarantined worker is stored as one that is being drained, beside its health."""
     health = codec.decode_health(row["health"])
     state = WorkerState(row["state"])
     if state is WorkerState.DRAINING and not row["drained"] and "" in health and health[""].out:
         state = WorkerState.QUARANTINED
+    gone_at, has_left = departure(row)
     changed = {
         "state": state,
         "runners": tuple(json.loads(row["runners"])),
         "health": health,
         "overrides": codec.decode_overrides(row["overrides"]),
     }
+    changed |= {"gone_at": gone_at, "has_left": has_left}
     return WorkerRow(**(dict(row) | changed))
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0015"
+REVISION = "0017"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -233,6 +233,8 @@ workers = Table(
     Column("joined_at", Double, nullable=False),
     Column("health", Text, nullable=False, server_default=text("''")),
     Column("overrides", Text, nullable=False, server_default=text("''")),
+    Column("gone_at", Double, nullable=False, server_default=text("0")),
+    Column("has_left", Boolean, nullable=False, server_default=false()),
 )
 
 # Mean and variance of the logarithm of a case's seconds, and the weight of what is known.

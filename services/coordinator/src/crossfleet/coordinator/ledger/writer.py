@@ -146,6 +146,12 @@ class LedgerWriter:
         """
         return await self._storing.threaded(self._ledger.store.prune, before_seq, self._ledger.epoch, rows)
 
+    async def confirm(self) -> None:
+        """Returns where nobody else has begun to lead. Raises TermOver, Deposed, StoreFailed."""
+        self._check_term()
+        await self._storing.threaded(self._ledger.confirm)
+        self._check_term()
+
     async def identify(self, candidate: str) -> str:
         """The id of the fleet; `candidate` becomes it where it has none. Raises StoreFull, StoreFailed, Deposed."""
         return await self._storing.threaded(self._ledger.store.identify, candidate, self._ledger.epoch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from google.protobuf.message import DecodeError
 
@@ -19,25 +19,30 @@ from crossfleet.foundation.errors import BlobNotFound, StorageCorrupt
 RECENT_SECONDS = HOUR
 """A client that was told that a blob is there may take so long until it submits the run that names it."""
 _PAGE = 500
+_FENCED = 100
 
 
 class BlobRetention:
     """Only of a leader that has led for an hour: before it does not know what clients were told."""
 
-    def __init__(self, queries: Queries, blobs: BlobStore) -> None:
-        """Asks `queries` which blobs are needed."""
+    def __init__(self, queries: Queries, blobs: BlobStore, fence: Callable[[], Awaitable[None]]) -> None:
+        """Asks `queries` which blobs are needed. `fence` returns while nobody else leads."""
         self._queries = queries
         self._blobs = blobs
+        self._fence = fence
 
     async def remove(self, horizon: Horizon, removed: Removed, *, dry: bool = False) -> None:
-        """Removes, or with `dry` counts, what is not needed. Raises ArtifactStoreUnavailable."""
+        """Removes, or with `dry` counts, what is not needed. Raises ArtifactStoreUnavailable, and what the fence raises."""
         if not dry and not self._blobs.recent.certain(RECENT_SECONDS):
             return
         async for some in self._unneeded(horizon, dry=dry):
-            if not dry:
-                await self._blobs.remove([one.digest for one in some])
-            removed.blobs += len(some)
-            removed.blob_bytes += sum(one.size for one in some)
+            for start in range(0, len(some), _FENCED):
+                piece = some[start : start + _FENCED]
+                if not dry:
+                    await self._fence()  # another leader may have told a client that one of them is there
+                    await self._blobs.remove([one.digest for one in piece])
+                removed.blobs += len(piece)
+                removed.blob_bytes += sum(one.size for one in piece)
 
     async def _unneeded(self, horizon: Horizon, *, dry: bool) -> AsyncIterator[list[Stored]]:
         needed: set[bytes] | None = None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from crossfleet.coordinator.core.departing import Memory
 from crossfleet.foundation.config import setting
 
 _DAY = 86_400.0
@@ -27,6 +28,12 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     grace_hours: Annotated[
         float, setting("What was uploaded is kept for so long, whether or not a run names it.", ge=0.01)
     ] = 24.0
+    lost_worker_hours: Annotated[
+        float, setting("Workers that were lost are remembered for so many hours. 0: for ever.", ge=0)
+    ] = 24.0
+    left_worker_hours: Annotated[
+        float, setting("Workers that left in good order are remembered for so many hours. 0: for ever.", ge=0)
+    ] = 1.0
     every_minutes: Annotated[float, setting("How often it is looked for what goes.", ge=0.01)] = 60.0
 
 
@@ -38,18 +45,20 @@ class Horizon:
     artifacts_before: float
     logs_before: float
     uploads_before: float
+    workers: Memory
 
 
 def horizon(policy: RetentionSettings, now: float) -> Horizon:
     """The horizon of a policy. Nothing of a run outlives it."""
-    runs = _before(policy.days, now)
+    runs, lost = _before(policy.days, now), _before(policy.lost_worker_hours, now, HOUR)
     return Horizon(
         runs,
         max(runs, _before(policy.artifact_days, now)),
         max(runs, _before(policy.log_days, now)),
         now - policy.grace_hours * HOUR,
+        Memory(_before(policy.left_worker_hours, now, HOUR), lost, min(runs, lost)),
     )
 
 
-def _before(days: float, now: float) -> float:
-    return now - days * _DAY if days else float("-inf")
+def _before(age: float, now: float, unit: float = _DAY) -> float:
+    return now - age * unit if age else float("-inf")

@@ -18,6 +18,7 @@ from crossfleet.coordinator.logs.run_logs import RunLogs
 from crossfleet.coordinator.retention.blobs import RECENT_SECONDS, BlobRetention
 from crossfleet.coordinator.retention.policy import Horizon, RetentionSettings, horizon
 from crossfleet.coordinator.retention.rows import Clean, Removed, RowRetention
+from crossfleet.coordinator.retention.workers import WorkerRetention
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.logs import get_logger
@@ -28,26 +29,30 @@ _MOST_COUNTED = 1_000_000
 
 
 class Retention:
-    """By policy: runs with what belongs to them in SQL, then their output, then blobs, then uploads that were given up."""
+    """By policy: workers that have gone, runs with what belongs to them in SQL, then their output, then blobs, then uploads that were given up."""
 
     def __init__(
         self,
         policy: RetentionSettings,
         queries: Queries,
         clean: Clean,
+        workers: WorkerRetention,
         identify: Callable[[str], Awaitable[str]],
+        fence: Callable[[], Awaitable[None]],
         blobs: BlobStore,
         run_logs: RunLogs,
         uploads: Path,
         clock: Clock,
     ) -> None:
-        """`clean` removes rows by the ledger's writer, `identify` answers its fleet; `uploads` is the folder of part files."""
+        """`clean` removes rows by the ledger's writer, `identify` answers its fleet, `fence` raises where another one leads; `uploads` is the folder of part files."""
         self.policy = policy
         self._queries = queries
         self._rows = RowRetention(queries, clean, clock)
-        self._blobs = BlobRetention(queries, blobs)
+        self._workers = workers
+        self._blobs = BlobRetention(queries, blobs, fence)
         self._store = blobs
         self._identify = identify
+        self._fence = fence
         self._told = False
         self._run_logs = run_logs
         self._uploads = uploads
@@ -71,6 +76,7 @@ class Retention:
         removed = Removed()
         now = horizon(self.policy, self._clock.now())
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: self._workers.remove(now.workers, removed),
             lambda: self._rows.remove(now, self.policy.runs, removed),
             lambda: self._remove_stored(now, removed),
             lambda: self._remove_uploads(now, removed),
@@ -90,6 +96,7 @@ class Retention:
         now = horizon(self.policy, self._clock.now())
         runs = await self._queries.ask(retention_queries.old_runs, now.runs_before, self.policy.runs, _MOST_COUNTED)
         found.runs = len(runs)
+        found.workers = self._workers.foreseen(now.workers)
         found.cases, found.artifacts = await self._queries.ask(retention_queries.counted, list(runs))
         old = await self._queries.ask(retention_queries.old_artifacts, now.artifacts_before, _MOST_COUNTED)
         found.artifacts += sum(key[0] not in runs for key in old)
@@ -121,6 +128,7 @@ class Retention:
         for run_id in there:
             if run_id not in kept:
                 if not dry:
+                    await self._fence()
                     await self._run_logs.remove(run_id)
                 removed.logs += 1
 

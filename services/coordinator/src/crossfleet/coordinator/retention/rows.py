@@ -31,6 +31,7 @@ class Removed:
     blobs: int = 0
     blob_bytes: int = 0
     uploads: int = 0
+    workers: int = 0
 
 
 class RowRetention:

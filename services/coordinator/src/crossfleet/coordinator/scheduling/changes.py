@@ -22,6 +22,7 @@ _PRESSING = frozenset(
         facts.WorkerUpdated,
         facts.WorkerStateChanged,
         DeviceOverridden,
+        facts.WorkerGone,
     )
 )
 
@@ -81,7 +82,7 @@ class Changes:
                     self.groups.update(run.groups if run else ())
                 case facts.WorkerJoined() | facts.WorkerUpdated() | facts.WorkerStateChanged() | facts.HealthChanged():
                     self.workers.add(event.worker_id)
-                case DeviceOverridden():
+                case facts.WorkerGone() | DeviceOverridden():
                     self.workers.add(event.worker_id)
                 case _:
                     pass

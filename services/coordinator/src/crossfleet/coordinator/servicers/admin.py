@@ -20,7 +20,7 @@ from crossfleet.foundation.redaction import without_secrets
 
 
 class AdminReads(admin_grpc.AdminServiceServicer):
-    """What a process knows of itself. Answers from what it was started with; changes come later and say so."""
+    """What a process knows of itself. Answers from what it was started with."""
 
     def __init__(self, settings: Settings, sources: Mapping[str, str]) -> None:
         """`sources` says by name where a setting comes from that is not a default."""
@@ -47,7 +47,7 @@ class AdminReads(admin_grpc.AdminServiceServicer):
     async def UpdateSetting(
         self, request: admin_pb2.UpdateSettingRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> admin_pb2.UpdateSettingResponse:
-        """Refused for now. Raises SettingNotFound, Unimplemented."""
+        """Refused. Raises SettingNotFound, Unimplemented."""
         if request.name not in {known.name for known in describe(Settings)}:
             raise SettingNotFound(f"no setting {request.name!r}", setting=request.name, service="coordinator")
         raise Unimplemented("settings are changed by a restart: flags, environment or file", feature="UpdateSetting")

@@ -24,8 +24,9 @@ async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.Exp
     workers = [view_now(worker) for worker in state.workers.values() if worker.state is not WorkerState.LOST]
     answer = run_service.ExplainRunResponse()
     for status in run.targets:
-        message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=status.waiting_reason)
         group = state.groups.get(status.group_id)
+        reason = status.waiting_reason if group is None else group.waiting_text  # also of one that wants more slots
+        message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=reason)
         if group is not None:
             _add_fit(message, group, state, workers)
         if group is not None and waiting(state, group) and not group.held_back:

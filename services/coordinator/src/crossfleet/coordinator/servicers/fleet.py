@@ -135,7 +135,9 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
             leader=leader.name,
             coordinator=self._identity.name,
             leads=True,
-            workers_by_state=Counter(f"WORKER_STATE_{worker.state.name}" for worker in state.workers.values()),
+            workers_by_state=Counter(
+                f"WORKER_STATE_{worker.state.name}" for worker in state.workers.values() if not worker.has_left
+            ),
             slots=sum(worker.view.slots_total for worker in living),
             busy_slots=sum(len(one.held) for one in state.allocations.values()),
             open_runs=sum(run.state is not RunState.FINISHED for run in state.runs.values()),
@@ -163,8 +165,10 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
             busy_slots=sum(len(one.held) for one in held),
             health=health_messages(worker.health),
             cause=worker.cause,
+            has_left=worker.has_left,
         )
         set_time(message.worker.last_seen_at, self._heard_at(worker.worker_id))
+        set_time(message.gone_at, worker.gone_at)
         for one in held:
             message.allocations.add(
                 allocation_id=one.allocation_id,

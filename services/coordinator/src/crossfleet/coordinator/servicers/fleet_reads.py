@@ -10,6 +10,7 @@ from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.coordinator.v1 import fleet_service_pb2_grpc as fleet_grpc
 from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.coordinator.convert.fleet import health_messages, worker_message
+from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.election.port import Leader
 from crossfleet.coordinator.ledger.queries import Queries
@@ -55,7 +56,7 @@ class FleetReads(fleet_grpc.FleetServiceServicer):
             leader_address=leader.address,
             leader=leader.name,
             coordinator=self._identity.name,
-            workers_by_state=Counter(f"WORKER_STATE_{row.state.name}" for row in rows),
+            workers_by_state=Counter(f"WORKER_STATE_{row.state.name}" for row in rows if not row.has_left),
             slots=sum(_described(row).slots for row in rows if row.state is not WorkerState.LOST),
             busy_slots=sum(len(one.slots) for one in held),
             open_runs=work.runs,
@@ -75,7 +76,9 @@ def _status(row: WorkerRow, held: Iterable[HeldRow]) -> fleet_pb2.WorkerStatus:
         busy_slots=sum(len(one.slots) for one in mine),
         health=health_messages(row.health),
         cause=row.cause,
+        has_left=row.has_left,
     )
+    set_time(message.gone_at, row.gone_at)
     for one in mine:
         message.allocations.add(
             allocation_id=one.allocation_id,

@@ -55,6 +55,8 @@ class HousekeepingServicer(AdminServicer):
             artifact_days=policy.artifact_days,
             log_days=policy.log_days,
             grace_hours=policy.grace_hours,
+            lost_worker_hours=policy.lost_worker_hours,
+            left_worker_hours=policy.left_worker_hours,
             blobs_wait=not retention.blobs_certain(),
         )
         if request.count:

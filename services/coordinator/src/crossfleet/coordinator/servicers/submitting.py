@@ -14,6 +14,7 @@ from crossfleet.coordinator.artifacts.durations import check_durations
 from crossfleet.coordinator.artifacts.manifests import check_manifest
 from crossfleet.coordinator.convert import runs
 from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.convert.understood import check_understood
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
 from crossfleet.coordinator.core.seeds import Seeds
@@ -68,7 +69,7 @@ class Submitting:
         """Commits a run, or finds the one of an earlier call.
 
         Raises InvalidArgument, SelectorInvalid, LocalPathRefused, WorkspaceNotFound, BlobsMissing, ManifestInvalid,
-        SchedulerNotFound, IdempotencyConflict, Draining.
+        SchedulerNotFound, Unimplemented, IdempotencyConflict, Draining.
         """
         if self._draining.begun:
             raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
@@ -90,6 +91,7 @@ class Submitting:
         seed = self._seeds.draw(run_id, spec.workspace.local_path)
         command = submission(request_id, spec, run_id, selectors, current_traceparent() or "", seed)
         if command.request_id not in self._lookup.state().requests:
+            check_understood(spec, "spec")
             await self._check_surroundings(spec)
             command = await self._with_estimates(command)
         return command

@@ -117,7 +117,9 @@ class FleetSessions:
         worker_id = hello.worker.worker_id
         earlier = self._sessions.get(worker_id)
         known = self.state.workers.get(worker_id)
-        refuse_twin(hello, known, earlier, leased=self.leases.living(worker_id), lease=self.leases.seconds)
+        gone = known is not None and known.state is WorkerState.LOST and earlier is None
+        leased = self.leases.living(worker_id) and not gone
+        refuse_twin(hello, known, earlier, leased=leased, lease=self.leases.seconds)
         session = Session(
             self.ids.new("session"), hello, self.commit, self.record, self.lasting, self.inquiries, self._room
         )

@@ -79,6 +79,7 @@ class Session:
             async for request in requests:
                 heard()
                 await self.take(request.messages)
+            await self._submit(self._commit(commands.WorkerLeft(self.worker_id, self.session_id)))
         except CrossfleetError as wrong:
             error = wrong
         except (grpc.RpcError, grpc.aio.UsageError):

@@ -1,10 +1,10 @@
-"""Streams from a coordinator that may freeze or be cut off without a word: a silent one is asked whether it is there."""
+"""Calls to a coordinator that may freeze or be cut off without a word: a silent one is asked whether it is there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import grpc
 
@@ -14,6 +14,7 @@ from crossfleet.foundation.following.route import Seat
 
 _QUIET_SECONDS = 2.0
 _ANSWER_SECONDS = 4.0
+T = TypeVar("T")
 _GONE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -39,6 +40,23 @@ async def attended(channel: FollowingChannel, seat: Seat, call: Any) -> AsyncGen
         call.cancel()
 
 
+async def answered(channel: FollowingChannel, seat: Seat, attempt: Callable[[], Awaitable[T]]) -> T:
+    """The answer of a call that begins now at `seat`. Only for what may be repeated: it may be carried out all the same.
+
+    Raises Unavailable as `attended` does, and what the call raises.
+    """
+    call = asyncio.ensure_future(attempt())
+    try:
+        while not call.done():
+            await asyncio.wait([call], timeout=_QUIET_SECONDS)
+            lost = "" if call.done() else await _gone(channel, seat)
+            if lost and not call.done():
+                raise Unavailable(f"{seat.address} {lost}", address=seat.address)
+        return call.result()
+    finally:
+        call.cancel()
+
+
 class _Watch:
     """Cancels a call whose coordinator is not there any more."""
 
@@ -53,21 +71,21 @@ class _Watch:
         while not self.lost:
             self.heard = False
             await asyncio.sleep(_QUIET_SECONDS)
-            if not self.heard:
-                self.lost = await self._look()
+            lost = "" if self.heard else await _gone(self._channel, self._seat)
+            self.lost = "" if self.heard else lost
         self._call.cancel()
 
-    async def _look(self) -> str:
-        """Why there is nothing to wait for; empty where there is."""
-        if self._channel.seat.number != self._seat.number:
-            return "was left for another coordinator"
-        from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-        stub: Any = health_pb2_grpc.HealthStub(self._channel)
-        try:
-            await stub.Check(health_pb2.HealthCheckRequest(), timeout=_ANSWER_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            # Any other answer is one.
-            if error.code() in _GONE and not self.heard:
-                return "is silent and does not answer"
-        return ""
+async def _gone(channel: FollowingChannel, seat: Seat) -> str:
+    """Why there is nothing to wait for at a seat; empty where there is."""
+    if channel.seat.number != seat.number:
+        return "was left for another coordinator"
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    try:
+        await stub.Check(health_pb2.HealthCheckRequest(), timeout=_ANSWER_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        # Any other answer is one.
+        return "is silent and does not answer" if error.code() in _GONE else ""
+    return ""

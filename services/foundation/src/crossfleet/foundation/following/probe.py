@@ -11,7 +11,7 @@ from crossfleet.foundation.serve.addresses import UnixAddress, parse
 async def probe(address: str, seconds: float = 5.0) -> None:
     """Return when somebody listens there. Raises Unavailable, after `seconds` at most.
 
-    gRPC's own back-off begins at 100 ms, too long for a cold start; and it waits 20 s for a host that is not there.
+    gRPC's own back-off begins at 100 ms, too long for a cold start.
     """
     parsed = parse(address)
     try:

@@ -12,6 +12,7 @@ from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.leadership import NotLeader, StaleEpoch
 from crossfleet.foundation.errors.load import DeadlineExceeded, Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.following.attention import answered
 from crossfleet.foundation.following.channel import FollowingChannel
 from crossfleet.foundation.following.probe import probe
 
@@ -23,7 +24,7 @@ _FIRST_DELAY = 0.05
 _MOST_DELAY = 2.0
 _PROBE_SECONDS = 3.0
 _ALIVE_SECONDS = 25.0
-"""A stream that fails later than this had come to stand: gRPC gives a connection that does not come up 20 s."""
+"""A stream that fails later than this had come to stand: a connection that does not come up fails long before."""
 
 
 class Pursuit:
@@ -141,7 +142,7 @@ async def pursue(channel: FollowingChannel, attempt: Callable[[], Awaitable[T]],
     while True:
         try:
             await pursuit.begin()
-            answer = await attempt()
+            answer = await answered(channel, pursuit.seat, attempt)
         except (grpc.RpcError, CrossfleetError) as failure:
             await pursuit.after(failure)
         else:

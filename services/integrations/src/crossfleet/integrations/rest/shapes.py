@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import BaseModel, Field
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.foundation.words import word
 
 
 class CountsBody(BaseModel):
@@ -68,8 +70,8 @@ class RunBody(BaseModel):
             project=run.spec.project,
             title=run.spec.title,
             suite=run.spec.suite.name,
-            state=_word(run_pb2.RunState.Name(run.state), "RUN_STATE_"),
-            verdict=_word(run_pb2.RunVerdict.Name(run.verdict), "RUN_VERDICT_"),
+            state=_word(run_pb2.RunState, run.state),
+            verdict=_word(run_pb2.RunVerdict, run.verdict),
             cause=run.cause,
             created_at=_moment(run.created_at),
             started_at=_moment(run.started_at),
@@ -101,7 +103,7 @@ class ProblemBody(BaseModel):
 def _target(target: run_pb2.TargetStatus) -> TargetBody:
     return TargetBody(
         name=target.name,
-        state=_word(run_pb2.TargetState.Name(target.state), "TARGET_STATE_"),
+        state=_word(run_pb2.TargetState, target.state),
         counts=CountsBody.of(target.counts),
         waiting_reason=target.waiting_reason,
         cause=target.cause,
@@ -109,9 +111,8 @@ def _target(target: run_pb2.TargetStatus) -> TargetBody:
     )
 
 
-def _word(name: str, prefix: str) -> str:
-    word = name.removeprefix(prefix).lower()
-    return "" if word == "unspecified" else word
+def _word(enum: Any, number: int) -> str:
+    return word(enum, number) if number else ""
 
 
 def _moment(timestamp: Timestamp) -> datetime | None:

@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
     print(f"artifacts         {_age(found.artifact_days, 'days', 'as long as their run')}")
     print(f"output of runs    {_age(found.log_days, 'days', 'as long as their run')}")
     print(f"uploads           {found.grace_hours:g} hours, whether or not a run names them")
+    print(f"lost workers      {_age(found.lost_worker_hours, 'hours')}; drained or quarantined ones as finished runs")
+    print(f"left workers      {_age(found.left_worker_hours, 'hours')}")
     if found.HasField("last"):
         print(f"last pass         {local(found.last_at)}: removed {_counted(found.last)}")
     if found.HasField("next"):
@@ -65,6 +67,7 @@ def _counted(counts: RetentionCounts) -> str:
             (counts.logs, "runs' output"),
             (counts.blobs, f"blobs ({counts.blob_bytes / 1e6:.1f} MB)"),
             (counts.uploads, "uploads that were given up"),
+            (counts.workers, "workers that have gone"),
         )
         if number
     ]
