@@ -35,6 +35,7 @@ from tests.simulation.suites import (
     make_submission,
     make_suite,
     with_dependencies,
+    with_places,
 )
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
@@ -123,16 +124,15 @@ class World:
         self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
-        depending = self.chance.stream("dependencies")
+        depending, placing = self.chance.stream("dependencies"), self.chance.stream("places")
         history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
         for suite in made:
             make_history(history, suite)
         self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
+        asked = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
         self.clients = [
-            SimClient(
-                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
-            )
-            for number, suite in enumerate(made)
+            SimClient(self, with_places(placing, with_dependencies(depending, one)), number)
+            for number, one in enumerate(asked)
         ]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else self._drawn_faults()

@@ -18,6 +18,7 @@ from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
 
@@ -122,7 +123,8 @@ class Group:
     lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `under_fallback`: another scheduler stands
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
-    cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
+    cases are exclusive. `whereabouts` is kept where somebody's request depends on it; `target` is then what is asked for
+    as it stands now. `renumbered` are those of its allocations whose workers number their cases in another way.
     """
 
     group_id: str
@@ -165,6 +167,7 @@ class Group:
     skipped: bool = False
     reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
     under_fallback: bool = False
+    whereabouts: Whereabouts | None = None
 
     @property
     def over(self) -> bool:
@@ -185,7 +188,10 @@ class Group:
 
 @dataclass(slots=True)
 class Run:
-    """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it."""
+    """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it.
+
+    `shifting`: some of its groups ask for what depends on where others are, or on time.
+    """
 
     run_id: str
     request_id: str
@@ -208,6 +214,7 @@ class Run:
     finished_at: float = 0.0
     failures: int = 0
     measures: bool = False
+    shifting: bool = False
     allocations: set[str] = field(default_factory=set)
 
     @property
