@@ -27,7 +27,7 @@ def test_a_target_runs_on_its_second_alternative_and_every_report_says_so(fleet:
     done, report = fleet.report(*PYTEST, cwd=suite, options=options)
 
     assert done.status == 0, done.text
-    assert f"gpu: waits: alternative 2 counts from now on: {LEFT}" in done.err
+    assert f"gpu: alternative 2 counts from now on: {LEFT}" in done.err
     assert f"target gpu ran on alternative 2 ({LEFT})" in done.out
     (target,) = report["run"]["targets"]
     assert [(one["number"], one["selector"]) for one in target["alternatives"]] == [(2, LEFT)]
@@ -85,9 +85,7 @@ def test_the_cheaper_of_two_workers_is_taken_and_the_report_says_what_that_cost(
         (("--prefer-least", "cost per hour"), "is no name of a label or attribute"),
     ],
 )
-def test_mistakes_are_named_with_their_mend(
-    fleet: Standing, suite: Path, options: tuple[str, ...], told: str
-) -> None:
+def test_mistakes_are_named_with_their_mend(fleet: Standing, suite: Path, options: tuple[str, ...], told: str) -> None:
     done = fleet.run(*PYTEST, cwd=suite, options=("--target", "gpu=", "--target", "cpu=", *options))
     assert done.status == 2, done.text
     assert told in done.text

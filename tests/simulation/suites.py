@@ -110,7 +110,9 @@ def with_places(random: Random, submission: SubmitRun) -> SubmitRun:
             target.selector,
             target.request.devices,
             (Preference(away),) if away else (),
-            random.choice([(), (), (Alternative(LEFT, random.choice([0.0, 0.5, 3.0])), Alternative("worker.slots > 0"))]),
+            random.choice(
+                [(), (), (Alternative(LEFT, random.choice([0.0, 0.5, 3.0])), Alternative("worker.slots > 0"))]
+            ),
             tuple(near),
             tuple(apart),
         )

@@ -199,7 +199,10 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
         ("[[target]]\nname = 'a'\nalternatives = 'x'", r"target\[0\].alternatives: must be a list"),
         ("[[target]]\nname = 'a'\nalternatives = [{ until = 1 }]", r"alternatives\[0\]: until is not known"),
-        ("[[target]]\nname = 'a'\nalternatives = [{ wait = 'soon' }, {}]", r"alternatives\[0\].wait: 'soon' is no time"),
+        (
+            "[[target]]\nname = 'a'\nalternatives = [{ wait = 'soon' }, {}]",
+            r"alternatives\[0\].wait: 'soon' is no time",
+        ),
         ("[[target]]\nname = 'a'\nalternatives = [{ wait = '2m' }]", "nothing follows the last one"),
         ("[[target]]\nname = 'a'\nalternatives = [{ devices = [{ n = 1 }] }]", r"alternatives\[0\].devices\[0\].n"),
         ("[[target]]\nname = 'a'\nnear = 'b'", r"target\[0\].near: must be a list of targets"),

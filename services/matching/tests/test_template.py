@@ -129,7 +129,12 @@ def test_what_a_person_writes_is_shorter_than_what_may_be_put_together_out_of_it
 
 def test_an_error_points_into_the_text_as_it_was_written():
     with pytest.raises(RequestError, match="line 1, column 50"):
-        settle(Template('run.project == "a" && worker.slots > 1 && worker.slts > 1'), Request(), {"run.project": "x" * 99}, SELECTORS)
+        settle(
+            Template('run.project == "a" && worker.slots > 1 && worker.slts > 1'),
+            Request(),
+            {"run.project": "x" * 99},
+            SELECTORS,
+        )
 
 
 models = st.lists(st.sampled_from(["H100", "A100", "V100"]), max_size=3)
@@ -155,4 +160,3 @@ def test_whoever_satisfies_an_offer_satisfies_an_open_alternative_and_the_other_
     if not isinstance(found, Misfit):
         granted = [ids[0] for ids in found.candidates]
         assert any(satisfied(one, view, granted, SELECTORS) for one in each)
-

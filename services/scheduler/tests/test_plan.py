@@ -348,7 +348,11 @@ def test_of_workers_that_are_liked_alike_those_come_first_whose_slots_cost_least
 
 def test_watts_of_devices_add_up_and_a_label_of_the_worker_says_better():
     gpus = tuple(Device(f"d{n}", "gpu", {"watts": 300.0}) for n in range(2))
-    fleet = [worker("w1", devices=gpus), worker("w2", devices=gpus, labels={"watts": "100"}), worker("w3", devices=gpus[:1])]
+    fleet = [
+        worker("w1", devices=gpus),
+        worker("w2", devices=gpus, labels={"watts": "100"}),
+        worker("w3", devices=gpus[:1]),
+    ]
     assert slots(made(fleet, [wishing(1, prefer_least="watts")])) == {("g", "w2"): 1}
     assert slots(made(fleet[::2], [wishing(1, prefer_least="watts")])) == {("g", "w3"): 1}
 

@@ -160,7 +160,7 @@ def test_another_leader_offers_the_same_and_lets_time_run_on():
     wait(fleet, 30.0)
     fleet.do(c.DrainWorker("best", drain=True, reason="repair"))
     body = codec.encode_events(enumerate(fleet.events))
-    assert [event for _, event in codec.decode_events(body) if isinstance(event, e.RunSubmitted)][0].targets == (
+    assert next(event for _, event in codec.decode_events(body) if isinstance(event, e.RunSubmitted)).targets == (
         group(fleet).whereabouts.asked,
     )
     wait(fleet, 31.0)

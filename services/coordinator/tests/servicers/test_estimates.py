@@ -237,8 +237,8 @@ async def test_an_explanation_says_which_alternative_counts_and_when_the_next_on
     target.alternatives.add(selector=good)
     spec = noop(2, targets=[target])
     spec.policy.unsatisfiable = suite_pb2.UNSATISFIABLE_WAIT
-    async with running(tmp_path) as fleet, fleet.worker("w1") as worker:
-        await labelled(worker, "eu")
+    async with running(tmp_path) as fleet:
+        await labelled(ScriptedWorker(fleet.channel, "w1"), "eu")
         run_id = (await fleet.submit(spec)).run.run_id
         first, second = (await explain(fleet, run_id)).alternatives
 

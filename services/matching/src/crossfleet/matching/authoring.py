@@ -79,7 +79,9 @@ def _check_alternatives(alternatives: Sequence[Alternative]) -> None:
         if not 0 <= one.wait <= LONGEST_WAIT:
             raise RequestError(f"{path}.wait", "0 to 7 days")
         if index == last and one.wait:
-            raise RequestError(f"{path}.wait", "nothing follows the last one: leave its wait out, or add an alternative")
+            raise RequestError(
+                f"{path}.wait", "nothing follows the last one: leave its wait out, or add an alternative"
+            )
         if index < last and not one.selector.strip() and not one.devices:
             raise RequestError(f"{path}.selector", "is empty, so that what follows it is never needed")
         if one in alternatives[:index] or any(

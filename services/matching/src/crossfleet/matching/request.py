@@ -64,9 +64,7 @@ def validate(request: Request, selectors: Selectors, *, offered: bool = False) -
         raise RequestError("tolerations", f"{HIDDEN!r} is for devices that an administrator keeps from work")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
-    most, heaviest = (
-        (MAX_OFFERED_PREFERENCES, MAX_OFFERED_WEIGHT) if offered else (MAX_PREFERENCES, MAX_WEIGHT)
-    )
+    most, heaviest = (MAX_OFFERED_PREFERENCES, MAX_OFFERED_WEIGHT) if offered else (MAX_PREFERENCES, MAX_WEIGHT)
     if len(request.preferred) > most:
         raise RequestError("preferred", f"{len(request.preferred)} entries; at most {most} are allowed")
     for index, wish in enumerate(request.preferred):

@@ -47,7 +47,6 @@ class Template:
         """Whether anything of it ever changes."""
         return bool(self.alternatives or self.near or self.apart) or any(uses(text) for text in texts(self))
 
-
     @property
     def speaks_of_hosts(self) -> bool:
         """Whether a selector asks where other targets of the run are."""

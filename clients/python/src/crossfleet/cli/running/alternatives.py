@@ -84,7 +84,9 @@ def alternatives_from(
 ) -> tuple[Alternative, ...]:
     """Of a list of tables in a matrix file; `check_device` judges a table of devices. Raises UsageError."""
     if not isinstance(content, list):
-        raise UsageError(f"{where}: must be a list, such as [{{selector = '...', wait = \"2m\"}}, {{selector = '...'}}]")
+        raise UsageError(
+            f"{where}: must be a list, such as [{{selector = '...', wait = \"2m\"}}, {{selector = '...'}}]"
+        )
     found = []
     for index, table in enumerate(content):
         path = f"{where}[{index}]"

@@ -82,6 +82,8 @@ class Progress:
         self.notes: list[str] = []
         self.deciders: list[str] = []
         """Changes of the scheduler that decides, in words."""
+        self.turns: list[str] = []
+        """Alternatives that came in, in words."""
         self._alternatives: dict[str, list[str]] = {}
 
     def take(self, event: wire.Event) -> list[result_pb2.CaseRecord]:
@@ -125,10 +127,9 @@ class Progress:
         target.waiting = "" if target.allocations else fact.reason
 
     def _on_alternative_opened(self, fact: wire.AlternativeOpened, at: float) -> None:
-        target, known = self._target(fact.target), self._alternatives.get(fact.target, [])
-        if not target.allocations:
-            what = known[fact.number - 1] if fact.number <= len(known) else ""
-            target.waiting = f"alternative {fact.number} counts from now on: {what or 'any worker'}"
+        known = self._alternatives.get(fact.target, [])
+        what = known[fact.number - 1] if fact.number <= len(known) else ""
+        self.turns.append(f"{fact.target}: alternative {fact.number} counts from now on: {what or 'any worker'}")
 
     def _on_allocation_opened(self, fact: wire.AllocationOpened, at: float) -> None:
         target = self._target(fact.target)

@@ -18,9 +18,9 @@ from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.shards import SEED
 from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
+from crossfleet.matching.model import Request
 from crossfleet.matching.patterns import PatternError, check_pattern
 from crossfleet.matching.request import RequestError
-from crossfleet.matching.model import Request
 from crossfleet.matching.selectors import Selectors
 from crossfleet.matching.template import Template
 

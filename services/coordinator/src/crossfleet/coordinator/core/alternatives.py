@@ -68,7 +68,9 @@ def note_place(emit: Emitter, group: Group, worker: Worker, allocation_id: str) 
         offers = ((index, offer(template, where.asked.request, (index,), past)) for index in where.open_now)
         selectors = emit.state.selectors
         alternative = next((index for index, one in offers if satisfied(one, worker.view, [*devices], selectors)), NONE)
-    models = {str(one.attributes[_MODEL]) for one in worker.view.devices if one.id in devices and _MODEL in one.attributes}
+    models = {
+        str(one.attributes[_MODEL]) for one in worker.view.devices if one.id in devices and _MODEL in one.attributes
+    }
     emit(
         e.AllocationPlaced(
             group.run_id, group.group_id, allocation_id, worker.view.host, tuple(sorted(models)), alternative
