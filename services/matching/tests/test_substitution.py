@@ -6,9 +6,14 @@ from hypothesis import strategies as st
 
 from crossfleet.matching.cel import SelectorError, compile_selector
 from crossfleet.matching.model import WorkerView
-from crossfleet.matching.substitution import literal, original_place, substitute, uses
+from crossfleet.matching.substitution import Values, literal, original_place, substitute, uses
 
-VALUES = {"run.project": "web", "run.priority": -5, "run.labels": {"a b": "c"}, "history.failed_hosts": ["h1", "h2"]}
+VALUES: Values = {
+    "run.project": "web",
+    "run.priority": -5,
+    "run.labels": {"a b": "c"},
+    "history.failed_hosts": ["h1", "h2"],
+}
 
 
 @pytest.mark.parametrize(
