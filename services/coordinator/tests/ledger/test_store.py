@@ -54,7 +54,17 @@ def facts(state):
     asked = {one.group_id: (one.target, one.whereabouts) for one in state.groups.values()}
     named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs, state.reservations)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
-    return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters, named, asked
+    return (
+        state.runs,
+        groups,
+        state.allocations,
+        state.attempts,
+        state.requests,
+        state.past_runs,
+        counters,
+        named,
+        asked,
+    )
 
 
 def test_a_later_leader_finds_the_state_as_it_was_committed(database):

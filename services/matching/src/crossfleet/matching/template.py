@@ -12,6 +12,8 @@ from crossfleet.matching.substitution import Values, substitute, uses
 
 # More than all wishes of one request together: an earlier alternative goes before whatever else is preferred.
 _EARLIER = 20_000
+# Signs that bind less than `&&`.
+_LOOSE = ("||", "?")
 
 
 @dataclass(frozen=True)
@@ -158,5 +160,7 @@ def _any(parts: Sequence[str]) -> str:
 
 
 def _apart(part: str) -> str:
-    """In parentheses; a comment at its end does not reach what follows."""
-    return f"({part}\n)" if "//" in part else f"({part})"
+    """So that it stays one beside others: in parentheses where it may need them, and no comment reaches what follows."""
+    if "//" in part:
+        return f"({part}\n)"
+    return f"({part})" if any(sign in part for sign in _LOOSE) else part

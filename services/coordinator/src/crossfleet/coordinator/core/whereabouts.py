@@ -20,6 +20,9 @@ _MOST_NAMES = 500
 NONE = -1
 """In place of the index of an alternative."""
 
+Hosts = Mapping[str, tuple[str, ...]]
+"""Names of hosts, by target."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -79,13 +82,20 @@ def whereabouts_of(targets: tuple[TargetSpec, ...], at: float) -> Mapping[str, W
 
 def past_of(state: State, run: Run, where: Whereabouts) -> Past:
     """What selectors of a group may know."""
-    known = {}
-    for group in map(state.groups.__getitem__, run.groups):
-        if group.whereabouts is not None:
-            known[group.target.name] = group.whereabouts
+    return _past_of(where, *_hosts_of(state, run))
+
+
+def _hosts_of(state: State, run: Run) -> tuple[Hosts, Hosts]:
+    """Of each target where it has slots or had them, and where it has some."""
+    groups = (state.groups[group_id] for group_id in run.groups)
+    known = {one.target.name: one.whereabouts for one in groups if one.whereabouts is not None}
     held = {name: one.hosts_now for name, one in known.items()}
+    return {name: held[name] or tuple(one.hosts)[-_MOST_NAMES:] for name, one in known.items()}, held
+
+
+def _past_of(where: Whereabouts, hosts: Hosts, held: Hosts) -> Past:
     return Past(
-        {name: held[name] or tuple(one.hosts)[-_MOST_NAMES:] for name, one in known.items()},
+        hosts,
         held,
         tuple(where.hosts)[-_MOST_NAMES:],
         tuple(where.failed_hosts)[-_MOST_NAMES:],
@@ -96,10 +106,11 @@ def past_of(state: State, run: Run, where: Whereabouts) -> Past:
 
 def offer_again(state: State, run: Run) -> None:
     """Something of a run has moved: what its groups ask for follows."""
+    hosts, held = _hosts_of(state, run)
     for group in map(state.groups.__getitem__, run.groups):
         where = group.whereabouts
         if where is not None and where.asked.template is not None and not group.over:
-            past = past_of(state, run, where)
+            past = _past_of(where, hosts, held)
             request = offer(where.asked.template, where.asked.request, where.open_now, past)
             group.target = replace(where.asked, selector=request.selector, request=request)
 
