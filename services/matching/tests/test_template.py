@@ -1,5 +1,7 @@
 """What of a request is offered when: alternatives in their order, hosts of others, what failed."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +80,17 @@ def test_devices_of_an_alternative_take_the_place_of_those_of_the_request():
 def test_the_targets_own_selector_holds_for_every_alternative_also_with_comments():
     template = settled(Alternative(f"{H100} // the best"), Alternative(A100), selector="worker.name != 'h' // not that")
     assert able(offer(template, Request(), (0, 1), Past())) == {"a"}
+
+
+def test_what_is_put_together_keeps_what_each_part_means():
+    template = settled(
+        Alternative("worker.name == 'v' || " + H100),
+        Alternative(A100),
+        selector="worker.name == 'h' || worker.name == 'a'",
+    )
+    request = offer(replace(template, near=("db",)), Request(), (0, 1), Past(hosts={"db": ["h", "a", "v"]}))
+    assert able(request) == {"h", "a"}
+    assert able(offer(template, Request(), (0,), Past())) == {"h"}
 
 
 def test_near_and_apart_go_by_hosts_and_near_to_what_never_was_is_anywhere():
