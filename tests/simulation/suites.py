@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from random import Random
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
@@ -100,11 +101,17 @@ def with_dependencies(random: Random, submission: SubmitRun) -> SubmitRun:
 
 
 def with_places(random: Random, submission: SubmitRun) -> SubmitRun:
-    """Some targets have alternatives, or keep to the hosts of an earlier target, or away from them, or from where they failed."""
+    """Some targets have alternatives, or keep to the hosts of others, or away from them, or from where they failed.
+
+    Only the first is near to any: it can be wherever another one is.
+    """
     targets: list[TargetSpec] = []
+    names = [one.name for one in submission.targets]
+    near_to = [one.name for one in submission.targets[1:] if not one.needs and random.random() < 0.3][:1]
+    pairs = [pair for pair in combinations(names, 2) if random.random() < 0.3 and not (near_to and names[0] in pair)]
     for target in submission.targets:
-        others = [one.name for one in targets if random.random() < 0.3]
-        near, apart = (others, []) if random.random() < 0.4 else ([], others)
+        near = [] if targets else near_to
+        apart = [one for pair in pairs if target.name in pair for one in pair if one != target.name]
         away = random.choice(["", "", "", "!(worker.host in history.failed_hosts)"])
         template = Template(
             target.selector,
