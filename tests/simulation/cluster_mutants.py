@@ -177,7 +177,7 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     "answer-before-commit": Mutant(_answer_before_commit, 0),
     "adopt-nothing": Mutant(_adopt_nothing, 0),
     "adopt-twice": Mutant(_adopt_twice, 1),
-    "forget-requests": Mutant(_forget_requests, 8),
+    "forget-requests": Mutant(_forget_requests, 0),
     "give-tokens-again": Mutant(_give_tokens_again, 8),
     "drop-what-is-not-acknowledged": Mutant(_drop_what_is_not_acknowledged, 1),
     "forget-with-the-session": Mutant(_forget_with_the_session, 9),

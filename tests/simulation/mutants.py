@@ -14,12 +14,14 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
+from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.guard import Guard
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
+from crossfleet.matching import template
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
 from tests.simulation.cluster_mutants import CLUSTER_MUTANTS
@@ -186,6 +188,17 @@ def _keep_its_groups_from_the_fallback() -> Iterator[Any]:
     yield patch.object(Schedulers, "_review", lambda self, member, group_ids: None)
 
 
+def _forget_the_others_hosts() -> Iterator[Any]:
+    yield patch.object(template, "_places", lambda *_: [])
+
+
+def _mix_alternatives() -> Iterator[Any]:
+    def every(self: Whereabouts) -> tuple[int, ...]:
+        return template.opened(self.asked.template, self.alternatives) if self.asked.template else ()
+
+    yield patch.object(Whereabouts, "open_now", property(every))
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -196,7 +209,7 @@ MUTANTS: dict[str, Mutant] = {
     "no-plan-validation": Mutant(_no_plan_validation, 0),
     "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 2),
     "submit-twice": Mutant(_submit_twice, 4),
-    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 46),
+    "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 52),
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
@@ -207,6 +220,8 @@ MUTANTS: dict[str, Mutant] = {
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
+    "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
+    "mix-alternatives": Mutant(_mix_alternatives, 71),
     **CLUSTER_MUTANTS,
 }
 

@@ -130,10 +130,10 @@ class World:
             make_history(history, suite)
         self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
         asked = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
-        self.clients = [
-            SimClient(self, with_places(placing, with_dependencies(depending, one)), number)
-            for number, one in enumerate(asked)
-        ]
+        asked = [with_dependencies(depending, one) for one in asked]
+        if placing.random() < 0.4:
+            asked = [with_places(placing, one) for one in asked]
+        self.clients = [SimClient(self, one, number) for number, one in enumerate(asked)]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else self._drawn_faults()
 
