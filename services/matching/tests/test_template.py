@@ -108,6 +108,19 @@ def test_history_and_hosts_of_others_are_known_when_a_request_is_offered():
     assert able(offer(template, Request(), (), past)) == {"h"}
 
 
+def test_devices_of_the_models_that_failed_can_be_left_aside():
+    template = settle(Template("!(device.model in history.failed_models)"), Request(), {}, SELECTORS)
+    assert able(offer(template, Request(), (), Past(failed_models=["H100", "V100"]))) == {"a"}
+
+
+def test_cheap_workers_may_be_waited_for_though_not_for_ever():
+    template = settled(Alternative("double(worker.labels.cost_per_hour) < 1.0", 600.0), Alternative(""))
+    cheap, dear = (worker("w", labels={"cost_per_hour": each}) for each in ("0.5", "2"))
+    offers = [offer(template, Request(), opened(template, count), Past()) for count in (1, 2)]
+    fits = [[not isinstance(eligible(one, each, SELECTORS), Misfit) for each in (cheap, dear)] for one in offers]
+    assert fits == [[True, False], [True, True]]
+
+
 def test_what_is_known_at_submission_is_put_in_for_good():
     template = settle(Template("worker.name == run.target"), Request(), {"run.target": "v"}, SELECTORS)
     assert not template.needed
