@@ -203,7 +203,7 @@ MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
     "accept-old-tokens": Mutant(_accept_old_tokens, 7),
-    "double-count-on-resend": Mutant(_double_count_on_resend, 15),
+    "double-count-on-resend": Mutant(_double_count_on_resend, 17),
     "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 1),
     "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 2),
     "no-plan-validation": Mutant(_no_plan_validation, 0),
