@@ -45,6 +45,12 @@ class AuditedGroup:
     copied: set[int] = field(default_factory=set)
     by_copy: set[int] = field(default_factory=set)
     semaphores: dict[str, int] = field(default_factory=dict)
+    near: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    hosts: set[str] = field(default_factory=set)
+    """Where it has or had slots."""
+    alternatives: dict[str, int] = field(default_factory=dict)
+    """By allocation that is open."""
 
 
 @dataclass(slots=True)
@@ -204,6 +210,8 @@ class Auditor:
                 speculate=event.policy.speculate,
                 needs=target.needs,
                 semaphores=dict(target.request.semaphores),
+                near=target.template.near if target.template else (),
+                apart=target.template.apart if target.template else (),
             )
             self.groups[f"{event.run_id}/{target.name}"] = group
 
@@ -236,11 +244,38 @@ class Auditor:
             self._wrong(f"{event.allocation_id} has {len(devices)} devices for {len(event.slots)} slots")
         self.allocations[event.allocation_id] = event
         self._begun(event.group_id)
+        self._placed(event)
         others = [one.project for one in self.reserved.values() if event.worker_id in one.worker_ids]
         if any(project != PROJECT for project in others):
             self._wrong(f"{event.allocation_id} is on {event.worker_id}, which is reserved for {others}")
         if event.worker_id in self.out:
             self._doubtful.add(event.allocation_id)
+
+    def _placed(self, event: e.AllocationOpened) -> None:
+        """A group is where those are that it is to be near to, and where none is that it keeps away from."""
+        group, run_id = self.groups[event.group_id], event.run_id
+        for name in group.near:
+            beside = self.groups[f"{run_id}/{name}"]
+            if not beside.hosts and not beside.over:
+                self._wrong(f"{event.group_id} was begun before {name}, which it is to be near to")
+            if beside.hosts and event.worker_id not in beside.hosts:
+                self._wrong(f"{event.allocation_id} is on {event.worker_id}, and {name} never was")
+        for name in group.apart:
+            shared = [one for one in self._open(f"{run_id}/{name}") if one.worker_id == event.worker_id]
+            if shared:
+                self._wrong(f"{event.allocation_id} is on {event.worker_id}, and so is {name}")
+        group.hosts.add(event.worker_id)
+
+    def _open(self, group_id: str) -> list[e.AllocationOpened]:
+        return [one for one in self.allocations.values() if one.group_id == group_id]
+
+    def _AllocationPlaced(self, event: e.AllocationPlaced) -> None:
+        alternatives = self.groups[event.group_id].alternatives
+        alternatives[event.allocation_id] = event.alternative
+        live = {one.allocation_id for one in self._open(event.group_id)}
+        found = {number for allocation_id, number in alternatives.items() if allocation_id in live}
+        if len(found) > 1:
+            self._wrong(f"{event.group_id} has slots by alternatives {sorted(found)} at once")
 
     def _begun(self, group_id: str) -> None:
         """A group has got slots: what it needs is over, and there is enough of what it holds."""

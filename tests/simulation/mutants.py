@@ -26,12 +26,14 @@ from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
+from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.guard import Guard
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
+from crossfleet.matching import template
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
 from tests.simulation.cluster_mutants import CLUSTER_MUTANTS
@@ -231,11 +233,22 @@ def _let_copies_go_on() -> Iterator[Any]:
     yield patch.object(reporting, "end_copies", lambda emit, group, cases, why: None)
 
 
+def _forget_the_others_hosts() -> Iterator[Any]:
+    yield patch.object(template, "_places", lambda *_: [])
+
+
+def _mix_alternatives() -> Iterator[Any]:
+    def every(self: Whereabouts) -> tuple[int, ...]:
+        return template.opened(self.asked.template, self.alternatives) if self.asked.template else ()
+
+    yield patch.object(Whereabouts, "open_now", property(every))
+
+
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
     "accept-old-tokens": Mutant(_accept_old_tokens, 7),
-    "double-count-on-resend": Mutant(_double_count_on_resend, 15),
+    "double-count-on-resend": Mutant(_double_count_on_resend, 17),
     "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 1),
     "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 2),
     "no-plan-validation": Mutant(_no_plan_validation, 0),
@@ -259,6 +272,8 @@ MUTANTS: dict[str, Mutant] = {
     "let-both-executions-count": Mutant(_let_both_executions_count, 60),
     "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
     "let-copies-go-on": Mutant(_let_copies_go_on, 60),
+    "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
+    "mix-alternatives": Mutant(_mix_alternatives, 71),
     **CLUSTER_MUTANTS,
 }
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from random import Random
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.submitting import case_digest
-from crossfleet.matching.model import DeviceRequest, Request
+from crossfleet.matching.model import DeviceRequest, Preference, Request
+from crossfleet.matching.template import Alternative, Past, Template, offer
 
 PROJECT = "sim"
 SEMAPHORE = "seats"
 SEATS = 3
+LEFT = 'worker.labels["side"] == "left"'
 _STRAGGLING = 0.25
 
 
@@ -115,6 +118,37 @@ def with_dependencies(random: Random, submission: SubmitRun) -> SubmitRun:
     return replace(submission, targets=tuple(targets))
 
 
+def with_places(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Some targets have alternatives, or keep to the hosts of others, or away from them, or from where they failed.
+
+    Only the first is near to any: it can be wherever another one is.
+    """
+    targets: list[TargetSpec] = []
+    names = [one.name for one in submission.targets]
+    near_to = [one.name for one in submission.targets[1:] if not one.needs and random.random() < 0.3][:1]
+    pairs = [pair for pair in combinations(names, 2) if random.random() < 0.3 and not (near_to and names[0] in pair)]
+    for target in submission.targets:
+        near = [] if targets else near_to
+        apart = [one for pair in pairs if target.name in pair for one in pair if one != target.name]
+        away = random.choice(["", "", "", "!(worker.host in history.failed_hosts)"])
+        template = Template(
+            target.selector,
+            target.request.devices,
+            (Preference(away),) if away else (),
+            random.choice(
+                [(), (), (Alternative(LEFT, random.choice([0.0, 0.5, 3.0])), Alternative("worker.slots > 0"))]
+            ),
+            tuple(near),
+            tuple(apart),
+        )
+        if template.needed:
+            request = replace(target.request, selector=target.selector)
+            request = offer(template, request, range(len(template.alternatives)), Past())
+            target = replace(target, selector=request.selector, request=request, template=template)
+        targets.append(target)
+    return replace(submission, targets=tuple(targets))
+
+
 def make_submission(random: Random, number: int, suite: SimSuite, reruns: PolicySpec) -> SubmitRun:
     """A run of that suite on one to three targets."""
     names = ["any", "left", "gpu"][: random.randint(1, 3)]
@@ -129,7 +163,7 @@ def make_submission(random: Random, number: int, suite: SimSuite, reruns: Policy
         request = Request(slots_max=random.choice([0, 0, 1, 3]))
         selector = ""
         if name == "left":
-            selector = 'worker.labels["side"] == "left"'
+            selector = LEFT
         if name == "gpu":
             request = Request(devices=(DeviceRequest("gpu", "", 1),))
         spec.targets.add(name=name, selector=selector)

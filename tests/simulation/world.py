@@ -37,6 +37,7 @@ from tests.simulation.suites import (
     make_submission,
     make_suite,
     with_dependencies,
+    with_places,
     with_speculation,
 )
 from tests.simulation.terms import Terms
@@ -135,18 +136,18 @@ class World:
         """What runs are asked for, one of each suite."""
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
-        depending = self.chance.stream("dependencies")
+        depending, placing = self.chance.stream("dependencies"), self.chance.stream("places")
         self._apart = make_stragglers(self.chance.stream("stragglers"), made)
         history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
         for suite in made:
             make_history(history, suite)
         self.speeds = {host.name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for host in self.hosts}
-        submissions = [
-            with_dependencies(depending, make_submission(random, number, suite, reruns[number]))
-            for number, suite in enumerate(made)
-        ]
+        asked = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
+        asked = [with_dependencies(depending, one) for one in asked]
+        if placing.random() < 0.4:
+            asked = [with_places(placing, one) for one in asked]
         speculating = self.chance.stream("speculating")
-        return [with_speculation(speculating, submission) for submission in submissions]
+        return [with_speculation(speculating, submission) for submission in asked]
 
     def _drawn_faults(self) -> list[Fault]:
         drawn = make_faults(self.chance.stream("faults"))

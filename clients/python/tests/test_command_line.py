@@ -197,6 +197,15 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nneeds = ['b']\n[[target]]\nname = 'b'\nneeds = ['a']", "a needs b needs a"),
         ("[[target]]\nname = 'a'\nneeds = ['bb']\n[[target]]\nname = 'bbb'", "did you mean 'bbb'"),
         ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
+        ("[[target]]\nname = 'a'\nalternatives = 'x'", r"target\[0\].alternatives: must be a list"),
+        ("[[target]]\nname = 'a'\nalternatives = [{ until = 1 }]", r"alternatives\[0\]: until is not known"),
+        (
+            "[[target]]\nname = 'a'\nalternatives = [{ wait = 'soon' }, {}]",
+            r"alternatives\[0\].wait: 'soon' is no time",
+        ),
+        ("[[target]]\nname = 'a'\nalternatives = [{ wait = '2m' }]", "nothing follows the last one"),
+        ("[[target]]\nname = 'a'\nalternatives = [{ devices = [{ n = 1 }] }]", r"alternatives\[0\].devices\[0\].n"),
+        ("[[target]]\nname = 'a'\nnear = 'b'", r"target\[0\].near: must be a list of targets"),
         ("not toml", "line 1"),
     ],
 )
@@ -215,6 +224,23 @@ def test_what_a_target_prefers_is_sent_with_its_request(tmp_path: Path) -> None:
     sent = target_of(plan, "").request
     assert [(one.selector, one.weight) for one in sent.preferred] == [("worker.cpu > 8.0", 3)]
     assert sent.placement == suite_pb2.PLACEMENT_SPREAD
+
+
+def test_alternatives_are_written_in_a_matrix_file_or_as_options(tmp_path: Path) -> None:
+    text = "[[target]]\nname='a'\nnear=['b']\nalternatives=[{selector='worker.cpu > 8.0', wait='2m'}, {devices=[{count=2}]}]"
+    (tmp_path / "m.toml").write_text(text)
+    words = ["--matrix", str(tmp_path / "m.toml"), "--target", "b=", "--prefer-least", "watts", "--apart", "b=a"]
+    words += ["--alternative", "b=worker.cpu > 8.0 for 90", "--alternative", "b=worker.labels.wait_for == 'x'"]
+    first, second = (target_of(one, "") for one in plan_targets(parse([*words, "--", "pytest"])))
+
+    assert [(one.selector, one.wait.seconds) for one in first.alternatives] == [("worker.cpu > 8.0", 120), ("", 0)]
+    assert [one.count for one in first.alternatives[1].devices] == [2]
+    assert [(one.selector, one.wait.seconds) for one in second.alternatives] == [
+        ("worker.cpu > 8.0", 90),
+        ("worker.labels.wait_for == 'x'", 0),
+    ]
+    assert (list(first.near), list(second.apart)) == (["b"], ["a"])
+    assert {first.request.prefer_least, second.request.prefer_least} == {"watts"}
 
 
 def test_needs_come_from_the_matrix_file_and_from_options(tmp_path: Path) -> None:

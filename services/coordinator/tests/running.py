@@ -209,6 +209,8 @@ class ScriptedWorker:
         for key, value in {"runners": ["noop", "pytest"], "cpu_cores": 2.0, **self.description, **more}.items():
             if isinstance(value, list):
                 getattr(hello.worker, key).extend(value)
+            elif isinstance(value, dict):
+                getattr(hello.worker, key).update(value)
             else:
                 setattr(hello.worker, key, value)
         await self.send(worker_pb2.WorkerMessage(hello=hello))

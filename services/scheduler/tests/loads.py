@@ -24,7 +24,9 @@ devices = st.lists(st.sampled_from(["gpu", "cpu", "npu"]), max_size=3).map(
 workers = st.builds(
     WorkerView,
     name=st.sampled_from(NAMES),
-    labels=st.dictionaries(st.just("zone"), st.sampled_from(["eu", "us"])),
+    labels=st.fixed_dictionaries(
+        {}, optional={"zone": st.sampled_from(["eu", "us"]), "watts": st.sampled_from(["5", "70"])}
+    ),
     devices=devices,
     cpu_cores=st.sampled_from([1.0, 2.5, 8.0]),
     memory_bytes=st.sampled_from([0, 2**30, 2**33]),
@@ -56,6 +58,7 @@ requests = st.builds(
         [(), (), (EUROPE,), (Preference('worker.name == "w1"'), Preference('device.uuid == "gpu-1"', 2))]
     ),
     placement=st.sampled_from([Placement.PACK, Placement.PACK, Placement.SPREAD]),
+    prefer_least=st.sampled_from(["", "", "watts"]),
 )
 groups = st.builds(
     Group,

@@ -329,6 +329,34 @@ def test_what_nobody_has_is_preferred_in_vain_and_keeps_nothing_waiting():
     assert slots(made([worker("w1")], [wishing(1, Preference('worker.labels.zone == "mars"'))])) == {("g", "w1"): 1}
 
 
+def test_of_workers_that_are_liked_alike_those_come_first_whose_slots_cost_least():
+    fleet = [
+        worker("w1", 2, labels={"cost_per_hour": "4.0"}),
+        worker("w2", 8, labels={"cost_per_hour": "8"}),
+        worker("w3", 2),
+        worker("w4", 2, labels={"zone": "eu", "cost_per_hour": "90"}),
+    ]
+    assert slots(made(fleet, [wishing(1, prefer_least="cost_per_hour")])) == {("g", "w2"): 1}
+    assert slots(made(fleet, [wishing(11, prefer_least="cost_per_hour")])) == {
+        ("g", "w1"): 2,
+        ("g", "w2"): 8,
+        ("g", "w4"): 1,
+    }
+    eu = Preference('worker.labels.zone == "eu"')
+    assert slots(made(fleet, [wishing(1, eu, prefer_least="cost_per_hour")])) == {("g", "w4"): 1}
+
+
+def test_watts_of_devices_add_up_and_a_label_of_the_worker_says_better():
+    gpus = tuple(Device(f"d{n}", "gpu", {"watts": 300.0}) for n in range(2))
+    fleet = [
+        worker("w1", devices=gpus),
+        worker("w2", devices=gpus, labels={"watts": "100"}),
+        worker("w3", devices=gpus[:1]),
+    ]
+    assert slots(made(fleet, [wishing(1, prefer_least="watts")])) == {("g", "w2"): 1}
+    assert slots(made(fleet[::2], [wishing(1, prefer_least="watts")])) == {("g", "w3"): 1}
+
+
 def test_a_gang_prefers_too():
     fleet = [worker(f"w{n}", labels={"zone": "eu" if n > 1 else "us"}) for n in range(4)]
     found = made(fleet, [wishing(2, Preference('worker.labels.zone == "eu"'), gang=2)])

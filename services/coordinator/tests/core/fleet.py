@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
@@ -14,11 +14,21 @@ from crossfleet.coordinator.core.view import free_of, open_groups
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit
 from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.template import Past, offer
 from services.coordinator.tests.core.invariants import check
 
 
 def _need(name):
     return c.Need(name.removesuffix("?"), passed=not name.endswith("?"))
+
+
+def _asking(target, template):
+    """As a submission makes it: what is stored as its request takes the most that the template ever does."""
+    if template is None:
+        return target
+    first = range(len(template.alternatives))[: 1 if template.one_by_one else None]
+    request = offer(template, target.request, first, Past())
+    return replace(target, selector=request.selector, request=request, template=template)
 
 
 @dataclass
@@ -55,11 +65,15 @@ class Fleet:
         runner="pytest",
         request=None,
         needs=None,
+        templates=None,
         **more,
     ):
-        """`needs`: by target, names of those that it needs; `name?` where it is enough that it has ended."""
+        """`needs`: by target, names of those that it needs; `name?` where it is enough that it has ended. `templates`: by target."""
         specs = tuple(
-            c.TargetSpec(name, "", request or Request(), tuple(_need(one) for one in (needs or {}).get(name, ())))
+            _asking(
+                c.TargetSpec(name, "", request or Request(), tuple(_need(one) for one in (needs or {}).get(name, ()))),
+                (templates or {}).get(name),
+            )
             for name in targets
         )
         values = {

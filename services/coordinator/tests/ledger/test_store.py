@@ -32,6 +32,7 @@ from crossfleet.coordinator.ledger.store import (
     Write,
 )
 from crossfleet.matching.model import Request
+from crossfleet.matching.template import Alternative, Template
 from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
 
 _revisions = itertools.count(1)
@@ -50,9 +51,20 @@ def facts(state):
         one.group_id: (bytes(one.outcomes), one.counts, one.queue.pending(), one.attempts, one.digest, one.state)
         for one in state.groups.values()
     }
+    asked = {one.group_id: (one.target, one.whereabouts) for one in state.groups.values()}
     named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs, state.reservations)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
-    return state.runs, groups, state.allocations, state.attempts, state.requests, state.past_runs, counters, named
+    return (
+        state.runs,
+        groups,
+        state.allocations,
+        state.attempts,
+        state.requests,
+        state.past_runs,
+        counters,
+        named,
+        asked,
+    )
 
 
 def test_a_later_leader_finds_the_state_as_it_was_committed(database):
@@ -86,6 +98,23 @@ def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(databa
     assert successor.state.schedules["night"].paused
     successor.commit([DeleteSchedule("night")], 3.0)
     assert opened(database).state.schedules == {}
+
+
+def test_a_later_leader_offers_the_same_alternatives_and_goes_on_with_their_time(database):
+    ledger = opened(database)
+    template = Template(
+        alternatives=(Alternative("worker.slots > 9", 60.0), Alternative("worker.slots > 1", 60.0), Alternative("")),
+        apart=("other",),
+    )
+    chosen = c.TargetSpec("chosen", "", Request(), template=template)
+    ledger.commit([submit(targets=(chosen, c.TargetSpec("other", "", Request()))), hello()], 1.0)
+    ledger.commit([c.PassTime()], 61.0)
+    successor = opened(database)
+    assert facts(successor.state) == facts(ledger.state)
+
+    successor.commit([hello("s2"), c.ApplyPlan("plan", (c.ProposedAllocation("run/chosen", "w1", 1),))], 62.0)
+    assert successor.state.groups["run/chosen"].whereabouts.open_now == (1,)
+    assert facts(opened(database).state) == facts(successor.state)
 
 
 def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):

@@ -68,6 +68,15 @@ def test_what_could_not_hold_by_what_it_knew_is_its_own_fault() -> None:
     assert watched.figures.late == 0
 
 
+def test_what_the_same_plan_brought_about_is_not_its_fault() -> None:
+    watched = Watched()
+    plan = Plan(base_revision=1)
+    plan.allocate.add(group_id="g", worker_id="w", slots=1)
+    refused = (Refusal(0, "REQUEST_NOT_SATISFIED", "another alternative was taken", excused=True),)
+    assert watched.guard.judged(plan, 1, refused, frozenset()) == frozenset()
+    assert watched.breaker.stage is Stage.CLOSED
+
+
 @pytest.mark.parametrize("news", [{"worker": "w0"}, {"held": "w0"}, {"g0": 1}])
 def test_what_has_changed_since_the_revision_that_a_plan_names_is_not(news: dict[str, object]) -> None:
     watched = Watched()

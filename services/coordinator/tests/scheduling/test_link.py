@@ -67,6 +67,25 @@ async def test_a_scheduler_plans_while_the_disk_writes_and_a_snapshot_takes_back
     assert [group.run_id for group in scheduler.updates[told].snapshot.groups] == [submitted.run.run_id]
 
 
+async def test_what_a_target_asks_for_is_told_anew_when_another_one_of_its_run_has_a_place(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler()
+    spec = noop(1, targets=[suite_pb2.Target(name="db"), suite_pb2.Target(name="client", near=["db"])])
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        worker.description["host"] = "rack-7"
+        await worker.welcomed()
+        await fleet.submit(spec)
+
+        def told() -> list[str]:
+            rows = [row for update in scheduler.updates for row in (*update.snapshot.groups, *update.delta.groups)]
+            return [row.selector for row in rows if row.target == "client" and row.wanted_slots]
+
+        await eventually(lambda: bool(told()), what="the row of the target that waits")
+
+    assert set(told()) == {'worker.host in ["rack-7"]'}
+
+
 async def test_a_scheduler_that_wants_snapshots_only_gets_nothing_else(tmp_path: Path) -> None:
     scheduler = GreedyScheduler(snapshots_only=True)
     async with running(tmp_path, scheduler=scheduler) as fleet:

@@ -230,6 +230,26 @@ async def test_every_clause_is_counted_also_where_some_workers_pass_them_all(tmp
     assert told.clauses[1].nearest_miss == ""
 
 
+async def test_an_explanation_says_which_alternative_counts_and_when_the_next_one_does(tmp_path: Path) -> None:
+    best, good = 'worker.labels.zone == "us"', 'worker.labels.zone == "eu"'
+    target = suite_pb2.Target(name="gpu")
+    target.alternatives.add(selector=best).wait.seconds = 600
+    target.alternatives.add(selector=good)
+    spec = noop(2, targets=[target])
+    spec.policy.unsatisfiable = suite_pb2.UNSATISFIABLE_WAIT
+    async with running(tmp_path) as fleet:
+        await labelled(ScriptedWorker(fleet.channel, "w1"), "eu")
+        run_id = (await fleet.submit(spec)).run.run_id
+        first, second = (await explain(fleet, run_id)).alternatives
+
+    assert (first.number, first.selector, first.matching_workers) == (1, best, 0)
+    assert first.standing == run_service.ALTERNATIVE_STANDING_OPEN
+    assert not first.HasField("opens_in_seconds")
+    assert (second.number, second.selector, second.matching_workers) == (2, good, 1)
+    assert second.standing == run_service.ALTERNATIVE_STANDING_LATER
+    assert 590 < second.opens_in_seconds <= 600
+
+
 async def labelled(worker: ScriptedWorker, zone: str) -> None:
     hello = worker_pb2.Hello(protocol_version=1, first_unacknowledged_sequence=1)
     hello.worker.worker_id, hello.worker.incarnation, hello.worker.host = worker.name, "i1", worker.name

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
@@ -20,6 +21,7 @@ from crossfleet.foundation.errors import (
     WorkspaceNotFound,
 )
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 
@@ -268,6 +270,33 @@ async def test_a_case_that_is_run_again_is_answered_with_its_earlier_failure_and
     assert case.earlier[0].worker_id == "w1"
     (history,) = answer.cases
     assert (history.case_id, history.recent, history.runs.flaky) == ("case-0", "R", 1)
+
+
+async def test_attempts_and_targets_say_by_which_alternative_they_are_and_a_run_what_it_cost(tmp_path: Path) -> None:
+    target = suite_pb2.Target(name="gpu")
+    target.alternatives.add(selector="worker.slots > 0", wait=Duration(seconds=60))
+    target.alternatives.add(selector="worker.slots > 100")
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        worker.description["labels"] = {"cost_per_hour": "7200"}
+        await worker.welcomed()
+        run_id = (await fleet.submit(noop(1, targets=[target]))).run.run_id
+        opened = (await worker.next("open_allocation")).open_allocation
+        await worker.execute((await worker.next("assign")).assign, result_pb2.OUTCOME_PASSED)
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        await worker.give_back(opened.allocation_id)
+
+        async def priced() -> run_pb2.Run | None:
+            run = (await fleet.runs.GetRun(run_service.GetRunRequest(run_id=run_id))).run
+            return run if run.HasField("cost") else None
+
+        run = await eventually(priced, deadline=10, what="the slots are given back")
+        (attempt,) = (await fleet.runs.ListAttempts(run_service.ListAttemptsRequest(run_id=run_id))).attempts
+        worker.leave()
+
+    assert attempt.alternative == 1
+    assert [(one.number, one.selector) for one in run.targets[0].alternatives] == [(1, "worker.slots > 0")]
+    assert 0 < run.cost < 60
 
 
 async def test_wrong_rules_for_reruns_and_questions_about_histories_are_named(tmp_path: Path) -> None:

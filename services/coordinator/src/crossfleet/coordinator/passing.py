@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from crossfleet.coordinator.core.alternatives import choosing
 from crossfleet.coordinator.core.commands import Command, PassTime
 from crossfleet.coordinator.core.dispatching import leaves_slots_idle
 from crossfleet.coordinator.core.model import Group, State
@@ -32,7 +33,7 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
 
 def _waits_for_time(state: State, now: float) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
-    return bool(limited or state.reservations) or any(
+    return bool(limited or state.reservations or choosing(state)) or any(
         group.resting
         or group.held_back
         or _impatient(state, group)

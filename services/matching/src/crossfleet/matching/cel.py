@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cel_expr_python import cel
 
 MAX_LENGTH = 4096
+"""Of what a person writes."""
+MOST_OFFERED = 65_536
+"""Of what is put together out of several, and of names of hosts."""
 _TRIVIAL = ("", "true")
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
@@ -90,7 +93,7 @@ def _selector(text: str, checked: Checked) -> Selector:
     )
 
 
-def compile_selector(text: str, learned: Iterable[str] = ()) -> Selector:
+def compile_selector(text: str, learned: Iterable[str] = (), longest: int = MAX_LENGTH) -> Selector:
     """Compile and check a selector. ``learned``: attribute names seen in the fleet, beside the well-known ones.
 
     Raises SelectorError. CEL's library (45 ms to load and set up) is only loaded for a selector that needs it.
@@ -98,8 +101,8 @@ def compile_selector(text: str, learned: Iterable[str] = ()) -> Selector:
     stripped = text.strip()
     if stripped in _TRIVIAL:
         return Selector(stripped)
-    if len(text) > MAX_LENGTH:
-        raise SelectorError(text[:40] + "…", f"{len(text)} characters long; at most {MAX_LENGTH} are allowed")
+    if len(text) > longest:
+        raise SelectorError(text[:40] + "…", f"{len(text)} characters long; at most {longest} are allowed")
     if not _is_unicode(text):
         raise SelectorError(ascii(text), "is not valid Unicode text")
     try:

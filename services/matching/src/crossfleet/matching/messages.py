@@ -54,6 +54,7 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         preferred=tuple(Preference(wish.selector, wish.weight or 1) for wish in message.preferred),
         placement=_PLACEMENTS.get(message.placement, Placement.PACK),
         semaphores=tuple(sorted(message.semaphores.items())),
+        prefer_least=message.prefer_least,
     )
 
 

@@ -143,8 +143,9 @@ class Request:
     ``slots_min`` is the fewest slots that make sense, ``slots_max`` (0: no limit) the most over all workers.
     ``exclusive`` asks for workers that run nothing else meanwhile. ``runner`` (empty: any) is the kind that
     the worker must be able to execute. ``gang`` above 1 asks for ``slots_min`` slots on each of so many workers, all at
-    once or none. Of workers with room those go first that satisfy most of what is ``preferred``. ``semaphores`` are
-    names, in order, and how much of each a slot holds: the coordinator alone counts them.
+    once or none. Of workers with room those go first that satisfy most of what is ``preferred``, and of these those with the
+    least of the number that ``prefer_least`` names (see ``preferences.burden``). ``semaphores`` are names, in order, and how
+    much of each a slot holds: the coordinator alone counts them.
     """
 
     selector: str = ""
@@ -160,3 +161,4 @@ class Request:
     preferred: tuple[Preference, ...] = ()
     placement: Placement = Placement.PACK
     semaphores: tuple[tuple[str, int], ...] = ()
+    prefer_least: str = ""

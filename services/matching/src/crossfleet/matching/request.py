@@ -1,6 +1,7 @@
 """Checks a request when it is submitted, so that a mistake is told before anything waits for it."""
 
 import math
+import re
 
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.model import HIDDEN, RESERVED, DeviceRequest, Placement, Request
@@ -12,7 +13,11 @@ MAX_SLOTS = 100_000
 MAX_GANG = 1_000
 MAX_PREFERENCES = 16
 MAX_WEIGHT = 1_000
+MAX_OFFERED_PREFERENCES = 24
+MAX_OFFERED_WEIGHT = 20_000
+"""As alternatives are offered: earlier ones go before whatever else is preferred."""
 MAX_SEMAPHORES = 16
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,63}")
 MAX_SEMAPHORE = 1_000_000
 
 
@@ -26,8 +31,11 @@ class RequestError(ValueError):
         self.message = message
 
 
-def validate(request: Request, selectors: Selectors) -> None:
-    """Raise RequestError for the first field that is wrong; caused by a SelectorError where it is a selector."""
+def validate(request: Request, selectors: Selectors, *, offered: bool = False) -> None:
+    """Raise RequestError for the first field that is wrong; caused by a SelectorError where it is a selector.
+
+    `offered`: it is one as schedulers see it, not as a person wrote it.
+    """
     _compile(request.selector, "selector", selectors)
     if not (math.isfinite(request.cpu_cores) and request.cpu_cores >= 0):
         raise RequestError("cpu_cores", f"{request.cpu_cores} is not a number of cores; 0 means the worker's share")
@@ -56,14 +64,18 @@ def validate(request: Request, selectors: Selectors) -> None:
         raise RequestError("tolerations", f"{HIDDEN!r} is for devices that an administrator keeps from work")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
-    if len(request.preferred) > MAX_PREFERENCES:
-        raise RequestError("preferred", f"{len(request.preferred)} entries; at most {MAX_PREFERENCES} are allowed")
+    most, heaviest = (MAX_OFFERED_PREFERENCES, MAX_OFFERED_WEIGHT) if offered else (MAX_PREFERENCES, MAX_WEIGHT)
+    if len(request.preferred) > most:
+        raise RequestError("preferred", f"{len(request.preferred)} entries; at most {most} are allowed")
     for index, wish in enumerate(request.preferred):
         if not wish.selector:
             raise RequestError(f"preferred[{index}].selector", "is empty, so that every worker would satisfy it")
         _compile(wish.selector, f"preferred[{index}].selector", selectors)
-        if not 1 <= wish.weight <= MAX_WEIGHT:
-            raise RequestError(f"preferred[{index}].weight", f"{wish.weight} is not from 1 to {MAX_WEIGHT}")
+        if not 1 <= wish.weight <= heaviest:
+            raise RequestError(f"preferred[{index}].weight", f"{wish.weight} is not from 1 to {heaviest}")
+    if request.prefer_least and not _LABEL.fullmatch(request.prefer_least):
+        wrong = f"{request.prefer_least!r} is no name of a label or attribute, such as cost_per_hour or watts"
+        raise RequestError("prefer_least", wrong)
     if request.placement is Placement.SPREAD and request.gang > 1:
         raise RequestError("placement", "a gang says itself on how many workers its slots lie; leave it out")
 

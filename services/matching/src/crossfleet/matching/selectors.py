@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from crossfleet.matching.cel import Answer, Selector, SelectorError, compile_selector
+from crossfleet.matching.cel import MOST_OFFERED, Answer, Selector, SelectorError, compile_selector
 from crossfleet.matching.model import Device, WorkerView
 
 _MAX_SELECTORS = 4096
@@ -38,7 +38,7 @@ class Selectors:
         found = self._compiled.get(text)
         if found is None:
             try:
-                found = compile_selector(text, self._learned)
+                found = compile_selector(text, self._learned, MOST_OFFERED)
             except SelectorError as error:
                 found = error
             if len(self._compiled) >= _MAX_SELECTORS:

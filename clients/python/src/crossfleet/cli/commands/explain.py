@@ -9,7 +9,7 @@ from crossfleet.api.coordinator.v1.run_service_pb2 import TargetExplanation
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.prospects import outlook
+from crossfleet.cli.reporting.prospects import alternatives, outlook
 from crossfleet.cli.reporting.table import table
 from crossfleet.cli.running.view import duration
 from crossfleet.client import Client
@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> int:
     for target in targets:
         waits = f"waits: {target.waiting_reason}" if target.waiting_reason else "does not wait"
         print(f"{target.target}: {target.matching_workers} of {target.all_workers} workers fit; {waits}")
+        for line in alternatives(target):
+            print(f"  {line}")
         rows = [(f"  {each.clause}", f"{each.passing}/{each.considered}", each.nearest_miss) for each in target.clauses]
         if rows:
             print(table(("  clause", "pass", "nearest miss"), rows, right=frozenset((1,))))

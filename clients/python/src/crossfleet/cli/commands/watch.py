@@ -84,14 +84,14 @@ async def _show(client: Client, run: run_pb2.Run, after: str, outputs: Outputs) 
                 view.finished(case, progress.mark(case))
 
     following = asyncio.ensure_future(followed())
-    shown = 0
+    shown = turns = 0
     try:
         while not following.done():
             await asyncio.wait((following,), timeout=REFRESH_SECONDS)
             view.update(progress)
-            for note in progress.deciders[shown:]:
+            for note in (*progress.turns[turns:], *progress.deciders[shown:]):
                 view.note(note)
-            shown = len(progress.deciders)
+            shown, turns = len(progress.deciders), len(progress.turns)
         following.result()
     finally:
         view.close()

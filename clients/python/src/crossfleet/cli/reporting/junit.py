@@ -14,6 +14,7 @@ from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
 from crossfleet.cli.reporting.suites import suite_on
+from crossfleet.cli.reporting.text import used
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
@@ -45,6 +46,9 @@ def write(results: RunResults, path: Path) -> None:
         suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
         suite.add_property("target", written(target))
         suite.add_property("run", results.run.run_id)
+        for status in results.run.targets:
+            if status.name == target and status.alternatives:
+                suite.add_property("alternative", written(used(status)))
         # All at once: add_testcase counts the whole suite anew each time.
         suite.add_testcases(its_cases)
         report.add_testsuite(suite)

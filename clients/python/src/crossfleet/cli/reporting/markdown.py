@@ -13,7 +13,7 @@ from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.matrix import matrix, slowest
 from crossfleet.cli.reporting.paint import plain
-from crossfleet.cli.reporting.text import verdict_line
+from crossfleet.cli.reporting.text import used, verdict_line
 from crossfleet.cli.running.results import RunResults
 
 LIMIT_BYTES = 1024 * 1024 - 1024
@@ -49,6 +49,8 @@ def _blocks(results: RunResults) -> Iterator[str]:
     yield f"### {mark} {escaped(verdict_line(run, plain, results.warnings()))}\n\n"
     yield from _matrix(results)
     for target in run.targets:
+        if target.alternatives:
+            yield f"target {escaped(target.name)} ran on {escaped(used(target))}\n\n"
         if target.cause:
             text = f"**target {escaped(target.name)}: {escaped(target.cause)}**\n\n"
             yield text + _block_of(target.cause_details) if target.cause_details else text

@@ -27,6 +27,8 @@ def estimated(answer: wire.EstimateRunResponse) -> Iterator[str]:
 
 
 def _target(target: wire.TargetEstimate) -> Iterator[str]:
+    if target.alternative:
+        yield f"by its alternative {target.alternative}"
     if target.waiting_reason:
         yield f"cannot begin as the fleet is now: {target.waiting_reason}"
     elif target.queue.groups_ahead or target.start_seconds.high:
@@ -55,6 +57,23 @@ def _cases(target: wire.TargetEstimate) -> str:
     if target.source == wire.CASE_SOURCE_OTHER_RUN:
         return f"{cases}, as in {ended}; its arguments or targets were others, and so may be its cases"
     return "no case is known: no run of this suite has ended here, so that only its beginning can be told"
+
+
+_STANDINGS = {
+    wire.ALTERNATIVE_STANDING_OPEN: "counts",
+    wire.ALTERNATIVE_STANDING_TAKEN: "is the one it runs on",
+    wire.ALTERNATIVE_STANDING_PASSED: "is passed over",
+}
+
+
+def alternatives(target: wire.TargetExplanation) -> Iterator[str]:
+    """How each alternative of a target stands, and when the next one comes in."""
+    for one in target.alternatives:
+        stands = _STANDINGS.get(one.standing, "comes later")
+        if one.HasField("opens_in_seconds"):
+            stands = f"counts in {rough(one.opens_in_seconds)}" if one.opens_in_seconds else "counts in a moment"
+        fit = f"{_count(one.matching_workers, 'worker')} {'fits' if one.matching_workers == 1 else 'fit'}"
+        yield f"alternative {one.number} {stands}: {one.selector or 'any worker'} ({fit})"
 
 
 def outlook(target: wire.TargetExplanation) -> Iterator[str]:

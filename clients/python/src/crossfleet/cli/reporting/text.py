@@ -44,7 +44,10 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
         if style.show_summary:
             yield from durations(results, paint, style)
             yield from short_summary(results, paint, style)
+        yield from _alternatives(results.run, paint)
         yield from _troubles(results.run, paint)
+        if results.run.HasField("cost"):
+            yield Part(f"cost {results.run.cost:.2g}, by the label cost_per_hour of its workers")
     yield Part(verdict_line(results.run, paint, results.warnings()))
 
 
@@ -92,6 +95,25 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
     cases = "1 case" if counts.total == 1 else f"{counts.total} cases"
     text = f"{name} in {took}: {cases}, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
+
+
+def _alternatives(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
+    """By which alternative a target ran: a result from elsewhere than was wanted most is to be seen as such."""
+    for target in run.targets:
+        if target.alternatives:
+            first = [use.number for use in target.alternatives] == [1]
+            yield Part(paint(f"target {target.name} ran on {used(target)}", "green" if first else "yellow"))
+
+
+def used(target: run_pb2.TargetStatus) -> str:
+    """`alternative 2 (device.model == "A100")`, or several with the slots that each gave."""
+    several = len(target.alternatives) > 1
+    parts = [
+        f"alternative {use.number} ({use.selector or 'any worker'}"
+        + (f", {use.slots} slot{'s' * (use.slots != 1)})" if several else ")")
+        for use in target.alternatives
+    ]
+    return " and ".join(parts)
 
 
 def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:

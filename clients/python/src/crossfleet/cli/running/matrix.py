@@ -9,8 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.alternatives import (
+    Alternative,
+    alternatives_from,
+    alternatives_of,
+    beside_from,
+    beside_of,
+)
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
-from crossfleet.cli.running.options import RunOptions, pairs
+from crossfleet.cli.running.options import RunOptions, pairs, seconds
 from crossfleet.cli.running.requirements import read_requirements
 from crossfleet.cli.running.semaphores import semaphores_of
 
@@ -27,6 +34,9 @@ _KEYS = frozenset(
         "request",
         "needs",
         "command",
+        "alternatives",
+        "near",
+        "apart",
     )
 )
 _REQUEST = {
@@ -41,6 +51,7 @@ _REQUEST = {
     "devices": (list,),
     "preferred": (list,),
     "placement": (str,),
+    "prefer_least": (str,),
 }
 _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
 _PREFERENCE = {"selector": (str,), "weight": (int,)}
@@ -61,6 +72,9 @@ class TargetPlan:
     request: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
     command: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    near: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
@@ -77,24 +91,31 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
         planned[name] = replace(_known(planned, name, "--target-requirements"), requirements=read_requirements(path))
     for name, needs in needs_of(options.needs, planned).items():
         planned[name] = replace(planned[name], needs=(*planned[name].needs, *needs))
+    for name, alternatives in alternatives_of(options.alternative, planned, seconds).items():
+        planned[name] = replace(planned[name], alternatives=alternatives)
+    for name, others in beside_of(options.near, planned, "--near").items():
+        planned[name] = replace(planned[name], near=(*planned[name].near, *others))
+    for name, others in beside_of(options.apart, planned, "--apart").items():
+        planned[name] = replace(planned[name], apart=(*planned[name].apart, *others))
     check_all_needs({target.name: target.needs for target in planned.values()})
     common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
     semaphores = semaphores_of(options.semaphore)
     return tuple(
-        _checked(_with_semaphores(_with_default(target, options.python, common), semaphores))
+        _checked(_with_common(_with_default(target, options.python, common), semaphores, options.prefer_least))
         for target in (replace(one, build=one.build or options.build) for one in planned.values())
     )
 
 
-def _with_semaphores(target: TargetPlan, semaphores: Mapping[str, int]) -> TargetPlan:
-    """With those that are asked for of all targets; its own amounts win."""
-    if not semaphores:
-        return target
-    return replace(
-        target, request={**target.request, "semaphores": {**semaphores, **target.request.get("semaphores", {})}}
-    )
+def _with_common(target: TargetPlan, semaphores: Mapping[str, int], prefer_least: str) -> TargetPlan:
+    """With what is asked for of all targets; what it says itself wins."""
+    request = dict(target.request)
+    if semaphores:
+        request["semaphores"] = {**semaphores, **request.get("semaphores", {})}
+    if prefer_least:
+        request.setdefault("prefer_least", prefer_least)
+    return replace(target, request=request)
 
 
 def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:
@@ -161,7 +182,14 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
         request=_request(table.get("request", {}), f"{where}.request", _REQUEST),
         needs=needs_from(table.get("needs", []), f"{where}.needs"),
         command=tuple(command),
+        alternatives=alternatives_from(table.get("alternatives", []), f"{where}.alternatives", seconds, _device),
+        near=beside_from(table.get("near", []), f"{where}.near"),
+        apart=beside_from(table.get("apart", []), f"{where}.apart"),
     )
+
+
+def _device(table: Any, where: str) -> None:
+    _request(table, where, _DEVICE)
 
 
 def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
+from crossfleet.cli.running.alternatives import add_placing
 from crossfleet.cli.running.reruns import Reruns, of_options
 from crossfleet.cli.running.reruns import add_options as add_reruns
 
@@ -42,6 +43,10 @@ class RunOptions:
     target_python: tuple[str, ...]
     target_requirements: tuple[str, ...]
     matrix: str
+    alternative: tuple[str, ...]
+    near: tuple[str, ...]
+    apart: tuple[str, ...]
+    prefer_least: str
     needs: tuple[str, ...]
     semaphore: tuple[str, ...]
     build: str
@@ -160,6 +165,7 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes",
     )
+    add_placing(group)
     add(
         "--needs",
         action="append",

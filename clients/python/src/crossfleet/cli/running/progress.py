@@ -83,6 +83,9 @@ class Progress:
         self.notes: list[str] = []
         self.deciders: list[str] = []
         """Changes of the scheduler that decides, in words."""
+        self.turns: list[str] = []
+        """Alternatives that came in, in words."""
+        self._alternatives: dict[str, list[str]] = {}
 
     def take(self, event: wire.Event) -> list[result_pb2.CaseRecord]:
         """Notes an event; kinds that it does not know change nothing."""
@@ -101,7 +104,9 @@ class Progress:
         policy = run.spec.policy
         limit = policy.case_timeout
         names = (target.name for target in run.targets or run.spec.targets)
-        return cls(names, case_limited=bool(limit.seconds or limit.nanos or policy.learnt_case_timeout))
+        made = cls(names, case_limited=bool(limit.seconds or limit.nanos or policy.learnt_case_timeout))
+        made._alternatives = {one.name: [each.selector for each in one.alternatives] for one in run.spec.targets}
+        return made
 
     def longest(self) -> Executing | None:
         """The case that has run longest, of those that have run for more than a second."""
@@ -122,6 +127,11 @@ class Progress:
         target = self._target(fact.target)
         # One that has slots may want more; only one that has none waits in the eyes of a person.
         target.waiting = "" if target.allocations else fact.reason
+
+    def _on_alternative_opened(self, fact: wire.AlternativeOpened, at: float) -> None:
+        known = self._alternatives.get(fact.target, [])
+        what = known[fact.number - 1] if fact.number <= len(known) else ""
+        self.turns.append(f"{fact.target}: alternative {fact.number} counts from now on: {what or 'any worker'}")
 
     def _on_allocation_opened(self, fact: wire.AllocationOpened, at: float) -> None:
         target = self._target(fact.target)

@@ -84,14 +84,15 @@ async def follow(
     watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view, follower))
     cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, progress, view, interrupts))
     leaving = asyncio.ensure_future(interrupts.leave.wait())
-    shown = told = 0
+    shown = told = turns = 0
     try:
         while not watching.done():
             await asyncio.wait((watching, leaving), timeout=REFRESH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             view.update(progress)
-            for note in (*progress.deciders[told:], *progress.notes[shown:]) if verbose else ():
+            more = (*progress.deciders[told:], *progress.notes[shown:]) if verbose else ()
+            for note in (*progress.turns[turns:], *more):
                 view.note(note)
-            shown, told = len(progress.notes), len(progress.deciders)
+            shown, told, turns = len(progress.notes), len(progress.deciders), len(progress.turns)
             if leaving.done() or (cancelling.done() and not watching.done()):
                 raise LeaveAtOnce
         watching.result()

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.quiet import callers_environment
+from crossfleet.cli.running.alternatives import Alternative
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import LEARNT, RunOptions, pairs
@@ -75,7 +76,18 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
         environment=environment,
         request=suite_pb2.Request(devices=devices, preferred=preferred, placement=placement, **request),
         needs=[suite_pb2.Need(target=need.target, when=_WHENS[need.when]) for need in plan.needs],
+        alternatives=[_alternative(one) for one in plan.alternatives],
+        near=plan.near,
+        apart=plan.apart,
     )
+
+
+def _alternative(plan: Alternative) -> suite_pb2.Alternative:
+    devices = [suite_pb2.DeviceRequest(**device) for device in plan.devices]
+    message = suite_pb2.Alternative(selector=plan.selector, devices=devices)
+    if plan.wait:
+        message.wait.CopyFrom(_duration(plan.wait))
+    return message
 
 
 def targets_of(

@@ -118,7 +118,7 @@ class _Checker:
         if key in self._judged:
             return ""
         try:
-            validate(request_from(message.request, row.selector, row.runner), self._selectors)
+            validate(request_from(message.request, row.selector, row.runner), self._selectors, offered=True)
         except RequestError as error:
             return str(error) if error.field == "selector" else f"request.{error}"
         self._judged.add(key)

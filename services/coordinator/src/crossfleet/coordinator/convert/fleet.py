@@ -81,4 +81,5 @@ def request_message(request: Request) -> suite_pb2.Request:
         preferred=[suite_pb2.Preference(selector=one.selector, weight=one.weight) for one in request.preferred],
         placement=_PLACEMENTS[request.placement],
         semaphores=dict(request.semaphores),
+        prefer_least=request.prefer_least,
     )

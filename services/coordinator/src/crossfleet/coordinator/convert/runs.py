@@ -67,7 +67,12 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     set_time(message.created_at, row.created_at)
     set_time(message.started_at, row.started_at)
     set_time(message.finished_at, row.finished_at)
-    message.targets.extend(target(one, state) for one in groups)
+    alternatives = {one.name: one.alternatives for one in message.spec.targets}
+    for one in groups:
+        status = target(one, state)
+        for use in status.alternatives:
+            use.selector = alternatives[one.target][use.number - 1].selector
+        message.targets.append(status)
     # Lists of an older version may be shorter.
     total = [sum(column) for column in zip_longest(*(one.counts for one in groups), fillvalue=0)]
     if total:
@@ -143,6 +148,7 @@ def live_group(group: Group) -> GroupRow:
         ending=group.ending,
         cause_details=group.cause_details,
         skipped=group.skipped,
+        alternatives=sorted(group.whereabouts.used.items()) if group.whereabouts is not None else (),
     )
 
 
@@ -160,6 +166,8 @@ def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
     )
     message.ending = int(row.ending)  # type: ignore[assignment]
     message.state = run_pb2.TARGET_STATE_SKIPPED if row.skipped else int(row.state)  # type: ignore[assignment]
+    for index, slots in row.alternatives:
+        message.alternatives.add(number=index + 1, slots=slots)
     group = state.groups.get(row.group_id)
     if group is not None:
         held = {state.allocations[one].worker_id for one in group.allocations if one in state.allocations}
@@ -231,6 +239,7 @@ def attempt(row: AttemptRow) -> result_pb2.Attempt:
         slot=row.slot,
         cases=row.cases,
         peak_memory_bytes=row.peak_memory,
+        alternative=row.alternative,
     )
     message.cause = int(row.cause)  # type: ignore[assignment]
     set_time(message.assigned_at, row.assigned_at)

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
+from crossfleet.coordinator.convert import templates
 from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
 from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
@@ -17,10 +18,11 @@ from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.shards import SEED
 from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.messages import request_from
+from crossfleet.matching.model import Request
 from crossfleet.matching.patterns import PatternError, check_pattern
-from crossfleet.matching.request import RequestError, validate
+from crossfleet.matching.request import RequestError
 from crossfleet.matching.selectors import Selectors
+from crossfleet.matching.template import Template
 
 MOST_CASES = 1_000_000
 MOST_TARGETS = 256
@@ -177,21 +179,32 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
             one = not (spec.suite.cases or target.suite.cases)
             checks.require(one, f"{path}.suite", "none, where the client names cases: such a run has one suite")
         runner = target.suite.runner if own else spec.suite.runner
-        request = request_from(target.request, target.selector, runner)
-        try:
-            validate(request, selectors)
-        except RequestError as error:
-            place = f"{path}.{error.field}" if error.field == "selector" else f"{path}.request.{error.field}"
-            if isinstance(error.__cause__, SelectorError):
-                checks.selector(place, target.name, error.__cause__)
-            else:
-                checks.require(False, place, error.message)
+        request, template = _asked(checks, target, spec, runner, path, selectors)
         checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
         needs = _needs(checks, target, path)
-        found.append(TargetSpec(target.name, target.selector, request, needs, suite, target.build))
+        found.append(TargetSpec(target.name, request.selector, request, needs, suite, target.build, template))
+    for index, target in enumerate(spec.targets):
+        for field in ("near", "apart"):
+            wrong = templates.named(target, field, [one.name for one in spec.targets])
+            checks.require(not wrong, f"spec.targets[{index}].{field}", wrong)
     _check_needs(checks, found)
     return tuple(found)
+
+
+def _asked(
+    checks: Checks, target: suite_pb2.Target, spec: run_pb2.RunSpec, runner: str, path: str, selectors: Selectors
+) -> tuple[Request, Template | None]:
+    try:
+        return templates.asked(target, spec, runner, selectors)
+    except RequestError as error:
+        own = error.field.partition("[")[0].partition(".")[0] in {"selector", "alternatives", "request"}
+        place = f"{path}.{error.field}" if own else f"{path}.request.{error.field}"
+        if isinstance(error.__cause__, SelectorError):
+            checks.selector(place, target.name, error.__cause__)
+        else:
+            checks.require(False, place, error.message)
+        return Request(), None
 
 
 def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:
@@ -205,11 +218,18 @@ def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, .
 
 
 def _check_needs(checks: Checks, targets: Sequence[TargetSpec]) -> None:
+    """Nobody waits for himself, be it for the end of another one or for the slots of one that it is near to."""
+    names = {one.name for one in targets}
+    near = {one.name: names.intersection(one.template.near if one.template is not None else ()) for one in targets}
+    needs = {one.name: [need.target for need in one.needs] for one in targets}
     try:
-        check_needs({one.name: [need.target for need in one.needs] for one in targets})
+        check_needs(needs)
+        check_needs({name: list(dict.fromkeys((*some, *sorted(near[name] - {name})))) for name, some in needs.items()})
     except NeedError as error:
         position = next(index for index, one in enumerate(targets) if one.name == error.target)
-        checks.require(False, f"spec.targets[{position}].needs[{error.index}]", error.message)
+        own = len(needs[error.target])
+        field = f"needs[{error.index}]" if error.index < own else "near"
+        checks.require(False, f"spec.targets[{position}].{field}", error.message)
 
 
 def _check_environment(checks: Checks, environment: suite_pb2.Environment, path: str) -> None:

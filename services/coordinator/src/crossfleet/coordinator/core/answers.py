@@ -29,11 +29,15 @@ class HelloAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A proposal that was not committed; `index` in ApplyPlan.allocate, `reason` the name of an ErrorReason."""
+    """A proposal that was not committed; `index` in ApplyPlan.allocate, `reason` the name of an ErrorReason.
+
+    `excused`: it could hold by what its scheduler knew, but for what else the same plan brought about.
+    """
 
     index: int
     reason: str
     text: str
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import health, view
+from crossfleet.coordinator.core.alternatives import note_place
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.grouping import Grouping
@@ -103,6 +104,7 @@ def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
         )
     )
     emit(e.CanaryOpened(group.run_id, allocation_id))
+    note_place(emit, group, worker, allocation_id)
     settle_semaphores(emit)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))

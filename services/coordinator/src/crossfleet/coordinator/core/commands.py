@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class TargetSpec:
     """One target of the matrix: name, CEL selector ("" matches any worker), what a slot needs, and which targets it needs.
 
     `suite` is the name of a suite of its own, empty where the target tests the run's; `build` that of the build it tests.
+    `template` is what selector and request are made from where they change meanwhile; submitted are those that take the most.
     """
 
     name: str
@@ -35,6 +37,7 @@ class TargetSpec:
     needs: tuple[Need, ...] = ()
     suite: str = ""
     build: str = ""
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)

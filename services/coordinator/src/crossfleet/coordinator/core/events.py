@@ -428,6 +428,28 @@ class SemaphoreRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativesOpened:
+    """So many of a group's alternatives have come in; since `at` the last of them is waited for (0: its time does not run)."""
+
+    run_id: str
+    group_id: str
+    count: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationPlaced:
+    """Where an allocation is, as far as others depend on it, and by which alternative, by index (-1: none). Comes after AllocationOpened."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    host: str
+    models: tuple[str, ...]
+    alternative: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeciderChanged:
     """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
 
@@ -478,6 +500,8 @@ Event = (
     | CaseStruck
     | GroupHeldBack
     | GroupSkipped
+    | AlternativesOpened
+    | AllocationPlaced
     | SemaphoreSet
     | SemaphoreRemoved
     | ScheduleCreated

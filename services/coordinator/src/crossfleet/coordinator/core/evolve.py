@@ -56,6 +56,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.CaseStruck: work.case_struck,
     e.GroupHeldBack: runs.group_held_back,
     e.GroupSkipped: runs.group_skipped,
+    e.AlternativesOpened: work.alternatives_opened,
+    e.AllocationPlaced: work.allocation_placed,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
     ReservationChanged: workers.reservation_changed,

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
 from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.coordinator.core.whereabouts import offer_again, whereabouts_of
 
 
 def run_submitted(state: State, event: e.RunSubmitted) -> None:
@@ -30,10 +31,15 @@ def run_submitted(state: State, event: e.RunSubmitted) -> None:
         event.at,
         group_ids,
     )
+    whereabouts = whereabouts_of(event.targets, event.at)
     for position, (group_id, target) in enumerate(zip(group_ids, event.targets, strict=True)):
-        state.groups[group_id] = Group(group_id, event.run_id, target, position)
+        where = whereabouts.get(target.name)
+        state.groups[group_id] = Group(group_id, event.run_id, target, position, whereabouts=where)
         if target.request.semaphores:
             state.sharing[group_id] = None
+    if whereabouts:
+        state.runs[event.run_id].shifting = True
+        offer_again(state, state.runs[event.run_id])
     state.requests[event.request_id] = (event.run_id, event.fingerprint)
 
 

@@ -8,6 +8,7 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Slot
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
+from crossfleet.coordinator.core.whereabouts import Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
 _NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK, Cause.CANCELLED})
@@ -124,6 +125,28 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
         group.failures += 1
     if not group.over and not group.allocations:
         group.state = GroupState.WAITING
+    if group.whereabouts is not None:
+        failed = retry.fails_an_allocation(event.cause) and not allocation.canary
+        leaves_place(group.whereabouts, event.allocation_id, failed=failed)
+        offer_again(state, state.runs[event.run_id])
+
+
+def allocation_placed(state: State, event: e.AllocationPlaced) -> None:
+    """What others, and it itself, may get now depends on where it is."""
+    where, allocation = state.groups[event.group_id].whereabouts, state.allocations[event.allocation_id]
+    if where is not None:
+        place = Place(event.host, event.models, event.alternative)
+        takes_place(where, event.allocation_id, place, len(allocation.slots))
+        offer_again(state, state.runs[event.run_id])
+
+
+def alternatives_opened(state: State, event: e.AlternativesOpened) -> None:
+    """The group takes what satisfies one more. A reason to wait stands until another one is told, but its time begins anew."""
+    group = state.groups[event.group_id]
+    if group.whereabouts is not None:
+        group.whereabouts.alternatives, group.whereabouts.since = event.count, event.at
+        group.never_since = event.at if group.never else 0.0
+        offer_again(state, state.runs[event.run_id])
 
 
 def slots_given_back(state: State, event: SlotsGivenBack) -> None:

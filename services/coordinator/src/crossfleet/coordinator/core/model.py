@@ -18,6 +18,7 @@ from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
 
@@ -145,7 +146,8 @@ class Group:
     lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `under_fallback`: another scheduler stands
     in for its own. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
-    cases are exclusive. `renumbered` are those of its allocations whose workers number their cases in another way.
+    cases are exclusive. `whereabouts` is kept where somebody's request depends on it; `target` is then what is asked for
+    as it stands now. `renumbered` are those of its allocations whose workers number their cases in another way.
     `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
     `copies` has the live copy of a case, `copied` all that ever had one.
     """
@@ -194,6 +196,7 @@ class Group:
     skipped: bool = False
     reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
     under_fallback: bool = False
+    whereabouts: Whereabouts | None = None
 
     @property
     def over(self) -> bool:
@@ -218,7 +221,10 @@ class Group:
 
 @dataclass(slots=True)
 class Run:
-    """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it."""
+    """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it.
+
+    `shifting`: some of its groups ask for what depends on where others are, or on time.
+    """
 
     run_id: str
     request_id: str
@@ -241,6 +247,7 @@ class Run:
     finished_at: float = 0.0
     failures: int = 0
     measures: bool = False
+    shifting: bool = False
     allocations: set[str] = field(default_factory=set)
 
     @property

@@ -1,10 +1,12 @@
-"""Groups of a run that need others of it: held back until these are over, skipped where one did not pass that must."""
+"""Groups of a run that need others of it: held back until these are over, skipped where one did not pass that must.
+
+One that is to be near others is held back until these have slots.
+"""
 
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import verdict
-from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, RunVerdict
@@ -23,7 +25,7 @@ def settle_needs(emit: Emitter, run: Run) -> list[tuple[Group, str]]:
         if failed:
             skipped.append((group, failed))
         elif unmet:
-            text = ", ".join(f"{need.target} must {'pass' if need.passed else 'end'} first" for need in unmet)
+            text = ", ".join(unmet)
             if (group.held_back, group.waiting_text) != (NEEDS, text):
                 emit(e.GroupHeldBack(group.run_id, group.group_id, NEEDS, text))
         elif group.held_back == NEEDS:
@@ -34,7 +36,11 @@ def settle_needs(emit: Emitter, run: Run) -> list[tuple[Group, str]]:
 def needing(state: State, run: Run) -> list[Group]:
     """Groups of a run that need others, are not over, and have not been begun."""
     groups = map(state.groups.__getitem__, run.groups)
-    return [group for group in groups if group.target.needs and not group.over and not group.ever_allocated]
+    return [
+        group
+        for group in groups
+        if (group.target.needs or _near(group)) and not group.over and not group.ever_allocated
+    ]
 
 
 def passed(run: Run, group: Group) -> bool:
@@ -42,15 +48,23 @@ def passed(run: Run, group: Group) -> bool:
     return not group.skipped and verdict.conclude(run, (group,))[0] is RunVerdict.PASSED
 
 
-def _judge(state: State, run: Run, group: Group) -> tuple[list[Need], str]:
-    """The needs that are not over yet; why it must be skipped, or an empty text."""
+def _near(group: Group) -> tuple[str, ...]:
+    return group.target.template.near if group.target.template is not None else ()
+
+
+def _judge(state: State, run: Run, group: Group) -> tuple[list[str], str]:
+    """What must come first; why it must be skipped, or an empty text."""
     unmet = []
     for need in group.target.needs:
         needed = state.groups[f"{run.run_id}/{need.target}"]
         if not needed.over:
-            unmet.append(need)
+            unmet.append(f"{need.target} must {'pass' if need.passed else 'end'} first")
         elif need.passed and not passed(run, needed):
             return [], f"skipped: it needs {need.target}, which {_ended(needed)}"
+    for name in _near(group):
+        beside = state.groups[f"{run.run_id}/{name}"]
+        if not beside.over and not beside.ever_allocated:
+            unmet.append(f"{name} must have slots first")
     return unmet, ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crossfleet.coordinator.core.alternatives import open_alternatives
 from crossfleet.coordinator.core.commands import PassTime
 from crossfleet.coordinator.core.dispatching import feed_idle
 from crossfleet.coordinator.core.emitter import Emitter
@@ -17,8 +18,8 @@ from crossfleet.coordinator.core.stragglers import speculate
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Begin and end reservations; stop runs over their time limit; fail targets that nothing has satisfied for long enough;
-    end the rest of cases; look again at slots that were left idle, and give back those that are of no use.
+    """Begin and end reservations; stop runs over their time limit; open alternatives; fail targets that nothing has satisfied
+    for long enough; end the rest of cases; look again at slots that were left idle, and give back those that are of no use.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
@@ -30,6 +31,7 @@ def pass_time(emit: Emitter, command: PassTime) -> None:
         if limit and run.state < RunState.STOPPING and emit.now - run.created_at >= limit:
             halt(emit, run, f"the run's time limit of {limit:g} s was reached", cancelled=True)
     settle_semaphores(emit)
+    open_alternatives(emit)
     fail_unsatisfiable(emit)
     bring_back(emit)
     feed_idle(emit)

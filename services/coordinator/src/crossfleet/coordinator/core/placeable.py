@@ -34,10 +34,10 @@ def first_placeable(state: State, groups: Iterable[Group]) -> Group | None:
 def surely_satisfiable(state: State, group: Group) -> bool:
     """Whether a worker, were it idle, could give it a slot, so that it may have to wait, but not for ever.
 
-    Of gangs and the like nothing is said here: for these one worker is no proof.
+    Of gangs and the like nothing is said here: for these one worker is no proof. Nor of what asks for other things with time.
     """
     request = group.target.request
-    if request.gang > 1 or request.slots_min > 1:
+    if request.gang > 1 or request.slots_min > 1 or group.whereabouts is not None:
         return False
     living = (one.view for one in state.workers.values() if one.state is not WorkerState.LOST)
     return any(not _never(eligible(request, one, state.selectors)) for one in islice(living, _MOST_WORKERS))

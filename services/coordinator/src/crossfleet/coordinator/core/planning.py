@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import view
+from crossfleet.coordinator.core.alternatives import note_place
 from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan, ChangeDecider, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.dispatching import feed_group
@@ -14,7 +16,7 @@ from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.semaphores import settle_semaphores
-from crossfleet.coordinator.core.settling import close, close_gang, open_allocations
+from crossfleet.coordinator.core.settling import close, close_gang, open_allocations, release_dependents
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
@@ -103,10 +105,23 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
             accepted.extend(_open(emit, grant) for grant in grants)
     if accepted:
         settle_semaphores(emit)
+        refused = _excused(emit, command.allocate, accepted, refused)
     for reason in command.waiting:
         _note_waiting(emit, reason)
     fail_unsatisfiable(emit)
     return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)))
+
+
+def _excused(
+    emit: Emitter, proposals: Sequence[ProposedAllocation], accepted: Collection[str], refused: list[Refusal]
+) -> list[Refusal]:
+    """Where what was opened changes what others of its run ask for, these may begin, or ask for something else than was proposed."""
+    opened = {emit.state.allocations[one].run_id for one in accepted if one in emit.state.allocations}
+    shifting = [run_id for run_id in sorted(opened) if run_id in emit.state.runs and emit.state.runs[run_id].shifting]
+    for run_id in shifting:
+        release_dependents(emit, run_id)
+    groups = {group_id for run_id in shifting for group_id in emit.state.runs[run_id].groups}
+    return [replace(one, excused=proposals[one.index].group_id in groups) for one in refused] if groups else refused
 
 
 def change_decider(emit: Emitter, command: ChangeDecider) -> None:
@@ -221,6 +236,7 @@ def _open(emit: Emitter, grant: _Grant) -> str:
             emit.now,
         )
     )
+    note_place(emit, group, worker, allocation_id)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))
         feed_group(emit, group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.alternatives import has_next, open_next
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import StopRun
 from crossfleet.coordinator.core.emitter import Emitter, Refused
@@ -14,9 +15,10 @@ from crossfleet.coordinator.core.settling import (
     finish_without_result,
     revoke,
 )
+from crossfleet.coordinator.core.whereabouts import asked, may_move
 
 # Workers of a fleet that starts join one after the other.
-_SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 2.0
 
 
 def stop_run(emit: Emitter, command: StopRun) -> RunAnswer:
@@ -55,13 +57,23 @@ def stop_at_failure_limit(emit: Emitter, run: Run) -> bool:
 
 
 def fail_unsatisfiable(emit: Emitter) -> None:
-    """Fail groups that never had slots and that no worker of a settled fleet can satisfy, where the run asks for it."""
+    """Fail groups that never had slots and that no worker of a settled fleet can satisfy, where the run asks for it.
+
+    One with a further alternative goes on to that instead. One that keeps away from where it failed has had slots, and fails
+    when there is nowhere else.
+    """
     if not any(worker.state is not WorkerState.LOST and worker.session_id for worker in emit.state.workers.values()):
         return
     for group in list(emit.state.groups.values()):
-        if not group.never or group.over or group.ever_allocated:
+        if not group.never or group.over or group.allocations or may_move(emit.state, group):
+            continue
+        template = asked(group).template
+        if group.ever_allocated and not (template is not None and template.speaks_of_itself):
             continue
         policy = emit.state.runs[group.run_id].policy
-        patience = max(policy.unsatisfiable_wait, _SETTLE_SECONDS)
+        patience = max(policy.unsatisfiable_wait, SETTLE_SECONDS)
         if policy.fail_unsatisfiable and emit.now - group.never_since >= patience:
+            if has_next(group):
+                open_next(emit, group)
+                continue
             fail_group(emit, group, f"no worker of this fleet satisfies it: {group.waiting_text}", infrastructure=True)

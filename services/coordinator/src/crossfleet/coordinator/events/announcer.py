@@ -74,6 +74,11 @@ class Announcer:
             case facts.GroupWaiting() | facts.GroupHeldBack():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
+            case facts.AlternativesOpened():
+                if fact.count < 2 or not fact.at:  # its time begins or stands: nothing new is taken
+                    return False
+                event.alternative_opened.target = _target(fact.run_id, fact.group_id)
+                event.alternative_opened.number = fact.count
             case facts.DeciderChanged():
                 event.scheduler_changed.target = _target(fact.run_id, fact.group_id)
                 event.scheduler_changed.scheduler = fact.scheduler

@@ -60,6 +60,8 @@ _NUMBERS: dict[int, type] = {
     61: ScheduleChanged,
     62: ScheduleDeleted,
     40: e.DeciderChanged,
+    70: e.AlternativesOpened,
+    71: e.AllocationPlaced,
     63: ReservationChanged,
     64: ReservationEnded,
     65: DeviceOverridden,

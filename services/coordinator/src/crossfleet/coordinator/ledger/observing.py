@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.core.whereabouts import asked
 from crossfleet.coordinator.ledger.store import Observed
 
 # Written between commits: no more at once than a commit may wait for.
@@ -43,7 +44,7 @@ def in_parts(key: str, seconds: Sequence[tuple[str, float]], at: float) -> list[
 
 def suite_key(run: Run, group: Group) -> str:
     """Whose history a case's duration belongs to."""
-    return duration_key(*history_of(run, group), device_class(group.target), group.target.build)
+    return duration_key(*history_of(run, group), device_class(asked(group)), group.target.build)
 
 
 def history_of(run: Run, group: Group) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from crossfleet.coordinator.core.reservation import Reservation, ReservationChan
 from crossfleet.coordinator.core.schedule import Schedule, ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
+from crossfleet.matching.preferences import burden
+
+_COST = "cost_per_hour"
 
 
 def project(state: State, events: Sequence[e.Event], seq: int, at: float) -> list[Write]:
@@ -208,7 +212,14 @@ class _Projection:
             closed_at=0.0,
             cause=0,
             message="",
+            cost_per_hour=self._cost_per_hour(event),
         )
+
+    def _cost_per_hour(self, event: e.AllocationOpened) -> float:
+        """Of all its slots together, as labels say; 0 where they do not."""
+        worker = self._state.workers.get(event.worker_id)
+        each = burden(_COST, worker.view) if worker is not None else math.inf
+        return each * len(event.slots) if math.isfinite(each) else 0.0
 
     def _runner_described(self, event: e.RunnerDescribed) -> None:
         self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
@@ -248,6 +259,7 @@ class _Projection:
                     "cause": 0,
                     "message": "",
                     "peak_memory": 0,
+                    "alternative": self._alternative(event),
                 }
             )
 
@@ -267,6 +279,12 @@ class _Projection:
             "message": event.message,
             "peak_memory": event.peak_memory,
         }
+
+    def _alternative(self, event: e.TasksAssigned) -> int:
+        """The number, from 1, of that which the attempt's allocation is of; 0: of none."""
+        group = self._state.groups.get(event.group_id)
+        place = group.whereabouts.held.get(event.allocation_id) if group is not None and group.whereabouts else None
+        return place.alternative + 1 if place is not None else 0
 
     def _attempt_ended(self, event: e.AttemptEnded) -> None:
         self._groups[event.group_id] = None
@@ -431,6 +449,7 @@ def group_variables(group: Group) -> Row:
         "ending": int(group.ending),
         "cause_details": group.cause_details,
         "skipped": group.skipped,
+        "alternatives": json.dumps(sorted(group.whereabouts.used.items())) if group.whereabouts else "",
     }
 
 

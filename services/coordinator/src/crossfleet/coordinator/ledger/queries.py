@@ -119,6 +119,10 @@ class Queries:
         """The groups of a run, in the order of its matrix."""
         return await self._ask(run_queries.groups, run_id)
 
+    async def cost(self, run_id: str) -> float | None:
+        """What a run's slots have cost; None where nobody said."""
+        return await self._ask(run_queries.cost, run_id)
+
     async def attempts(self, run_id: str, after: int = 0, limit: int = 1000) -> list[AttemptRow]:
         """Attempts of a run with larger ids than `after`."""
         return await self._ask(run_queries.attempts, run_id, after, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.events import Event
@@ -50,6 +50,8 @@ class GroupRow:
     ending: Ending
     cause_details: str
     skipped: bool = False
+    alternatives: Sequence[tuple[int, int]] = ()
+    """By which alternatives, by index, slots were given, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class AttemptRow:
     cause: Cause
     message: str
     peak_memory: int
+    alternative: int = 0
 
 
 @dataclass(frozen=True, slots=True)

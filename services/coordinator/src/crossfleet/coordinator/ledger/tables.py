@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0017"
+REVISION = "0014"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -97,6 +97,7 @@ task_groups = Table(
     Column("cause_details", Text, nullable=False, server_default=text("''")),
     Column("skipped", Boolean, nullable=False, server_default=false()),
     Column("limits", LargeBinary, nullable=False, server_default=text("''")),
+    Column("alternatives", Text, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 
@@ -175,6 +176,7 @@ attempts = Table(
     Column("cause", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
     Column("peak_memory", BigInteger, nullable=False),
+    Column("alternative", Integer, nullable=False, server_default=text("0")),
     Index("attempts_by_run", "run_id", "attempt_id"),
 )
 
@@ -192,6 +194,7 @@ allocations = Table(
     Column("message", Text, nullable=False),
     Column("runner", LargeBinary, nullable=False, server_default=text("''")),
     Column("given_back", Text, nullable=False, server_default=text("'[]'")),
+    Column("cost_per_hour", Double, nullable=False, server_default=text("0")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -59,6 +59,7 @@ class Changes:
                     self.allocations.add(event.allocation_id)
                     self.groups.add(event.group_id)
                     self.groups.update(state.sharing)  # what they may still have of semaphores
+                    self.groups.update(_beside(state, event.run_id))
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
                 case SlotsGivenBack():
@@ -67,7 +68,7 @@ class Changes:
                     self.groups.update(state.sharing)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack():
+                case facts.GroupHeldBack() | facts.AlternativesOpened():
                     self.groups.add(event.group_id)
                 case ReservationChanged() | ReservationEnded():
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
@@ -100,6 +101,12 @@ class Changes:
         return taken
 
 
+def _beside(state: State, run_id: str) -> Iterable[str]:
+    """The groups of a run of which some ask for what depends on where others are."""
+    run = state.runs.get(run_id)
+    return run.groups if run is not None and run.shifting else ()
+
+
 def _frees(event: facts.Event) -> bool:
     """Whether cases, or a group that was held back, are to be placed (again)."""
     match event:
@@ -107,6 +114,8 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
+        case facts.AlternativesOpened():
+            return True
         case ReservationChanged() | ReservationEnded():
             return True
     return False

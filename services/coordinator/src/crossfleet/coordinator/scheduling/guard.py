@@ -140,7 +140,7 @@ class Guard:
     ) -> Indices:
         """What became of a plan. Only what could not hold by what the scheduler knew is a fault of its own."""
         excused = late | _of_their_gangs(message, late)
-        faults = [one for one in refused if one.index not in excused]
+        faults = [one for one in refused if one.index not in excused and not one.excused]
         self._figures.late += len(refused) - len(faults)
         text = f"{faults[-1].reason}: {faults[-1].text}" if faults else ""
         self.breaker.judged(self._clock.monotonic(), accepted + len(refused) - len(faults), len(faults), text)

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.breaker import Stage
 from crossfleet.coordinator.core.deciders import POOL, decider_of
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.usage import Usage
+from crossfleet.coordinator.core.whereabouts import asked
 from crossfleet.coordinator.scheduling.announcing import announce
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures, SchedulerStanding
 from crossfleet.coordinator.scheduling.link import SchedulerLink
@@ -165,7 +166,7 @@ class Schedulers:
         if not self._by_pool:
             return ""
         try:
-            return pinned_label(state.selectors.compile(group.target.selector), POOL)
+            return pinned_label(state.selectors.compile(asked(group).selector), POOL)
         except SelectorError:  # its request can be satisfied by nobody, as whoever decides will say
             return ""
 

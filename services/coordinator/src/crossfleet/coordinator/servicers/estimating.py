@@ -21,6 +21,7 @@ from crossfleet.coordinator.core.view import least_slots
 from crossfleet.coordinator.core.workload import Workload, work_at
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.prospects import Expected, Prospects
+from crossfleet.coordinator.servicers.choosing import Chosen, chosen
 from crossfleet.matching.explain import explain
 from crossfleet.matching.model import Request
 
@@ -36,7 +37,9 @@ async def estimate_run(
     found = await prospects.expected(command, request.spec)
     situation = await prospects.situation()
     turn = (-command.priority, situation.shares(command.project), _YOUNGEST, "")
-    asked = _Asked(situation, command.project, turn, found)
+    waits = not command.policy.fail_unsatisfiable
+    ways = [await chosen(one, situation, command.project, turn, waits=waits) for one in found]
+    asked = _Asked(situation, command.project, turn, ways)
     # A long queue is replayed beside the loop: of the live state nothing is read any more.
     spanned = await asyncio.to_thread(asked.spans)
     answer = run_service.EstimateRunResponse(targets=[asked.message(index, one) for index, one in enumerate(spanned)])
@@ -49,7 +52,9 @@ async def estimate_run(
 class _Asked:
     """A run that is asked about, and the fleet as it is now."""
 
-    def __init__(self, situation: Situation, project: str, turn: Turn, found: Sequence[Expected]) -> None:
+    def __init__(self, situation: Situation, project: str, turn: Turn, ways: Sequence[Chosen]) -> None:
+        found = [one.expected for one in ways]
+        self._ways = ways
         self._state = situation.state
         self._project = project
         self._turn = turn
@@ -66,6 +71,8 @@ class _Asked:
             name = names[index]
             if name not in known:
                 own = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+                delay = self._ways[index].delay
+                own = {part: _not_before(delay, one) for part, one in own.items()}
                 needed = [of(names.index(need.target)) for need in self._found[index].target.needs]
                 known[name] = {part: _after(one, [other[part] for other in needed]) for part, one in own.items()}
             return known[name]
@@ -76,6 +83,7 @@ class _Asked:
         """What is told of a target."""
         one, pool = self._found[index], self._pools[index]
         message = run_service.TargetEstimate(target=one.target.name, slots=spanned[MIDDLE].slots)
+        message.alternative = self._ways[index].number
         message.queue.CopyFrom(queue_place(pool, self._rivals[index], self._turn))
         set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
         if one.load is not None:
@@ -117,7 +125,11 @@ class _Asked:
 
 def _after(own: Span, needed: Sequence[Span]) -> Span:
     """The same, begun no sooner than others have ended."""
-    late = max((one.end for one in needed), default=0.0) - own.start
+    return _not_before(max((one.end for one in needed), default=0.0), own)
+
+
+def _not_before(seconds: float, own: Span) -> Span:
+    late = seconds - own.start
     return replace(own, start=own.start + late, end=own.end + late) if late > 0 else own
 
 

@@ -8,13 +8,16 @@ from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import queue_place, set_interval
+from crossfleet.coordinator.core.alternatives import wait_of
 from crossfleet.coordinator.core.contention import Situation, pool_of, rival, rivals_of, waiting
-from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.replay import PARTS, spans, work_of
+from crossfleet.coordinator.core.whereabouts import past_of
 from crossfleet.coordinator.prospects import Prospects
 from crossfleet.matching.explain import explain, explain_clauses
 from crossfleet.matching.model import WorkerView
+from crossfleet.matching.template import offer
 
 
 async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.ExplainRunResponse:
@@ -28,14 +31,18 @@ async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.Exp
         reason = status.waiting_reason if group is None else group.waiting_text  # also of one that wants more slots
         message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=reason)
         if group is not None:
-            _add_fit(message, group, state, workers)
+            _add_fit(message, group, situation, workers)
         if group is not None and waiting(state, group) and not group.held_back:
             await _add_queue(message, group, situation)
     return answer
 
 
-def _add_fit(message: run_service.TargetExplanation, group: Group, state: State, workers: list[WorkerView]) -> None:
+def _add_fit(
+    message: run_service.TargetExplanation, group: Group, situation: Situation, workers: list[WorkerView]
+) -> None:
+    state = situation.state
     request = group.target.request
+    _add_alternatives(message, group, situation, workers)
     message.matching_workers = len(explain(request, workers, state.selectors).workers)
     found = explain_clauses(request, workers, state.selectors)
     for clause in found.clauses:
@@ -43,6 +50,31 @@ def _add_fit(message: run_service.TargetExplanation, group: Group, state: State,
             clause=clause.text, passing=clause.passed, considered=clause.total, nearest_miss=clause.nearest
         )
     message.nearest_misses.extend(found.misses)
+
+
+def _add_alternatives(
+    message: run_service.TargetExplanation, group: Group, situation: Situation, workers: list[WorkerView]
+) -> None:
+    """Which of them count now, and when the next one does."""
+    state, now = situation.state, situation.now
+    where = group.whereabouts
+    template = where.asked.template if where is not None else None
+    if where is None or template is None:
+        return
+    past = past_of(state, state.runs[group.run_id], where)
+    for index, one in enumerate(template.alternatives):
+        request = offer(template, where.asked.request, (index,), past)
+        shown = message.alternatives.add(number=index + 1, selector=one.selector)
+        shown.matching_workers = len(explain(request, workers, state.selectors).workers)
+        if index in where.open_now:
+            taken = bool(where.held)
+            shown.standing = run_service.ALTERNATIVE_STANDING_TAKEN if taken else run_service.ALTERNATIVE_STANDING_OPEN
+        elif index < where.alternatives or where.held:
+            shown.standing = run_service.ALTERNATIVE_STANDING_PASSED
+        else:
+            shown.standing = run_service.ALTERNATIVE_STANDING_LATER
+        if index == where.alternatives and where.since and not where.held:
+            shown.opens_in_seconds = max(where.since + wait_of(group) - now, 0.0)
 
 
 async def _add_queue(message: run_service.TargetExplanation, group: Group, situation: Situation) -> None:

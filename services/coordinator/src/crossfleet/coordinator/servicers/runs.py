@@ -30,7 +30,11 @@ class RunReads(run_grpc.RunServiceServicer):
 
     async def GetRun(self, request: run_service.GetRunRequest, context: Context) -> run_service.GetRunResponse:
         """One run. Raises RunNotFound."""
-        return run_service.GetRunResponse(run=await self._lookup.run(request.run_id))
+        run = await self._lookup.run(request.run_id)
+        cost = await self._lookup.queries.cost(request.run_id)
+        if cost is not None:
+            run.cost = cost
+        return run_service.GetRunResponse(run=run)
 
     async def ListRuns(self, request: run_service.ListRunsRequest, context: Context) -> run_service.ListRunsResponse:
         """Runs, newest first. Raises PageTokenInvalid, InvalidArgument."""

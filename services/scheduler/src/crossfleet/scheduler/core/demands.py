@@ -9,7 +9,7 @@ from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.free import millicores
 from crossfleet.matching.model import Request, WorkerView
-from crossfleet.matching.preferences import score
+from crossfleet.matching.preferences import burden, score
 from crossfleet.matching.selectors import Selectors
 
 if TYPE_CHECKING:
@@ -56,6 +56,15 @@ class Demand:
     def score(self, worker: WorkerView) -> int:
         """How much of what it prefers a worker has."""
         return score(self.request, worker, self._selectors)
+
+    @property
+    def wishes(self) -> bool:
+        """Whether it likes some workers better than others."""
+        return bool(self.request.preferred or self.request.prefer_least)
+
+    def burden(self, worker: WorkerView) -> float:
+        """How much a slot of a worker has of what it wants least; the same for all where it names nothing."""
+        return burden(self.request.prefer_least, worker) if self.request.prefer_least else 0.0
 
     def large(self, model: WorkerView) -> bool:
         """Whether a slot takes so much that small work could keep it out for ever: more than a slot's share."""

@@ -1,6 +1,6 @@
 """Where a plan finds room, without looking at more of the fleet than has to be.
 
-The best worker has most of what a demand prefers; then room for all that is wanted, or else the most room; then is wanted
+The best worker has most of what a demand prefers, and least of what it names as a burden; then room for all that is wanted, or else the most room; then is wanted
 by fewer, is fuller, comes first by name.
 """
 
@@ -40,7 +40,7 @@ class Search:
         """One demand for all that are the same to every kind: what holds of it in this plan holds of them."""
         found = self._alike.get(demand)
         if found is None:
-            key = demand if demand.request.preferred else tuple(self._able[demand].values())
+            key = demand if demand.wishes else tuple(self._able[demand].values())
             found = self._alike[demand] = self._first.setdefault(key, demand)
         return found
 
@@ -141,14 +141,14 @@ class Search:
         if kinds is None:
             kinds = self._kinds = sorted(self._openings, key=_rivals)
         ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
-        return _by_score(demand, ranking) if demand.request.preferred else [ranking]
+        return _by_liking(demand, ranking) if demand.wishes else [ranking]
 
 
-def _by_score(demand: Demand, ranking: Ranking) -> list[Ranking]:
-    tiers: dict[int, Ranking] = {}
+def _by_liking(demand: Demand, ranking: Ranking) -> list[Ranking]:
+    tiers: dict[tuple[int, float], Ranking] = {}
     for kind, aspect in ranking:
-        tiers.setdefault(demand.score(kind.model), []).append((kind, aspect))
-    return [tiers[score] for score in sorted(tiers, reverse=True)]
+        tiers.setdefault((-demand.score(kind.model), demand.burden(kind.model)), []).append((kind, aspect))
+    return [tiers[liking] for liking in sorted(tiers)]
 
 
 def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:

@@ -112,6 +112,16 @@ CHECKS = (
         ),
     ),
     Check(
+        "change.group-asks-for-another-kind",
+        "A group that is sent again with another selector gets what that takes, and nothing else",
+        "targets with alternatives wait for ever, or end up on what they no longer ask for",
+        steps=(
+            Step((worker("w1", labels=_US),), (group("g1", selector=_IN_EU, workers=()),), expect=(Nothing(),)),
+            Step(groups=(group("g1", selector="", workers=("w1",)),), expect=(Holds("g1", 2),)),
+            Step((worker("w1", 4, labels=_US),), (group("g1", 4, selector=_IN_EU, workers=()),), expect=(Nothing(),)),
+        ),
+    ),
+    Check(
         "change.drains",
         "A worker that begins to drain gets nothing more",
         "an operator wants to take it away",

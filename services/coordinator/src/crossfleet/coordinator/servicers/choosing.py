@@ -1,0 +1,48 @@
+"""By which of its alternatives a target that is not submitted yet would begin, and when that one comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from crossfleet.coordinator.core.contention import Situation, Turn, pool_of, rivals_of
+from crossfleet.coordinator.core.lognormal import MIDDLE
+from crossfleet.coordinator.core.replay import PARTS, spans
+from crossfleet.coordinator.core.stopping import SETTLE_SECONDS
+from crossfleet.coordinator.core.view import least_slots
+from crossfleet.coordinator.core.workload import work_at
+from crossfleet.coordinator.prospects import Expected
+from crossfleet.matching.template import Past, offer, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A target that asks for what it would begin by: the alternative of that number (0: it has none), which comes in after `delay` seconds."""
+
+    expected: Expected
+    number: int = 0
+    delay: float = 0.0
+
+
+async def chosen(one: Expected, situation: Situation, project: str, turn: Turn, *, waits: bool) -> Chosen:
+    """The one by which it begins first. `waits`: also one that no worker satisfies is waited for."""
+    template = one.target.template
+    if template is None or not template.alternatives:
+        return Chosen(one)
+    best, soonest, delay = Chosen(one, 1), float("inf"), 0.0
+    for number, alternative in enumerate(template.alternatives, 1):
+        request = offer(template, one.target.request, opened(template, number), Past())
+        pool, patience = pool_of(situation.state, request), alternative.wait
+        tried = replace(one, target=replace(one.target, selector=request.selector, request=request))
+        if pool.slots >= least_slots(request):
+            work = {part: work_at(one.load, request, part) for part in PARTS}
+            rivals = rivals_of(situation, pool)
+            start = (await asyncio.to_thread(spans, pool, rivals, project, turn, work))[MIDDLE].start
+            if max(start, delay) < soonest:
+                best, soonest = Chosen(tried, number, delay), max(start, delay)
+            if start <= delay + patience:
+                break
+        elif not waits:
+            patience = SETTLE_SECONDS
+        delay += patience
+    return best
