@@ -295,6 +295,7 @@ async def test_attempts_and_targets_say_by_which_alternative_they_are_and_a_run_
         worker.leave()
 
     assert attempt.alternative == 1
+    assert run is not None
     assert [(one.number, one.selector) for one in run.targets[0].alternatives] == [(1, "worker.slots > 0")]
     assert 0 < run.cost < 60
 
