@@ -40,6 +40,7 @@ class AuditedGroup:
     skipped: bool = False
     needs: tuple[Need, ...] = ()
     semaphores: dict[str, int] = field(default_factory=dict)
+    exclusive: bool = False
 
 
 @dataclass(slots=True)
@@ -195,6 +196,7 @@ class Auditor:
                 most_reruns=event.policy.max_reruns,
                 needs=target.needs,
                 semaphores=dict(target.request.semaphores),
+                exclusive=target.request.exclusive,
             )
             self.groups[f"{event.run_id}/{target.name}"] = group
 
@@ -212,6 +214,9 @@ class Auditor:
             self._wrong(f"{event.allocation_id} has slots {event.slots} of {host.identity.slots}")
         devices = [device for slot in event.device_ids for device in slot]
         for other in self.allocations.values():
+            # All workers here say that they are on one host.
+            if self.groups[event.group_id].exclusive or self.groups[other.group_id].exclusive:
+                self._wrong(f"{event.allocation_id} shares its host with {other.allocation_id}")
             if other.worker_id != event.worker_id:
                 continue
             if set(other.slots) & set(event.slots):

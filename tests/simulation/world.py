@@ -35,6 +35,7 @@ from tests.simulation.suites import (
     make_submission,
     make_suite,
     with_dependencies,
+    with_whole_hosts,
 )
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
@@ -128,12 +129,10 @@ class World:
         for suite in made:
             make_history(history, suite)
         self.speeds = {name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for name in names}
-        self.clients = [
-            SimClient(
-                self, with_dependencies(depending, make_submission(random, number, suite, reruns[number])), number
-            )
-            for number, suite in enumerate(made)
-        ]
+        alone = self.chance.stream("whole hosts")
+        submissions = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
+        submissions = [with_whole_hosts(alone, with_dependencies(depending, one)) for one in submissions]
+        self.clients = [SimClient(self, submission, number) for number, submission in enumerate(submissions)]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else self._drawn_faults()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.gates import checked_gates, gates_of, with_gates
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
 from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.requirements import read_requirements
@@ -37,6 +38,7 @@ _REQUEST = {
     "exclusive": (bool,),
     "gang": (int,),
     "semaphores": (dict,),
+    "gates": (dict,),
     "tolerations": (list,),
     "devices": (list,),
     "preferred": (list,),
@@ -81,9 +83,9 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
     common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
-    semaphores = semaphores_of(options.semaphore)
+    semaphores, gates = semaphores_of(options.semaphore), gates_of(options.gate)
     return tuple(
-        _checked(_with_semaphores(_with_default(target, options.python, common), semaphores))
+        _checked(_with_gates(_with_semaphores(_with_default(target, options.python, common), semaphores), gates))
         for target in (replace(one, build=one.build or options.build) for one in planned.values())
     )
 
@@ -95,6 +97,10 @@ def _with_semaphores(target: TargetPlan, semaphores: Mapping[str, int]) -> Targe
     return replace(
         target, request={**target.request, "semaphores": {**semaphores, **target.request.get("semaphores", {})}}
     )
+
+
+def _with_gates(target: TargetPlan, gates: Mapping[str, Any]) -> TargetPlan:
+    return replace(target, request=with_gates(target.request, gates, target.name))
 
 
 def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:
@@ -182,6 +188,8 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         raise UsageError(f"{where}.tolerations: must be a list of texts")
     if not all(type(amount) is int and amount > 0 for amount in table.get("semaphores", {}).values()):
         raise UsageError(f"{where}.semaphores: must be a table of whole numbers from 1 on")
+    if "gates" in table:
+        return {**table, "gates": checked_gates(table["gates"], f"{where}.gates")}
     return table
 
 

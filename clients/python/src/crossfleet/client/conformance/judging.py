@@ -12,6 +12,7 @@ from crossfleet.client.conformance.truth import Truth
 
 _BLOCKING = frozenset(("lost", "unhealthy", "quarantined"))
 _SHARED = "cpu"
+_GATES = ("temperature", "clock", "load", "pressure", "gpu")
 
 
 @dataclass
@@ -68,10 +69,13 @@ class Books:
         if one.slots > wanted:
             return f"{one.group_id} wants {max(wanted, 0)} more slots, not {one.slots}"
         free, name = self._of(worker), worker.worker_id
-        if free.closed:
-            return f"{name} is held by a group that has it for itself"
-        if wish.row.request.exclusive and not free.untouched:
-            return f"{one.group_id} wants a worker for itself, and {name} is in use"
+        for each in (worker, *self._neighbours(worker)):
+            known = self._of(each)
+            whose = name if each is worker else f"{each.worker_id}, on the host of {name},"
+            if known.closed:
+                return f"{whose} is held by a group that has the host for itself"
+            if wish.row.request.exclusive and not known.untouched:
+                return f"{one.group_id} wants a host for itself, and {whose} is in use"
         if one.slots > free.slots:
             return f"{name} has {max(free.slots, 0)} slots free, not {one.slots}"
         needed = one.slots * _millicores(wish, worker)
@@ -112,6 +116,10 @@ class Books:
             for one in self._on.get(worker.worker_id, ()):
                 self._take(found, one, worker)
         return found
+
+    def _neighbours(self, worker: Worker) -> list[Worker]:
+        others = (one for one in self._truth.workers.values() if one.worker_id != worker.worker_id)
+        return [one for one in others if worker.host and one.host == worker.host]
 
     def _take(self, free: _Free, one: Holding, worker: Worker) -> None:
         wish = self._truth.wishes.get(one.group_id)
@@ -158,6 +166,11 @@ def _unfit(wish: Wish, worker: Worker) -> str:
     intolerable = sorted(set(worker.taints) - set(row.request.tolerations))
     if intolerable:
         return f"{name} is tainted {', '.join(intolerable)}, which {row.group_id} does not tolerate"
+    limits = row.request.gates
+    asked = [field.name for field, _ in limits.ListFields() if field.name in _GATES]
+    unmeasured = [gate for gate in asked if gate not in worker.gates]
+    if unmeasured:
+        return f"{name} cannot measure {', '.join(unmeasured)}"
     if wish.workers is not None and name not in wish.workers:
         return f"{name} does not satisfy {row.selector}"
     return ""

@@ -185,6 +185,10 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
                 checks.selector(place, target.name, error.__cause__)
             else:
                 checks.require(False, place, error.message)
+        gated = target.request.HasField("gates")
+        checks.require(
+            not (gated and spec.suite.cases), f"{path}.request.gates", "none, where the client names the cases"
+        )
         checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
         needs = _needs(checks, target, path)
