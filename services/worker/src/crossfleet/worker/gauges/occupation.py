@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from crossfleet.worker.gauges.files import text
+from crossfleet.worker.detectors.sysfs import text
 from crossfleet.worker.shim import processes
 
 _TICK = 1.0 / os.sysconf("SC_CLK_TCK")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from crossfleet.worker.gauges.files import number, numbers, text
+from crossfleet.worker.detectors.sysfs import number, text
 
 _SENSORS = frozenset({"coretemp", "cpu_thermal", "k8temp", "k10temp", "via_cputemp", "zenpower"})
 """Drivers of hwmon whose sensors are in processors. Those of mainboards, disks and network cards are not asked."""
@@ -34,7 +34,7 @@ def clock_allowed(system: Path) -> float | None:
 def throttles(system: Path) -> int | None:
     """How often x86 processors were slowed down by their heat since the start; None where the kernel does not count."""
     files = (system / "devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
-    found = numbers(files)
+    found = [count for count in map(number, files) if count is not None]
     return sum(found) if found else None
 
 
