@@ -305,11 +305,16 @@ class State:
 
     def neighbours(self, worker: Worker) -> list[Worker]:
         """The other workers of its host, whatever their state; none where it does not say on which it is."""
-        names = self.hosts.get(worker.view.host, ())
-        if len(names) < 2:
-            return []
-        found = (self.workers.get(name) for name in names if name != worker.worker_id)
-        return [one for one in found if one is not None and one.view.host == worker.view.host]
+        host, found = worker.view.host, list[Worker]()
+        names = self.hosts.get(host, {})
+        if len(names) > 1:
+            for name in list(names):
+                other = self.workers.get(name)
+                if other is None or other.view.host != host:
+                    del names[name]
+                elif name != worker.worker_id:
+                    found.append(other)
+        return found
 
     def remember_revoked(self, attempt_id: int, worker_id: str) -> None:
         """Note that results of an attempt no longer count; the oldest notes are dropped."""
