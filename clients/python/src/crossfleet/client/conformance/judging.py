@@ -34,6 +34,7 @@ class Books:
         self._free: dict[str, _Free] = {}
         self._proposed: dict[str, int] = {}
         self._on: dict[str, list[Holding]] = {}
+        self._on_host: dict[str, list[Worker]] = {}
         for one in truth.holdings.values():
             self._on.setdefault(one.worker_id, []).append(one)
         for one in unanswered:
@@ -118,8 +119,10 @@ class Books:
         return found
 
     def _neighbours(self, worker: Worker) -> list[Worker]:
-        others = (one for one in self._truth.workers.values() if one.worker_id != worker.worker_id)
-        return [one for one in others if worker.host and one.host == worker.host]
+        if not self._on_host:
+            for one in self._truth.workers.values():
+                self._on_host.setdefault(one.host or f" {one.worker_id}", []).append(one)
+        return [one for one in self._on_host.get(worker.host, ()) if one.worker_id != worker.worker_id]
 
     def _take(self, free: _Free, one: Holding, worker: Worker) -> None:
         wish = self._truth.wishes.get(one.group_id)
