@@ -18,7 +18,7 @@ from tests.integration.processes import start_service
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "schedulers"
 _BUILD_SECONDS = 240
-_BRIEFLY = ("describe", "first", "capacity", "device", "selector")
+_BRIEFLY = ("describe", "first", "capacity", "host", "device", "selector")
 """Families of checks in which an implementation is likely to err, and that take no time when it does not."""
 
 

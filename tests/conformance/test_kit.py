@@ -72,7 +72,7 @@ def test_what_the_kit_takes_for_a_fit_is_one_for_the_coordinator():
                 for device_class, _ in _demands(wish)
             )
             assert mine == found.candidates, name
-        elif found.code in ("runner", "taint", "selector", "invalid_selector") and wish.devices is None:
+        elif found.code in ("runner", "taint", "selector", "invalid_selector", "gates") and wish.devices is None:
             assert unfit, (name, found)
         judged += 1
     assert judged > 100
@@ -173,6 +173,9 @@ WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "capacity.cores": (lambda: blind_to("request.cpu_cores"), Verdict.FAILED),
     "capacity.memory": (lambda: blind_to("request.memory_bytes"), Verdict.FAILED),
     "capacity.exclusive": (lambda: blind_to("request.exclusive"), Verdict.FAILED),
+    "host.exclusive": (lambda: blind_to("host", "workers"), Verdict.FAILED),
+    "host.beside-exclusive": (lambda: blind_to("host", "workers"), Verdict.FAILED),
+    "host.gates": (lambda: blind_to("request.gates"), Verdict.FAILED),
     "device.granted": (lambda: each_proposal(lambda one: one.ClearField("device_ids")), Verdict.FAILED),
     "device.not-asked": (lambda: each_proposal(lambda one: one.device_ids.append("gpu-1")), Verdict.FAILED),
     "gang.whole": (lambda: each_proposal(lambda one: one.ClearField("gang_id")), Verdict.FAILED),

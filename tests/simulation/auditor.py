@@ -45,6 +45,7 @@ class AuditedGroup:
     copied: set[int] = field(default_factory=set)
     by_copy: set[int] = field(default_factory=set)
     semaphores: dict[str, int] = field(default_factory=dict)
+    exclusive: bool = False
     near: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
     hosts: set[str] = field(default_factory=set)
@@ -212,6 +213,7 @@ class Auditor:
                 semaphores=dict(target.request.semaphores),
                 near=target.template.near if target.template else (),
                 apart=target.template.apart if target.template else (),
+                exclusive=target.request.exclusive,
             )
             self.groups[f"{event.run_id}/{target.name}"] = group
 
@@ -229,6 +231,9 @@ class Auditor:
             self._wrong(f"{event.allocation_id} has slots {event.slots} of {host.identity.slots}")
         devices = [device for slot in event.device_ids for device in slot]
         for other in self.allocations.values():
+            # All workers here say that they are on one host.
+            if self.groups[event.group_id].exclusive or self.groups[other.group_id].exclusive:
+                self._wrong(f"{event.allocation_id} shares its host with {other.allocation_id}")
             if other.worker_id != event.worker_id:
                 continue
             if set(other.slots) & set(event.slots):

@@ -23,7 +23,7 @@ from crossfleet.coordinator.core import (
 )
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
-from crossfleet.coordinator.core.model import Worker
+from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.core.whereabouts import Whereabouts
@@ -34,6 +34,8 @@ from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.sessions import fleet, routing
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.matching import template
+from crossfleet.scheduler.core.fleet import Fleet
+from crossfleet.scheduler.core.snapshot import Snapshot
 from crossfleet.worker.core.holdings import Holdings
 from crossfleet.worker.orders import Orders
 from tests.simulation.cluster_mutants import CLUSTER_MUTANTS
@@ -85,6 +87,13 @@ def _double_count_on_resend() -> Iterator[Any]:
 
 def _drop_no_more_tasks() -> Iterator[Any]:
     yield patch.object(Orders, "no_more", lambda self, message: None)
+
+
+def _forget_who_shares_a_host() -> Iterator[Any]:
+    # Of the scheduler too: the coordinator refuses what it proposes, so that one of both alone is not seen.
+    yield patch.object(State, "neighbours", lambda self, worker: [])
+    yield patch.object(Snapshot, "neighbours", lambda self, worker_id: [])
+    yield patch.object(Fleet, "neighbours", lambda self, name: [])
 
 
 def _lose_wants_on_reconnect() -> Iterator[Any]:
@@ -264,6 +273,7 @@ MUTANTS: dict[str, Mutant] = {
     "close-under-running-tests": Mutant(_close_under_running_tests, 1),
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
+    "forget-who-shares-a-host": Mutant(_forget_who_shares_a_host, 0),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
     "give-back-busy-slots": Mutant(_give_back_busy_slots, 44),
     "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 4),

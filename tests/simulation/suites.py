@@ -149,6 +149,14 @@ def with_places(random: Random, submission: SubmitRun) -> SubmitRun:
     return replace(submission, targets=tuple(targets))
 
 
+def with_whole_hosts(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Now and then a target wants its host alone: that of all workers here, which share one."""
+    targets = (
+        replace(one, request=replace(one.request, exclusive=random.random() < 0.1)) for one in submission.targets
+    )
+    return replace(submission, targets=tuple(targets))
+
+
 def make_submission(random: Random, number: int, suite: SimSuite, reruns: PolicySpec) -> SubmitRun:
     """A run of that suite on one to three targets."""
     names = ["any", "left", "gpu"][: random.randint(1, 3)]

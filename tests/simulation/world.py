@@ -39,6 +39,7 @@ from tests.simulation.suites import (
     with_dependencies,
     with_places,
     with_speculation,
+    with_whole_hosts,
 )
 from tests.simulation.terms import Terms
 from tests.simulation.wires import Network
@@ -144,6 +145,8 @@ class World:
         self.speeds = {host.name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for host in self.hosts}
         asked = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
         asked = [with_dependencies(depending, one) for one in asked]
+        alone = self.chance.stream("whole hosts")
+        asked = [with_whole_hosts(alone, one) for one in asked]
         if placing.random() < 0.4:
             asked = [with_places(placing, one) for one in asked]
         speculating = self.chance.stream("speculating")

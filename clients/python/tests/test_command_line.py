@@ -206,6 +206,12 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nalternatives = [{ wait = '2m' }]", "nothing follows the last one"),
         ("[[target]]\nname = 'a'\nalternatives = [{ devices = [{ n = 1 }] }]", r"alternatives\[0\].devices\[0\].n"),
         ("[[target]]\nname = 'a'\nnear = 'b'", r"target\[0\].near: must be a list of targets"),
+        ("[[target]]\nname = 'a'\nrequest = { gates = { lod = 1 } }", "request.gates: there is no gate 'lod'"),
+        ("[[target]]\nname = 'a'\nrequest = { gates = { load = '1' } }", "request.gates: load must be a number"),
+        (
+            "[[target]]\nname = 'a'\nrequest = { exclusive = false, gates = { load = 1 } }",
+            "target a: gates need a host of one's own",
+        ),
         ("not toml", "line 1"),
     ],
 )
@@ -281,6 +287,18 @@ def test_semaphores_are_asked_of_all_targets_and_a_targets_own_amount_wins(tmp_p
     words = ["--matrix", str(tmp_path / "m.toml"), "--semaphore", "x", "--semaphore", "y=2", "--", "pytest"]
     found = plan_targets(parse(words))
     assert [target.request["semaphores"] for target in found] == [{"x": 1, "y": 2}, {"x": 3, "y": 2}]
+
+
+def test_gates_are_asked_of_all_targets_and_whoever_has_some_has_a_host_alone(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(
+        "[[target]]\nname='a'\n[[target]]\nname='b'\nrequest={gates={load=0.2, wait='2m', repeats=0}}"
+    )
+    words = ["--matrix", str(tmp_path / "m.toml"), "--gate", "load=0.5", "--gate", "temperature=80", "--", "pytest"]
+    sent = [target_of(plan, "").request for plan in plan_targets(parse(words))]
+    assert [one.exclusive for one in sent] == [True, True]
+    assert [(one.gates.load, one.gates.temperature) for one in sent] == [(0.5, 80.0), (0.2, 80.0)]
+    assert (sent[1].gates.wait.ToSeconds(), sent[1].gates.HasField("repeats")) == (120, True)
+    assert not sent[0].gates.HasField("wait")
 
 
 @pytest.mark.parametrize("word", ["=2", "x=", "x=0", "x=a", "x=-1"])

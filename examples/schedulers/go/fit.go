@@ -9,6 +9,7 @@ import (
 
 	pb "crossfleet.example/firstfit/gen/crossfleet/api/scheduler/v1"
 	types "crossfleet.example/firstfit/gen/crossfleet/api/types/v1"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 var blocking = []string{"lost", "unhealthy", "quarantined"}     // conditions of devices that get no work
@@ -50,8 +51,11 @@ type host struct {
 	view                 map[string]any
 	slots, cores, memory int64
 	taken                map[string]bool
-	used, closed         bool
+	site                 *site
 }
+
+// A site is the machine that workers share: closed, where somebody has it for himself.
+type site struct{ used, closed bool }
 
 func millicores(cores float64) int64 { return int64(math.Round(cores * 1000)) }
 
@@ -69,7 +73,7 @@ func (h *host) take(w *wish, slots int64, devices []string) {
 	for _, id := range devices {
 		h.taken[id] = true
 	}
-	h.used, h.closed = true, h.closed || w.GetRequest().GetExclusive()
+	h.site.used, h.site.closed = true, h.site.closed || w.GetRequest().GetExclusive()
 }
 
 // room is for how many slots cores and memory do.
@@ -87,7 +91,7 @@ func (h *host) room(w *wish, slots, cores, memory int64) int64 {
 func (h *host) place(w *wish) (slots int64, devices []string) {
 	most := min(h.room(w, h.slots, h.cores, h.memory), w.wanted)
 	least := min(max(int64(w.Request.GetSlotsMin())-w.held, 1), w.wanted)
-	if most < least || h.closed || w.slip != nil || w.Request.GetGang() > 1 || w.Request.GetExclusive() && h.used ||
+	if most < least || h.site.closed || w.slip != nil || w.Request.GetGang() > 1 || w.Request.GetExclusive() && h.site.used ||
 		h.State != types.WorkerState_WORKER_STATE_READY {
 		return 0, nil
 	}
@@ -147,6 +151,15 @@ func (h *host) fit(w *wish, tolerated []string) (demands []demand, misfit string
 	}
 	if !w.selector.ofDevice && !w.selector.holds(h.view) {
 		return nil, "selector"
+	}
+	w.Request.GetGates().ProtoReflect().Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if name := string(field.Name()); name != "wait" && name != "repeats" && !slices.Contains(h.Gates, name) {
+			misfit = "gates"
+		}
+		return misfit == ""
+	})
+	if misfit != "" {
+		return nil, misfit
 	}
 	bears := func(fact string) bool { return slices.Contains(tolerated, fact) }
 	for _, taint := range h.Taints {

@@ -53,8 +53,11 @@ func (firstFit) Schedule(stream grpc.BidiStreamingServer[pb.ScheduleRequest, pb.
 
 func makePlan(now *pb.Snapshot, compiled map[string]selector) *pb.ScheduleResponse {
 	plan, hosts, wishes := &pb.ScheduleResponse{}, map[string]*host{}, map[string]*wish{}
+	sites := map[string]*site{}
 	for _, worker := range now.Workers {
-		hosts[worker.WorkerId] = &host{Worker: worker, view: view(worker), taken: map[string]bool{},
+		name := cmp.Or(worker.Host, "worker "+worker.WorkerId)
+		sites[name] = cmp.Or(sites[name], &site{})
+		hosts[worker.WorkerId] = &host{Worker: worker, view: view(worker), taken: map[string]bool{}, site: sites[name],
 			slots: int64(worker.Slots), cores: millicores(worker.CpuCores), memory: worker.MemoryBytes}
 	}
 	for _, group := range now.Groups {

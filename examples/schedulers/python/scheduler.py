@@ -91,7 +91,7 @@ class Fleet:
     def plan(self):
         """What is proposed now, and why others wait."""
         held = [*self.allocations.values(), *(one for each in self.proposed.values() for one in each)]
-        free = {name: Free.whole(worker) for name, worker in self.workers.items() if worker.state is WorkerState.READY}
+        free = {name: Free.whole(worker) for name, worker in self.workers.items()}
         slots, pending = defaultdict(int), defaultdict(int)
         for one in held:
             slots[one.group_id] += one.slots
@@ -124,7 +124,10 @@ class Fleet:
             if free[name].slots <= 0:
                 continue
             least = min(max(request.slots_min - held, 1), wanted)
-            found = fit(request, self.workers[name], free[name], self.selectors, least=least, most=wanted)
+            host = self.workers[name].host
+            others = [free[one] for one in free if host and self.workers[one].host == host and one != name]
+            left = free[name].beside(others) if others else free[name]
+            found = fit(request, self.workers[name], left, self.selectors, least=least, most=wanted)
             if isinstance(found, Fit):
                 proposal = plan.allocate.add(
                     group_id=group.group_id, worker_id=name, slots=found.slots, device_ids=found.device_ids

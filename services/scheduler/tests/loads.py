@@ -32,6 +32,7 @@ workers = st.builds(
     memory_bytes=st.sampled_from([0, 2**30, 2**33]),
     slots_total=st.integers(0, 5),
     state=st.sampled_from([WorkerState.READY, WorkerState.READY, WorkerState.READY, WorkerState.DRAINING]),
+    host=st.sampled_from(["", "h0", "h1"]),
 )
 selectors = st.sampled_from(
     [
@@ -120,7 +121,14 @@ def planned(rows: Delta, now: float = 0.0, policy: Policy | None = None) -> tupl
 
 
 def free_of(snapshot: Snapshot, name: str, less: Iterable[Proposal] = ()) -> Free:
-    """What nobody holds of a worker, less what was proposed."""
+    """What nobody holds of a worker or keeps of its host, less what was proposed."""
+    less = list(less)
+    host = snapshot.workers[name].host
+    others = [one.name for one in snapshot.workers.values() if host and one.host == host and one.name != name]
+    return _alone(snapshot, name, less).beside([_alone(snapshot, other, less) for other in others])
+
+
+def _alone(snapshot: Snapshot, name: str, less: Iterable[Proposal]) -> Free:
     worker = snapshot.workers[name]
     free = Free.whole(worker)
     taken: list[Allocation | Proposal] = [*snapshot.held_on(name), *(one for one in less if one.worker_id == name)]

@@ -160,6 +160,46 @@ def test_an_exclusive_group_gets_a_worker_for_itself():
     assert slots(found) == {("g", "w2"): 1}
 
 
+def test_an_exclusive_group_gets_no_worker_whose_host_is_in_use():
+    alone = Group("g", "r", request=Request(exclusive=True), wanted_slots=1)
+    held = [Allocation("x", "other", "w1", 1)]
+    shared = [worker("w1", host="h1"), worker("w2", host="h1")]
+    found = made(shared, [alone, group("other", 0)], held)
+    assert slots(found) == {}
+    assert "1 slots of other" in found.waiting[0].text
+    assert slots(made([*shared, worker("w3", host="h2")], [alone, group("other", 0)], held)) == {("g", "w3"): 1}
+
+
+def test_nobody_is_placed_beside_an_exclusive_group_and_is_told_of_it():
+    alone = Group("g", "r", request=Request(exclusive=True))
+    held = [Allocation("x", "g", "w1", 1)]
+    found = made([worker("w1", host="h1"), worker("w2", host="h1")], [alone, group("other", 1)], held)
+    assert slots(found) == {}
+    assert "1 slots of r" in found.waiting[0].text
+
+
+def test_of_one_plan_too_an_exclusive_group_has_its_host_alone():
+    wanted = [Group(name, name, request=Request(exclusive=True), wanted_slots=4, submitted_at=1) for name in ("a", "b")]
+    found = made([worker("w1", host="h1"), worker("w2", host="h1")], [*wanted, group("small", submitted_at=2)])
+    assert slots(found) == {("a", "w1"): 2}
+
+
+def test_a_gang_of_whole_hosts_gets_one_worker_of_each():
+    whole = Group("g", "r", request=Request(exclusive=True, gang=2), wanted_slots=2)
+    one = [worker("w1", host="h1"), worker("w2", host="h1")]
+    found = made(one, [whole])
+    assert (slots(found), codes(found)) == ({}, {"g": (Wait.NEVER, "gang")})
+    assert slots(made([*one, worker("w3", host="h2")], [whole])) == {("g", "w1"): 1, ("g", "w3"): 1}
+
+
+def test_all_workers_of_a_host_are_kept_for_who_asked_for_it():
+    alone = Group("g", "r", request=Request(exclusive=True), wanted_slots=1, submitted_at=1)
+    busy = [Allocation("x", "other", "w1", 1)]
+    shared = [worker("w1", host="h1"), worker("w2", host="h1")]
+    found = made(shared, [group("other", 0), alone, group("small", 1, submitted_at=2)], busy)
+    assert found.allocate == ()
+
+
 def test_a_refused_worker_is_left_out_and_told():
     found = made([worker("w1")], [group("g", 1)], refused={"g": frozenset({"w1"})})
     assert found.allocate == ()

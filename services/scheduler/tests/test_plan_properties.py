@@ -20,12 +20,11 @@ times = st.sampled_from([0.0, 10_000.0])
 def test_the_coordinator_could_commit_every_proposal_one_after_the_other(rows, now):
     """So nothing is given away twice, and every constraint holds."""
     snapshot, found = planned(rows, now)
-    free = {name: free_of(snapshot, name) for name in snapshot.workers}
-    for one in found.allocate:
+    for at, one in enumerate(found.allocate):
         worker, request = snapshot.workers[one.worker_id], snapshot.groups[one.group_id].request
-        judged = check(request, worker, free[one.worker_id], one.slots, one.device_ids, SELECTORS)
+        free = free_of(snapshot, one.worker_id, found.allocate[:at])
+        judged = check(request, worker, free, one.slots, one.device_ids, SELECTORS)
         assert isinstance(judged, tuple), judged
-        free[one.worker_id] = free[one.worker_id].minus(request, one.slots, one.device_ids, worker)
 
 
 @given(snapshots, times)

@@ -18,8 +18,8 @@ from services.scheduler.tests.loads import SELECTORS, planned, snapshots
 POLICY = Policy(preemption_gap=10, preemptions_per_hour=2)
 
 
-def worker(name: str, slots: int = 2) -> WorkerView:
-    return WorkerView(name, cpu_cores=slots, slots_total=slots)
+def worker(name: str, slots: int = 2, **more) -> WorkerView:
+    return WorkerView(name, cpu_cores=slots, slots_total=slots, **more)
 
 
 def group(name: str, priority: int, wanted: int = 0, **more) -> Group:
@@ -73,6 +73,13 @@ def test_whole_hosts_are_made_free_where_the_least_is_lost():
     alone = group("high", 20, 1, request=Request(exclusive=True))
     session = begun([worker("w1"), worker("w2")], [group("low", 0), alone], held)
     assert session.plan(0.0)[1].revoke == ("c",)
+
+
+def test_a_host_with_several_workers_is_made_free_of_all_that_is_on_it():
+    held = [Allocation("a", "low", "w1", 1), Allocation("b", "low", "w2", 1)]
+    alone = group("high", 20, 1, request=Request(exclusive=True))
+    session = begun([worker("w1", host="h1"), worker("w2", host="h1")], [group("low", 0), alone], held)
+    assert sorted(session.plan(0.0)[1].revoke) == ["a", "b"]
 
 
 def test_no_more_is_taken_in_an_hour_than_the_policy_allows():

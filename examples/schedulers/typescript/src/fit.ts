@@ -4,6 +4,7 @@ import { WorkerState, type Device, type Worker } from "./gen/crossfleet/api/type
 import { view, type Selector, type Selectors, type View } from "./selectors.js";
 
 const BLOCKING = new Set(["lost", "unhealthy", "quarantined"]); // devices in such a condition get no work
+const GATES = ["temperature", "clock", "load", "pressure", "gpu"] as const;
 const PASSING = ["quarantined", "disk_full", "upgrading"]; // what ends by itself, and is no reason for NEVER
 
 /** Devices that each slot gets. */
@@ -45,6 +46,12 @@ export class Wish {
   }
 }
 
+/** The machine that workers share: closed, where somebody has it for himself. */
+export interface Site {
+  used: boolean;
+  closed: boolean;
+}
+
 /** A worker and what is left of it. Cores are counted in thousandths, since sums of floats drift. */
 export class Host {
   readonly name: string;
@@ -53,15 +60,19 @@ export class Host {
   private slots: number;
   private millicores: number;
   private memory: number;
-  private used = false;
-  private closed = false;
+  private readonly site: Site;
 
-  constructor(readonly row: Worker) {
+  constructor(
+    readonly row: Worker,
+    sites: Map<string, Site>,
+  ) {
     this.name = row.host || row.workerId;
     this.view = view(row);
     this.slots = row.slots;
     this.millicores = Math.round(row.cpuCores * 1000);
     this.memory = Number(row.memoryBytes);
+    this.site = sites.get(this.name) ?? { used: false, closed: false };
+    sites.set(this.name, this.site);
   }
 
   /** `wish` is undefined where the group has gone. */
@@ -70,8 +81,8 @@ export class Host {
     this.millicores -= slots * this.slotCores(wish);
     this.memory -= slots * Number(wish?.row.request?.memoryBytes ?? 0);
     for (const id of devices) this.taken.add(id);
-    this.used = true;
-    this.closed ||= wish?.row.request?.exclusive ?? false;
+    this.site.used = true;
+    this.site.closed ||= wish?.row.request?.exclusive ?? false;
     if (wish) {
       wish.held += slots;
       wish.on.set(this.name, (wish.on.get(this.name) ?? 0) + slots);
@@ -96,7 +107,8 @@ export class Host {
   /** At most so many slots, with the devices of each; undefined where there are fewer than `least`. */
   place(wish: Wish, least: number, most: number): { slots: number; devices: string[] } | undefined {
     most = Math.min(this.room(wish, this.slots, this.millicores, this.memory), most);
-    const open = this.row.state === WorkerState.READY && !this.closed && !(this.used && wish.row.request?.exclusive);
+    const alone = wish.row.request?.exclusive ?? false;
+    const open = this.row.state === WorkerState.READY && !this.site.closed && !(this.site.used && alone);
     if (!open || most < least || wish.slip || wish.gang) return undefined;
     const able: Able[] = [];
     if (this.misfit(wish, new Set(wish.row.request?.tolerations), able)) return undefined;
@@ -130,6 +142,8 @@ export class Host {
     const { row } = this;
     if (wish.row.runner && !row.runners.includes(wish.row.runner)) return "runner";
     if (!wish.selector.ofDevice && !wish.selector.holds(this.view)) return "selector";
+    const gates = wish.row.request?.gates;
+    if (GATES.some((gate) => gates?.[gate] !== undefined && !row.gates.includes(gate))) return "gates";
     if (!tolerated.has("*") && row.taints.some((taint) => !tolerated.has(taint))) return "taint";
     for (const { deviceClass, count, selector } of wish.demands) {
       const devices = row.devices.filter((device, at) => {

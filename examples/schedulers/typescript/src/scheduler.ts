@@ -3,7 +3,7 @@ import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { Host, Wish } from "./fit.js";
+import { Host, Wish, type Site } from "./fit.js";
 import {
   ProposedAllocationSchema,
   ScheduleResponseSchema,
@@ -31,7 +31,8 @@ async function* schedule(updates: AsyncIterable<ScheduleRequest>) {
 
 function makePlan(now: Snapshot, selectors: Selectors): ScheduleResponse {
   const plan = create(ScheduleResponseSchema);
-  const hosts = new Map(now.workers.map((row) => [row.workerId, new Host(row)]));
+  const sites = new Map<string, Site>();
+  const hosts = new Map(now.workers.map((row) => [row.workerId, new Host(row, sites)]));
   const wishes = new Map(now.groups.map((row) => [row.groupId, new Wish(row, selectors)]));
   for (const one of now.allocations) {
     // Closing ones hold as well, and those of groups that are gone.
@@ -42,7 +43,9 @@ function makePlan(now: Snapshot, selectors: Selectors): ScheduleResponse {
   );
   for (const wish of queue) {
     for (const [host, slots] of spread(wish, [...hosts.values()])) {
-      const deviceIds = host.place(wish, 1, slots)?.devices ?? [];
+      const place = host.place(wish, 1, slots);
+      if (!place) continue; // its host went to this group with another worker
+      const deviceIds = place.devices;
       host.take(wish, slots, deviceIds);
       wish.wanted -= slots;
       plan.allocate.push(

@@ -49,10 +49,20 @@ def check(state: State) -> None:
             free = free_of(state, worker)
             assert free.slots >= 0
             assert free.cpu_millis >= 0
+    check_hosts(state)
     check_held_back(state)
     for run in state.runs.values():
         over = all(state.groups[group_id].over for group_id in run.groups)
         assert (run.state is RunState.FINISHED) == over
+
+
+def check_hosts(state: State) -> None:
+    """Whoever has a host alone shares it with nobody."""
+    for allocation in state.allocations.values():
+        if allocation.request.exclusive:
+            host = state.workers[allocation.worker_id].view.host
+            beside = [one.allocations for one in state.workers.values() if host and one.view.host == host]
+            assert sum(map(len, beside)) <= 1, f"{allocation.allocation_id} shares host {host}"
 
 
 def check_held_back(state: State) -> None:

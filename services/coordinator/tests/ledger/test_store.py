@@ -1,9 +1,11 @@
 """The same tests for every store."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
+from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
@@ -33,7 +35,7 @@ from crossfleet.coordinator.ledger.store import (
 )
 from crossfleet.matching.model import Request
 from crossfleet.matching.template import Alternative, Template
-from services.coordinator.tests.ledger.scenario import finish, hello, start, submit, work_off
+from services.coordinator.tests.ledger.scenario import VIEW, finish, hello, start, submit, work_off
 
 _revisions = itertools.count(1)
 
@@ -128,6 +130,19 @@ def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):
     assert successor.state.reservations["r1"].worker_ids == ("w1",)
     successor.commit([c.PassTime()], 101.0)
     assert opened(database).state.reservations == {}
+
+
+def test_a_later_leader_gives_no_host_away_on_which_a_worker_still_works_that_it_has_not_heard(database):
+    ledger = opened(database)
+    described = Worker(worker_id="w1", host="h1").SerializeToString()
+    busy = replace(hello(), description=described, view=replace(VIEW, host="h1"))
+    ledger.commit([submit(), busy, c.ApplyPlan("p", (c.ProposedAllocation("run/default", "w1", 1),))], 1.0)
+    later = opened(database)
+    beside = replace(hello("s2"), worker_id="w2", view=replace(VIEW, name="w2", host="h1"))
+    alone = submit("alone", targets=(c.TargetSpec("default", "", Request(exclusive=True)),))
+    proposed = c.ApplyPlan("p", (c.ProposedAllocation("alone/default", "w2", 1),))
+    answer = later.commit([alone, beside, proposed], 2.0).answers[-1]
+    assert [one.text for one in answer.refused] == ["the host of w2 is in use, and the request wants it alone"]
 
 
 def test_a_run_that_was_begun_by_one_leader_is_finished_by_the_next(database):

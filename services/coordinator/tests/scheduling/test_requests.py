@@ -1,6 +1,7 @@
 """What a target asks for, on its way from the one who submitted it to a scheduler."""
 
 from crossfleet.coordinator.convert.fleet import request_message
+from crossfleet.matching.gates import Gates
 from crossfleet.matching.messages import request_from
 from crossfleet.matching.model import DeviceRequest, Placement, Preference, Request
 
@@ -20,5 +21,6 @@ def test_a_scheduler_is_told_all_that_was_asked_for():
         preferred=(Preference('worker.labels.zone == "eu"', 7),),
         placement=Placement.SPREAD,
         semaphores=(("licence", 2),),
+        gates=Gates(temperature=80.0, load=0.0, wait_seconds=300.5, repeats=3),
     )
     assert request_from(request_message(request), request.selector, request.runner) == request

@@ -60,6 +60,9 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
         return Misfit(Wait.NEVER, Code.INVALID_SELECTOR, str(error))
     if not selector.uses_device and not selectors.answer(selector, worker).holds:
         return Misfit(Wait.NEVER, Code.SELECTOR, f"{worker.name} does not satisfy {selector.text}")
+    unmeasured = [name for name in request.gates.limits if name not in worker.gates]
+    if unmeasured:
+        return Misfit(Wait.NEVER, Code.GATES, f"{', '.join(unmeasured)} cannot be measured on {worker.name}")
     candidates = []
     for demand, own in wanted:
         both = (selector, own)
@@ -120,7 +123,7 @@ def place(
 ) -> Fit | Misfit:
     """The part of ``fit`` that depends on what is in use."""
     if request.exclusive and not free.untouched:
-        return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} is in use, and the request wants it alone")
+        return Misfit(Wait.LATER, Code.BUSY, f"the host of {worker.name} is in use, and the request wants it alone")
     slots = min(_slots(request, worker, free), most or _NO_LIMIT)
     devices: tuple[tuple[str, ...], ...] = ()
     asked = bool(found.counts) and slots >= least
@@ -172,4 +175,6 @@ def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slot
             + format_quantity(worker.memory_bytes),
         }.get(code, f"{least} slots; {worker.name} has room for {slots}")
         return Misfit(Wait.NEVER, code, f"the request wants {wanted}")
+    if free.closed:
+        return Misfit(Wait.LATER, Code.BUSY, f"somebody has the host of {worker.name} alone")
     return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} has {slots} of {least} slots free, short of {code}")

@@ -1,6 +1,7 @@
 """What is left of a worker as allocations take from it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from crossfleet.matching.model import Request, WorkerView
 
@@ -34,7 +35,7 @@ class Fit:
 class Free:
     """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker.
 
-    ``untouched``: nothing is held. ``closed``: an exclusive request holds the whole worker.
+    ``untouched``: nothing is held, of other workers of its host neither. ``closed``: an exclusive request holds the host.
     """
 
     slots: int
@@ -50,6 +51,15 @@ class Free:
         devices = frozenset(device.id for device in worker.devices)
         return cls(worker.slots_total, millicores(worker.cpu_cores), worker.memory_bytes, devices)
 
+    def beside(self, neighbours: Iterable["Free"]) -> "Free":
+        """What is left where other workers share the host: whoever has one of them for himself has the host."""
+        untouched = self.untouched
+        for one in neighbours:
+            if one.closed:
+                return _CLOSED
+            untouched = untouched and one.untouched
+        return self if untouched is self.untouched else replace(self, untouched=untouched)
+
     def minus(self, request: Request, slots: int, device_ids: tuple[str, ...], worker: WorkerView) -> "Free":
         """What is left after a placement; shared devices stay free.
 
@@ -57,7 +67,7 @@ class Free:
         nothing fits.
         """
         if self.closed or request.exclusive:  # The same, whichever was taken off first.
-            return Free(0, 0, 0, frozenset(), untouched=False, closed=True)
+            return _CLOSED
         devices = self.devices
         if device_ids:
             devices = devices.difference(frozenset(device_ids) - worker.shared_ids)
@@ -68,3 +78,6 @@ class Free:
             devices,
             untouched=False,
         )
+
+
+_CLOSED = Free(0, 0, 0, frozenset(), untouched=False, closed=True)

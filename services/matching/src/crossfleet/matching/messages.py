@@ -4,6 +4,7 @@ Coordinator and scheduler both judge by it: what one takes for a fit must be one
 """
 
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.matching.gates import DEFAULT_REPEATS, DEFAULT_WAIT, GATES, NO_GATES, Gates
 from crossfleet.matching.model import (
     Attribute,
     Device,
@@ -33,6 +34,7 @@ def worker_from(message: device_pb2.Worker, state: WorkerState = WorkerState.REA
         runners=frozenset(message.runners),
         host=message.host,
         version=message.version,
+        gates=frozenset(message.gates),
     )
 
 
@@ -55,6 +57,16 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         placement=_PLACEMENTS.get(message.placement, Placement.PACK),
         semaphores=tuple(sorted(message.semaphores.items())),
         prefer_least=message.prefer_least,
+        gates=_gates(message.gates) if message.HasField("gates") else NO_GATES,
+    )
+
+
+def _gates(message: suite_pb2.Gates) -> Gates:
+    limits = {field.name: value for field, value in message.ListFields() if field.name in GATES}
+    return Gates(
+        **limits,
+        wait_seconds=message.wait.ToTimedelta().total_seconds() if message.HasField("wait") else DEFAULT_WAIT,
+        repeats=message.repeats if message.HasField("repeats") else DEFAULT_REPEATS,
     )
 
 

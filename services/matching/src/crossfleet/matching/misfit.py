@@ -21,6 +21,7 @@ class Code(StrEnum):
     CPU = "cpu"
     MEMORY = "memory"
     SLOTS = "slots"
+    GATES = "gates"
     TAINT = "taint"
     STATE = "state"
     BUSY = "busy"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from crossfleet.matching.gates import NO_GATES, Gates
 from crossfleet.matching.version import Version
 
 Scalar = bool | int | float | str | Version
@@ -92,12 +93,13 @@ class WorkerView:
     runners: frozenset[str] = frozenset()
     host: str = ""
     version: str = ""
+    gates: frozenset[str] = frozenset()
 
     @cached_property
     def signature(self) -> str:
         """Equal for workers that no selector can tell apart without their identity."""
         facts = (self.cpu_cores, self.memory_bytes, self.slots_total, self.version)
-        sets = (sorted(self.labels.items()), sorted(self.taints), sorted(self.runners))
+        sets = (sorted(self.labels.items()), sorted(self.taints), sorted(self.runners), sorted(self.gates))
         return repr((facts, sets, [device.signature for device in self.devices]))
 
     @cached_property
@@ -141,11 +143,12 @@ class Request:
 
     ``cpu_cores`` 0 means the worker's cores divided by its slots, ``memory_bytes`` 0 no reservation.
     ``slots_min`` is the fewest slots that make sense, ``slots_max`` (0: no limit) the most over all workers.
-    ``exclusive`` asks for workers that run nothing else meanwhile. ``runner`` (empty: any) is the kind that
+    ``exclusive`` asks for workers on whose hosts nothing else runs meanwhile. ``runner`` (empty: any) is the kind that
     the worker must be able to execute. ``gang`` above 1 asks for ``slots_min`` slots on each of so many workers, all at
     once or none. Of workers with room those go first that satisfy most of what is ``preferred``, and of these those with the
     least of the number that ``prefer_least`` names (see ``preferences.burden``). ``semaphores`` are names, in order, and how
-    much of each a slot holds: the coordinator alone counts them.
+    much of each a slot holds: the coordinator alone counts them. Its workers can measure all
+    ``gates``.
     """
 
     selector: str = ""
@@ -162,3 +165,4 @@ class Request:
     placement: Placement = Placement.PACK
     semaphores: tuple[tuple[str, int], ...] = ()
     prefer_least: str = ""
+    gates: Gates = NO_GATES

@@ -3,6 +3,7 @@
 import math
 import re
 
+from crossfleet.matching import gates
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.model import HIDDEN, RESERVED, DeviceRequest, Placement, Request
 from crossfleet.matching.selectors import Selectors
@@ -78,6 +79,19 @@ def validate(request: Request, selectors: Selectors, *, offered: bool = False) -
         raise RequestError("prefer_least", wrong)
     if request.placement is Placement.SPREAD and request.gang > 1:
         raise RequestError("placement", "a gang says itself on how many workers its slots lie; leave it out")
+    _validate_gates(request)
+
+
+def _validate_gates(request: Request) -> None:
+    found = gates.wrong(request.gates)
+    if found is not None:
+        raise RequestError(f"gates.{found[0]}", found[1])
+    if request.gates != gates.NO_GATES and not request.exclusive:
+        raise RequestError("gates", "only a host of one's own is quiet: set exclusive too")
+    if request.gates != gates.NO_GATES and request.gang > 1:
+        raise RequestError("gates", "a gang cannot wait for them host by host; leave one of both out")
+    if request.gates != gates.NO_GATES and request.slots_min > 1:
+        raise RequestError("slots_min", f"{request.slots_min} slots have nothing to do: cases with gates run on one")
 
 
 def _validate_devices(demand: DeviceRequest, path: str, selectors: Selectors) -> None:

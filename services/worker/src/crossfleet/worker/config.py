@@ -86,6 +86,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         float,
         setting("Devices whose detector has given no answer for so long are in the condition `stale`.", ge=1),
     ] = 300.0
+    host_root: Annotated[
+        str,
+        setting(
+            "Folder that holds the host's own /proc and /sys, for gates. A worker in a container may have them elsewhere."
+        ),
+    ] = "/"
     repair: Annotated[
         tuple[str, ...],
         setting("Command that mends this host when its test fails: program, then each argument. No shell. May repeat."),

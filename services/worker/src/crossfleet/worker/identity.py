@@ -7,12 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from crossfleet.api.types.v1.device_pb2 import Device, Worker
 from crossfleet.foundation.errors.base import FieldViolation
 from crossfleet.foundation.errors.installation import ConfigurationInvalid
 from crossfleet.worker.config import Settings
 from crossfleet.worker.detectors.cpu import cores, memory_bytes
+from crossfleet.worker.gauges.host import measurable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -33,6 +35,7 @@ class Identity:
     cpu_cores: float
     memory_bytes: int
     runners: tuple[str, ...]
+    gates: tuple[str, ...] = ()
 
     def worker(self, incarnation: str, devices: Sequence[Device]) -> Worker:
         """As the coordinator reads it; `incarnation` is the life of the shim."""
@@ -49,6 +52,7 @@ class Identity:
             host=platform.node(),
             runners=self.runners,
             checks_health=True,
+            gates=self.gates,
         )
 
 
@@ -68,6 +72,7 @@ def identity(settings: Settings, runners: Sequence[str]) -> Identity:
         cpu_cores=settings.cpu_cores or float(usable),
         memory_bytes=settings.memory or memory_bytes(),
         runners=tuple(runners),
+        gates=tuple(measurable(Path(settings.host_root))),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.api.worker.v1.worker_service_pb2 import OpenAllocation
-from crossfleet.foundation.errors import CrossfleetError, DiskFull, InvalidArgument, Unavailable
+from crossfleet.foundation.errors import CrossfleetError, DiskFull, FieldViolation, InvalidArgument, Unavailable
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.about import About, about_from
 from crossfleet.worker.core.holdings import Phase
@@ -66,6 +66,11 @@ class Openings:
         )
         try:
             runner = self._runners.get(order.suite.runner)
+            if isinstance(runner, AgentRunner) and order.HasField("gates"):
+                field = FieldViolation(
+                    "request.gates", f"runner {order.suite.runner} executes nothing that could be gated"
+                )
+                raise InvalidArgument(f"runner {order.suite.runner} knows no gates", fields=[field])
             if isinstance(runner, AgentRunner):
                 instant = Instant(runner, order.suite, order.known_collection_digest)
                 instant.collect(self._link, allocation)

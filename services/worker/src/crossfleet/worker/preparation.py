@@ -14,17 +14,19 @@ from crossfleet.foundation.errors import FieldViolation, InvalidArgument
 from crossfleet.worker import processenv
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.runners.runner import Launch
+from crossfleet.worker.translate import downward
 from crossfleet.worker.translate.downward import Opening
 from crossfleet.worker.workspace import Workspaces
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that every allocation gets: seconds and bytes, zero for none."""
+    """Limits that every allocation gets: seconds and bytes, zero for none; and where the host's gauges are read."""
 
     collect_seconds: float
     grace_seconds: float
     output_bytes: int
+    host_root: str = "/"
 
 
 class Preparation:
@@ -93,6 +95,7 @@ class Preparation:
             run_slots=order.run_slots,
             program=launch.program,
             next_seed=order.next_seed,
+            gates=downward.gates(order, self._limits.host_root),
         )
 
     def place(self, allocation: str) -> Path:

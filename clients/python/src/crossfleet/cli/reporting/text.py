@@ -9,6 +9,7 @@ from crossfleet.cli.reporting.durations import durations
 from crossfleet.cli.reporting.failures import failure_sections, output_sections
 from crossfleet.cli.reporting.headlines import several_targets
 from crossfleet.cli.reporting.matrix import matrix
+from crossfleet.cli.reporting.noisy import noisy
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.part import Part, ruler
 from crossfleet.cli.reporting.short_summary import short_summary
@@ -43,6 +44,7 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
             yield Part("\n" + table(heads, rows, right=frozenset(range(1, len(heads))), paint=paint))
         if style.show_summary:
             yield from durations(results, paint, style)
+            yield from noisy(results, paint, style)
             yield from short_summary(results, paint, style)
         yield from _alternatives(results.run, paint)
         yield from _troubles(results.run, paint)

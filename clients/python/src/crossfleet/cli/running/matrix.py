@@ -16,6 +16,7 @@ from crossfleet.cli.running.alternatives import (
     beside_from,
     beside_of,
 )
+from crossfleet.cli.running.gates import checked_gates, gates_of, with_gates
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
 from crossfleet.cli.running.options import RunOptions, pairs, seconds
 from crossfleet.cli.running.requirements import read_requirements
@@ -47,6 +48,7 @@ _REQUEST = {
     "exclusive": (bool,),
     "gang": (int,),
     "semaphores": (dict,),
+    "gates": (dict,),
     "tolerations": (list,),
     "devices": (list,),
     "preferred": (list,),
@@ -101,9 +103,13 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
     common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
-    semaphores = semaphores_of(options.semaphore)
+    semaphores, gates = semaphores_of(options.semaphore), gates_of(options.gate)
     return tuple(
-        _checked(_with_common(_with_default(target, options.python, common), semaphores, options.prefer_least))
+        _checked(
+            _with_gates(
+                _with_common(_with_default(target, options.python, common), semaphores, options.prefer_least), gates
+            )
+        )
         for target in (replace(one, build=one.build or options.build) for one in planned.values())
     )
 
@@ -116,6 +122,10 @@ def _with_common(target: TargetPlan, semaphores: Mapping[str, int], prefer_least
     if prefer_least:
         request.setdefault("prefer_least", prefer_least)
     return replace(target, request=request)
+
+
+def _with_gates(target: TargetPlan, gates: Mapping[str, Any]) -> TargetPlan:
+    return replace(target, request=with_gates(target.request, gates, target.name))
 
 
 def _with_default(target: TargetPlan, python: str, requirements: str) -> TargetPlan:
@@ -210,6 +220,8 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         raise UsageError(f"{where}.tolerations: must be a list of texts")
     if not all(type(amount) is int and amount > 0 for amount in table.get("semaphores", {}).values()):
         raise UsageError(f"{where}.semaphores: must be a table of whole numbers from 1 on")
+    if "gates" in table:
+        return {**table, "gates": checked_gates(table["gates"], f"{where}.gates")}
     return table
 
 

@@ -49,6 +49,7 @@ class RunOptions:
     prefer_least: str
     needs: tuple[str, ...]
     semaphore: tuple[str, ...]
+    gate: tuple[str, ...]
     build: str
     workers: int
     worker: tuple[str, ...]
@@ -180,6 +181,14 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME[=N]",
         help="each slot holds N (default 1) of the fleet's semaphore NAME, such as a seat of a licence; repeatable",
+    )
+    add(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the host is had alone, and each case waits until it is quiet: load=0.3, temperature=80, clock=0.9, "
+        "pressure=0.05, gpu=0.1; also wait=5m and repeats=2; repeatable",
     )
     add(
         "--build",

@@ -57,10 +57,13 @@ async def gather(
     details_of: Collection[result_pb2.Outcome.ValueType] = BAD,
     sessions_end: Awaitable[object] | None = None,
 ) -> RunResults:
-    """Fetches what the reports need: the full results of these outcomes. Raises the fleet's error.
+    """Fetches what the reports need: the full results of these outcomes, and of all where hosts were to be quiet: what was
+    measured of these stands there. Raises the fleet's error.
 
     Verdicts are fetched at once; what sessions leave at their end after `sessions_end`.
     """
+    if any(target.request.HasField("gates") for target in run.spec.targets):
+        details_of = result_pb2.Outcome.values()
     fetching = asyncio.ensure_future(_cases(client, run.run_id, details_of))
     try:
         if sessions_end is not None:

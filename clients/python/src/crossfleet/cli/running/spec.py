@@ -14,6 +14,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.alternatives import Alternative
 from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.gates import gates_message
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import LEARNT, RunOptions, pairs
 from crossfleet.cli.running.planning import RunPlan
@@ -69,6 +70,8 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
     devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
     preferred = [suite_pb2.Preference(**wish) for wish in request.pop("preferred", ())]
     placement = _PLACEMENTS[request.pop("placement", "")]
+    if "gates" in request:
+        request["gates"] = gates_message(request["gates"])
     return suite_pb2.Target(
         name=plan.name,
         selector=plan.selector,

@@ -13,6 +13,7 @@ from crossfleet.foundation.words import word
 
 _BLOCKING = frozenset(("lost", "unhealthy", "quarantined"))
 _SHARED = "cpu"
+_GATES = ("temperature", "clock", "load", "pressure", "gpu")
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Books:
         self._free: dict[str, _Free] = {}
         self._proposed: dict[str, int] = {}
         self._on: dict[str, list[Holding]] = {}
+        self._on_host: dict[str, list[Worker]] = {}
         for one in truth.holdings.values():
             self._on.setdefault(one.worker_id, []).append(one)
         for one in unanswered:
@@ -69,10 +71,13 @@ class Books:
         if one.slots > wanted:
             return f"{one.group_id} wants {max(wanted, 0)} more slots, not {one.slots}"
         free, name = self._of(worker), worker.worker_id
-        if free.closed:
-            return f"{name} is held by a group that has it for itself"
-        if wish.row.request.exclusive and not free.untouched:
-            return f"{one.group_id} wants a worker for itself, and {name} is in use"
+        for each in (worker, *self._neighbours(worker)):
+            known = self._of(each)
+            whose = name if each is worker else f"{each.worker_id}, on the host of {name},"
+            if known.closed:
+                return f"{whose} is held by a group that has the host for itself"
+            if wish.row.request.exclusive and not known.untouched:
+                return f"{one.group_id} wants a host for itself, and {whose} is in use"
         if one.slots > free.slots:
             return f"{name} has {max(free.slots, 0)} slots free, not {one.slots}"
         needed = one.slots * _millicores(wish, worker)
@@ -113,6 +118,12 @@ class Books:
             for one in self._on.get(worker.worker_id, ()):
                 self._take(found, one, worker)
         return found
+
+    def _neighbours(self, worker: Worker) -> list[Worker]:
+        if not self._on_host:
+            for one in self._truth.workers.values():
+                self._on_host.setdefault(one.host or f" {one.worker_id}", []).append(one)
+        return [one for one in self._on_host.get(worker.host, ()) if one.worker_id != worker.worker_id]
 
     def _take(self, free: _Free, one: Holding, worker: Worker) -> None:
         wish = self._truth.wishes.get(one.group_id)
@@ -157,6 +168,11 @@ def _unfit(wish: Wish, worker: Worker) -> str:
     intolerable = sorted(set(worker.taints) - set(row.request.tolerations))
     if intolerable:
         return f"{name} is tainted {', '.join(intolerable)}, which {row.group_id} does not tolerate"
+    limits = row.request.gates
+    asked = [field.name for field, _ in limits.ListFields() if field.name in _GATES]
+    unmeasured = [gate for gate in asked if gate not in worker.gates]
+    if unmeasured:
+        return f"{name} cannot measure {', '.join(unmeasured)}"
     if wish.workers is not None and name not in wish.workers:
         return f"{name} does not satisfy {row.selector}"
     return ""

@@ -14,7 +14,7 @@ from crossfleet.api.types.v1.device_pb2 import (
     Worker,
     WorkerState,
 )
-from crossfleet.api.types.v1.suite_pb2 import DeviceRequest, Request
+from crossfleet.api.types.v1.suite_pb2 import DeviceRequest, Gates, Request
 
 GIB = 2**30
 Value = bool | int | float | str | tuple[str, ...] | AttributeValue
@@ -68,8 +68,10 @@ def worker(
     taints: Iterable[str] = (),
     runners: Iterable[str] = ("pytest",),
     devices: Iterable[Device] = (),
+    host: str = "",
+    gates: Iterable[str] = (),
 ) -> Worker:
-    """A worker; a core a slot unless said otherwise."""
+    """A worker; a core a slot and a host of its own unless said otherwise."""
     return Worker(
         worker_id=name,
         incarnation=f"{name}-1",
@@ -81,7 +83,8 @@ def worker(
         taints=taints,
         runners=runners,
         devices=devices,
-        host=name,
+        host=host or name,
+        gates=gates,
         version="0.1.0",
     )
 
@@ -155,6 +158,7 @@ def request(
     exclusive: bool = False,
     tolerations: Iterable[str] = (),
     gang: int = 0,
+    gates: Gates | None = None,
 ) -> Request:
     """What each slot needs."""
     return Request(
@@ -166,6 +170,7 @@ def request(
         exclusive=exclusive,
         tolerations=tolerations,
         gang=gang,
+        gates=gates,
     )
 
 

@@ -32,6 +32,7 @@ class Judge:
         self._workers, self._groups, self._selectors = workers, groups, selectors
         self._free: dict[str, Free] = {}
         self._wanted: dict[str, int] = {}
+        self._on_host: dict[str, list[Worker]] | None = None
 
     def judge(self, proposals: Sequence[Proposal]) -> tuple[list[Grant], list[Refusal]]:
         """What holds, and why the rest does not. A gang is granted as a whole or refused as a whole."""
@@ -74,8 +75,9 @@ class Judge:
         wanted = group.wanted() if wanted is None else wanted
         if one.slots > wanted:
             return "RESOURCES_UNAVAILABLE", f"group {group.id} wants {wanted} more slots, not {one.slots}"
-        free = self._free.get(one.worker_id) or worker.free()
-        found = check(group.request, worker.view, free, one.slots, one.device_ids, self._selectors)
+        free = self._alone(worker)
+        beside = [self._alone(other) for other in self._neighbours(worker)]
+        found = check(group.request, worker.view, free.beside(beside), one.slots, one.device_ids, self._selectors)
         if isinstance(found, Misfit):
             never = found.wait is Wait.NEVER
             return ("REQUEST_NOT_SATISFIED" if never else "RESOURCES_UNAVAILABLE"), found.text
@@ -83,6 +85,17 @@ class Judge:
         self._free[one.worker_id] = free.minus(group.request, one.slots, devices, worker.view)
         self._wanted[group.id] = wanted - one.slots
         return Grant(group, worker, one.slots, devices)
+
+    def _alone(self, worker: Worker) -> Free:
+        return self._free.get(worker.view.name) or worker.free()
+
+    def _neighbours(self, worker: Worker) -> list[Worker]:
+        host = worker.view.host
+        if self._on_host is None:
+            self._on_host = {}
+            for one in self._workers.values():
+                self._on_host.setdefault(one.view.host, []).append(one)
+        return [one for one in self._on_host.get(host, ()) if one is not worker] if host else []
 
 
 def _units(proposals: Sequence[Proposal]) -> list[dict[int, Proposal]]:

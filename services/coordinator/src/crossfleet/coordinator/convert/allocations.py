@@ -57,6 +57,8 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     if spec.workspace.local_path and run.seed != SEED:
         order.next_seed = following(run.seed)
     order.max_failures = run.policy.max_failures
+    if target.request.HasField("gates"):
+        order.gates.CopyFrom(target.request.gates)
     order.first_number = allocation.first_number
     held = (state.allocations[allocation_id] for allocation_id in run.allocations)
     order.run_slots = max(one.next_number for one in held)

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.override import Override
+from crossfleet.matching.gates import NO_GATES, Gates
 from crossfleet.matching.model import QUARANTINED, Placement, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
 
@@ -66,7 +67,7 @@ def health_messages(health: Mapping[str, Health]) -> Iterator[fleet_pb2.HealthSt
 
 def request_message(request: Request) -> suite_pb2.Request:
     """What a target's slots need, as schedulers see it."""
-    return suite_pb2.Request(
+    message = suite_pb2.Request(
         cpu_cores=request.cpu_cores,
         memory_bytes=request.memory_bytes,
         devices=[
@@ -83,3 +84,14 @@ def request_message(request: Request) -> suite_pb2.Request:
         semaphores=dict(request.semaphores),
         prefer_least=request.prefer_least,
     )
+    if request.gates != NO_GATES:
+        message.gates.CopyFrom(_gates_message(request.gates))
+    return message
+
+
+def _gates_message(gates: Gates) -> suite_pb2.Gates:
+    message = suite_pb2.Gates(repeats=gates.repeats)
+    for name, limit in gates.limits.items():
+        setattr(message, name, limit)
+    message.wait.FromNanoseconds(round(gates.wait_seconds * 1e9))
+    return message

@@ -180,6 +180,10 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
             checks.require(one, f"{path}.suite", "none, where the client names cases: such a run has one suite")
         runner = target.suite.runner if own else spec.suite.runner
         request, template = _asked(checks, target, spec, runner, path, selectors)
+        gated = target.request.HasField("gates")
+        checks.require(
+            not (gated and spec.suite.cases), f"{path}.request.gates", "none, where the client names the cases"
+        )
         checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
         needs = _needs(checks, target, path)

@@ -86,7 +86,10 @@ def pool_of(state: State, request: Request) -> Pool:
         idle = room(request, worker.view, free_of(state, worker), found)
         free += idle
         busy = room(request, worker.view, Free.whole(worker.view), found) - idle
-        holders = [state.allocations[one] for one in worker.allocations]
+        names = list(worker.allocations)
+        if busy and (request.exclusive or not names):
+            names += [one for other in state.neighbours(worker) for one in other.allocations]
+        holders = [state.allocations[one] for one in names]
         of_all = sum(len(one.held) for one in holders)
         counted = given = 0
         for one in holders:

@@ -20,7 +20,7 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
     drained = earlier.drained if earlier else False
     leaving = earlier.leaving and earlier.incarnation == event.incarnation if earlier else False
     health = earlier.health if earlier else {}
-    worker = state.workers[event.worker_id] = Worker(
+    worker = Worker(
         event.worker_id,
         event.incarnation,
         event.session_id,
@@ -106,6 +106,7 @@ def reservation_ended(state: State, event: ReservationEnded) -> None:
 def _look_again(state: State, worker: Worker) -> None:
     """The view of a worker follows from what it reports, what people say of its devices, and their health."""
     worker.view = _with_health(overridden(worker.reported, worker.overrides), worker.health)
+    state.take_in(worker)
     state.selectors.learn((worker.view,))
 
 

@@ -148,6 +148,16 @@ TABLE: tuple[FailureClass, ...] = (
         weight=0.5,
     ),
     FailureClass(
+        "not quiet",
+        "a case has waited as long as the gates of its target allow, and its host was still too warm or too busy",
+        "its cases go to another worker where there is one; it does not speak against the host",
+        _TRIES,
+        (Strategy.WAIT, Strategy.ELSEWHERE),
+        Cause.NOT_QUIET,
+        retried=True,
+        charge=Charge.ALL,
+    ),
+    FailureClass(
         "preempted",
         "the attempt made room for other work",
         "its cases are queued again",

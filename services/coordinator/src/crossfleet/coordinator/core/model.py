@@ -318,7 +318,8 @@ class Semaphore:
 class State:
     """Everything that is decided on. Counters are the next free numbers; `requests` maps request id to (run, fingerprint).
 
-    `sharing` has the groups that are not over and ask for semaphores, in the order of submission.
+    `sharing` has the groups that are not over and ask for semaphores, in the order of submission. `hosts` has the workers
+    that said to be on a host, by its name; some of them may be elsewhere by now.
     """
 
     next_attempt: int = 1
@@ -329,6 +330,7 @@ class State:
     allocations: dict[str, Allocation] = field(default_factory=dict)
     attempts: dict[int, Attempt] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
+    hosts: dict[str, dict[str, None]] = field(default_factory=dict, repr=False, compare=False)
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
     past_runs: set[str] = field(default_factory=set)
     revoked: dict[int, str] = field(default_factory=dict)
@@ -339,6 +341,25 @@ class State:
     schedule_specs: dict[str, bytes] = field(default_factory=dict)
     selectors: Selectors = field(default_factory=Selectors, repr=False, compare=False)
     """Compiled selectors: a memory, not a fact."""
+
+    def take_in(self, worker: Worker) -> None:
+        """Know a worker, in the place of what was known of it."""
+        self.workers[worker.worker_id] = worker
+        if worker.view.host:
+            self.hosts.setdefault(worker.view.host, {})[worker.worker_id] = None
+
+    def neighbours(self, worker: Worker) -> list[Worker]:
+        """The other workers of its host, whatever their state; none where it does not say on which it is."""
+        host, found = worker.view.host, list[Worker]()
+        names = self.hosts.get(host, {})
+        if len(names) > 1:
+            for name in list(names):
+                other = self.workers.get(name)
+                if other is None or other.view.host != host:
+                    del names[name]
+                elif name != worker.worker_id:
+                    found.append(other)
+        return found
 
     def remember_revoked(self, attempt_id: int, worker_id: str) -> None:
         """Note that results of an attempt no longer count; the oldest notes are dropped."""

@@ -38,6 +38,7 @@ class Cause(IntEnum):
     ENVIRONMENT = 9
     NETWORK = 10
     COLLECTION = 11
+    NOT_QUIET = 140
 
 
 class Ending(IntEnum):

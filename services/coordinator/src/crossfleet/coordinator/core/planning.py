@@ -46,8 +46,12 @@ class _Books:
         self._units: dict[str, int] = {}
 
     def free(self, worker: Worker) -> Free:
+        neighbours = self._state.neighbours(worker)
+        return self._alone(worker).beside([self._alone(one) for one in neighbours])
+
+    def _alone(self, worker: Worker) -> Free:
         if worker.worker_id not in self._free:
-            self._free[worker.worker_id] = view.free_of(self._state, worker)
+            self._free[worker.worker_id] = view.free_alone(self._state, worker)
         return self._free[worker.worker_id]
 
     def taken(self, worker: Worker) -> set[int]:
@@ -69,7 +73,7 @@ class _Books:
         request = grant.group.target.request
         flat = tuple(dict.fromkeys(device for slot in grant.device_ids for device in slot))
         worker = grant.worker
-        self._free[worker.worker_id] = self.free(worker).minus(request, len(grant.slots), flat, worker.view)
+        self._free[worker.worker_id] = self._alone(worker).minus(request, len(grant.slots), flat, worker.view)
         self.taken(worker).update(grant.slots)
         self._wanted[grant.group.group_id] = self.wanted(grant.group) - len(grant.slots)
         for name, each in request.semaphores:

@@ -51,7 +51,7 @@ def wanted_slots(state: State, group: Group) -> int:
         whole = gang_slots(group.target.request)
         idle = not group.allocations and (group.queue.count > 0 or not group.collected)
         return whole if idle and affordable_slots(state, group.target.request) >= whole else 0
-    most = min(group.target.request.slots_max or MOST_SLOTS, MOST_SLOTS) - held_slots(state, group)
+    most = _most_slots(group.target.request) - held_slots(state, group)
     most = min(most, affordable_slots(state, group.target.request))
     if not group.collected:
         return max(most, 0)
@@ -59,6 +59,11 @@ def wanted_slots(state: State, group: Group) -> int:
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     busy = group.queue.shareable + bool(group.queue.exclusive.cases)
     return max(min(most, busy, worth), 0)
+
+
+def _most_slots(request: Request) -> int:
+    """Beside gates one: cases that are measured execute one after the other."""
+    return 1 if request.gates.limits else min(request.slots_max or MOST_SLOTS, MOST_SLOTS)
 
 
 def affordable_slots(state: State, request: Request) -> int:
@@ -109,7 +114,14 @@ def open_groups(state: State) -> list[GroupView]:
 
 
 def free_of(state: State, worker: Worker) -> Free:
-    """What of a worker no allocation holds; closing ones still hold."""
+    """What of a worker nobody holds: whoever has another worker of its host for himself holds this one too."""
+    own = free_alone(state, worker)
+    neighbours = state.neighbours(worker)
+    return own.beside([free_alone(state, one) for one in neighbours]) if neighbours else own
+
+
+def free_alone(state: State, worker: Worker) -> Free:
+    """What of a worker no allocation on it holds; closing ones still hold."""
     free = Free.whole(worker.view)
     for allocation_id in worker.allocations:
         allocation = state.allocations[allocation_id]

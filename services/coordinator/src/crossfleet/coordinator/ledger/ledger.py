@@ -99,7 +99,7 @@ class Ledger:
         state = rebuild(stored)
         for worker_id, known in self._workers.items():
             allocations = state.workers[worker_id].allocations
-            state.workers[worker_id] = replace(known, allocations=allocations)
+            state.take_in(replace(known, allocations=allocations))
         state.selectors.learn(worker.view for worker in state.workers.values())
         self.state, self.seq = state, stored.head.seq
 

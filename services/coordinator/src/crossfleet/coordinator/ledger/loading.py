@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from google.protobuf.message import DecodeError
+
+from crossfleet.api.types.v1 import device_pb2
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
@@ -24,7 +27,7 @@ def rebuild(stored: Stored) -> State:
     """
     state = State()
     for row in stored.workers:
-        state.workers[row["worker_id"]] = _worker(row)
+        state.take_in(_worker(row))
     for row in stored.semaphores:
         state.semaphores[row["name"]] = Semaphore(row["capacity"])
     for row in stored.schedules:
@@ -67,13 +70,15 @@ def schedule_of(row: Row) -> Schedule:
 
 
 def _worker(row: Row) -> Worker:
+    """Until it has introduced itself nothing is placed on it; but who shares its host matters to others."""
     state = WorkerState(row["state"])
+    view = WorkerView(row["worker_id"], host=_host(row["description"]))
     gone_at, has_left = departure(row)
     return Worker(
         row["worker_id"],
         row["incarnation"],
         "",
-        WorkerView(row["worker_id"]),
+        view,
         tuple(json.loads(row["runners"])),
         row["description"],
         state if state is WorkerState.LOST else WorkerState.SUSPECT,
@@ -82,6 +87,7 @@ def _worker(row: Row) -> Worker:
         row["joined_at"],
         health=codec.decode_health(row["health"]),
         overrides=codec.decode_overrides(row["overrides"]),
+        reported=view,
         gone_at=gone_at,
         has_left=has_left,
     )
@@ -95,3 +101,10 @@ def departure(row: Row) -> tuple[float, bool]:
     if row["state"] != WorkerState.LOST:
         return 0.0, False
     return max(row["gone_at"], row["joined_at"]), row["has_left"] and row["gone_at"] >= row["joined_at"]
+
+
+def _host(description: bytes) -> str:
+    try:
+        return device_pb2.Worker.FromString(description).host
+    except DecodeError:
+        return ""

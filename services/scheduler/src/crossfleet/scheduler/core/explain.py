@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -14,7 +14,7 @@ from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand
 from crossfleet.scheduler.core.fleet import Fleet
-from crossfleet.scheduler.core.model import Group, Waiting
+from crossfleet.scheduler.core.model import Allocation, Group, Waiting
 from crossfleet.scheduler.core.place import Placing
 from crossfleet.scheduler.core.queue import Entry, Rank
 from crossfleet.scheduler.core.snapshot import Snapshot
@@ -192,7 +192,10 @@ class Reasons:
         if found is None:
             kinds = sorted(self._fleet.able[demand], key=lambda kind: kind.names[0])
             slots: dict[str, int] = {}
-            for name in islice((name for kind in kinds for name in kind.names), _MOST_HOSTS):
+            able = list(islice((name for kind in kinds for name in kind.names), _MOST_HOSTS))
+            for held in self._beside(able, demand, snapshot):
+                slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
+            for name in able:
                 for held in snapshot.held_on(name):
                     slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
                 for group_id, count in placing.on(name):
@@ -201,6 +204,14 @@ class Reasons:
             known = sorted([(entries[one].rank, entries[one].group) for one in slots if one in entries], key=_first)
             found = self._holders[demand] = _Holders(slots, known, sum(slots.values()))
         return found
+
+    def _beside(self, names: Sequence[str], demand: Demand, snapshot: Snapshot) -> Iterator[Allocation]:
+        """What is held of other workers of their hosts, and keeps the demand out."""
+        if self._fleet.solitary:
+            others = dict.fromkeys(other for name in names for other in self._fleet.neighbours(name))
+            for held in (held for other in others if other not in names for held in snapshot.held_on(other)):
+                if demand.request.exclusive or self._fleet.alone(held):
+                    yield held
 
     def _explanation(self, demand: Demand, snapshot: Snapshot) -> Explanation:
         """What matching says of a request and this whole fleet."""

@@ -19,6 +19,8 @@ from crossfleet.matching.model import Request, WorkerView
 from crossfleet.scheduler.core.demands import Demand, Key
 
 _MOST_FILLINGS = 4096
+_IN_USE = Free(0, 0, 0, frozenset(), untouched=False)
+_HELD_ALONE = replace(_IN_USE, closed=True)
 CPU = "cpu"
 
 Slot = tuple[int, int]
@@ -298,6 +300,11 @@ class Filling:
             )
             found = self._devices[counts] = self.kind.filling(left)
         return found
+
+    def disturbed(self, *, alone: bool) -> Filling:
+        """How full a worker is when others of its host are in use; ``alone``: by somebody who has the host for himself."""
+        free = self.free.beside([_HELD_ALONE if alone else _IN_USE])
+        return self if free is self.free else self.kind.filling(free)
 
     def _last(self, counts: tuple[int, ...]) -> tuple[str, ...]:
         """So many free devices of each alike: those that come last, whichever a worker really holds. Only the number matters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from heapq import merge
 from itertools import islice
@@ -29,7 +29,7 @@ class Fleet:
     """Hosts by name, kinds by key, demands by request. ``totals`` are the amounts that all hosts have.
 
     ``unsorted``: a new demand may choose among workers that were alike so far, or want more of one than any did, so each
-    is to be looked at again.
+    is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one.
     """
 
     def __init__(self, selectors: Selectors, accounts: Accounts) -> None:
@@ -38,6 +38,7 @@ class Fleet:
         self.hosts: dict[str, Host] = {}
         self.totals: Counter[str] = Counter()
         self.unsorted = False
+        self.solitary = False
         self.kinds: dict[Key, Kind] = {}
         self.demands: dict[Request, Demand] = {}
         self.able: dict[Demand, dict[Kind, Aspect]] = {}
@@ -51,6 +52,7 @@ class Fleet:
         self._particular: list[Demand] = []
         self._counted: dict[Demand, int] = {}
         self._large: dict[Demand, bool] = {}
+        self._on_host: Mapping[str, Collection[str]] = {}
         self._breadth: dict[Demand, int] = {}
 
     def demand(self, request: Request) -> Demand:
@@ -63,6 +65,8 @@ class Fleet:
             self._by_id.clear()
         if found is None:
             self._widen(request)
+            if request.exclusive and not self.solitary:
+                self.solitary = self.unsorted = True
             found = self.demands[request] = Demand(request, len(self.demands), self._selectors)
             if found.particular:
                 self._particular.append(found)
@@ -100,6 +104,7 @@ class Fleet:
 
     def look(self, snapshot: Snapshot, name: str) -> Filling | None:
         """Look at a worker again. Answers how full it is if that is news."""
+        self._on_host = snapshot.on_host
         view, host = snapshot.workers.get(name), self.hosts.get(name)
         before = host.filling if host is not None else None
         if host is None or host.view is not view or self.unsorted:
@@ -126,7 +131,21 @@ class Fleet:
         host.filling = grant.left
         filling.leave(name)
         grant.left.enter(name)
+        if self.solitary:
+            for other in self.neighbours(name):
+                if other in self.hosts:
+                    beside = self.hosts[other]
+                    self._refill(beside, beside.filling.disturbed(alone=demand.request.exclusive))
         return ids
+
+    def neighbours(self, name: str) -> list[str]:
+        """The other workers of a ready worker's host."""
+        names = self._on_host.get(self.hosts[name].view.host, ())
+        return [one for one in names if one != name] if len(names) > 1 else []
+
+    def alone(self, held: Allocation) -> bool:
+        """Whether an allocation has its host for itself."""
+        return self._demand_of(held).request.exclusive
 
     def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:
         """Hosts that have room for ``least`` slots each when idle: those with free slots first, at most ``count``."""
@@ -152,10 +171,13 @@ class Fleet:
         return (host.kind.rivals, host.filling.slots, name)
 
     def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
-        """How many slots of a demand a host would have room for if nothing but these were held of it."""
+        """How many slots of a demand a worker would have room for if nothing but these were held of it and its neighbours."""
         host = self.hosts[name]
         filling, used = host.kind.idle, set[str]()
         for one in held:
+            if one.worker_id != name:
+                filling = filling.disturbed(alone=self.alone(one))
+                continue
             filling = filling.after(host.kind.aspect(self._demand_of(one)), one.slots)
             used |= host.own(one.device_ids)
         return filling.without(host.counts(used)).rooms[host.kind.aspect(demand)]
@@ -179,8 +201,11 @@ class Fleet:
         return any(kind.idle.rooms[aspect] >= shape.least for kind, aspect in self.able[shape.demand].items())
 
     def able_hosts(self, demand: Demand, least: int) -> int:
-        """How many hosts would have room for ``least`` slots if they were idle."""
-        return sum(len(one.names) for one, aspect in self.able[demand].items() if one.idle.rooms[aspect] >= least)
+        """How many workers would have room for ``least`` slots if they were idle; of one host one, where it is to be had alone."""
+        able = [one for one, aspect in self.able[demand].items() if one.idle.rooms[aspect] >= least]
+        if demand.request.exclusive:
+            return len({self.hosts[name].view.host or f" {name}" for one in able for name in one.names})
+        return sum(len(one.names) for one in able)
 
     def breadth(self, demand: Demand) -> int:
         """On how many hosts a demand could be placed if they were idle."""
@@ -214,9 +239,16 @@ class Fleet:
                 self._accounts.charge(group.project, cost)
         if host.used:
             filling = filling.without(host.counts(host.used))
+        if self.solitary:
+            beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
+            if beside:
+                filling = filling.disturbed(alone=any(map(self.alone, beside)))
+        self._refill(host, filling)
+
+    def _refill(self, host: Host, filling: Filling) -> None:
         if host.filling is not filling:
-            host.filling.leave(name)
-            filling.enter(name)
+            host.filling.leave(host.view.name)
+            filling.enter(host.view.name)
             host.filling = filling
 
     def _credit(self, host: Host) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
 from crossfleet.matching.model import Placement
-from crossfleet.scheduler.core.demands import Demand
+from crossfleet.scheduler.core.demands import Demand, Shape
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Proposal
 from crossfleet.scheduler.core.queue import Entry
@@ -153,17 +153,28 @@ class Placing:
                 break
             name = min(able, key=lambda one: (max(left - rooms[one], 0), *fleet.preference(one)))
             got += self._take(entry, name, min(rooms[name], left))
-            rooms[name] = fleet.room(name, demand)
+            again = rooms if demand.request.exclusive else (name,)
+            rooms.update([(one, fleet.room(one, demand)) for one in again])
         return got
 
     def _gang(self, entry: Entry, banned: AbstractSet[str]) -> int:
         """Its fewest slots on each of so many workers at once, or nothing."""
         shape, names = entry.shape, []
         for spared in (entry.group.avoid, _NOBODY):
-            names = self._search.several(shape, banned | spared)
+            names = self._apart(shape, banned | spared)
             if len(names) == shape.hosts:
                 return sum([self._take(entry, name, shape.least, gang=entry.group.id) for name in names])
         return 0
+
+    def _apart(self, shape: Shape, banned: AbstractSet[str]) -> list[str]:
+        """The workers of a gang: of each host one, where each is to be had alone."""
+        if not shape.demand.request.exclusive:
+            return self._search.several(shape, banned)
+        names, closed = list[str](), set(banned)
+        while len(names) < shape.hosts and (found := self._search.several(shape, closed)):
+            names.append(found[0])
+            closed.update((found[0], *self._fleet.neighbours(found[0])))
+        return names
 
     def _take(self, entry: Entry, name: str, slots: int, gang: str = "") -> int:
         """Twice on one worker makes one larger proposal."""

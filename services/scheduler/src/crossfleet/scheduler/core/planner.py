@@ -136,6 +136,8 @@ class Planner:
 
     def _look_at_workers(self, snapshot: Snapshot, workers: AbstractSet[str]) -> None:
         opened: dict[Kind, None] = {}
+        if self.fleet.solitary:
+            workers = workers | {other for name in workers for other in snapshot.neighbours(name)}
         for name in workers:
             self._ends.pop(name, None)
             filling = self.fleet.look(snapshot, name)

@@ -112,13 +112,23 @@ class _Shares:
 def _for_one(snapshot: Snapshot, fleet: Fleet, entry: Entry, rule: Callable[[str], _May]) -> tuple[str, ...]:
     losses = []
     for name in fleet.emptiest(entry.shape.demand, entry.shape.least, _LOOKED_AT):
-        on_it = list(snapshot.held_on(name))
+        on_it = _in_the_way(snapshot, fleet, entry, name)
         if any(one.closing or one.id in snapshot.revoked for one in on_it):
             return ()
         loss = _loss(snapshot, fleet, entry, name, on_it, rule(name))
         if loss is not None:
             losses.append(loss)
     return min(losses, key=_Loss.order).victims if losses else ()
+
+
+def _in_the_way(snapshot: Snapshot, fleet: Fleet, entry: Entry, name: str) -> list[Allocation]:
+    """What is held of a worker, and of its neighbours where one of both wants the host alone."""
+    found = list(snapshot.held_on(name))
+    if fleet.solitary:
+        alone = entry.shape.demand.request.exclusive
+        beside = (held for other in fleet.neighbours(name) for held in snapshot.held_on(other))
+        found += [held for held in beside if alone or fleet.alone(held)]
+    return found
 
 
 def _loss(

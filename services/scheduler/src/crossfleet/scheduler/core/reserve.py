@@ -55,11 +55,14 @@ class Reservations:
         shape = entry.shape
         candidates = self._fleet.emptiest(shape.demand, shape.least, _LOOKED_AT * shape.hosts)
         times = ((self._free(name, entry), name) for name in candidates if name not in self._kept)
-        chosen = nsmallest(shape.hosts, times)
+        alone = shape.demand.request.exclusive
+        chosen = self._one_a_host(sorted(times), shape.hosts) if alone else nsmallest(shape.hosts, times)
         if len(chosen) < shape.hosts:
             return
         self._left -= 1
         names = frozenset(name for _, name in chosen)
+        if alone:
+            names = names.union(*map(self._fleet.neighbours, names))
         self._kept |= names
         self.made[entry.group.id] = Reservation(
             entry.group.id, names, chosen[-1][0], strict=entry.group.submitted_at <= self._strict_since
@@ -79,4 +82,13 @@ class Reservations:
     def _free(self, name: str, entry: Entry) -> float:
         if self._fleet.room(name, entry.shape.demand) >= entry.shape.least:
             return 0.0
-        return self._drained(name)
+        beside = self._fleet.neighbours(name) if entry.shape.demand.request.exclusive else ()
+        return max(map(self._drained, (name, *beside)))
+
+    def _one_a_host(self, times: list[tuple[float, str]], most: int) -> list[tuple[float, str]]:
+        chosen, closed = list[tuple[float, str]](), set[str]()
+        for seconds, name in times:
+            if name not in closed and len(chosen) < most:
+                chosen.append((seconds, name))
+                closed.update(self._fleet.neighbours(name))
+        return chosen

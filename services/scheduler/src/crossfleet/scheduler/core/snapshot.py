@@ -13,7 +13,8 @@ class Snapshot:
     whoever plans took them; ``renewed_workers`` those whose row did.
 
     ``holding`` has allocations and proposals by group. ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
-    are to be given back: they count as held until they are gone.
+    are to be given back: they count as held until they are gone. ``on_host`` has the workers of each host that has several,
+    ready or not.
     """
 
     def __init__(self, revision: int = 0) -> None:
@@ -30,6 +31,7 @@ class Snapshot:
         self.renewed_workers: set[str] = set()
         self._held_on: dict[str, dict[str, Allocation]] = {}
         self.holding: dict[str, dict[str, Allocation]] = {}
+        self.on_host: dict[str, dict[str, None]] = {}
 
     @classmethod
     def of(cls, rows: Delta, revision: int = 0) -> "Snapshot":
@@ -42,7 +44,9 @@ class Snapshot:
         """Take over a delta. Ids that are removed twice, or were never there, do not matter."""
         self.revision = revision
         for worker_id in delta.removed_workers:
-            if self.workers.pop(worker_id, None) is not None:
+            before = self.workers.pop(worker_id, None)
+            if before is not None:
+                self._settle_host(before, None)
                 self._renew(worker_id)
         for group_id in delta.removed_groups:
             self._mark_holders(group_id, None)
@@ -52,8 +56,10 @@ class Snapshot:
             self._release(self.allocations.pop(allocation_id, None))
             self.revoked.discard(allocation_id)
         for worker in delta.workers:
-            if self.workers.get(worker.name) != worker:  # Most news of a worker is only that it lives.
+            before = self.workers.get(worker.name)
+            if before != worker:  # Most news of a worker is only that it lives.
                 self.workers[worker.name] = worker
+                self._settle_host(before, worker)
                 self._renew(worker.name)
         for group in delta.groups:
             if group.id in self.holding:
@@ -80,9 +86,27 @@ class Snapshot:
         """Allocations and proposals on a worker."""
         return self._held_on.get(worker_id, _NOTHING).values()
 
+    def neighbours(self, worker_id: str) -> list[str]:
+        """The other workers of its host, ready or not."""
+        worker = self.workers.get(worker_id)
+        names = self.on_host.get(worker.host, ()) if worker is not None else ()
+        return [name for name in names if name != worker_id] if len(names) > 1 else []
+
     def held_by(self, group_id: str) -> Iterable[Allocation]:
         """Allocations and proposals of a group."""
         return self.holding.get(group_id, _NOTHING).values()
+
+    def _settle_host(self, before: WorkerView | None, now: WorkerView | None) -> None:
+        """A worker is on another host than before, or is new, or is gone."""
+        if before is not None and now is not None and before.host == now.host:
+            return
+        if before is not None and before.host:
+            self.changed_workers.update(self.on_host[before.host])
+            del self.on_host[before.host][before.name]
+            if not self.on_host[before.host]:
+                del self.on_host[before.host]
+        if now is not None and now.host:
+            self.on_host.setdefault(now.host, {})[now.name] = None
 
     def _renew(self, worker_id: str) -> None:
         self.changed_workers.add(worker_id)

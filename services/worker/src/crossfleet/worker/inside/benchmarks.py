@@ -6,7 +6,7 @@ import json
 import marshal
 import pstats
 import types
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 
 def measures(item: Any) -> bool:
@@ -23,6 +23,21 @@ def enable(config: Any) -> None:
     if getattr(session, "xdist_warning", False):
         session.disabled = False  # type: ignore[union-attr]
         session.xdist_warning = False  # type: ignore[union-attr]
+
+
+def forget(item: Any) -> None:
+    """Drop what a case has measured: it is executed again."""
+    session = getattr(item.config, "_benchmarksession", None)
+    if session is not None:
+        session.benchmarks[:] = [each for each in session.benchmarks if each.fullname != item.nodeid]
+
+
+def note(item: Any, host: List[List[str]]) -> None:
+    """Say of what a case has measured how its host was meanwhile."""
+    session = getattr(item.config, "_benchmarksession", None)
+    for each in getattr(session, "benchmarks", ()) if host else ():
+        if each.fullname == item.nodeid:
+            each.extra_info.update((name, value) for name, value in host)
 
 
 def measured(config: Any) -> bytes:

@@ -34,11 +34,12 @@ def described(
     ids: Sequence[str],
     comes_first: Optional[Callable[[Any], bool]] = None,
     own_reruns: bool = False,
+    gated: bool = False,
 ) -> List[Dict[str, Any]]:
     """Return what the coordinator needs of each case: id, group (file, then classes), line number from 0.
 
     A case with marks ``xdist_group`` also has a ``named_group``, one that is to be run before others ``first``, one that
-    measures ``exclusive``. With ``own_reruns`` also how often its mark lets it be run again: no plugin of the suite heeds
+    measures ``exclusive``; where they are ``gated``, all are. With ``own_reruns`` also how often its mark lets it be run again: no plugin of the suite heeds
     that.
     """
     groups: Dict[Any, List[str]] = {}
@@ -59,7 +60,7 @@ def described(
             case["named_group"] = name_of_group
         if comes_first is not None and comes_first(item):
             case["first"] = True
-        if benchmarks.measures(item):
+        if gated or benchmarks.measures(item):
             case["exclusive"] = True
         reruns = allowed_reruns(item) if own_reruns else 0
         if reruns:

@@ -63,7 +63,10 @@ class Slot:
     """Runs cases of ``items`` by index. One line goes out at the end of each, so that a crash loses none."""
 
     def __init__(self, session: Any, items: Sequence[Any], channel: Channel, order: Message, spool_path: str) -> None:
-        """``order`` says which process it is. Where it ``holds``, it waits after each failure until the shim says to go on."""
+        """``order`` says which process it is. Where it ``holds``, it waits after each failure until the shim says to go on.
+
+        One that is ``gated`` waits so before every case; after each the shim says whether the result is ``kept``.
+        """
         self._session = session
         self._items = items
         self._channel = channel
@@ -73,7 +76,9 @@ class Slot:
         self._queue: Deque[Tuple[int, int]] = collections.deque()
         self._last = False
         self._holds = bool(order.get("holds"))
-        self._held = False
+        self._gated = bool(order.get("gated"))
+        self._held = self._gated
+        self._unjudged: Optional[int] = None
         self._announced: Optional[Tuple[int, int]] = None
         self._ran: Set[int] = set()
         self._results = ResultPlugin()
@@ -109,7 +114,7 @@ class Slot:
         if self._holds or (len(queue) > 1 and queue[0][0] != queue[1][0]):
             self._poll()
         while True:
-            if self._held and (queue or not self._last):
+            if self._held and (queue or not self._last or self._unjudged is not None):
                 self._withdraw()
             elif len(queue) >= 2 or self._last:
                 return bool(queue)
@@ -140,11 +145,24 @@ class Slot:
         elif op == "last":
             self._last = True
         elif op in ("hold", "go"):
-            self._held = op == "hold"
+            # Beside gates it is said of one case, and may be said twice.
+            if op == "hold" or not self._gated or self._is_next(message):
+                self._held = op == "hold"
+        elif op == "again":
+            self._unjudged = None
+            self._queue.appendleft((message["attempt"], message["case"]))
+            benchmarks.forget(self._items[message["case"]])
+        elif op == "kept":
+            if self._unjudged is not None:
+                benchmarks.note(self._items[self._unjudged], message["host"])
+            self._unjudged = None
         elif op == "drop":
             kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
             self._queue.clear()
             self._queue.extend(kept)
+
+    def _is_next(self, message: Message) -> bool:
+        return bool(self._queue) and self._queue[0] == (message["attempt"], message["case"])
 
     def _run_case(self, attempt: int, index: int, following: Optional[Tuple[int, int]]) -> Optional[str]:
         """Run one case and send its result. Returns why the suite wants everything to stop, else None."""
@@ -196,7 +214,8 @@ class Slot:
         fields["process"] = self._process
         fields["position"] = self._position
         failed = fields["outcome"] in ("failed", "error")
-        self._held = self._held or (failed and self._holds)
+        self._held = self._held or (failed and self._holds) or self._gated
+        self._unjudged = index if self._gated else None
         if self._held or (len(self._queue) < 2 and not self._last):
             following = None  # held back
         self._announced = following

@@ -129,7 +129,7 @@ class ZygotePlugin:
             with open(self._setup["ids_path"], "w", encoding="utf-8") as file:
                 json.dump(ids, file)
         comes_first = self._shared.comes_first if self._shared else None
-        cases = collection.described(items, ids, comes_first, self._own_reruns)
+        cases = collection.described(items, ids, comes_first, self._own_reruns, bool(self._setup.get("gated")))
         head = {"op": "ready", "count": len(items), "safe_to_fork": not reason}
         self._channel.send(head)
         self._channel.send(

@@ -12,6 +12,9 @@ from crossfleet.worker.shim.brake import Brake
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.ending import Ending
 from crossfleet.worker.shim.faults import STACKS_SECONDS, STACKS_SIGNAL
+from crossfleet.worker.shim.gatedslot import GatedSlot
+from crossfleet.worker.shim.gates import Gates
+from crossfleet.worker.shim.gauge import Gauge
 from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.output import OutputPipe
@@ -54,9 +57,10 @@ class PytestAllocation:
         self._collection = host.folder / "collections" / f"{self._mark}.json"
         self._collection.parent.mkdir(exist_ok=True)
         self.brake = Brake(host, int(self._limits.get("max_failures") or 0), self._all_slots)
-        self.slots = {
-            int(spec["slot"]): Slot(host, self.name, spec, order, self._start, self.brake) for spec in order["slots"]
-        }
+        self._gates = Gates(order["gates"]) if order.get("gates") else None
+        self._gauge = Gauge(host, order, self._mark)
+        self._unquiet = ""
+        self.slots = {int(spec["slot"]): self._slot(spec) for spec in order["slots"]}
         self._first_number = min(slot.run_number for slot in self.slots.values())
         self._ever = list(self.slots.values())
         self._connection: Connection | None = None
@@ -72,6 +76,21 @@ class PytestAllocation:
         self._late = ""
         self._seen = ""
         self._ending: Ending | None = None
+
+    def _slot(self, spec: Message) -> Slot:
+        if self._gates is None:
+            return Slot(self._host, self.name, spec, self._order, self._start, self.brake)
+        return GatedSlot(
+            self._host,
+            self.name,
+            spec,
+            self._order,
+            self._start,
+            self.brake,
+            gates=self._gates,
+            gauge=self._gauge,
+            refused=self._refuse,
+        )
 
     def open(self) -> None:
         """Start the zygote, or take one that waits; "collected" or "closed" follows."""
@@ -124,6 +143,14 @@ class PytestAllocation:
         """Give single slots back; the others go on."""
         close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.give_back(self._grace))
 
+    def _refuse(self, text: str) -> None:
+        """Its host is not quiet: give everything back, for the cases to be executed elsewhere."""
+        self._unquiet = text
+        for slot in self.slots.values():
+            if isinstance(slot, GatedSlot):
+                slot.forget()
+        self.close()
+
     def kill(self) -> None:
         """End every process of this allocation now, without a record."""
         if self._pid:
@@ -148,6 +175,7 @@ class PytestAllocation:
             "ids_path": str(self._ids),
             "spool_path": str(self._spool),
             "env": told_later(self._env),
+            "gated": self._gates is not None,
         }
         connection.send(json.dumps(setup).encode("ascii") + b"\n")
         connection.flush()
@@ -195,6 +223,7 @@ class PytestAllocation:
             "fault": str(life.faults.path),
             "output_bytes": int(self._limits.get("output_bytes") or 65536),
             "holds": self.brake.limit > 0,
+            "gated": self._gates is not None,
         }
         self._watch_birth(life)
         if self._safe_to_fork:
@@ -357,6 +386,9 @@ class PytestAllocation:
 
     def _closed(self, cause: str, message: str, code: int | None = None) -> None:
         self._pid = 0
+        self._gauge.close()
+        if self._unquiet:
+            cause, message = "not_quiet", self._unquiet
         for slot in self.slots.values():
             slot.abandon("environment", message)
         processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), self._host.keepers)
@@ -372,7 +404,7 @@ class PytestAllocation:
             record["returned"] = True
         if code is not None:
             record["exit"] = code
-        if self._failed_itself:
+        if self._failed_itself and not self._unquiet:
             record["session_status"] = self._failed_itself
         self._host.record(record)
         self._on_closed(self.name)

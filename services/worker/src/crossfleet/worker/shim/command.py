@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections import deque
 from collections.abc import Callable
 
 from crossfleet.worker.shim import death, junit, processes
+from crossfleet.worker.shim.admission import Admission
 from crossfleet.worker.shim.attempt import Attempt
 from crossfleet.worker.shim.cores import core_hint
+from crossfleet.worker.shim.gauge import Gauge
 from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.life import TOKEN, Life
 from crossfleet.worker.shim.loop import Timer
@@ -36,7 +37,14 @@ class CommandAllocation:
         self._identity = shlex.join(str(word) for word in order["argv"])
         self._mark = fresh_token()
         self._order = {**order, "env": {**order["env"], ALLOCATION_TOKEN: self._mark}}
-        self.slots = {int(spec["slot"]): CommandSlot(host, self._order, spec) for spec in order["slots"]}
+        self._gauge = Gauge(host, order, self._mark)
+        self._unquiet = ""
+        self.slots = {int(spec["slot"]): self._slot(spec) for spec in order["slots"]}
+
+    def _slot(self, spec: Message) -> CommandSlot:
+        return CommandSlot(
+            self._host, self._order, spec, Admission(self._host, self._order, spec, self._gauge, self._refuse)
+        )
 
     def open(self) -> None:
         """Announce the one case."""
@@ -47,12 +55,14 @@ class CommandAllocation:
         """Send "collected" (again)."""
         import hashlib  # brings OpenSSL, 4 MB: an idle shim does without
 
+        gated = bool(self._order.get("gates"))
         self._host.tell(
             {
                 "op": "collected",
                 "allocation": self.name,
-                "digest": hashlib.sha256(self._identity.encode("utf-8", "surrogatepass")).hexdigest(),
-                "cases": [{"id": self._identity, "group": [], "lineno": 0}],
+                "digest": hashlib.sha256(self._identity.encode("utf-8", "surrogatepass")).hexdigest()
+                + "-gated" * gated,
+                "cases": [{"id": self._identity, "group": [], "lineno": 0, "exclusive": gated}],
                 "seconds": 0.0,
                 "errors": [],
                 "skipped": [],
@@ -81,20 +91,31 @@ class CommandAllocation:
         """End every process of this allocation now, without a record."""
         processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
 
+    def _refuse(self, text: str) -> None:
+        """Its host is not quiet: give everything back, for the command to be executed elsewhere."""
+        self._unquiet = text
+        for slot in self.slots.values():
+            slot.forget()
+        self.close()
+
     def _slot_idle(self) -> None:
         if self.state == "closing" and not any(slot.alive for slot in self.slots.values()):
             self.state = "closed"
+            self._gauge.close()
             self.kill()
-            self._host.record({"op": "closed", "allocation": self.name, "cause": "done", "message": ""})
+            cause = "not_quiet" if self._unquiet else "done"
+            self._host.record({"op": "closed", "allocation": self.name, "cause": cause, "message": self._unquiet})
             self._on_closed(self.name)
 
 
 class CommandSlot:
     """Runs the command once per attempt, one after the other."""
 
-    def __init__(self, host: Host, order: Message, spec: Message) -> None:
+    def __init__(self, host: Host, order: Message, spec: Message, admission: Admission) -> None:
         self._host = host
         self._order = order
+        self._admission = admission
+        self._closing = False
         self._limits: Message = order.get("limits") or {}
         self.number = int(spec["slot"])
         self._env = {**order["env"], **(spec.get("env") or {})}
@@ -109,7 +130,7 @@ class CommandSlot:
     @property
     def alive(self) -> bool:
         """True while the command runs here."""
-        return self._life is not None
+        return self._life is not None or self._admission.judging
 
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
@@ -139,7 +160,7 @@ class CommandSlot:
         attempt = Attempt(int(message["attempt"]), message["cases"], message.get("case_seconds") or {})
         self._attempts.append(attempt)
         self._ask(message)
-        if self._life is None:
+        if self._life is None and not self._admission.busy:
             self._begin()
 
     def last(self) -> None:
@@ -154,9 +175,19 @@ class CommandSlot:
             else:
                 self._attempts.remove(attempt)
                 self._host.record(attempt.finished("cancelled", "", 0))
+                if self._life is None and not self._admission.judging:
+                    self._admission.withdraw()
+                    if self._attempts:
+                        self._begin()
+
+    def forget(self) -> None:
+        """Drop what waits here without a word: the coordinator ends it with the whole allocation."""
+        self._admission.withdraw()
+        self._attempts.clear()
 
     def close(self, grace: float) -> None:
         """Cancel everything."""
+        self._closing = True
         for attempt in list(self._attempts):
             self.cancel(attempt.number, grace)
 
@@ -166,6 +197,9 @@ class CommandSlot:
 
     def _begin(self) -> None:
         attempt = self._attempts[0]
+        self._admission.admit((attempt.number, 0), lambda: self._start(attempt))
+
+    def _start(self, attempt: Attempt) -> None:
         attempt.started = True
         life = Life(self._host, self._memory_bytes, self._log)
         env = {**self._env, TOKEN: life.token}
@@ -212,7 +246,8 @@ class CommandSlot:
         finally:
             life.dispose()
             self._life = None
-        self._proceed()
+        if not self._admission.busy:
+            self._proceed()
 
     def _conclude(self, life: Life, attempt: Attempt, code: int, peak: int) -> None:
         if attempt.cancelled:
@@ -237,9 +272,27 @@ class CommandSlot:
         result["sections"] = [[f"{name} (end)", text] for name, text in life.tails() if text]
         if code < 0:
             result["signal"] = -code
-        self._host.record(result)
-        attempt.pending.clear()
-        self._host.record(attempt.finished("done", "", peak))
+        self._record(result)
+        self._admission.judge(lambda results: self._judged(attempt, results, peak))
+
+    def _record(self, result: Message) -> None:
+        if not self._admission.keep(result):
+            self._host.record(result)
+
+    def _judged(self, attempt: Attempt, results: list[Message] | None, peak: int) -> None:
+        """What the command showed counts, or it is to run again."""
+        if results is None and not self._closing:
+            attempt.started = False
+            self._attempts.appendleft(attempt)
+        elif results is None:
+            self._host.record(attempt.finished("cancelled", "", peak))
+        else:
+            for result in results:
+                self._host.record(result)
+            attempt.pending.clear()
+            self._host.record(attempt.finished("done", "", peak))
+        if self._life is None:
+            self._proceed()
 
     def _traces(self, life: Life) -> list[str]:
         """What tells why it ended so: the command for a core's backtrace, stacks that were taken."""
@@ -262,7 +315,7 @@ class CommandSlot:
                 seconds = case.pop("seconds")
                 added = {"op": "result", "attempt": attempt.number, "case": 0, "start": self._started}
                 record = {**added, "durations": [0.0, seconds, 0.0], "cpu": 0.0, "message": "", **case}
-                self._host.record_raw(json.dumps(record).encode("ascii"))
+                self._record(record)
         return unread
 
     def _proceed(self) -> None:

@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable
 
 from crossfleet.worker.shim import processes
+from crossfleet.worker.shim.admission import Admission
 from crossfleet.worker.shim.ending import Ending
 from crossfleet.worker.shim.errand import Errand
+from crossfleet.worker.shim.gauge import Gauge
 from crossfleet.worker.shim.host import Host, Message, fresh_token
 from crossfleet.worker.shim.programs.program import Command, Listing, Output, Program, Trouble
 from crossfleet.worker.shim.programslots import ProgramSlot
@@ -42,7 +44,14 @@ class ProgramAllocation:
         self._size = 0
         self._late = ""
         self._collected = b""
-        self.slots = {int(spec["slot"]): ProgramSlot(host, self._order, spec) for spec in order["slots"]}
+        self._gauge = Gauge(host, order, self._mark)
+        self._unquiet = ""
+        self.slots = {int(spec["slot"]): self._slot(spec) for spec in order["slots"]}
+
+    def _slot(self, spec: Message) -> ProgramSlot:
+        return ProgramSlot(
+            self._host, self._order, spec, Admission(self._host, self._order, spec, self._gauge, self._refuse)
+        )
 
     def open(self) -> None:
         """Ask the program for its cases."""
@@ -157,13 +166,17 @@ class ProgramAllocation:
         if self._program is not None:
             for slot in self.slots.values():
                 slot.know(self._program, ids)
+        gated = bool(self._order.get("gates"))
         digest = hashlib.sha256("\0".join(ids).encode("utf-8", "surrogatepass")).hexdigest()
         notes = [[vars(note) for note in notes] for notes in (listing.errors, listing.skipped)]
         message = {
             "op": "collected",
             "allocation": self.name,
-            "digest": digest,
-            "cases": [{"id": identity, "group": [group] if group else []} for identity, group in groups.items()],
+            "digest": digest + "-gated" * gated,
+            "cases": [
+                {"id": identity, "group": [group] if group else [], "exclusive": gated}
+                for identity, group in groups.items()
+            ],
             "seconds": round(self._host.loop.now - self._began, 6),
             "errors": notes[0],
             "skipped": notes[1],
@@ -174,13 +187,21 @@ class ProgramAllocation:
         self._collected = json.dumps(message).encode("ascii")
         self.send_collection()
 
+    def _refuse(self, text: str) -> None:
+        """Its host is not quiet: give everything back, for the cases to be executed elsewhere."""
+        self._unquiet = text
+        for slot in self.slots.values():
+            slot.forget()
+        self.close()
+
     def _settle(self) -> None:
         idle = self._errand is None and not any(slot.alive for slot in self.slots.values())
         if self.state == "closing" and idle:
-            self._close("done", "")
+            self._close("not_quiet" if self._unquiet else "done", self._unquiet)
 
     def _close(self, cause: str, message: str, code: int = 0) -> None:
         self.state = "closed"
+        self._gauge.close()
         for slot in self.slots.values():
             slot.abandon("environment", message)
         self.kill()

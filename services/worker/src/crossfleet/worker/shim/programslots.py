@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
+from crossfleet.worker.shim.admission import Admission
 from crossfleet.worker.shim.attempt import Attempt
 from crossfleet.worker.shim.caselines import GOOD, bad_end, death, result_line
 from crossfleet.worker.shim.casewatch import CaseWatch
@@ -23,9 +25,10 @@ MAXIMUM_ADDED = 100_000
 class ProgramSlot:
     """Takes attempts in their order. After a crash the rest of an attempt goes on in a new process."""
 
-    def __init__(self, host: Host, order: Message, spec: Message) -> None:
+    def __init__(self, host: Host, order: Message, spec: Message, admission: Admission) -> None:
         self._host = host
         self._order = order
+        self._admission = admission
         self._limits: Message = order.get("limits") or {}
         self._grace = float(self._limits.get("grace_seconds") or 5)
         self._output_bytes = int(self._limits.get("output_bytes") or 65536)
@@ -46,6 +49,7 @@ class ProgramSlot:
         self._alone = False
         self._failed = 0
         self._added = 0
+        self._case = -1
         self._born = 0.0
         self._unreadable = ""
         self._watch = CaseWatch(host.loop, self._late, self._tell_started)
@@ -59,7 +63,12 @@ class ProgramSlot:
     @property
     def alive(self) -> bool:
         """True while a process runs here."""
-        return self._errand is not None
+        return self._errand is not None or self._admission.judging
+
+    @property
+    def _solo(self) -> bool:
+        """Whether each case gets a process for itself."""
+        return self._alone or self._admission.gated
 
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
@@ -108,6 +117,14 @@ class ProgramSlot:
             else:
                 self._attempts.remove(attempt)
                 self._host.record(attempt.finished("cancelled", "", 0))
+                if self._errand is None and self._admission.busy and not self._admission.judging:
+                    self._admission.withdraw()
+                    self._proceed()
+
+    def forget(self) -> None:
+        """Drop what waits here without a word: the coordinator ends it with the whole allocation."""
+        self._admission.withdraw()
+        self._attempts.clear()
 
     def close(self, grace: float) -> None:
         """Cancel everything; `on_idle` is called when the process has ended, where there is one."""
@@ -125,13 +142,15 @@ class ProgramSlot:
     def _proceed(self) -> None:
         """Go on with what the first attempt has left, or with the one after it, in a process that waits or a new one."""
         while self._attempts and (self._errand is None or self._waiting):
+            if self._admission.busy or (self._admission.gated and self._errand is not None):
+                return  # what its last process showed is not judged yet
             attempt = self._attempts[0]
             if attempt.cancelled and self._errand is not None:
                 return  # its process is being ended
             if not attempt.pending:
                 self._finish(attempt, "done", "")
             elif self._errand is None:
-                self._begin(attempt)
+                self._admission.admit((attempt.number, attempt.pending[0]), partial(self._begin, attempt))
             elif not self._feed(attempt, self._errand):
                 return  # that process ends by itself
         if self._errand is None:
@@ -141,6 +160,7 @@ class ProgramSlot:
         """Start a process for what is left of the attempt."""
         errand = Errand(self._host, self._memory_bytes, self._log, self._hear, self._ended)
         self._failed = self._added = 0
+        self._case = attempt.pending[0]
         self._born = time.time()
         self._unreadable = ""
         self._watch.begin()
@@ -148,11 +168,11 @@ class ProgramSlot:
             wanted = self._wanted(attempt)
             if self._program is None or not wanted:
                 raise ValueError("these cases were never listed here")
-            self._batch = self._program.batch(wanted[:1] if self._alone else wanted, errand.results)
+            self._batch = self._program.batch(wanted[:1] if self._solo else wanted, errand.results)
             if not self._batch.ids:
                 raise ValueError("the runner's batch holds no case")
             errand.start(self._batch.command, str(self._order["cwd"]), self._env, fed=self._batch.more is not None)
-            if self._alone:
+            if self._solo:
                 errand.close_input()
         except Exception as error:  # the system's, or a plugin's
             errand.dispose()
@@ -163,7 +183,7 @@ class ProgramSlot:
 
     def _feed(self, attempt: Attempt, errand: Errand) -> bool:
         """Give the process that waits its next cases. False where it takes none."""
-        if self._batch is None or self._batch.more is None or self._alone:
+        if self._batch is None or self._batch.more is None or self._solo:
             return False
         text, ids = self._batch.more(self._wanted(attempt))
         if not ids or not errand.feed(text):
@@ -234,7 +254,9 @@ class ProgramSlot:
         if self._added > MAXIMUM_ADDED:
             return
         seconds = ended.seconds if ended.seconds is not None else self._watch.running(ended.id)
-        self._host.record(result_line(attempt.number, index, ended, seconds, self._output_bytes))
+        line = result_line(attempt.number, index, ended, seconds, self._output_bytes)
+        if not self._admission.keep(line):
+            self._host.record(line)
         self._failed += ended.outcome not in GOOD
         if index is not None:
             del self._open[ended.id]
@@ -263,6 +285,7 @@ class ProgramSlot:
         errand, batch = self._errand, self._batch
         if errand is None or batch is None:
             return
+        attempt = self._attempts[0] if self._attempts else None
         try:
             if self._attempts and self._attempts[0].started:
                 self._judge(errand.life, batch, code)
@@ -271,6 +294,15 @@ class ProgramSlot:
             errand.dispose()
             self._errand = self._batch = None
             self._open, self._waiting = {}, False
+        self._admission.judge(lambda results: self._judged(attempt, results))
+
+    def _judged(self, attempt: Attempt | None, results: list[Message] | None) -> None:
+        """What the process showed counts, or its case is to be executed again."""
+        if attempt is not None and attempt in self._attempts:
+            if results is None and self._case not in attempt.pending:
+                attempt.pending.appendleft(self._case)
+            for result in results or ():
+                self._host.record(result)
         self._proceed()
 
     def _judge(self, life: Life, batch: Batch, code: int) -> None:
@@ -301,7 +333,7 @@ class ProgramSlot:
 
     def _judge_memory(self, life: Life, batch: Batch, code: int) -> None:
         """The process used more than the run allows: a case that had it for itself is to blame, others are tried alone."""
-        if not self._alone and len(batch.ids) > 1:
+        if not self._solo and len(batch.ids) > 1:
             self._alone = True
             return
         message = f"{out_of_memory(self._memory_bytes, life.over_memory)}, in a process of its own"
@@ -313,7 +345,7 @@ class ProgramSlot:
         culprit, timed_out = self._watch.current, self._watch.timed_out
         if timed_out is not None and timed_out[0] and timed_out[0] != culprit:
             return  # the slow case did end, but too late to stop the signal, which has hit an innocent one
-        if not culprit and not self._alone and (len(left) > 1 or len(batch.ids) > 1):
+        if not culprit and not self._solo and (len(left) > 1 or len(batch.ids) > 1):
             self._alone = True
             return
         sections = [part for part in batch.reader.said() if part[1]] or [

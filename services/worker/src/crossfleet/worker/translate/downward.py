@@ -11,6 +11,8 @@ from crossfleet.worker.core.holdings import Task
 
 Line = dict[str, Any]
 
+_WAIT_SECONDS = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -41,6 +43,7 @@ class Opening:
     run_slots: int = 0
     program: str = ""
     next_seed: int = 0
+    gates: Line = field(default_factory=dict)
 
 
 def open_line(opening: Opening) -> Line:
@@ -71,6 +74,23 @@ def open_line(opening: Opening) -> Line:
         },
         "artifacts_dir": opening.artifacts,
         "junit_globs": list(opening.junit_globs),
+        "gates": opening.gates,
+    }
+
+
+def gates(order: wire.OpenAllocation, root: str) -> Line:
+    """The gates of an `open`, nothing where none is asked for; the host's /proc and /sys are below `root`."""
+    message = order.gates
+    limits = {each.name: value for each, value in message.ListFields() if each.name not in ("wait", "repeats")}
+    if not limits:
+        return {}
+    devices = dict.fromkeys(device for slot in order.devices for device in slot.device_ids)
+    return {
+        "limits": limits,
+        "wait": message.wait.ToTimedelta().total_seconds() if message.HasField("wait") else _WAIT_SECONDS,
+        "repeats": message.repeats if message.HasField("repeats") else 1,
+        "devices": list(devices),
+        "root": root,
     }
 
 

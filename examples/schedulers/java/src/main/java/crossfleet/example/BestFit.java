@@ -52,7 +52,8 @@ final class BestFit extends SchedulerServiceImplBase {
         ScheduleResponse.Builder plan = ScheduleResponse.newBuilder();
         Map<String, Host> hosts = new TreeMap<>();
         Map<String, Wish> wishes = new HashMap<>();
-        now.getWorkersList().forEach(worker -> hosts.put(worker.getWorkerId(), new Host(worker)));
+        Map<String, Site> sites = new HashMap<>();
+        now.getWorkersList().forEach(worker -> hosts.put(worker.getWorkerId(), new Host(worker, sites)));
         now.getGroupsList().forEach(group -> wishes.put(group.getGroupId(), new Wish(group, selectors)));
         Wish gone = new Wish(TaskGroup.getDefaultInstance(), selectors);
         for (Allocation one : now.getAllocationsList()) { // closing ones hold as well, and those of groups that are gone

@@ -42,6 +42,12 @@ record Demand(String deviceClass, int count, Selector selector, List<Device> abl
 /** Slots of a host, and their devices. */
 record Place(Host host, long slots, Collection<String> devices) {}
 
+/** The machine that workers share: closed, where somebody has it for himself. */
+final class Site {
+    boolean used;
+    boolean closed;
+}
+
 /** A worker and what is left of it. Cores are counted in thousandths, since sums of floats drift. */
 final class Host {
     private static final Set<String> BLOCKING = Set.of("lost", "unhealthy", "quarantined"); // such devices get no work
@@ -53,11 +59,12 @@ final class Host {
     private final Set<String> taken = new HashSet<>();
     private long millicores;
     private long memory;
-    private boolean used;
-    private boolean closed;
+    private final Site site;
 
-    Host(Worker row) {
+    Host(Worker row, Map<String, Site> sites) {
         this.row = row;
+        String name = row.getHost().isEmpty() ? "worker " + row.getWorkerId() : row.getHost();
+        this.site = sites.computeIfAbsent(name, any -> new Site());
         this.view = Selectors.view(row);
         this.slots = row.getSlots();
         this.millicores = Math.round(row.getCpuCores() * 1000);
@@ -69,8 +76,8 @@ final class Host {
         millicores -= slots * slotCores(wish);
         memory -= slots * wish.row.getRequest().getMemoryBytes();
         taken.addAll(devices);
-        used = true;
-        closed |= wish.row.getRequest().getExclusive();
+        site.used = true;
+        site.closed |= wish.row.getRequest().getExclusive();
     }
 
     private long slotCores(Wish wish) {
@@ -90,7 +97,8 @@ final class Host {
     Place place(Wish wish) {
         long most = Math.min(room(wish, slots, millicores, memory), wish.wanted);
         long least = Math.max(Math.min(wish.row.getRequest().getSlotsMin() - wish.held, wish.wanted), 1);
-        boolean open = row.getState() == WORKER_STATE_READY && !closed && !(used && wish.row.getRequest().getExclusive());
+        boolean alone = wish.row.getRequest().getExclusive();
+        boolean open = row.getState() == WORKER_STATE_READY && !site.closed && !(site.used && alone);
         if (!open || most < least || wish.slip != null || wish.row.getRequest().getGang() > 1) {
             return null;
         }
@@ -145,6 +153,11 @@ final class Host {
         }
         if (!wish.selector.ofDevice() && !wish.selector.holds(view)) {
             return "selector";
+        }
+        for (var gate : wish.row.getRequest().getGates().getAllFields().keySet()) {
+            if (!Set.of("wait", "repeats").contains(gate.getName()) && !row.getGatesList().contains(gate.getName())) {
+                return "gates";
+            }
         }
         if (!tolerated.contains("*") && !tolerated.containsAll(row.getTaintsList())) {
             return "taint";
