@@ -231,8 +231,8 @@ class Auditor:
             self._wrong(f"{event.allocation_id} has slots {event.slots} of {host.identity.slots}")
         devices = [device for slot in event.device_ids for device in slot]
         for other in self.allocations.values():
-            # All workers here say that they are on one host.
-            if self.groups[event.group_id].exclusive or self.groups[other.group_id].exclusive:
+            alone = self.groups[event.group_id].exclusive or self.groups[other.group_id].exclusive
+            if alone and self._world.share_a_host(event.worker_id, other.worker_id):
                 self._wrong(f"{event.allocation_id} shares its host with {other.allocation_id}")
             if other.worker_id != event.worker_id:
                 continue

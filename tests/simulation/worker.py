@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from crossfleet.api.types.v1.device_pb2 import Device, Worker
+from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.foundation.errors import EnvironmentFailed
 from crossfleet.foundation.following.route import Route
 from crossfleet.worker import assembly
@@ -146,18 +146,6 @@ class ShimPort:
             self._shim.detach(self)
 
 
-class HostIdentity(Identity):
-    """A worker that has its host for itself."""
-
-    __slots__ = ()
-
-    def worker(self, incarnation: str, devices: Sequence[Device]) -> Worker:
-        """Named as its host is."""
-        message = super().worker(incarnation, devices)
-        message.host = self.name
-        return message
-
-
 class Host:
     """One machine: its agent and shim come and go, its disk stays unless the machine is lost."""
 
@@ -168,7 +156,7 @@ class Host:
         self.wire = Wire(world.chance.stream(f"wire {name}"), world.spy(name))
         self._machine = world.machine(name)
         labels = {"side": side}
-        self.identity = HostIdentity(name, labels, (), slots, float(slots), 1 << 34, ("noop", "pytest"))
+        self.identity = Identity(name, labels, (), slots, float(slots), 1 << 34, ("noop", "pytest"))
         self.devices = [Device(device_id=f"{name}-gpu{one}", device_class="gpu") for one in range(gpus)]
         self.agent: Agent | None = None
         self.process: Process | None = None

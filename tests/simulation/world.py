@@ -148,6 +148,7 @@ class World:
         alone = self.chance.stream("whole hosts")
         asked = [with_whole_hosts(alone, one) for one in asked]
         if placing.random() < 0.4:
+            self._apart = True
             asked = [with_places(placing, one) for one in asked]
         speculating = self.chance.stream("speculating")
         return [with_speculation(speculating, submission) for submission in asked]
@@ -285,9 +286,16 @@ class World:
         return leader.leading if leader is not None else None
 
     def node(self) -> str:
-        """What the machine of whoever asks is called: where cases straggle each has its name, else all are taken for one."""
+        """What the machine of whoever asks is called.
+
+        Where cases straggle, or targets keep to hosts, each has its name, else all are taken for one.
+        """
         owner = current()
         return owner.machine.name if self._apart and owner is not None else "host"
+
+    def share_a_host(self, one: str, other: str) -> bool:
+        """Whether two workers say that they are on one host."""
+        return one == other or not self._apart
 
     def machine(self, name: str) -> Machine:
         """A machine, whose clock is a little fast or slow and began at any time."""
