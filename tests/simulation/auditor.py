@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.quota import Quota, QuotaSet
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
@@ -84,6 +85,8 @@ class Auditor:
         self.capacities: dict[str, int] = {}
         self.reserved: dict[str, Reservation] = {}
         self.hidden: set[str] = set()
+        self.quota = Quota(PROJECT)
+        self._begun_runs: set[str] = set()
         self._doubtful: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._stored: dict[int, list[str]] = {}
@@ -250,6 +253,7 @@ class Auditor:
         self.allocations[event.allocation_id] = event
         self._begun(event.group_id)
         self._placed(event)
+        self._within_quota(event)
         others = [one.project for one in self.reserved.values() if event.worker_id in one.worker_ids]
         if any(project != PROJECT for project in others):
             self._wrong(f"{event.allocation_id} is on {event.worker_id}, which is reserved for {others}")
@@ -294,6 +298,24 @@ class Auditor:
             )
             if held > self.capacities.get(name, 0):
                 self._wrong(f"{held} of {name} are held, there are {self.capacities.get(name, 0)}")
+
+    def _within_quota(self, event: e.AllocationOpened) -> None:
+        """A project gets no more than its quota: the runs of all that is simulated are of one."""
+        quota, held = self.quota, list(self.allocations.values())
+        slots = sum(len(one.slots) for one in held)
+        gpus = sum(len(ids) for one in held for ids in one.device_ids)
+        if event.run_id not in self._begun_runs:
+            self._begun_runs.add(event.run_id)
+            begun = sum(self.runs[run_id] is None for run_id in self._begun_runs)
+            if quota.runs is not None and begun > quota.runs:
+                self._wrong(f"{begun} runs have begun, the quota is {quota.runs}")
+        if quota.slots is not None and slots > quota.slots:
+            self._wrong(f"{slots} slots are held, the quota is {quota.slots}")
+        if gpus > dict(quota.devices).get("gpu", gpus):
+            self._wrong(f"{gpus} devices are held, the quota is {quota.devices}")
+
+    def _QuotaSet(self, event: QuotaSet) -> None:
+        self.quota = event.quota
 
     def _unmet(self, group: AuditedGroup) -> list[str]:
         """Needs of a group that are not over as they must be."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
 from crossfleet.coordinator.core.override import OverrideDevice
+from crossfleet.coordinator.core.quota import Quota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
@@ -72,6 +73,17 @@ class SimClient:
         for hidden in (True, False):
             while (device_id in table.get((worker_id,), {}).get("overrides", "")) != hidden:
                 await self._ask(OverrideDevice(worker_id, device_id, hidden=hidden))
+                await asyncio.sleep(_ASK_AGAIN)
+            await asyncio.sleep(random.random() * 3.0)
+
+    async def limit(self) -> None:
+        """Limit what all runs together hold, and change that a few times."""
+        random = self._world.chance.stream("quota")
+        for _ in range(random.randint(1, 4)):
+            runs, gpus = random.choice([None, 1, 2]), random.choice([(), (("gpu", 1),)])
+            quota = Quota(PROJECT, random.choice([None, 1, 2, 4]), runs, gpus)
+            while self._world.auditor.quota != quota:
+                await self._ask(SetQuota(quota))
                 await asyncio.sleep(_ASK_AGAIN)
             await asyncio.sleep(random.random() * 3.0)
 

@@ -18,6 +18,8 @@ _FACTS = (
     "sharing",
     "schedules",
     "reservations",
+    "quotas",
+    "tallies",
 )
 _TABLES = ("runs", "groups", "allocations", "attempts")
 

@@ -54,6 +54,7 @@ _PATIENCE = 120.0
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _COORDINATORS = 3
 _HIDING = 0.3  # so often somebody hides a device for a while
+_LIMITING = 0.3  # so often what runs hold is limited
 _RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -204,6 +205,8 @@ class World:
             self.watch_task(self.people.start(self.clients[0].hide(*chance.choice(gpus))), "hiding")
         if self.chance.stream("reserving").random() < _RESERVING:
             self.watch_task(self.people.start(self.clients[0].reserve()), "reservation")
+        if self.chance.stream("limiting").random() < _LIMITING:
+            self.watch_task(self.people.start(self.clients[0].limit()), "quota")
         for fault in self.faults:
             self.loop.outside(fault.at, self._inflict, fault)
         last = max((fault.at for fault in self.faults), default=0.0)

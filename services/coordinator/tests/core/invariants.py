@@ -51,6 +51,7 @@ def check(state: State) -> None:
             assert free.cpu_millis >= 0
     check_hosts(state)
     check_held_back(state)
+    check_tallies(state)
     for run in state.runs.values():
         over = all(state.groups[group_id].over for group_id in run.groups)
         assert (run.state is RunState.FINISHED) == over
@@ -81,3 +82,14 @@ def check_held_back(state: State) -> None:
         if group.ever_allocated:
             assert not group.skipped
             assert all(state.groups[f"{group.run_id}/{need.target}"].over for need in group.target.needs)
+
+
+def check_tallies(state: State) -> None:
+    """What counts toward quotas is what is held."""
+    slots: Counter[str] = Counter()
+    for allocation in state.allocations.values():
+        slots[state.runs[allocation.run_id].project] += len(allocation.slots)
+    assert {project: one.slots for project, one in state.tallies.items() if one.slots} == dict(slots)
+    open_groups = {group.group_id for group in state.groups.values() if not group.over}
+    assert {group_id for one in state.tallies.values() for group_id in one.groups} == open_groups
+    assert not any(one.empty for one in state.tallies.values())

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.quota import Quota, RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
 from crossfleet.coordinator.core.schedule import (
     CreateSchedule,
@@ -54,7 +55,8 @@ def facts(state):
         for one in state.groups.values()
     }
     asked = {one.group_id: (one.target, one.whereabouts) for one in state.groups.values()}
-    named = (state.semaphores, state.sharing, state.schedules, state.schedule_specs, state.reservations)
+    limits = (state.semaphores, state.sharing, state.quotas, state.tallies)
+    named = (limits, state.schedules, state.schedule_specs, state.reservations)
     counters = (state.next_attempt, state.next_task, state.next_allocation)
     return (
         state.runs,
@@ -117,6 +119,23 @@ def test_a_later_leader_offers_the_same_alternatives_and_goes_on_with_their_time
     successor.commit([hello("s2"), c.ApplyPlan("plan", (c.ProposedAllocation("run/chosen", "w1", 1),))], 62.0)
     assert successor.state.groups["run/chosen"].whereabouts.open_now == (1,)
     assert facts(opened(database).state) == facts(successor.state)
+
+
+def test_a_later_leader_finds_quotas_and_what_is_held_of_them(database):
+    ledger = opened(database)
+    quota = Quota("p", slots=2, devices=(("gpu", 4),))
+    ledger.commit([SetQuota(quota), SetQuota(Quota("gone", runs=1))], 1.0)
+    gpu = c.TargetSpec("gpu", 'device.class == "gpu"', Request())
+    start(ledger, targets=(c.TargetSpec("default", "", Request()), gpu))
+    ledger.commit([RemoveQuota("gone")], 2.0)
+    before = facts(ledger.state)
+    successor = opened(database)
+
+    assert facts(successor.state) == before
+    assert successor.state.quotas == {"p": quota}
+    assert successor.state.groups["run/gpu"].target.devices == (("gpu", 1),)
+    assert successor.state.groups["run/gpu"].held_back == "quota"
+    assert successor.state.tallies["p"].slots == 2
 
 
 def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):

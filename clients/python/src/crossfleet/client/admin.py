@@ -49,6 +49,21 @@ class AdminCalls:
         request = wire.RemoveSemaphoreRequest(name=name)
         await self._connection.call(lambda limit: self._stub.RemoveSemaphore(request, timeout=limit))
 
+    async def quotas(self) -> Sequence[wire.QuotaStatus]:
+        """All quotas, by project, with who holds what."""
+        request = wire.ListQuotasRequest()
+        return list((await self._connection.call(lambda limit: self._stub.ListQuotas(request, timeout=limit))).quotas)
+
+    async def set_quota(self, quota: wire.Quota) -> wire.QuotaStatus:
+        """Limits a project, in place of what limited it before."""
+        request = wire.SetQuotaRequest(quota=quota)
+        return (await self._connection.call(lambda limit: self._stub.SetQuota(request, timeout=limit))).quota
+
+    async def remove_quota(self, project: str) -> None:
+        """Lifts a project's limits."""
+        request = wire.RemoveQuotaRequest(project=project)
+        await self._connection.call(lambda limit: self._stub.RemoveQuota(request, timeout=limit))
+
     async def schedulers(self) -> list[wire.SchedulerStanding]:
         """How each scheduler stands, the fallback first."""
         request = wire.GetSchedulerRequest()

@@ -9,9 +9,9 @@ from crossfleet.coordinator.core.commands import AllocationEnded
 from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import (
     close_gang,
     end_attempt,
@@ -85,7 +85,7 @@ def drop_allocation(
     feed_group(emit, group)
     feed_waiting_for_quiet(emit, group.run_id)
     settle_group(emit, group)
-    settle_semaphores(emit)
+    settle_limits(emit)
 
 
 def fail_if_spent(emit: Emitter, group: Group, cause: Cause, message: str) -> None:

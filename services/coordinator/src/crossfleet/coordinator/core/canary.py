@@ -11,11 +11,11 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import Answer, CarePolicy, Health
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group, Worker
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.retry import fails_an_allocation
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free, slot_millicores
@@ -105,7 +105,7 @@ def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
     )
     emit(e.CanaryOpened(group.run_id, allocation_id))
     note_place(emit, group, worker, allocation_id)
-    settle_semaphores(emit)
+    settle_limits(emit)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))
         feed_group(emit, group)

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.coordinator.core.override import OverrideDevice
+from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 from crossfleet.matching.model import Request, WorkerView
@@ -29,6 +30,7 @@ class TargetSpec:
 
     `suite` is the name of a suite of its own, empty where the target tests the run's; `build` that of the build it tests.
     `template` is what selector and request are made from where they change meanwhile; submitted are those that take the most.
+    `devices` says how many devices each slot takes, by class; it counts toward quotas.
     """
 
     name: str
@@ -38,6 +40,7 @@ class TargetSpec:
     suite: str = ""
     build: str = ""
     template: Template | None = None
+    devices: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,4 +489,6 @@ Command = (
     | MakeReservation
     | CancelReservation
     | OverrideDevice
+    | SetQuota
+    | RemoveQuota
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import evolve_quotas as quotas
 from crossfleet.coordinator.core import evolve_runs as runs
 from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
@@ -13,6 +14,7 @@ from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 
@@ -65,6 +67,9 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     ScheduleCreated: schedules.schedule_created,
     ScheduleChanged: schedules.schedule_changed,
     ScheduleDeleted: schedules.schedule_deleted,
+    QuotaSet: quotas.quota_set,
+    QuotaRemoved: quotas.quota_removed,
+    GroupOverQuota: quotas.group_over_quota,
     e.DeciderChanged: runs.decider_changed,
 }
 

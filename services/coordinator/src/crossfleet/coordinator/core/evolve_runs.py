@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import durations
+from crossfleet.coordinator.core import durations, evolve_quotas
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve_work import share_pace
 from crossfleet.coordinator.core.grouping import setup_keys
@@ -37,6 +37,7 @@ def run_submitted(state: State, event: e.RunSubmitted) -> None:
         state.groups[group_id] = Group(group_id, event.run_id, target, position, whereabouts=where)
         if target.request.semaphores:
             state.sharing[group_id] = None
+    evolve_quotas.submitted(state, event.project, group_ids)
     if whereabouts:
         state.runs[event.run_id].shifting = True
         offer_again(state, state.runs[event.run_id])
@@ -194,6 +195,7 @@ def group_finished(state: State, event: e.GroupFinished) -> None:
     group.waiting_code = group.waiting_text = group.held_back = ""
     group.never = False
     state.sharing.pop(event.group_id, None)
+    evolve_quotas.group_over(state, event.run_id, event.group_id)
 
 
 def group_held_back(state: State, event: e.GroupHeldBack) -> None:
@@ -203,6 +205,7 @@ def group_held_back(state: State, event: e.GroupHeldBack) -> None:
     group.waiting_text = event.text
     group.never = False
     group.never_since = 0.0
+    evolve_quotas.unsettle(state, state.runs[event.run_id].project)
 
 
 def group_skipped(state: State, event: e.GroupSkipped) -> None:
@@ -232,6 +235,7 @@ def run_finished(state: State, event: e.RunFinished) -> None:
     run.verdict = event.verdict
     run.cause = event.cause
     run.finished_at = event.at
+    evolve_quotas.run_over(state, event.run_id)
 
 
 def artifacts_change(state: State, event: e.ArtifactsAttached | e.ArtifactsWaiting) -> None:

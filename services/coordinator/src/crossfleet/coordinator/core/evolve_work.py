@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core import retry
+from crossfleet.coordinator.core import evolve_quotas, retry
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
@@ -51,7 +51,8 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
 
 
 def _hold(state: State, allocation: Allocation, slots: int) -> None:
-    """So many slots of it hold their part of semaphores; fewer than none give it back."""
+    """So many slots of it hold their part of semaphores and of a quota; fewer than none give it back."""
+    evolve_quotas.held(state, allocation, slots)
     for name, each in allocation.request.semaphores:
         state.semaphores.setdefault(name, Semaphore()).held += each * slots
 
@@ -111,6 +112,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     """Its slots are free."""
     allocation = state.allocations.pop(event.allocation_id)
     _hold(state, allocation, -len(allocation.held))
+    evolve_quotas.closed(state, allocation)
     worker = state.workers.get(allocation.worker_id)
     if worker is not None:
         worker.allocations.discard(event.allocation_id)

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core import (
     overriding,
     passing,
     planning,
+    quotas,
     reporting,
     reserving,
     scheduling,
@@ -28,6 +29,7 @@ from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import OverrideDevice
+from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
 
@@ -57,6 +59,8 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WorkerReport: reporting.worker_report,
     commands.SetSemaphore: semaphores.set_semaphore,
     commands.RemoveSemaphore: semaphores.remove_semaphore,
+    SetQuota: quotas.set_quota,
+    RemoveQuota: quotas.remove_quota,
     CreateSchedule: scheduling.create_schedule,
     PauseSchedule: scheduling.pause_schedule,
     DeleteSchedule: scheduling.delete_schedule,

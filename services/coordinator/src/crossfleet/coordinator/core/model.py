@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, Ru
 from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.whereabouts import Whereabouts
@@ -143,8 +144,8 @@ class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
-    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`), or empty. `under_fallback`: another scheduler stands
-    in for its own. `marks` says how often a case may be run again, `earlier` has the
+    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `under_fallback`: another scheduler
+    stands in for its own. `allowance`: the most slots that its project's quota lets it ask for, behind others. `marks` says how often a case may be run again, `earlier` has the
     failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
     cases are exclusive. `whereabouts` is kept where somebody's request depends on it; `target` is then what is asked for
     as it stands now. `renumbered` are those of its allocations whose workers number their cases in another way.
@@ -197,6 +198,7 @@ class Group:
     reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
     under_fallback: bool = False
     whereabouts: Whereabouts | None = None
+    allowance: int = field(default=NO_LIMIT, repr=False, compare=False)
 
     @property
     def over(self) -> bool:
@@ -319,7 +321,8 @@ class State:
     """Everything that is decided on. Counters are the next free numbers; `requests` maps request id to (run, fingerprint).
 
     `sharing` has the groups that are not over and ask for semaphores, in the order of submission. `hosts` has the workers
-    that said to be on a host, by its name; some of them may be elsewhere by now.
+    that said to be on a host, by its name; some of them may be elsewhere by now. `quotas` and
+    `tallies` are by project; the latter of each that has something.
     """
 
     next_attempt: int = 1
@@ -336,6 +339,8 @@ class State:
     revoked: dict[int, str] = field(default_factory=dict)
     semaphores: dict[str, Semaphore] = field(default_factory=dict)
     sharing: dict[str, None] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     schedule_specs: dict[str, bytes] = field(default_factory=dict)

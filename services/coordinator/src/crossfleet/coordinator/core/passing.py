@@ -6,11 +6,11 @@ from crossfleet.coordinator.core.alternatives import open_alternatives
 from crossfleet.coordinator.core.commands import PassTime
 from crossfleet.coordinator.core.dispatching import feed_idle
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.needs import NEEDS
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.core.reruns import bring_back
 from crossfleet.coordinator.core.reserving import settle_reservations
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
 from crossfleet.coordinator.core.spare import give_back_spare
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
@@ -30,7 +30,7 @@ def pass_time(emit: Emitter, command: PassTime) -> None:
         limit = run.policy.run_timeout
         if limit and run.state < RunState.STOPPING and emit.now - run.created_at >= limit:
             halt(emit, run, f"the run's time limit of {limit:g} s was reached", cancelled=True)
-    settle_semaphores(emit)
+    settle_limits(emit)
     open_alternatives(emit)
     fail_unsatisfiable(emit)
     bring_back(emit)

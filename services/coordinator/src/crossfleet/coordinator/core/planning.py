@@ -12,10 +12,11 @@ from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan, ChangeDecider, ProposedAllocation, WaitingReason
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.quota import Tally, needs
 from crossfleet.coordinator.core.reserving import kept_from
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 from crossfleet.coordinator.core.settling import close, close_gang, open_allocations, release_dependents
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
@@ -38,12 +39,17 @@ class _Grant:
 class _Books:
     """What is free on each worker, and wanted by each group, less what this plan was granted so far."""
 
-    def __init__(self, emit: Emitter) -> None:
+    def __init__(self, emit: Emitter, proposals: tuple[ProposedAllocation, ...]) -> None:
         self._state = emit.state
         self._free: dict[str, Free] = {}
         self._taken: dict[str, set[int]] = {}
         self._wanted: dict[str, int] = {}
         self._units: dict[str, int] = {}
+        self._tallies: dict[str, Tally] = {}
+        # Of a limited project, what was offered before the plan took anything: so much a scheduler may rightly ask for.
+        for group in filter(None, (emit.state.groups.get(item.group_id) for item in proposals)):
+            if emit.state.runs[group.run_id].project in emit.state.quotas:
+                self.wanted(group)
 
     def free(self, worker: Worker) -> Free:
         neighbours = self._state.neighbours(worker)
@@ -69,6 +75,23 @@ class _Books:
         """What nobody holds of a semaphore."""
         return self._units.setdefault(name, view.free_units(self._state, name))
 
+    def over_quota(self, group: Group, slots: int) -> str:
+        """What so many slots more would exceed of the quota of the group's project; empty where they may be given."""
+        project = self._state.runs[group.run_id].project
+        quota = self._state.quotas.get(project)
+        if quota is None:
+            return ""
+        tally = self._tally(project)
+        for name, amount, most in needs(quota, tally, group.target.devices, slots, group.run_id):
+            if amount > most - tally.held(name):
+                return f"project {project} has {tally.held(name)} of {most} {name} of its quota"
+        return ""
+
+    def _tally(self, project: str) -> Tally:
+        if project not in self._tallies:
+            self._tallies[project] = self._state.tallies.get(project, Tally()).copy()
+        return self._tallies[project]
+
     def book(self, grant: _Grant) -> None:
         request = grant.group.target.request
         flat = tuple(dict.fromkeys(device for slot in grant.device_ids for device in slot))
@@ -78,6 +101,9 @@ class _Books:
         self._wanted[grant.group.group_id] = self.wanted(grant.group) - len(grant.slots)
         for name, each in request.semaphores:
             self._units[name] = self.units(name) - each * len(grant.slots)
+        run = self._state.runs[grant.group.run_id]
+        if run.project in self._state.quotas:
+            self._tally(run.project).take(grant.group.target.devices, len(grant.slots), run.run_id)
 
     def copy(self) -> _Books:
         twin = _Books.__new__(_Books)
@@ -86,6 +112,7 @@ class _Books:
         twin._taken = {name: set(taken) for name, taken in self._taken.items()}  # noqa: SLF001
         twin._wanted = dict(self._wanted)  # noqa: SLF001
         twin._units = dict(self._units)  # noqa: SLF001
+        twin._tallies = {name: tally.copy() for name, tally in self._tallies.items()}  # noqa: SLF001
         return twin
 
 
@@ -100,7 +127,7 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
                 close_gang(emit, emit.state.groups[allocation.group_id], "its gang was revoked by the scheduler")
     refused: list[Refusal] = []
     accepted: list[str] = []
-    books = _Books(emit)
+    books = _Books(emit, command.allocate[:_MAX_ITEMS])
     for items in _units(command.allocate):
         trial = books.copy() if len(items) > 1 else books
         grants = _judge_unit(emit, trial, items, refused)
@@ -108,7 +135,7 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
             books = trial
             accepted.extend(_open(emit, grant) for grant in grants)
     if accepted:
-        settle_semaphores(emit)
+        settle_limits(emit)
         refused = _excused(emit, command.allocate, accepted, refused)
     for reason in command.waiting:
         _note_waiting(emit, reason)
@@ -204,6 +231,9 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
     wanted = books.wanted(group)
     if item.slots > wanted:
         return "RESOURCES_UNAVAILABLE", f"group {item.group_id} wants {max(wanted, 0)} more slots, not {item.slots}"
+    exceeded = books.over_quota(group, item.slots)
+    if exceeded:
+        return "QUOTA_EXCEEDED", exceeded
     for name, each in group.target.request.semaphores:
         if each * item.slots > books.units(name):
             left = max(books.units(name), 0)

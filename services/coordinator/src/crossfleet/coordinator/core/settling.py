@@ -11,10 +11,10 @@ from crossfleet.coordinator.core.blame import strike
 from crossfleet.coordinator.core.copies import copies_left, end_copies, end_copy, keep_copies
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, State
 from crossfleet.coordinator.core.needs import settle_needs
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement, RunState
-from crossfleet.coordinator.core.semaphores import settle_semaphores
 
 MOST_CAUSE_BYTES = 500
 
@@ -186,7 +186,7 @@ def release_dependents(emit: Emitter, run_id: str) -> None:
     for group, cause in settle_needs(emit, run):
         if not group.over:
             _skip_group(emit, group, cause)
-    settle_semaphores(emit)
+    settle_limits(emit)
 
 
 def _skip_group(emit: Emitter, group: Group, cause: str) -> None:

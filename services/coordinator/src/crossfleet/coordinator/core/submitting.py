@@ -10,8 +10,11 @@ from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.last_cases import LimitsLearnt
+from crossfleet.coordinator.core.quotas import check_quota
 from crossfleet.coordinator.core.semaphores import check_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
+from crossfleet.matching.classes import devices_by_class
+from crossfleet.matching.selectors import Selectors
 
 _MAX_TARGETS = 256
 
@@ -29,7 +32,8 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
                 request_id=command.request_id,
             )
         return RunAnswer(run_id, changed=False)
-    _check(emit, command)
+    targets = tuple(_whole(target, command.runner, emit.state.selectors) for target in command.targets)
+    _check(emit, command, targets)
     emit(
         e.RunSubmitted(
             command.run_id,
@@ -39,7 +43,7 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
             command.suite,
             command.runner,
             command.priority,
-            tuple(_whole(target, command.runner) for target in command.targets),
+            targets,
             command.policy,
             command.seed,
             command.spec,
@@ -58,7 +62,7 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
     return RunAnswer(command.run_id, changed=True)
 
 
-def _check(emit: Emitter, command: SubmitRun) -> None:
+def _check(emit: Emitter, command: SubmitRun, targets: tuple[TargetSpec, ...]) -> None:
     if not command.request_id:
         raise Refused(
             "INVALID_ARGUMENT", "a request id is needed, so that a repeated call has one effect", "request_id"
@@ -70,9 +74,11 @@ def _check(emit: Emitter, command: SubmitRun) -> None:
         if not name or name in names[:position]:
             text = f"target {name!r} is named twice" if name else "a target needs a name"
             raise Refused("INVALID_ARGUMENT", text, f"spec.targets[{position}].name")
-    for position, target in enumerate(command.targets):
-        path = f"spec.targets[{position}].request.semaphores"
-        check_semaphores(emit.state, target, path, waits=not command.policy.fail_unsatisfiable)
+    waits = not command.policy.fail_unsatisfiable
+    for position, target in enumerate(targets):
+        path = f"spec.targets[{position}].request"
+        check_semaphores(emit.state, target, f"{path}.semaphores", waits=waits)
+        check_quota(emit.state, command.project, target, path, waits=waits)
     if command.estimates and len(command.estimates) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
     if len(set(command.cases)) != len(command.cases):
@@ -81,11 +87,11 @@ def _check(emit: Emitter, command: SubmitRun) -> None:
         raise Refused("ALREADY_EXISTS", f"run {command.run_id} exists", "run_id", name=command.run_id)
 
 
-def _whole(target: TargetSpec, runner: str) -> TargetSpec:
-    """The request that schedulers and the fit function see names selector and runner too."""
+def _whole(target: TargetSpec, runner: str, selectors: Selectors) -> TargetSpec:
+    """The request that schedulers and the fit function see names selector and runner too; what it takes counts toward quotas."""
     request = target.request
     request = replace(request, selector=request.selector or target.selector, runner=request.runner or runner)
-    return replace(target, request=request)
+    return replace(target, request=request, devices=tuple(devices_by_class(request, selectors).items()))
 
 
 def case_digest(case_ids: tuple[str, ...]) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.dispatcher import SHORTEST_PIECE
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
 
 MOST_SLOTS = 4096
-_UNLIMITED = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ def wanted_slots(state: State, group: Group) -> int:
         # All at once or none: what it holds is complete.
         whole = gang_slots(group.target.request)
         idle = not group.allocations and (group.queue.count > 0 or not group.collected)
-        return whole if idle and affordable_slots(state, group.target.request) >= whole else 0
+        return whole if idle and spare_slots(state, group) >= whole else 0
     most = _most_slots(group.target.request) - held_slots(state, group)
-    most = min(most, affordable_slots(state, group.target.request))
+    most = min(most, spare_slots(state, group))
     if not group.collected:
         return max(most, 0)
     # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
@@ -66,9 +66,20 @@ def _most_slots(request: Request) -> int:
     return 1 if request.gates.limits else min(request.slots_max or MOST_SLOTS, MOST_SLOTS)
 
 
-def affordable_slots(state: State, request: Request) -> int:
-    """Slots for which there is enough of the semaphores that each holds."""
-    return min((max(free_units(state, name), 0) // each for name, each in request.semaphores), default=_UNLIMITED)
+def spare_slots(state: State, group: Group) -> int:
+    """Slots for which there is enough of the semaphores that each holds, and of its project's quota."""
+    most = _affordable_slots(state, group.target.request)
+    project = state.runs[group.run_id].project
+    quota = state.quotas.get(project)
+    if quota is None:
+        return most
+    tally = state.tallies.get(project, Tally())
+    return min(most, group.allowance, slots_left(quota, tally, group.target.devices, group.run_id))
+
+
+def _affordable_slots(state: State, request: Request) -> int:
+    """Slots for which there is enough of the semaphores."""
+    return min((max(free_units(state, name), 0) // each for name, each in request.semaphores), default=NO_LIMIT)
 
 
 def free_units(state: State, name: str) -> int:

@@ -68,7 +68,10 @@ class MemoryStore:
             [(row["request_id"], row["run_id"], row["fingerprint"], row["live"]) for row in self.rows["runs"].values()],
             events,
             {digest: self.rows["collections"][(digest,)]["cases"] for digest in wanted},
-            *(list(self.rows[name].values()) for name in ("workers", "semaphores", "schedules", "reservations")),
+            *(
+                list(self.rows[name].values())
+                for name in ("workers", "semaphores", "schedules", "reservations", "quotas")
+            ),
         )
 
     def commit(self, batch: Batch) -> None:

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Limi
 from crossfleet.coordinator.core.model import Group, Run, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.quota import GroupOverQuota, Quota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import Schedule, ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
@@ -50,6 +51,7 @@ class _Projection:
         self._semaphores: dict[str, None] = {}
         self._schedules: dict[str, bool] = {}
         self._reservations: dict[str, None] = {}
+        self._quotas: dict[str, None] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -68,7 +70,7 @@ class _Projection:
         writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
         writes.append(Write("workers", Mode.DELETE, forgotten))
-        if self._semaphores or self._schedules or self._reservations:
+        if self._semaphores or self._schedules or self._reservations or self._quotas:
             writes += self._named()
         return writes
 
@@ -116,7 +118,7 @@ class _Projection:
             self._updates["allocations"] = list(self._closed.values())
 
     def _named(self) -> list[Write]:
-        """Semaphores, reservations and schedules that were made, changed or removed, as they stand after the last fact."""
+        """Semaphores, quotas, reservations and schedules that were made, changed or removed, as they stand after the last fact."""
         semaphores, schedules = self._state.semaphores, self._state.schedules
         capacities = [
             {"name": name, "capacity": semaphores[name].capacity} for name in self._semaphores if name in semaphores
@@ -134,7 +136,10 @@ class _Projection:
         reservations = self._state.reservations
         kept = [reservation_row(reservations[one]) for one in self._reservations if one in reservations]
         gone = [{"reservation_id": one} for one in self._reservations if one not in reservations]
+        quotas = self._state.quotas
         return [
+            Write("quotas", Mode.UPSERT, [quota_row(quotas[one]) for one in self._quotas if one in quotas]),
+            Write("quotas", Mode.DELETE, [{"project": one} for one in self._quotas if one not in quotas]),
             Write("reservations", Mode.UPSERT, kept),
             Write("reservations", Mode.DELETE, gone),
             Write("semaphores", Mode.UPSERT, capacities),
@@ -195,7 +200,8 @@ class _Projection:
             self._payloads.setdefault(group_id, []).extend(event.payloads)
 
     def _touch_group(
-        self, event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded | e.GroupHeldBack | e.GroupSkipped
+        self,
+        event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded | e.GroupHeldBack | e.GroupSkipped | GroupOverQuota,
     ) -> None:
         self._groups[event.group_id] = None
 
@@ -338,6 +344,12 @@ class _Projection:
     def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
         self._semaphores[event.name] = None
 
+    def _quota_set(self, event: QuotaSet) -> None:
+        self._quotas[event.quota.project] = None
+
+    def _quota_removed(self, event: QuotaRemoved) -> None:
+        self._quotas[event.project] = None
+
     def _reservation_changed(self, event: ReservationChanged) -> None:
         self._reservations[event.reservation.reservation_id] = None
 
@@ -378,6 +390,9 @@ _HANDLERS: dict[type, str] = {
     e.SuiteEnded: "_touch_group",
     e.GroupHeldBack: "_touch_group",
     e.GroupSkipped: "_touch_group",
+    GroupOverQuota: "_touch_group",
+    QuotaSet: "_quota_set",
+    QuotaRemoved: "_quota_removed",
     e.SemaphoreSet: "_touch_semaphore",
     e.SemaphoreRemoved: "_touch_semaphore",
     ReservationChanged: "_reservation_changed",
@@ -404,6 +419,16 @@ _HANDLERS: dict[type, str] = {
     e.HealthChanged: "_touch_worker",
     DeviceOverridden: "_touch_worker",
 }
+
+
+def quota_row(quota: Quota) -> Row:
+    """A quota as it is stored."""
+    return {
+        "project": quota.project,
+        "slots": quota.slots,
+        "runs": quota.runs,
+        "devices": json.dumps(dict(quota.devices)),
+    }
 
 
 def run_constants(run: Run, seq: int) -> Row:

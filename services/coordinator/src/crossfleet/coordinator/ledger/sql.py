@@ -302,6 +302,7 @@ def _load(connection: Connection) -> Stored:
         _all(connection, tables.semaphores),
         _all(connection, tables.schedules),
         _all(connection, tables.reservations),
+        _all(connection, tables.quotas),
     )
 
 

@@ -166,6 +166,7 @@ class Stored:
     semaphores: Sequence[Row] = ()
     schedules: Sequence[Row] = ()
     reservations: Sequence[Row] = ()
+    quotas: Sequence[Row] = ()
 
 
 class Store(Protocol):

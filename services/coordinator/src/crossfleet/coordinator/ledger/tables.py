@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0014"
+REVISION = "0018"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -258,6 +258,16 @@ semaphores = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("capacity", Integer, nullable=False),
+)
+
+# Null is no limit; `devices` is a JSON object, the most of each class.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("slots", Integer, nullable=True),
+    Column("runs", Integer, nullable=True),
+    Column("devices", Text, nullable=False),
 )
 
 # `worker_ids` lists those that are kept now.

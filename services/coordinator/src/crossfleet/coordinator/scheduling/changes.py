@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
@@ -60,6 +61,7 @@ class Changes:
                     self.groups.add(event.group_id)
                     self.groups.update(state.sharing)  # what they may still have of semaphores
                     self.groups.update(_beside(state, event.run_id))
+                    self._limited(state, event.run_id)
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
                 case SlotsGivenBack():
@@ -68,7 +70,7 @@ class Changes:
                     self.groups.update(state.sharing)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | facts.AlternativesOpened():
+                case facts.GroupHeldBack() | facts.AlternativesOpened() | GroupOverQuota():
                     self.groups.add(event.group_id)
                 case ReservationChanged() | ReservationEnded():
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
@@ -76,6 +78,8 @@ class Changes:
                     self.groups.update(state.groups)  # of its project, which are few or all
                 case facts.SemaphoreSet():
                     self.groups.update(state.sharing)
+                case QuotaSet() | QuotaRemoved():
+                    self.groups.update(state.groups)
                 case facts.RunSubmitted():
                     self.groups.update(f"{event.run_id}/{target.name}" for target in event.targets)
                 case facts.RunStopping():
@@ -87,6 +91,12 @@ class Changes:
                     self.workers.add(event.worker_id)
                 case _:
                     pass
+
+    def _limited(self, state: State, run_id: str) -> None:
+        """What the groups of a project may still have of its quota."""
+        run = state.runs.get(run_id)
+        if run is not None and run.project in state.quotas and run.project in state.tallies:
+            self.groups.update(state.tallies[run.project].groups)
 
     def _counted(self, state: State, group_id: str) -> None:
         """The last pending case was handed out: the group wants no more slots, which does matter."""
@@ -116,6 +126,8 @@ def _frees(event: facts.Event) -> bool:
             return not event.by
         case facts.AlternativesOpened():
             return True
-        case ReservationChanged() | ReservationEnded():
+        case GroupOverQuota():
+            return not event.text
+        case ReservationChanged() | ReservationEnded() | QuotaSet() | QuotaRemoved():
             return True
     return False

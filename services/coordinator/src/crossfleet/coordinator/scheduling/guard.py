@@ -139,7 +139,9 @@ class Guard:
         self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
     ) -> Indices:
         """What became of a plan. Only what could not hold by what the scheduler knew is a fault of its own."""
-        excused = late | _of_their_gangs(message, late)
+        # Of several groups that were told of the same rest of a quota one gets it.
+        beaten = frozenset(one.index for one in refused if one.reason == "QUOTA_EXCEEDED")
+        excused = late | beaten | _of_their_gangs(message, late | beaten)
         faults = [one for one in refused if one.index not in excused and not one.excused]
         self._figures.late += len(refused) - len(faults)
         text = f"{faults[-1].reason}: {faults[-1].text}" if faults else ""

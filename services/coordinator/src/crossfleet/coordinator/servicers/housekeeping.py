@@ -1,4 +1,4 @@
-"""AdminService of a leader: what else needs its stores and its state, such as retention, backups and semaphores."""
+"""AdminService of a leader: what else needs its stores and its state, such as retention, backups, semaphores and quotas."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.servicers.admin import AdminServicer
+from crossfleet.coordinator.servicers.quotas import quota_from, quota_messages
 from crossfleet.coordinator.servicers.reservations import reservation_from, reservation_messages
 from crossfleet.coordinator.servicers.semaphores import check_semaphore, semaphore_messages
 from crossfleet.foundation.clock import Clock
@@ -104,6 +106,28 @@ class HousekeepingServicer(AdminServicer):
         """Removes one. Raises SemaphoreNotFound, and StateConflict while open runs name it."""
         await self._lookup.commit(RemoveSemaphore(request.name))
         return admin_pb2.RemoveSemaphoreResponse()
+
+    async def ListQuotas(
+        self, request: admin_pb2.ListQuotasRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.ListQuotasResponse:
+        """All quotas, what is held of them and who waits."""
+        return admin_pb2.ListQuotasResponse(quotas=quota_messages(self._lookup.state()))
+
+    async def SetQuota(
+        self, request: admin_pb2.SetQuotaRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.SetQuotaResponse:
+        """Limits a project. Raises InvalidArgument."""
+        quota = quota_from(request.quota)
+        await self._lookup.commit(SetQuota(quota))
+        found = (one for one in quota_messages(self._lookup.state()) if one.quota.project == quota.project)
+        return admin_pb2.SetQuotaResponse(quota=next(found, None))
+
+    async def RemoveQuota(
+        self, request: admin_pb2.RemoveQuotaRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.RemoveQuotaResponse:
+        """Lifts a project's limits. Raises ProjectNotFound where it has none."""
+        await self._lookup.commit(RemoveQuota(request.project))
+        return admin_pb2.RemoveQuotaResponse()
 
     async def MakeReservation(
         self, request: admin_pb2.MakeReservationRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "restore": "fill an empty data folder or database from a backup",
     "election": "`election reset`: let the winner of a new or restored etcd cluster lead",
     "semaphore": "list, set or remove the counters that slots hold a part of, such as seats of a licence",
+    "quota": "list, set or remove the most that a project holds and runs at a time",
     "retention": "show how long things are kept, and what would go now",
 }
 """Name of a module of this package -> one line of help."""
