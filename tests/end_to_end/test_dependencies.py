@@ -1,4 +1,4 @@
-"""Targets that need others, semaphores, schedules and reservations, as a user types them."""
+"""Targets that need others, semaphores, quotas, schedules and reservations, as a user types them."""
 
 from __future__ import annotations
 
@@ -103,6 +103,22 @@ def test_a_semaphore_is_set_held_by_a_run_and_removed(fleet: Standing, suite: Pa
     listed = ask(fleet, "admin", "semaphore", "list")
     assert "e2e-seat" in listed.out
     assert ask(fleet, "admin", "semaphore", "remove", "e2e-seat").out == "removed e2e-seat\n"
+
+
+def test_a_project_is_kept_to_its_quota_whatever_is_free(fleet: Standing, suite: Path) -> None:
+    made = ask(fleet, "admin", "quota", "set", "limited", "--slots", "1", "--devices", "gpu=2")
+    assert made.status == 0, made.text
+    assert "0 of 2 gpu" in made.out
+    (suite / "test_side.py").write_text("import time\ndef test_one(): pass\ndef test_two(): pass\n")
+    done, report = fleet.report(*PYTEST, cwd=suite, options=("--project", "limited"))
+    assert done.status == 0, done.text
+    assert len({(case["worker"], case["slot"]) for case in report["cases"]}) == 1
+    (suite / "ci.toml").write_text('[[target]]\nname = "wide"\nrequest = { slots_min = 2 }\n')
+    wide = fleet.run(*PYTEST, cwd=suite, options=("--project", "limited", "--matrix", "ci.toml"))
+    assert "target wide needs 2 slots at once, and the quota of project limited is 1" in wide.err
+    nothing = ask(fleet, "admin", "quota", "set", "limited")
+    assert "at least one of them" in nothing.err
+    assert ask(fleet, "admin", "quota", "remove", "limited").out == "removed the quota of limited\n"
 
 
 def test_a_schedule_is_made_shown_paused_and_deleted(fleet: Standing, suite: Path) -> None:

@@ -62,6 +62,7 @@ def check_quota(state: State, project: str, target: TargetSpec, path: str, *, wa
     for name, amount, most in needs(quota, Tally(), target.devices, least_slots(target.request), ""):
         if amount > most:
             text = f"target {target.name} needs {_amount(amount, name)} at once, and the quota of project {project} is {most}"
+            text += ": `crossfleet admin quota set` raises it"
             raise Refused("QUOTA_EXCEEDED", text, path, project=project, quota=name, limit=f"{most}")
 
 

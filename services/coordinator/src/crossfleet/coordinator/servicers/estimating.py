@@ -12,16 +12,19 @@ from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import interval, queue_place, set_interval
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.contention import Pool, Situation, Turn, pool_of, rivals_of
 from crossfleet.coordinator.core.forecast import Span, Work
 from crossfleet.coordinator.core.lognormal import MIDDLE
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
 from crossfleet.coordinator.core.replay import PARTS, spans
 from crossfleet.coordinator.core.view import least_slots
 from crossfleet.coordinator.core.workload import Workload, work_at
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.prospects import Expected, Prospects
 from crossfleet.coordinator.servicers.choosing import Chosen, chosen
+from crossfleet.matching.classes import devices_by_class
 from crossfleet.matching.explain import explain
 from crossfleet.matching.model import Request
 
@@ -106,8 +109,16 @@ class _Asked:
             own = work_at(one.load, one.target.request, part)
             more = sum(load.seconds.quantile(part) for load in beside if load is not None)
             most = max(own.most, pool.slots) if more else own.most
-            works[part] = replace(own, seconds=own.seconds + more, most=most)
+            works[part] = replace(own, seconds=own.seconds + more, most=min(most, self._most(one.target)))
         return works
+
+    def _most(self, target: TargetSpec) -> int:
+        """The most slots that the project's quota ever leaves to a target."""
+        quota = self._state.quotas.get(self._project)
+        if quota is None:
+            return NO_LIMIT
+        takes = tuple(devices_by_class(target.request, self._state.selectors).items())
+        return slots_left(replace(quota, runs=None), Tally(), takes, "")
 
     def _apart(self, index: int, other: int) -> bool:
         """Whether one of two targets waits for the other."""

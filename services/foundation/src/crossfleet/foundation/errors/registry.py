@@ -64,8 +64,6 @@ RESERVED: frozenset[str] = frozenset(
         "OUT_OF_MEMORY",
         "POOL_NOT_FOUND",
         "PREEMPTED",
-        "PROJECT_NOT_FOUND",
-        "QUOTA_EXCEEDED",
         "REVISION_STALE",
         "RUNNER_FAILED",
         "SIGNATURE_INVALID",
