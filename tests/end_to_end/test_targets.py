@@ -141,6 +141,28 @@ def test_a_matrix_file_gives_each_target_its_own_environment(fleet: Standing, su
 
 @pytest.mark.needs_uv
 @pytest.mark.timeout(180)
+def test_a_suite_goes_to_the_worker_that_has_built_its_environment_though_another_is_as_free(
+    fleet: Standing, suite: Path
+) -> None:
+    (suite / "test_where.py").unlink()
+    (suite / "test_one.py").write_text("def test_one(): pass\n")
+    (suite / "with.txt").write_text("pytest==8.4.2\niniconfig==2.0.0\n")
+    for side in ("right", "left"):
+        (suite / f"{side}.toml").write_text(
+            f"[[target]]\nname = '{side}'\nselector = 'worker.labels.side == \"{side}\"'\nrequirements = 'with.txt'\n"
+        )
+        (suite / f"{side}-free.toml").write_text(
+            "[[target]]\nname = 'free'\nrequirements = 'with.txt'\nrequest = { slots_max = 1 }\n"
+        )
+        for name in (side, f"{side}-free"):
+            options = ("--matrix", f"{name}.toml", "--project", "warm")
+            done, report = fleet.report(*PYTEST, cwd=suite, options=options, seconds=80)
+            assert done.status == 0, done.text
+            assert {case["worker"] for case in report["cases"]} == {side}, name
+
+
+@pytest.mark.needs_uv
+@pytest.mark.timeout(180)
 def test_a_matrix_compares_two_versions_of_python(fleet: Standing, project: Path, tmp_path: Path) -> None:
     other = other_python()
     if not other:

@@ -58,6 +58,32 @@ def test_a_small_group_goes_where_it_fits_best():
     assert slots(made([worker("w1", 8), worker("w2", 2)], [group("g", 2)])) == {("g", "w2"): 2}
 
 
+def test_of_workers_that_are_as_good_the_one_is_taken_on_which_the_least_is_to_be_done_first():
+    workers = [worker(name, 4) for name in ("w1", "w2", "w3")]
+    assert slots(made(workers, [group("g", 2, warm=("gone", "w3", "w2"))])) == {("g", "w3"): 2}
+    fuller = [Allocation("a", "other", "w1", 2)]
+    assert slots(made(workers, [group("g", 2, warm=("w2",))], fuller)) == {("g", "w2"): 2}
+    busy = [Allocation("a", "other", "w3", 4)]
+    assert slots(made(workers, [group("g", 2, warm=("w3",))], busy)) == {("g", "w1"): 2}
+
+
+def test_a_warm_worker_is_passed_over_for_room_for_what_others_need_and_for_what_is_preferred():
+    assert slots(made([worker("w1", 4), worker("w2", 2)], [group("g", 4, warm=("w2",))])) == {("g", "w1"): 4}
+    gpu = worker("w2", devices=(Device("gpu0", "gpu"),))
+    rival = group("late", 1, 'device.class == "gpu"', submitted_at=9)
+    found = made([worker("w1"), gpu], [group("g", 2, warm=("w2",)), rival])
+    assert slots(found) == {("g", "w1"): 2, ("late", "w2"): 1}
+    near = worker("w2", labels={"zone": "near"})
+    request = Request(preferred=(Preference('worker.labels.zone == "near"'),))
+    wishing = Group("g", "g", request=request, wanted_slots=2, warm=("w1",))
+    assert slots(made([worker("w1"), near], [wishing])) == {("g", "w2"): 2}
+
+
+def test_a_group_that_was_refused_on_its_warm_worker_goes_elsewhere():
+    found = made([worker("w1"), worker("w2")], [group("g", 2, warm=("w2",))], refused={"g": frozenset({"w2"})})
+    assert slots(found) == {("g", "w1"): 2}
+
+
 def test_nothing_wanted_is_nothing_planned():
     assert made([worker("w1")], [group("g", 0)]) == Plan(1)
 

@@ -9,7 +9,7 @@ from typing import Any
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.estimates import Estimates
-from crossfleet.coordinator.ledger.observing import history_of, kindred_keys, suite_key
+from crossfleet.coordinator.ledger.observing import kindred_keys, suite_key
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
@@ -65,7 +65,7 @@ def recording(
         if not group.collected and collection.cases:
             ids = tuple(case.case_id for case in collection.cases)
             given = await estimates.given(run.policy.durations_digest)
-            kindred = kindred_keys(history_of(run, group), group.target, writer.state)
+            kindred = kindred_keys(group.suite(run), group.target, writer.state)
             known = await estimates.known(suite_key(run, group), kindred, ids, given)
             limits: tuple[float, ...] = ()
             if run.policy.learnt_timeout:

@@ -19,7 +19,7 @@ from crossfleet.coordinator.core.usage import Usage, held_parts
 from crossfleet.coordinator.core.workload import Workload, workload
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.ledger.history import known_durations
-from crossfleet.coordinator.ledger.observing import device_class, duration_key, history_of, kindred_keys
+from crossfleet.coordinator.ledger.observing import device_class, duration_key, kindred_keys
 from crossfleet.coordinator.ledger.past_queries import past_cases, past_figures, past_targets
 from crossfleet.coordinator.ledger.queries import Queries
 from crossfleet.coordinator.ledger.rows import PastCases, PastTarget
@@ -132,7 +132,7 @@ class Prospects:
         groups: dict[tuple[str, str, str, str], list[str]] = {}
         for group in state.groups.values():
             if not group.collected and waiting(state, group):
-                history = history_of(state.runs[group.run_id], group)
+                history = group.suite(state.runs[group.run_id])
                 groups.setdefault((*history, group.target.name), []).append(group.group_id)
         found: dict[str, LogNormal] = {}
         for (*suite, target), group_ids in list(groups.items())[:_MOST_SUITES]:

@@ -70,6 +70,7 @@ def group_from(message: scheduler_pb2.TaskGroup) -> Group:
         collected=message.collected,
         estimated_seconds=message.estimated_seconds,
         avoid=frozenset(message.avoid_worker_ids),
+        warm=tuple(message.warm_worker_ids),
     )
 
 

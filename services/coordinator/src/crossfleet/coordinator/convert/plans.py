@@ -76,6 +76,7 @@ def group(state: State, one: Group) -> scheduler_pb2.TaskGroup:
         wanted_slots=row.wanted_slots,
         runner=row.runner,
         avoid_worker_ids=row.avoid,
+        warm_worker_ids=row.warm,
     )
 
 

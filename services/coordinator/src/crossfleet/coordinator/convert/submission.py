@@ -187,7 +187,19 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
         checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
         needs = _needs(checks, target, path)
-        found.append(TargetSpec(target.name, request.selector, request, needs, suite, target.build, template))
+        environment = _built(target.environment)
+        found.append(
+            TargetSpec(
+                target.name,
+                request.selector,
+                request,
+                needs,
+                suite,
+                target.build,
+                template,
+                environment=environment,
+            )
+        )
     for index, target in enumerate(spec.targets):
         for field in ("near", "apart"):
             wrong = templates.named(target, field, [one.name for one in spec.targets])
@@ -209,6 +221,13 @@ def _asked(
         else:
             checks.require(False, place, error.message)
         return Request(), None
+
+
+def _built(environment: suite_pb2.Environment) -> str:
+    """A digest of what a worker has to build, empty for nothing."""
+    if environment.WhichOneof("source") != "requirements":
+        return ""
+    return hashlib.sha256(f"{environment.python_version}\n{environment.requirements}".encode()).hexdigest()
 
 
 def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:

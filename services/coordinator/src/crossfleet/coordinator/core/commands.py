@@ -30,7 +30,8 @@ class TargetSpec:
 
     `suite` is the name of a suite of its own, empty where the target tests the run's; `build` that of the build it tests.
     `template` is what selector and request are made from where they change meanwhile; submitted are those that take the most.
-    `devices` says how many devices each slot takes, by class; it counts toward quotas.
+    `devices` says how many devices each slot takes, by class; it counts toward quotas. `environment` is a digest of what has
+    to be built for it, empty where it is the worker's own or an interpreter that exists.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TargetSpec:
     build: str = ""
     template: Template | None = None
     devices: tuple[tuple[str, int], ...] = ()
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,9 @@ def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase
     attempt.settled += 1
     group.failures = 0
     allocation = state.allocations[attempt.allocation_id]
-    allocation.proved = True
+    if not allocation.proved:
+        allocation.proved = True
+        state.warmth.note(group.suite(state.runs[group.run_id]), group.target, attempt.worker_id)
     estimates = group.queue.estimates
     if case.case_index < len(estimates):
         slot = allocation.slots[attempt.slot]

@@ -19,6 +19,7 @@ from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -200,6 +201,10 @@ class Group:
     whereabouts: Whereabouts | None = None
     allowance: int = field(default=NO_LIMIT, repr=False, compare=False)
 
+    def suite(self, run: Run) -> tuple[str, str, str]:
+        """What it tests: project, suite and runner kind; that of its run, unless its target has one of its own."""
+        return run.project, self.target.suite or run.suite, self.target.request.runner or run.runner
+
     @property
     def over(self) -> bool:
         """Whether it has reached its end."""
@@ -346,6 +351,7 @@ class State:
     schedule_specs: dict[str, bytes] = field(default_factory=dict)
     selectors: Selectors = field(default_factory=Selectors, repr=False, compare=False)
     """Compiled selectors: a memory, not a fact."""
+    warmth: Warmth = field(default_factory=Warmth, repr=False, compare=False)
 
     def take_in(self, worker: Worker) -> None:
         """Know a worker, in the place of what was known of it."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 
 from crossfleet.coordinator.core.dispatcher import SHORTEST_PIECE
 from crossfleet.coordinator.core.model import Group, State, Worker
-from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
 
 MOST_SLOTS = 4096
+MOST_WARM = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class GroupView:
     wanted_slots: int
     runner: str
     avoid: tuple[str, ...]
+    warm: tuple[str, ...]
 
 
 def held_slots(state: State, group: Group) -> int:
@@ -116,7 +119,15 @@ def group_view(state: State, group: Group) -> GroupView:
         wanted_slots(state, group),
         group.target.request.runner or run.runner,
         tuple(sorted(group.avoid)),
+        warm_workers(state, group),
     )
+
+
+def warm_workers(state: State, group: Group) -> tuple[str, ...]:
+    """Workers on which the least is to be done before the group's first case, the best first; only some of them."""
+    found = (state.workers.get(name) for name in state.warmth.of(group.suite(state.runs[group.run_id]), group.target))
+    living = (one.worker_id for one in found if one is not None and one.state is not WorkerState.LOST)
+    return tuple(islice(living, MOST_WARM))
 
 
 def open_groups(state: State) -> list[GroupView]:

@@ -44,13 +44,7 @@ def in_parts(key: str, seconds: Sequence[tuple[str, float]], at: float) -> list[
 
 def suite_key(run: Run, group: Group) -> str:
     """Whose history a case's duration belongs to."""
-    return duration_key(*history_of(run, group), device_class(asked(group)), group.target.build)
-
-
-def history_of(run: Run, group: Group) -> tuple[str, str, str]:
-    """Project, suite and runner kind of what a group tests."""
-    runner = group.target.request.runner or run.runner
-    return run.project, group.target.suite or run.suite, runner
+    return duration_key(*group.suite(run), device_class(asked(group)), group.target.build)
 
 
 def device_class(target: TargetSpec) -> str:

@@ -170,6 +170,14 @@ class Fleet:
         host = self.hosts[name]
         return (host.kind.rivals, host.filling.slots, name)
 
+    def equals(self, name: str, other: str, demand: Demand, slots: int) -> bool:
+        """Whether a host is as good for so many slots as another one that has room for them: leaving aside how full they are."""
+        if self.room(name, demand) < slots:
+            return False
+        mine, theirs = self.hosts[name].kind, self.hosts[other].kind
+        same = mine.rivals <= theirs.rivals
+        return same and (not demand.request.preferred or demand.score(mine.model) >= demand.score(theirs.model))
+
     def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
         """How many slots of a demand a worker would have room for if nothing but these were held of it and its neighbours."""
         host = self.hosts[name]

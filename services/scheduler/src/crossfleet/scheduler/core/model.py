@@ -12,7 +12,8 @@ from crossfleet.matching.model import Request, WorkerView
 class Group:
     """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds.
 
-    ``submitted_at`` is in seconds since 1970; a larger ``priority`` goes first.
+    ``submitted_at`` is in seconds since 1970; a larger ``priority`` goes first. ``warm`` are workers on which there is less
+    to do before its first case, the best first.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Group:
     collected: bool = False
     estimated_seconds: float = 0.0
     avoid: frozenset[str] = frozenset()
+    warm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,17 @@ class Placing:
             found = self._search.best(entry.shape.demand, max(fewest - got, 1), most - got, banned)
             if found is None:
                 break
-            got += self._take(entry, found[0], min(found[1], most - got))
+            name, slots = found[0], min(found[1], most - got)
+            if entry.group.warm:
+                name = self._warmer(entry, name, slots, banned)
+            got += self._take(entry, name, slots)
         return got
+
+    def _warmer(self, entry: Entry, name: str, slots: int, banned: AbstractSet[str]) -> str:
+        """Of the workers that are as good as one that was found, the one on which the least is to be done first."""
+        equal = self._fleet.equals
+        able = (one for one in entry.group.warm if one not in banned and equal(one, name, entry.shape.demand, slots))
+        return next(able, name)
 
     def _scatter(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
         """In the smallest pieces, each on a worker that has none of the group yet, as long as there is one."""
