@@ -203,6 +203,17 @@ def test_a_semaphore_and_a_quota_hold_back_one_after_the_other():
     assert {one.run_id for one in fleet.of(e.RunFinished)} == {"a", "b"}
 
 
+def test_who_is_let_go_by_a_semaphore_is_told_at_once_that_the_quota_is_short():
+    fleet = fleet_with(slots=1)
+    fleet.do(c.SetSemaphore("seat", 0))
+    patient = c.PolicySpec(fail_unsatisfiable=False)
+    submit(fleet, "a", semaphores=(("seat", 1),), policy=patient)
+    submit(fleet, "b")
+    fleet.place()
+    fleet.do(c.SetSemaphore("seat", 1))
+    assert text(fleet, "a") == "it needs 1 slot, and the quota of project p is 1: held by b (1)"
+
+
 def test_nothing_is_remembered_of_a_project_without_runs():
     fleet = fleet_with(slots=2)
     submit(fleet, "a")

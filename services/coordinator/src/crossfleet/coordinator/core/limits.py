@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.commands import SetSemaphore
 from crossfleet.coordinator.core.emitter import Emitter
-from crossfleet.coordinator.core.quotas import settle_quotas
+from crossfleet.coordinator.core.quota import QuotaRemoved, QuotaSet, RemoveQuota, SetQuota
+from crossfleet.coordinator.core.quotas import check_known, let_go, settle_quotas
 from crossfleet.coordinator.core.semaphores import settle_semaphores
+
+
+def set_semaphore(emit: Emitter, command: SetSemaphore) -> None:
+    """Make a semaphore, or change how much there is of it."""
+    known = emit.state.semaphores.get(command.name)
+    if known is None or known.capacity != command.capacity:
+        emit(e.SemaphoreSet(command.name, command.capacity))
+        settle_limits(emit)
+
+
+def set_quota(emit: Emitter, command: SetQuota) -> None:
+    """Limit a project, also one that nobody has heard of yet."""
+    if emit.state.quotas.get(command.quota.project) != command.quota:
+        emit(QuotaSet(command.quota))
+        settle_limits(emit)
+
+
+def remove_quota(emit: Emitter, command: RemoveQuota) -> None:
+    """Lift a project's limits; what they held back is offered again."""
+    check_known(emit.state, command.project)
+    emit(QuotaRemoved(command.project))
+    let_go(emit, command.project)
+    settle_limits(emit)
 
 
 def settle_limits(emit: Emitter) -> None:

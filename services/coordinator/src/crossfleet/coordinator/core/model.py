@@ -145,11 +145,12 @@ class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
-    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `under_fallback`: another scheduler
-    stands in for its own. `allowance`: the most slots that its project's quota lets it ask for, behind others. `marks` says how often a case may be run again, `earlier` has the
-    failures of cases that are to be, `resting` the unix seconds at which they are pending again. `measures`: some of its
-    cases are exclusive. `whereabouts` is kept where somebody's request depends on it; `target` is then what is asked for
-    as it stands now. `renumbered` are those of its allocations whose workers number their cases in another way.
+    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `allowance`: the most slots that
+    its project's quota leaves to it, behind others. `under_fallback`: another scheduler stands in for its own. `marks` says how
+    often a case may be run again, `earlier` has the failures of cases that are to be, `resting` the unix seconds at which they
+    are pending again. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
+    `target` is then what is asked for as it stands now. `renumbered` are those of its allocations whose workers number their
+    cases in another way.
     `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
     `copies` has the live copy of a case, `copied` all that ever had one.
     """

@@ -1,4 +1,4 @@
-"""Quotas are set and removed; groups for which a quota leaves too little are kept from schedulers until it is their turn.
+"""Groups for which a quota leaves too little are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is left: schedulers do, among those of the project's groups for which it is enough. Who is
 short waits in order of priority and age, and what it needs is kept from those behind it.
@@ -18,10 +18,6 @@ from crossfleet.coordinator.core.quota import (
     SLOTS,
     GroupOverQuota,
     Quota,
-    QuotaRemoved,
-    QuotaSet,
-    RemoveQuota,
-    SetQuota,
     Tally,
     needs,
     slots_left,
@@ -34,23 +30,17 @@ _TOLD = 10
 _NAMED = 3
 
 
-def set_quota(emit: Emitter, command: SetQuota) -> None:
-    """Limit a project, also one that nobody has heard of yet."""
-    if emit.state.quotas.get(command.quota.project) != command.quota:
-        emit(QuotaSet(command.quota))
-        settle_quotas(emit)
-
-
-def remove_quota(emit: Emitter, command: RemoveQuota) -> None:
-    """Lift a project's limits; what they held back is offered again."""
-    if command.project not in emit.state.quotas:
-        near = get_close_matches(command.project, sorted(emit.state.quotas), 1)
+def check_known(state: State, project: str) -> None:
+    """Raise Refused for a project without a quota."""
+    if project not in state.quotas:
+        near = get_close_matches(project, sorted(state.quotas), 1)
         mend = f"did you mean {near[0]!r}?" if near else "`crossfleet admin quota list` shows those that are set"
-        text = f"project {command.project!r} has no quota: {mend}"
-        raise Refused("PROJECT_NOT_FOUND", text, "project", project=command.project)
-    emit(QuotaRemoved(command.project))
-    tally = emit.state.tallies.get(command.project, Tally())
-    for group in map(emit.state.groups.__getitem__, list(tally.groups)):
+        raise Refused("PROJECT_NOT_FOUND", f"project {project!r} has no quota: {mend}", "project", project=project)
+
+
+def let_go(emit: Emitter, project: str) -> None:
+    """Offer all that was held back for a quota."""
+    for group in in_line(emit.state, project):
         _let_go(emit, group)
 
 

@@ -1,4 +1,4 @@
-"""Semaphores are set and removed; groups that are short of one are kept from schedulers until it is their turn.
+"""Semaphores are checked and removed; groups that are short of one are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is free: schedulers do, among all that are not short. Who is short waits in order of
 priority and age, and what it needs is kept from those behind it, so that small requests never starve a large one.
@@ -10,7 +10,7 @@ from collections import Counter
 from difflib import get_close_matches
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore, TargetSpec
+from crossfleet.coordinator.core.commands import RemoveSemaphore, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.view import free_units, gang_slots
@@ -20,14 +20,6 @@ SEMAPHORE = "semaphore"
 # Texts change with every holder: those far behind say only that.
 _TOLD = 10
 _NAMED = 3
-
-
-def set_semaphore(emit: Emitter, command: SetSemaphore) -> None:
-    """Make a semaphore, or change how much there is of it."""
-    known = emit.state.semaphores.get(command.name)
-    if known is None or known.capacity != command.capacity:
-        emit(e.SemaphoreSet(command.name, command.capacity))
-        settle_semaphores(emit)
 
 
 def remove_semaphore(emit: Emitter, command: RemoveSemaphore) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from crossfleet.coordinator.core.commands import SlotsClosed
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
+from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group, Slot, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.quota import QUOTA
 from crossfleet.coordinator.core.reserving import kept_from
-from crossfleet.coordinator.core.semaphores import SEMAPHORE, settle_semaphores
+from crossfleet.coordinator.core.semaphores import SEMAPHORE
 from crossfleet.coordinator.core.settling import idle_needed
 from crossfleet.coordinator.core.view import wanted_slots
 from crossfleet.matching.fit import Eligible, eligible
@@ -51,7 +53,7 @@ def free_slots(emit: Emitter, allocation: Allocation, numbers: tuple[int, ...]) 
     if numbers:
         names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
         emit(SlotsGivenBack(*names, numbers, gone=True))
-        settle_semaphores(emit)
+        settle_limits(emit)
 
 
 def spare(state: State, group: Group, now: float) -> list[Spare]:
@@ -108,10 +110,10 @@ def _rested(allocation: Allocation, slot: Slot, now: float) -> bool:
 
 
 def _waiting(state: State) -> list[Group]:
-    """Groups that want slots, or for which others hold too much of a semaphore."""
+    """Groups that want slots, or for which others hold too much of a semaphore or of their project's quota."""
     found: list[Group] = []
     for group in state.groups.values():
-        if not group.over and (group.held_back == SEMAPHORE or wanted_slots(state, group)):
+        if not group.over and (group.held_back in {SEMAPHORE, QUOTA} or wanted_slots(state, group)):
             found.append(group)
             if len(found) >= _MOST_WAITING:
                 break
@@ -122,15 +124,16 @@ def _of_use(state: State, allocation: Allocation, waiting: list[Group]) -> bool:
     """Whether somebody waits for what a slot of the allocation holds."""
     worker = state.workers[allocation.worker_id]
     scarce = dict(allocation.request.semaphores)
-    return any(
-        group.group_id != allocation.group_id
-        and (
-            any(name in scarce for name, _ in group.target.request.semaphores)
-            if group.held_back
-            else _could_use(state, group, worker)
-        )
-        for group in waiting
-    )
+    project = state.runs[allocation.run_id].project
+
+    def gains(group: Group) -> bool:
+        if group.held_back == QUOTA:
+            return state.runs[group.run_id].project == project
+        if group.held_back:
+            return any(name in scarce for name, _ in group.target.request.semaphores)
+        return _could_use(state, group, worker)
+
+    return any(group.group_id != allocation.group_id and gains(group) for group in waiting)
 
 
 def _could_use(state: State, group: Group, worker: Worker) -> bool:

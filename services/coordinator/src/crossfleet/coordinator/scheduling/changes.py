@@ -61,25 +61,31 @@ class Changes:
                     self.groups.add(event.group_id)
                     self.groups.update(state.sharing)  # what they may still have of semaphores
                     self.groups.update(_beside(state, event.run_id))
-                    self._limited(state, event.run_id)
+                    self._limited(state, event.run_id)  # and of a quota
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
                 case SlotsGivenBack():
                     self.allocations.add(event.allocation_id)
                     self.groups.add(event.group_id)
                     self.groups.update(state.sharing)
-                case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
+                    self._limited(state, event.run_id)
+                case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupHeldBack():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | facts.AlternativesOpened() | GroupOverQuota():
+                case facts.AlternativesOpened():
                     self.groups.add(event.group_id)
+                case facts.GroupFinished() | GroupOverQuota():
+                    self.groups.add(event.group_id)
+                    self._limited(state, event.run_id)  # what was kept for it, others may have
                 case ReservationChanged() | ReservationEnded():
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
                     self.workers.update((*kept, *event.released))
                     self.groups.update(state.groups)  # of its project, which are few or all
                 case facts.SemaphoreSet():
                     self.groups.update(state.sharing)
-                case QuotaSet() | QuotaRemoved():
-                    self.groups.update(state.groups)
+                case QuotaSet():
+                    self._of_project(state, event.quota.project)
+                case QuotaRemoved():
+                    self._of_project(state, event.project)
                 case facts.RunSubmitted():
                     self.groups.update(f"{event.run_id}/{target.name}" for target in event.targets)
                 case facts.RunStopping():
@@ -93,10 +99,14 @@ class Changes:
                     pass
 
     def _limited(self, state: State, run_id: str) -> None:
-        """What the groups of a project may still have of its quota."""
+        """What the groups of a run's project may still have of its quota, if it has one."""
         run = state.runs.get(run_id)
-        if run is not None and run.project in state.quotas and run.project in state.tallies:
-            self.groups.update(state.tallies[run.project].groups)
+        if run is not None and run.project in state.quotas:
+            self._of_project(state, run.project)
+
+    def _of_project(self, state: State, project: str) -> None:
+        if project in state.tallies:
+            self.groups.update(state.tallies[project].groups)
 
     def _counted(self, state: State, group_id: str) -> None:
         """The last pending case was handed out: the group wants no more slots, which does matter."""

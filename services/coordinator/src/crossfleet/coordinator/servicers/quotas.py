@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.core.quota import Quota, Tally
+from crossfleet.coordinator.core.quota import RUNS, SLOTS, Quota, Tally
 from crossfleet.coordinator.core.quotas import holders, in_line
 from crossfleet.matching.model import SHARED_CLASSES
 
@@ -28,8 +28,8 @@ def quota_from(message: admin_pb2.Quota) -> Quota:
     checks.require(len(devices) <= _MOST_CLASSES, "quota.devices", f"at most {_MOST_CLASSES} classes")
     for name, _ in devices:
         if checks.name(name, f"quota.devices[{name}]"):
-            shared = name in SHARED_CLASSES
-            checks.require(not shared, f"quota.devices[{name}]", f"slots share what is of class {name}: limit slots")
+            text = "not cpu, which slots share; slots and runs have limits of their own"
+            checks.require(name not in {SLOTS, RUNS, *SHARED_CLASSES}, f"quota.devices[{name}]", text)
     checks.finish("the quota")
     return Quota(message.project, slots, runs, devices)
 
