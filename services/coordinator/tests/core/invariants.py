@@ -88,7 +88,7 @@ def check_tallies(state: State) -> None:
     """What counts toward quotas is what is held."""
     slots: Counter[str] = Counter()
     for allocation in state.allocations.values():
-        slots[state.runs[allocation.run_id].project] += len(allocation.slots)
+        slots[state.runs[allocation.run_id].project] += len(allocation.held)
     assert {project: one.slots for project, one in state.tallies.items() if one.slots} == dict(slots)
     open_groups = {group.group_id for group in state.groups.values() if not group.over}
     assert {group_id for one in state.tallies.values() for group_id in one.groups} == open_groups

@@ -30,7 +30,7 @@ def submit(fleet, run_id, project="p", **request):
 def held(fleet, project="p"):
     state = fleet.state
     mine = [one for one in state.allocations.values() if state.runs[one.run_id].project == project]
-    return sum(len(one.slots) for one in mine), sum(len(ids) for one in mine for ids in one.device_ids)
+    return sum(len(one.held) for one in mine), sum(len(one.held_devices) for one in mine)
 
 
 def offered(fleet):
