@@ -203,6 +203,21 @@ def test_a_semaphore_and_a_quota_hold_back_one_after_the_other():
     assert {one.run_id for one in fleet.of(e.RunFinished)} == {"a", "b"}
 
 
+def test_a_slot_of_no_more_use_is_given_back_for_whoever_its_quota_keeps_waiting():
+    fleet = fleet_with(slots=2)
+    fleet.submit("hanging", ["a", "b"], policy=c.PolicySpec(max_cases_per_task=1))
+    fleet.place()
+    submit(fleet, "other", slots_max=1)
+    fleet.finish(fleet.live()[1])
+    assert text(fleet, "other") == "it needs 1 slot, and the quota of project p is 2: held by hanging (2)"
+    fleet.now += 2.0
+    fleet.do(c.PassTime())
+    assert held(fleet) == (2, 0)
+    fleet.let_go()
+    assert held(fleet) == (1, 0)
+    assert offered(fleet) == {"hanging": 0, "other": 1}
+
+
 def test_who_is_let_go_by_a_semaphore_is_told_at_once_that_the_quota_is_short():
     fleet = fleet_with(slots=1)
     fleet.do(c.SetSemaphore("seat", 0))
