@@ -140,6 +140,17 @@ def test_what_a_waiting_large_request_needs_does_not_go_to_those_that_grow():
     assert held(fleet) == (4, 0)
 
 
+def test_those_that_wait_for_a_device_keep_slots_from_others_but_once():
+    fleet = fleet_with(slots=6, devices=(("gpu", 1),))
+    gpu = {"selector": 'device.class == "gpu"', "slots_max": 1}
+    submit(fleet, "has", **gpu)
+    fleet.place()
+    for number in range(5):
+        submit(fleet, f"waits{number}", **gpu)
+    submit(fleet, "plain")
+    assert offered(fleet) == {"has": 0, "plain": 4}
+
+
 def test_among_those_that_wait_the_more_urgent_goes_first():
     fleet = fleet_with(slots=2)
     submit(fleet, "runs")

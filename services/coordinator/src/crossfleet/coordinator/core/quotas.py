@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
@@ -18,6 +19,7 @@ from crossfleet.coordinator.core.quota import (
     SLOTS,
     GroupOverQuota,
     Quota,
+    Takes,
     Tally,
     needs,
     slots_left,
@@ -94,27 +96,47 @@ def holders(state: State, project: str) -> list[tuple[str, int, Counter[str]]]:
 def _settle(emit: Emitter, quota: Quota, tally: Tally) -> None:
     state, left, short = emit.state, tally.copy(), 0
     held: list[tuple[str, int, Counter[str]]] = []
+    judged: dict[tuple[Takes, int, bool], _Judged] = {}
     for group in _in_order(state, tally):
         takes, fewest = group.target.devices, least_slots(group.target.request)
-        wanted = list(needs(quota, left, takes, fewest, group.run_id))
-        lacking = next((one for one in wanted if one[1] > one[2] - left.held(one[0])), None)
-        if group.allocations or lacking is None:
-            group.allowance = slots_left(quota, left, takes, group.run_id)
+        alike = (takes, fewest, group.run_id in left.begun)
+        found = judged.get(alike)
+        if found is None:
+            found = judged[alike] = _judge(quota, left, takes, fewest, group.run_id)
+        if group.allocations or found.lacking is None:
+            group.allowance = found.slots
             _let_go(emit, group)
             continue
         short += 1
         if short == 1:
             held = holders(state, quota.project)
-        name, amount, most = lacking
+        name, amount, most = found.lacking
         text = f"it needs {_amount(amount, name)}, and the quota of project {quota.project} is {most}"
         text += (
             f": {_where(state, tally, held, name, most - amount)}" if short <= _TOLD else ": others were there first"
         )
         if group.waiting_text != text or group.held_back != QUOTA:
             emit(GroupOverQuota(group.run_id, group.group_id, text))
-        # Who waits for a place among the runs would take slots from those that have begun.
-        if name != RUNS and all(one[1] <= one[2] for one in wanted):
+        # Who is the first to be short of something keeps all that he needs: those behind him are short of it then, and need
+        # keep nothing. Who waits for a place among the runs would take slots from those that have begun.
+        if found.possible and name != RUNS and left.held(name) <= most:
             left.take(takes, fewest, group.run_id)
+            judged.clear()
+
+
+class _Judged(NamedTuple):
+    """What is lacking for the fewest slots (what, how much, of how much), if anything; how many slots are left, and whether
+    there ever could be enough."""
+
+    lacking: tuple[str, int, int] | None
+    slots: int
+    possible: bool
+
+
+def _judge(quota: Quota, left: Tally, takes: Takes, fewest: int, run_id: str) -> _Judged:
+    wanted = list(needs(quota, left, takes, fewest, run_id))
+    lacking = next((one for one in wanted if one[1] > one[2] - left.held(one[0])), None)
+    return _Judged(lacking, slots_left(quota, left, takes, run_id), all(one[1] <= one[2] for one in wanted))
 
 
 def _let_go(emit: Emitter, group: Group) -> None:
