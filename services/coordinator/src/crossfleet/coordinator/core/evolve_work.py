@@ -149,6 +149,7 @@ def alternatives_opened(state: State, event: e.AlternativesOpened) -> None:
         group.whereabouts.alternatives, group.whereabouts.since = event.count, event.at
         group.never_since = event.at if group.never else 0.0
         offer_again(state, state.runs[event.run_id])
+        evolve_quotas.unsettle(state, state.runs[event.run_id].project)
 
 
 def slots_given_back(state: State, event: SlotsGivenBack) -> None:

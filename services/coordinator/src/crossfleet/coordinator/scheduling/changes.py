@@ -69,9 +69,9 @@ class Changes:
                     self.groups.add(event.group_id)
                     self.groups.update(state.sharing)
                     self._limited(state, event.run_id)
-                case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupHeldBack():
+                case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue():
                     self.groups.add(event.group_id)
-                case facts.AlternativesOpened():
+                case facts.GroupHeldBack() | facts.AlternativesOpened():
                     self.groups.add(event.group_id)
                 case facts.GroupFinished() | GroupOverQuota():
                     self.groups.add(event.group_id)
