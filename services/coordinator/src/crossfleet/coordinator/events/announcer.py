@@ -9,6 +9,7 @@ from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.quota import GroupOverQuota
 from crossfleet.coordinator.events.cursors import Position, text
 from crossfleet.coordinator.events.known import Known
 from crossfleet.coordinator.lookup import Lookup
@@ -71,7 +72,7 @@ class Announcer:
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
                 event.target_finished.target.CopyFrom(await self._lookup.final_target(fact.run_id, target))
-            case facts.GroupWaiting() | facts.GroupHeldBack():
+            case facts.GroupWaiting() | facts.GroupHeldBack() | GroupOverQuota():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
             case facts.AlternativesOpened():
