@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerView
+from crossfleet.matching.model import Device, DeviceRequest, Placement, Preference, Request, WorkerView
 from crossfleet.matching.version import Version
 from crossfleet.scheduler.core.model import Delta, Group, Share
 
@@ -16,51 +16,63 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a load is. A worker has four devices and four slots."""
+    """How large a load is. A worker has as many devices as slots, at most eight.
+
+    ``wishes``: of ten requests one is for a gang, one for whole hosts, one for two slots at once, one is spread, and two
+    prefer some hosts.
+    """
 
     workers: int = 10_000
     groups: int = 20_000
     shapes: int = 200
     projects: int = 50
     kinds: int = 40
+    slots: int = 4
+    wishes: bool = False
 
     def __str__(self) -> str:
+        devices = self.workers * min(self.slots, 8)
         return (
-            f"{self.workers} workers ({self.workers * 4} devices, {self.kinds} kinds), {self.groups} groups, "
+            f"{self.workers} workers ({devices} devices, {self.kinds} kinds), {self.groups} groups, "
             f"{self.shapes} shapes, {self.projects} projects"
         )
 
 
 def rows(sizes: Sizes) -> Delta:
-    """All rows of a load, nothing placed yet. It asks for about twice the slots that the fleet has."""
+    """All rows of a load, nothing placed yet. By itself it asks for about twice the slots that the fleet has."""
     random = Random(6)
-    requests = [_request(number) for number in range(sizes.shapes)]
-    groups = tuple(
-        Group(
-            id=f"run-{number // 2:06}/t{number % 2}",
-            run_id=f"run-{number // 2:06}",
-            project=f"project-{(number // 2) % sizes.projects:03}",
-            target=f"t{number % 2}",
-            request=requests[random.randrange(sizes.shapes)],
-            priority=random.choice((0, 0, 0, 5)) if number % 2 == 0 else 0,
-            submitted_at=1000.0 + number // 2,
-            wanted_slots=random.choice((1, 2, 4, 8)),
-            remaining_cases=100,
-            collected=True,
-            estimated_seconds=random.choice((20.0, 60.0, 300.0)),
-        )
-        for number in range(sizes.groups)
-    )
+    requests = [
+        _wishful(_request(number), number) if sizes.wishes else _request(number) for number in range(sizes.shapes)
+    ]
+    groups = tuple(_group(number, requests, sizes, random) for number in range(sizes.groups))
     shares = tuple(
         Share(f"project-{number:03}", 1.0 + number % 3, {"cpu": random.random() / sizes.projects})
         for number in range(sizes.projects)
     )
-    return Delta(
-        workers=tuple(_worker(number, sizes.kinds) for number in range(sizes.workers)), groups=groups, shares=shares
+    workers = tuple(_worker(number, sizes.kinds, sizes.slots) for number in range(sizes.workers))
+    return Delta(workers=workers, groups=groups, shares=shares)
+
+
+def _group(number: int, requests: list[Request], sizes: Sizes, random: Random) -> Group:
+    request = requests[random.randrange(sizes.shapes)]
+    priority = random.choice((0, 0, 0, 5)) if number % 2 == 0 else 0
+    wanted = random.choice((1, 2, 4, 8))
+    return Group(
+        id=f"run-{number // 2:06}/t{number % 2}",
+        run_id=f"run-{number // 2:06}",
+        project=f"project-{(number // 2) % sizes.projects:03}",
+        target=f"t{number % 2}",
+        request=request,
+        priority=priority,
+        submitted_at=1000.0 + number // 2,
+        wanted_slots=request.gang * request.slots_min if request.gang > 1 else max(wanted, request.slots_min),
+        remaining_cases=100,
+        collected=True,
+        estimated_seconds=random.choice((20.0, 60.0, 300.0)),
     )
 
 
-def _worker(number: int, kinds: int) -> WorkerView:
+def _worker(number: int, kinds: int, slots: int) -> WorkerView:
     kind = number % kinds
     model = _MODELS[kind % len(_MODELS)]
     devices = tuple(
@@ -75,15 +87,15 @@ def _worker(number: int, kinds: int) -> WorkerView:
                 "index": at,
             },
         )
-        for at in range(4)
+        for at in range(min(slots, 8))
     )
     return WorkerView(
         f"host-{number:06}",
         labels={"zone": _ZONES[kind // len(_MODELS) % 2], "rack": f"r{kind % 20}"},
         devices=devices,
-        cpu_cores=16.0,
-        memory_bytes=64 * _GIB,
-        slots_total=4,
+        cpu_cores=4.0 * slots,
+        memory_bytes=16 * slots * _GIB,
+        slots_total=slots,
         runners=frozenset({"pytest"}),
         host=f"host-{number:06}",
         version="0.1.0",
@@ -106,3 +118,16 @@ def _request(number: int) -> Request:
         devices=(DeviceRequest("gpu", "", 2),) if which % 20 == 2 and size == 1 else (),
         runner="pytest",
     )
+
+
+def _wishful(request: Request, number: int) -> Request:
+    europe = Preference('worker.labels.zone == "eu"', 3)
+    rack = Preference(f'worker.labels.rack == "r{number % 20}"')
+    return {
+        1: lambda: replace(request, gang=2 + number // 10 % 3, slots_min=1 + number // 30 % 2),
+        3: lambda: replace(request, exclusive=True),
+        4: lambda: replace(request, slots_min=2),
+        6: lambda: replace(request, placement=Placement.SPREAD),
+        7: lambda: replace(request, preferred=(europe,)),
+        9: lambda: replace(request, preferred=(europe, rack)),
+    }.get(number % 10, lambda: request)()

@@ -35,12 +35,17 @@ class Run:
         self._planner = Planner(Policy(), self._selectors)
         self._random = Random(1)
         self._numbers = 0
-        self._plan = Plan(0)
+        self._plan = self._cycle = Plan(0)
 
     @property
     def allocations(self) -> int:
         """How many the last whole plan proposed."""
         return len(self._plan.allocate)
+
+    @property
+    def placed(self) -> int:
+        """How many the last cycle proposed."""
+        return len(self._cycle.allocate)
 
     @property
     def waiting(self) -> int:

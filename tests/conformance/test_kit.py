@@ -190,6 +190,8 @@ WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "stream.begins-anew": (that_remembers_the_last_stream, Verdict.FAILED),
     "stream.quiet": (that_repeats_itself, Verdict.WARNED),
     "waiting.busy": (lambda: said(lambda plan: plan.ClearField("waiting")), Verdict.WARNED),
+    "waiting.kept": (lambda: said(lambda plan: plan.ClearField("waiting")), Verdict.FAILED),
+    "waiting.kept-for-a-gang": (lambda: said(lambda plan: plan.ClearField("waiting")), Verdict.FAILED),
     "waiting.never-is-true": (
         lambda: said(all_never),
         Verdict.FAILED,

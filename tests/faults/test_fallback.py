@@ -16,6 +16,7 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1.event_service_pb2 import WatchEventsRequest
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.client import Client, Endpoint
+from crossfleet.coordinator.scheduling.neglect import LEAST_SECONDS
 from crossfleet.foundation.wait import eventually
 from tests.faults.wild import SLOW_SECONDS
 from tests.integration.processes import Fleet, Service, start_service
@@ -159,6 +160,18 @@ async def test_runs_go_on_under_the_fallback_within_a_second_and_its_return_is_a
     assert max(later) < LIMIT
     assert out.breaker == OPEN
     assert told in out.cause
+
+
+async def test_what_a_scheduler_neither_places_nor_gives_a_reason_for_goes_to_the_fallback(under: Under) -> None:
+    under.be("absent")
+    seconds = await under.placed()
+    out = await under.standing()
+    under.be("")
+    await under.decides()
+
+    assert LEAST_SECONDS <= seconds < LEAST_SECONDS + LIMIT
+    assert out.breaker == OPEN
+    assert "nor said why" in out.cause
 
 
 @pytest.mark.parametrize("under", ["deadline=0.5"], indirect=True)

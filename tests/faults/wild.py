@@ -53,6 +53,9 @@ class Wild:
                 await asyncio.sleep(SLOW_SECONDS)
             if mood == "confused":
                 plan.base_revision += 1_000_000
+            if mood == "absent":
+                plan.ClearField("allocate")
+                plan.ClearField("waiting")
             for one in plan.allocate:
                 if mood == "haunted":
                     one.worker_id = "long-gone"

@@ -10,7 +10,7 @@ from crossfleet.coordinator.core.placeable import first_placeable
 
 _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
-_STRANDED = 1.5
+_STRANDED, _NEGLECTED = 1.5, 3.5
 _LEAVING = 4.0
 _SLACK = 600
 
@@ -38,6 +38,7 @@ def _check_reasons(world: Any, leading: Any) -> None:
     now = world.loop.now
     since: dict[str, float] = world.unexplained
     calm = leading.schedulers.figures.connected and now > world.scheduler.slow_until
+    calm = calm and not (world.other is not None and world.other.withheld)
     silent = set()
     state = leading.writer.state
     for group in state.groups.values():
@@ -72,7 +73,8 @@ def _check_leaving(world: Any, leading: Any) -> None:
 def _check_stranded(world: Any, leader: Any) -> None:
     """Nobody waits for a scheduler that is not well while the fallback is, a worker has room, and decisions can be written.
 
-    Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by.
+    Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by. One that only says
+    nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all.
     """
     leading, since = leader.leading, world.stranded
     now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
@@ -83,6 +85,7 @@ def _check_stranded(world: Any, leader: Any) -> None:
     keys = {(leading.number, one) for one in waits}
     for gone in since.keys() - keys:
         del since[gone]
+    limit = _NEGLECTED if world.loop.now <= world.other.absent_until else _STRANDED
     for key in sorted(keys):
-        if now - since.setdefault(key, now) > _STRANDED:
-            world.violate(f"{key[1]} has waited for {_STRANDED:g} s, and could be placed")
+        if now - since.setdefault(key, now) > limit:
+            world.violate(f"{key[1]} has waited for {limit:g} s, and could be placed")

@@ -19,14 +19,16 @@ class SimScheduler:
     """Answers Describe and Schedule.
 
     `mad_until`: plans ask for more than there is; `slow_until`: they come late; `mute_until`: they do not come before;
-    `confused_until`: they rest on what was never said.
+    `confused_until`: they rest on what was never said; `absent_until`: they are empty.
     """
 
     def __init__(self, world: Any, name: str = "scheduler") -> None:
         self._world, self.name = world, name
         self._random: Random = world.chance.stream(name)
         self._machine = world.machine(name)
-        self.mad_until = self.slow_until = self.mute_until = self.confused_until = 0.0
+        self._behave()
+        self.withheld = False
+        """Reasons that it believes to have told were never said."""
         self._starts = 0
         self.server: Server | None = None
 
@@ -49,7 +51,7 @@ class SimScheduler:
     @property
     def well(self) -> bool:
         """Whether it serves, and behaves."""
-        wrong_until = max(self.mad_until, self.slow_until, self.mute_until, self.confused_until)
+        wrong_until = max(self.mad_until, self.slow_until, self.mute_until, self.confused_until, self.absent_until)
         process = self.server.process if self.server is not None else None
         return process is not None and process.alive and not process.paused and self._world.loop.now > wrong_until
 
@@ -61,10 +63,13 @@ class SimScheduler:
 
     def heal(self) -> None:
         """Serve, and behave."""
-        self.mad_until = self.slow_until = self.mute_until = self.confused_until = 0.0
+        self._behave()
         if self.server is not None and self.server.process.alive:
             self.server.process.resume()
         self.start()
+
+    def _behave(self) -> None:
+        self.mad_until = self.slow_until = self.mute_until = self.confused_until = self.absent_until = 0.0
 
     async def _describe(self, request: Any) -> scheduler_pb2.DescribeResponse:
         return scheduler_pb2.DescribeResponse(name="simulated", version="1")
@@ -78,6 +83,10 @@ class SimScheduler:
                 self._derange(plan)
             if loop.now < self.confused_until:
                 plan.base_revision += 1000
+            if loop.now < self.absent_until:
+                self.withheld = True
+                for field in ("allocate", "revoke_allocation_ids", "waiting"):
+                    plan.ClearField(field)
             # It hangs: what it was about to say comes later, or never, but is not lost on the way.
             await asyncio.sleep(max(self.mute_until - loop.now, 0.0))
             yield plan

@@ -52,6 +52,7 @@ _LOOK = 0.25  # simulated seconds: no test waits for them
 _FAULTS_END = 9.5
 _PATIENCE = 120.0
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
+_ABSENT = 0.2  # of these have one that says nothing at first
 _COORDINATORS = 3
 _HIDING = 0.3  # so often somebody hides a device for a while
 _LIMITING = 0.3  # so often what runs hold is limited
@@ -119,6 +120,9 @@ class World:
         # A stream of its own: seeds without it stay what they were.
         beside = self.chance.stream("beside").random() < _BESIDE
         self.other = SimScheduler(self, "other") if beside else None
+        absent = self.chance.stream("absent")
+        if self.other is not None and absent.random() < _ABSENT:
+            self.other.absent_until = absent.uniform(1.0, 9.0)
         sides = ["left", "right"]
         self.hosts = [
             Host(self, f"w{one}", random.randint(1, 4), sides[one % 2], 1 + one % 2 if one != 1 else 0)

@@ -1,89 +1,130 @@
 """What holds in the long run: shares, patience, and that large requests come to their turn."""
 
-import heapq
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from crossfleet.matching.model import Request, WorkerView
-from crossfleet.matching.selectors import Selectors
-from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy, Share
-from crossfleet.scheduler.core.planner import Planner
-from crossfleet.scheduler.core.snapshot import Snapshot
+from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerView
+from crossfleet.scheduler.core.model import Delta, Group, Policy
+from services.scheduler.tests.clockwork import Clockwork, alike
+
+CORES = {f"{cores} cores": Request(cpu_cores=cores) for cores in (1, 2, 4)}
+MIXED = {
+    "two cores": Request(cpu_cores=2.0),
+    "a core and a gpu": Request(cpu_cores=1.0, devices=(DeviceRequest("gpu"),)),
+}
+ANY = (Request(),)
+OFF, ON = Policy(), Policy(preemption_ratio=1.5, preemptions_per_hour=10**9)
 
 
-class Clockwork:
-    """A fleet under a virtual clock: allocations end after their group's seconds, and new work comes as it is asked for."""
+@dataclass
+class Contention:
+    """Projects that always want more than there is, each of its own weight and kinds of requests."""
 
-    def __init__(self, workers: int, slots: int, policy: Policy | None = None, weights: dict[str, float] | None = None):
-        self.snapshot = Snapshot()
-        self.planner = Planner(policy or Policy(), Selectors())
-        self.now = 0.0
-        self.had: dict[str, float] = {}
-        self.begun: dict[str, float] = {}
-        self._ends: list[tuple[float, str]] = []
-        self._numbers = 0
-        fleet = tuple(WorkerView(f"w{n}", cpu_cores=slots, slots_total=slots) for n in range(workers))
-        shares = tuple(Share(project, weight) for project, weight in (weights or {}).items())
-        self.snapshot.apply(Delta(workers=fleet, shares=shares), 1)
+    fleet: Clockwork
+    weights: Mapping[str, float]
+    requests: Mapping[str, Sequence[Request]]
+    random: Random
+    backlog: int
+    count: int = 0
 
-    def submit(self, name: str, slots: int = 1, seconds: float = 1.0, **more) -> None:
-        request = more.pop("request", Request())
-        group = Group(
-            name, name, request=request, wanted_slots=slots, submitted_at=self.now, estimated_seconds=seconds, **more
-        )
-        self.snapshot.apply(Delta(groups=(group,)), 1)
+    def steps(self, number: int) -> None:
+        """So many ends of allocations."""
+        for _ in range(number):
+            for project in self.weights:
+                waiting = self.fleet.backlog(project)
+                while waiting < self.backlog:
+                    self.count += 1
+                    slots, seconds = self.random.randint(1, 6), self.random.choice([0.5, 1.0, 2.0])
+                    request = self.random.choice(self.requests[project])
+                    self.fleet.submit(f"g{self.count}", slots, seconds, project=project, request=request)
+                    waiting += slots
+            self.fleet.step()
+            self.fleet.forget()
 
-    def step(self) -> None:
-        """Plan, accept all, and go to the next end."""
-        made = []
-        for one in self.planner.plan(self.snapshot, self.now).allocate:
-            self._numbers += 1
-            group = self.snapshot.groups[one.group_id]
-            allocation = Allocation(f"a{self._numbers}", one.group_id, one.worker_id, one.slots)
-            self.begun.setdefault(one.group_id, self.now)
-            self.had[group.project] = self.had.get(group.project, 0.0) + one.slots * group.estimated_seconds
-            heapq.heappush(self._ends, (self.now + group.estimated_seconds, allocation.id))
-            made.append(allocation)
-            less = replace(group, wanted_slots=max(group.wanted_slots - one.slots, 0))
-            self.snapshot.apply(Delta(groups=(less,)), 1)
-        self.snapshot.apply(Delta(allocations=tuple(made)), 1)
-        if self._ends:
-            self.now = self._ends[0][0]
-        while self._ends and self._ends[0][0] <= self.now:
-            self.snapshot.apply(Delta(removed_allocations=(heapq.heappop(self._ends)[1],)), 1)
+    def assert_fair(self, within: float = 0.05) -> None:
+        """Each project had its weight's part of what all had together, by its dominant resource."""
+        had = {project: self.fleet.dominant(project) for project in self.weights}
+        for project, weight in self.weights.items():
+            due = weight / sum(self.weights.values())
+            assert had[project] / sum(had.values()) == pytest.approx(due, rel=within)
+
+
+weights = st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0]), min_size=2, max_size=4)
+seeds = st.integers(0, 1000)
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0]), min_size=2, max_size=4), st.integers(0, 1000))
-def test_shares_converge_within_a_twentieth_of_the_weights(weights, seed):
-    random = Random(seed)
+@given(weights, seeds, st.sampled_from([OFF, ON]))
+def test_shares_converge_within_a_twentieth_of_the_weights(weights, seed, policy):
     wishes = {f"p{n}": weight for n, weight in enumerate(weights)}
-    fleet = Clockwork(workers=10, slots=sum(map(int, weights)), weights=wishes)
-    count = 0
-    for _ in range(150):
-        for project in wishes:
-            waiting = sum(one.wanted_slots for one in fleet.snapshot.groups.values() if one.project == project)
-            while waiting < 10 * sum(weights):
-                count += 1
-                slots = random.randint(1, 6)
-                fleet.submit(f"g{count}", slots, random.choice([0.5, 1.0, 2.0]), project=project)
-                waiting += slots
-        fleet.step()
-        over = [one.id for one in fleet.snapshot.groups.values() if not one.wanted_slots]
-        fleet.snapshot.apply(Delta(removed_groups=tuple(one for one in over if not [*fleet.snapshot.held_by(one)])), 1)
-    total = sum(fleet.had.values())
-    for project, weight in wishes.items():
-        assert fleet.had[project] / total == pytest.approx(weight / sum(weights), rel=0.05)
+    fleet = Clockwork(alike(10, sum(map(int, weights))), policy, wishes)
+    contention = Contention(fleet, wishes, dict.fromkeys(wishes, ANY), Random(seed), backlog=10 * int(sum(weights)))
+    contention.steps(150)
+    contention.assert_fair()
 
 
-@pytest.mark.parametrize("request_", [Request(gang=3, slots_min=2), Request(exclusive=True), Request(slots_min=2)])
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(weights, seeds, st.sampled_from([OFF, ON]))
+def test_so_do_those_of_projects_that_ask_for_slots_of_unlike_size(weights, seed, policy):
+    wishes, random = {f"p{n}": weight for n, weight in enumerate(weights)}, Random(seed)
+    fleet = Clockwork(alike(16, 16), policy, wishes)
+    requests = {one: random.sample(list(CORES.values()), random.randint(1, 3)) for one in wishes}
+    contention = Contention(fleet, wishes, requests, random, backlog=300)
+    contention.steps(150)
+    contention.assert_fair()
+
+
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.sampled_from([(1.0, 1.0), (2.0, 1.0), (1.0, 2.0)]), seeds, st.sampled_from([OFF, ON]))
+def test_so_do_dominant_shares_where_one_project_is_short_of_cores_and_another_of_devices(weights, seed, policy):
+    gpus = tuple(Device(f"d{n}", "gpu") for n in range(64))
+    fleet = [WorkerView(f"w{n}", cpu_cores=128.0, slots_total=128, devices=gpus) for n in range(2)]
+    wishes = dict(zip(MIXED, weights, strict=True))
+    contention = Contention(
+        Clockwork(fleet, policy, wishes),
+        wishes,
+        {project: [request] for project, request in MIXED.items()},
+        Random(seed),
+        backlog=150,
+    )
+    contention.steps(200)
+    contention.assert_fair()
+
+
+@pytest.mark.parametrize("policy", [pytest.param(OFF, id="kept"), pytest.param(ON, id="preempted")])
+def test_who_had_the_fleet_alone_and_long_gives_way_until_the_others_have_caught_up(policy):
+    """By what was used lately the newcomer gets more than its part at first, and both the same in the end."""
+    wishes = {"old": 1.0, "new": 1.0}
+    fleet = Clockwork(alike(10, 4), policy, wishes, half_life=40.0)
+    alone = Contention(fleet, {"old": 1.0}, {"old": ANY}, Random(1), backlog=100)
+    while fleet.now < 30.0:
+        alone.steps(1)
+    both = Contention(fleet, wishes, dict.fromkeys(wishes, ANY), Random(2), backlog=100, count=10**6)
+    fleet.had.clear()
+    began = fleet.now
+    while fleet.now < began + 10.0:
+        both.steps(1)
+    assert fleet.dominant("new") > 1.2 * fleet.dominant("old")
+    while fleet.now < began + 300.0:
+        both.steps(1)
+    fleet.had.clear()
+    while fleet.now < began + 360.0:
+        both.steps(1)
+    both.assert_fair()
+
+
+LARGE = [Request(gang=3, slots_min=2), Request(exclusive=True), Request(slots_min=2)]
+
+
+@pytest.mark.parametrize("request_", LARGE)
 def test_a_large_request_begins_though_small_work_never_ends(request_):
     """Even where estimates stay what they are, so that small work always seems to end in time."""
-    fleet = Clockwork(workers=3, slots=2, policy=Policy(patience_seconds=10.0))
+    fleet = Clockwork(alike(3, 2), Policy(patience_seconds=10.0))
     large = Group("large", "large", request=request_, wanted_slots=6 if request_.gang > 1 else 2, estimated_seconds=5.0)
     for count in range(60):
         for n in range(4):
@@ -95,10 +136,42 @@ def test_a_large_request_begins_though_small_work_never_ends(request_):
 
 
 def test_low_priority_work_begins_within_its_patience_under_endless_urgent_work():
-    fleet = Clockwork(workers=1, slots=2, policy=Policy(patience_seconds=20.0))
+    fleet = Clockwork(alike(1, 2), Policy(patience_seconds=20.0))
     fleet.submit("low", 1)
     for count in range(80):
         for n in range(3):
             fleet.submit(f"urgent-{count}-{n}", 1, 1.0, priority=9, project="urgent")
         fleet.step()
     assert 20.0 <= fleet.begun["low"] <= 22.0
+
+
+victims = st.lists(
+    st.tuples(
+        st.sampled_from([Request(), Request(cpu_cores=2.0), Request(gang=2, slots_min=2), *LARGE]),
+        st.sampled_from(["p0", "p1", "urgent"]),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(victims, st.integers(1, 3), seeds)
+def test_whoever_waits_begins_within_patience_and_a_turn_for_each_before_it(waiting, longest, seed):
+    """Urgent work comes without end, more than the fleet can do; nobody else is ever due by priority."""
+    random, patience = Random(seed), 10.0
+    fleet = Clockwork(alike(3, 4), Policy(patience_seconds=patience))
+    for number, (request, project, priority) in enumerate(waiting):
+        slots = request.gang * request.slots_min if request.gang > 1 else request.slots_min
+        fleet.submit(f"waits-{number}", slots, 3.0, project=project, priority=priority, request=request)
+    count = 0
+    limit = patience + (len(waiting) + 1) * (3.0 + longest)
+    while fleet.now <= limit + 1.0:
+        while fleet.backlog("urgent") < 24:
+            count += 1
+            fleet.submit(f"u{count}", random.randint(1, 3), random.uniform(0.2, longest), priority=9, project="urgent")
+        fleet.step()
+        fleet.forget()
+    late = {f"waits-{n}": fleet.begun.get(f"waits-{n}") for n in range(len(waiting))}
+    assert {name: at for name, at in late.items() if at is None or at > limit} == {}

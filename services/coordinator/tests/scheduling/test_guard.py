@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.core.answers import Refusal
-from crossfleet.coordinator.core.breaker import Breaker, Stage
+from crossfleet.coordinator.core.breaker import PROBES, Breaker, Stage
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.guard import Guard
 from crossfleet.coordinator.scheduling.losses import MOST_LOST, Losses
+from crossfleet.coordinator.scheduling.neglect import LEAST_SECONDS
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors import PlanInvalid, Unavailable
 
@@ -26,17 +29,23 @@ class Watched:
     def __init__(self) -> None:
         self.clock, self.breaker, self.figures = ManualClock(100.0), Breaker(0.5), SchedulerFigures()
         self.answered: list[float] = []
+        self.busy: set[str] = set()
+        self.given_up: dict[str, str] = {}
         self.guard = Guard(
             self.breaker,
             self.clock,
             self.figures,
-            lambda group_ids: next(iter(group_ids), ""),
+            self._placeable,
             lambda group_id: group_id == "possible",
             lambda: self.answered.append(self.clock.monotonic()),
             lambda: None,
+            self.given_up.__setitem__,
         )
         self.guard.connected()
         self.told(snapshot=True)
+
+    def _placeable(self, group_ids: Iterable[str]) -> Iterator[str]:
+        return (one for one in group_ids if one not in self.busy)
 
     def told(self, *, snapshot: bool = False, worker: str = "", held: str = "", **wants: int) -> None:
         """An update goes out, of a worker, of an allocation on one, or of groups."""
@@ -51,6 +60,28 @@ class Watched:
             if held:
                 update.delta.allocations.add(allocation_id="a", worker_id=held)
         self.guard.told(update)
+
+    def said(self, *, gives: str = "", explains: str = "") -> Plan:
+        """A plan comes on the newest revision: a slot for one group, or a reason of one; or nothing at all."""
+        plan = Plan(base_revision=self.guard._revision)
+        if gives:
+            plan.allocate.add(group_id=gives, worker_id="w0", slots=1)
+        if explains:
+            plan.waiting.add(group_id=explains, code="held", text="kept for a gang")
+        self.guard.heard(plan)
+        return plan
+
+    async def watched(self, seconds: float) -> None:
+        """Time goes by, and the guard looks whenever it wants to. Raises Unavailable when the breaker opens."""
+        ends, watch = self.clock.monotonic() + seconds, asyncio.ensure_future(self.guard.watch())
+        while not watch.done() and self.clock.monotonic() < ends:
+            self.clock.advance(0.25)
+            self.guard._stir.set()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
 
     def refused(self, base: int, *, untold: Sequence[str] = (), gangs: Sequence[str] = ("",)) -> frozenset[int]:
         """A plan on a revision is refused; answers what is held against the scheduler."""
@@ -151,6 +182,124 @@ async def test_silence_opens_the_breaker() -> None:
     with pytest.raises(Unavailable, match=r"not answered an update for 0\.5 s, though group g0 could be placed"):
         await watched.guard.watch()
     assert watched.breaker.stage is Stage.OPEN
+
+
+async def opened(watched: Watched, seconds: float) -> str:
+    """Why the breaker opens within so many seconds; empty where it does not."""
+    with suppress(Unavailable):
+        await watched.watched(seconds)
+    return watched.breaker.cause if watched.breaker.stage is Stage.OPEN else ""
+
+
+async def test_whoever_answers_and_never_says_a_word_of_a_group_that_could_be_placed_is_out() -> None:
+    watched = Watched()
+    watched.told(g0=1)
+    watched.said()
+    assert await opened(watched, LEAST_SECONDS) == ""
+    cause = await opened(watched, 1.0)
+    assert cause == "it has placed nothing for 2 s, nor said why, though group g0 could be placed"
+    assert watched.given_up == {"g0": "has said nothing of it for 2 s, though it could be placed"}
+
+
+async def test_whoever_places_others_meanwhile_loses_that_group_alone() -> None:
+    watched = Watched()
+    watched.told(g0=1, g1=1)
+    watched.said()
+    await watched.watched(LEAST_SECONDS)
+    watched.guard.judged(watched.said(gives="g1"), 1, (), frozenset())
+    assert await opened(watched, 1.0) == ""
+    assert watched.given_up.keys() == {"g0"}
+    assert watched.breaker.stage is Stage.CLOSED
+
+
+async def test_a_group_that_is_kept_waiting_with_a_reason_is_not_neglected() -> None:
+    watched = Watched()
+    watched.told(g0=1)
+    watched.said(explains="g0")
+    watched.told(g0=2)
+    watched.told(g0=0)
+    watched.told(g0=3)
+    watched.said()
+    assert await opened(watched, 30.0) == ""
+    assert watched.given_up == {}
+
+
+async def test_a_reason_does_not_outlast_what_the_group_got() -> None:
+    watched = Watched()
+    watched.told(g0=2)
+    watched.said(explains="g0")
+    watched.guard.judged(watched.said(gives="g0"), 1, (), frozenset())
+    watched.told(g0=1)
+    watched.said()
+    assert "group g0 could be placed" in await opened(watched, 3.0)
+
+
+async def test_a_reason_in_the_plan_that_gave_it_something_does() -> None:
+    watched = Watched()
+    watched.told(g0=2)
+    watched.said(explains="g0")
+    plan = Plan(base_revision=watched.guard._revision)
+    plan.allocate.add(group_id="g0", worker_id="w0", slots=1)
+    plan.waiting.add(group_id="g0", code="held", text="kept for a gang")
+    watched.guard.heard(plan)
+    watched.guard.judged(plan, 1, (), frozenset())
+    watched.told(g0=1)
+    watched.said()
+    assert await opened(watched, 30.0) == ""
+
+
+async def test_a_group_for_which_there_was_no_room_meanwhile_is_not_neglected() -> None:
+    watched = Watched()
+    watched.told(g0=1)
+    watched.said()
+    for _ in range(5):
+        assert await opened(watched, LEAST_SECONDS - 0.5) == ""
+        watched.busy = {"g0"}
+        assert await opened(watched, 1.0) == ""
+        watched.busy = set()
+    assert watched.given_up == {}
+
+
+async def test_what_is_proposed_and_not_yet_judged_is_nobodys_neglect() -> None:
+    watched = Watched()
+    watched.told(g0=1)
+    plan = watched.said(gives="g0")
+    assert await opened(watched, 30.0) == ""
+    watched.guard.judged(plan, 0, REFUSED, frozenset({0}))
+    assert "could be placed" in await opened(watched, 3.0)
+
+
+async def test_the_one_neglected_group_among_many_that_find_no_room_is_found() -> None:
+    watched = Watched()
+    watched.busy = {f"b{number:03}" for number in range(200)}
+    watched.told(**dict.fromkeys(sorted(watched.busy), 1), g0=1)  # type: ignore[arg-type]
+    watched.said()
+    await opened(watched, 30.0)
+    assert watched.given_up.keys() == {"g0"}
+
+
+async def test_on_trial_no_number_of_empty_answers_closes_the_breaker_while_the_group_could_be_placed() -> None:
+    watched = Watched()
+    watched.guard.lost("its stream broke")
+    watched.guard.connected()
+    assert watched.breaker.stage is Stage.HALF_OPEN
+    for slots in range(1, 2 * PROBES):
+        watched.told(g0=slots)
+        watched.said()
+    assert await opened(watched, 1.5) == ""
+    assert watched.breaker.stage is Stage.HALF_OPEN
+    assert "group g0 could be placed" in await opened(watched, 2.0)
+
+
+async def test_on_trial_a_reason_counts_as_an_answer() -> None:
+    watched = Watched()
+    watched.guard.lost("its stream broke")
+    watched.guard.connected()
+    watched.told(g0=1)
+    watched.said()
+    watched.said(explains="g0")
+    await watched.watched(1.5)
+    assert watched.breaker.stage is Stage.CLOSED
 
 
 def test_a_fault_costs_a_group_at_once_and_lost_races_after_some() -> None:

@@ -169,6 +169,19 @@ class Waits:
 
 
 @dataclass(frozen=True)
+class NotForgotten:
+    """A group holds something, or it was said why it waits."""
+
+    group_id: str
+
+    def unmet(self, seen: Seen) -> str:
+        """As the class says."""
+        if seen.held(self.group_id) or self.group_id in seen.reasons:
+            return ""
+        return f"{self.group_id} could be placed; nothing is proposed for it, and no reason is told"
+
+
+@dataclass(frozen=True)
 class NotNever:
     """Nobody said that a group can never be placed."""
 

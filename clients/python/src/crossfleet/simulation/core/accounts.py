@@ -29,7 +29,7 @@ class _Project:
 
 @dataclass(frozen=True, slots=True)
 class ProjectAccount:
-    """A project at the end. `got` of `due`: dominant shares times seconds, while it and others wanted more."""
+    """A project at the end. `got` of `due`: dominant shares times seconds, while somebody wanted more than it had."""
 
     project: str
     weight: float
@@ -114,16 +114,28 @@ class Accounts:
         return found
 
     def _settle(self, now: float) -> None:
-        """Count what the projects got that wanted more than they had; with one alone nothing is contended."""
+        """Count what each project got of its due while somebody wanted more than it had; with one alone nothing is contended."""
         seconds, self._at = now - self._at, now
-        if len(self._wanting) < 2 or seconds <= 0:
+        if not self._wanting or seconds <= 0:
+            return
+        shares = {name: self._dominant(one) for name, one in self._projects.items() if one.slots or one.wanting > 0}
+        if len(shares) < 2:
             return
         self.contended += seconds
-        shares = {name: self._dominant(one) for name, one in self._wanting.items()}
-        together, weights = sum(shares.values()), sum(one.weight for one in self._wanting.values())
-        for name, one in self._wanting.items():
-            one.got += shares[name] * seconds
-            one.due += together * one.weight / weights * seconds
+        for name, due in self._dues(shares).items():
+            self._projects[name].got += shares[name] * seconds
+            self._projects[name].due += due * seconds
+
+    def _dues(self, shares: Mapping[str, float]) -> dict[str, float]:
+        """What all hold together, shared out anew by weight: nobody who wants no more is due more than it holds."""
+        together, weights = sum(shares.values()), sum(self._projects[name].weight for name in shares)
+        dues = {}
+        content = (one for one in shares if one not in self._wanting)
+        for name in sorted(content, key=lambda one: (shares[one] / self._projects[one].weight, one)):
+            weight = self._projects[name].weight
+            dues[name] = min(shares[name], together * weight / weights)
+            together, weights = together - dues[name], weights - weight
+        return dues | {name: together * one.weight / weights for name, one in self._wanting.items()}
 
     def _settle_all(self, now: float) -> None:
         self._settle(now)

@@ -46,6 +46,8 @@ class Breaker:
         self.openings = 0
         self._rest = 0.0
         self._rests_until = 0.0
+        self.neglects = False
+        """Of something that could be placed it says nothing: such answers do not close it, nor does quiet."""
         self._asked_at: float | None = None
         self._good = 0
         self._judged: deque[tuple[float, int, int]] = deque(maxlen=_MOST_ENTRIES)
@@ -82,7 +84,7 @@ class Breaker:
         if self._asked_at is None:
             return None
         seconds, self._asked_at = now - self._asked_at, None
-        self._good += 1
+        self._good += not self.neglects
         if self.stage is Stage.HALF_OPEN and self._good >= PROBES:
             self._change(Stage.CLOSED, "", now)
         return seconds
@@ -110,16 +112,22 @@ class Breaker:
 
     def advance(self, now: float) -> None:
         """Time went by: it closes where nothing was asked for a while."""
-        if self.stage is Stage.HALF_OPEN and self._asked_at is None and now - self.since >= QUIET_SECONDS:
+        if self._quiet and now - self.since >= QUIET_SECONDS:
             self._change(Stage.CLOSED, "", now)
 
     def due(self) -> float | None:
         """When `overdue` or `advance` is to be looked at again; None: not before something happens."""
         if self._asked_at is not None:
             return self._asked_at + self.deadline
-        return self.since + QUIET_SECONDS if self.stage is Stage.HALF_OPEN else None
+        return self.since + QUIET_SECONDS if self._quiet else None
+
+    @property
+    def _quiet(self) -> bool:
+        """Half open, and nothing is asked of it."""
+        return self.stage is Stage.HALF_OPEN and self._asked_at is None and not self.neglects
 
     def _change(self, stage: Stage, cause: str, now: float) -> None:
         self.stage, self.cause, self.since = stage, cause, now
         self._asked_at, self._good = (None if stage is Stage.OPEN else self._asked_at), 0
+        self.neglects = False
         self._judged.clear()

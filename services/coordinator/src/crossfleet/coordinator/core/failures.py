@@ -177,8 +177,8 @@ TABLE: tuple[FailureClass, ...] = (
     ),
     FailureClass(
         "scheduler",
-        "its stream breaks, it does not answer within its deadline while something could be placed, what it says makes no sense, or "
-        "most of what it proposes could not hold",
+        "its stream breaks, it does not answer within its deadline while something could be placed, or has no word about that for two "
+        "seconds, what it says makes no sense, or most of what it proposes could not hold",
         "runs go on inside their allocations; the default scheduler decides for its groups within a second, and it is tried again by "
         "itself. Where the default one is away: it is dialled again, with pauses that grow; runs that wait are told so",
         "none: for as long as it takes",

@@ -5,7 +5,7 @@ Only so many workers are looked at, as everybody waits meanwhile: what is not se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from crossfleet.coordinator.core import view
@@ -22,13 +22,17 @@ Room = list[tuple[Worker, Free]]
 
 def first_placeable(state: State, groups: Iterable[Group]) -> Group | None:
     """The first of some groups for which there is room."""
+    return next(placeable(state, groups), None)
+
+
+def placeable(state: State, groups: Iterable[Group]) -> Iterator[Group]:
+    """Those of some groups for which there is room, each if it alone were placed."""
     room: Room | None = None
     for group in groups:
         if view.wanted_slots(state, group) > 0:
             room = _room(state) if room is None else room
             if _placeable(state, group, room):
-                return group
-    return None
+                yield group
 
 
 def surely_satisfiable(state: State, group: Group) -> bool:

@@ -1,9 +1,9 @@
-"""Watches over the conduct of a scheduler: whether it answers, makes sense, and proposes what can hold."""
+"""Watches over the conduct of a scheduler: whether it answers, makes sense, proposes what can hold, and forgets nobody."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import inf
@@ -13,12 +13,11 @@ from crossfleet.coordinator.core.answers import Refusal
 from crossfleet.coordinator.core.breaker import Breaker, Stage
 from crossfleet.coordinator.scheduling.conduct import Indices, Untold
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.neglect import Neglect, Placeable
 from crossfleet.coordinator.scheduling.news import News
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import PlanInvalid, Unavailable
 
-Placeable = Callable[[Iterable[str]], str]
-"""The first of some groups, by id, that could be placed now; empty where none could."""
 Satisfiable = Callable[[str], bool]
 """Whether a group surely could be placed in an idle fleet."""
 
@@ -32,7 +31,7 @@ class Guard:
     """Tells the breaker of one scheduler what it said, and what it did not.
 
     An update is to be answered while groups wait that the scheduler decides for: by a plan that rests on it, empty or not.
-    Silence counts only where one of them could be placed.
+    Silence counts only where one of them could be placed, and so does an answer that has no word about it for long.
     """
 
     def __init__(
@@ -44,14 +43,18 @@ class Guard:
         satisfiable: Satisfiable,
         answered: Callable[[], None],
         changed: Callable[[], None],
+        give_up: Callable[[str, str], None],
     ) -> None:
-        """`answered` is called when an update was, `changed` when the breaker has changed its stage."""
+        """`answered` is called when an update was, `changed` when the breaker has changed its stage, `give_up` with a
+        group for which the scheduler is to decide no more, and why."""
         self.breaker = breaker
         self._clock, self._figures, self._placeable = clock, figures, placeable
         self._satisfiable = satisfiable
-        self._answered, self._changed = answered, changed
+        self._answered, self._changed, self._give_up = answered, changed, give_up
+        self._neglect = Neglect(breaker.deadline, placeable)
         self._stage = breaker.stage
         self._stir = asyncio.Event()
+        self._watches_until = inf
         self._begin()
 
     def _begin(self) -> None:
@@ -59,6 +62,8 @@ class Guard:
         self._told_at = -inf
         self._news = News()
         self._waiting: set[str] = set()
+        self._won_at = -inf
+        self._neglect.begin()
 
     def connected(self) -> None:
         """A new stream begins."""
@@ -84,8 +89,11 @@ class Guard:
         for row in (update.snapshot if update.HasField("snapshot") else update.delta).groups:
             (self._waiting.add if row.wanted_slots > 0 else self._waiting.discard)(row.group_id)
         self._waiting.difference_update(update.delta.removed_group_ids)
+        now = self._clock.monotonic()
+        self._neglect.told(update, now)
+        self._note_neglect()
         if self._waiting:
-            self._told_at = self._clock.monotonic()
+            self._told_at = now
             self._ask()
 
     def _ask(self) -> None:
@@ -102,6 +110,10 @@ class Guard:
     def heard(self, message: scheduler_pb2.ScheduleResponse) -> None:
         """A plan came in. Raises PlanInvalid where it rests on a revision that was never sent, or would fail a run for nothing."""
         base = message.base_revision
+        self._neglect.heard(message)
+        if self.breaker.stage is Stage.HALF_OPEN:
+            self._neglect.look(self._clock.monotonic())
+        self._note_neglect()
         if message.request_snapshot:
             return
         if not 1 <= base <= self._revision:
@@ -139,6 +151,10 @@ class Guard:
         self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
     ) -> Indices:
         """What became of a plan. Only what could not hold by what the scheduler knew is a fault of its own."""
+        if accepted:
+            self._won_at = self._clock.monotonic()
+        self._neglect.judged(message, [one.index for one in refused])
+        self._note_neglect()
         # Of several groups that were told of the same rest of a quota one gets it.
         beaten = frozenset(one.index for one in refused if one.reason == "QUOTA_EXCEEDED")
         excused = late | beaten | _of_their_gangs(message, late | beaten)
@@ -152,26 +168,49 @@ class Guard:
     async def watch(self) -> None:
         """Looks whenever an answer is overdue; raises Unavailable when the breaker has opened."""
         while self.breaker.stage is not Stage.OPEN:
-            due = self.breaker.due()
+            dues = (self.breaker.due(), self._neglect.due())
+            self._watches_until = min((due for due in dues if due is not None), default=inf)
+            left = max(self._watches_until - self._clock.monotonic(), 0.0)
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if due is None else max(due - self._clock.monotonic(), 0.0)):
+                async with asyncio.timeout(left if left < inf else None):
                     await self._stir.wait()
             self._stir.clear()
             if self.breaker.overdue(self._clock.monotonic()):
                 self._question()
+            self._look_for_neglected()
             self.breaker.advance(self._clock.monotonic())
             self._look()
         raise Unavailable(self.breaker.cause, address=self._figures.address)
 
     def _question(self) -> None:
         """It has not answered in time: whether it should have."""
-        group_id = self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT))
+        group_id = next(self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT)), "")
         if group_id:
             silent = f"it has not answered an update for {self.breaker.deadline:g} s"
             self.breaker.lost(self._clock.monotonic(), f"{silent}, though group {group_id} could be placed")
             return
         self._settle(None, anew=False)
         self.breaker.excused(self._clock.monotonic())
+
+    def _look_for_neglected(self) -> None:
+        """A group of which it says nothing for too long goes to another; and so do all where it has placed nothing meanwhile."""
+        now, due, seconds = self._clock.monotonic(), self._neglect.due(), self._neglect.seconds
+        if due is not None and due <= now:
+            self._neglect.look(now)
+        neglected = self._neglect.overdue(now)
+        for group_id in neglected:
+            self._give_up(group_id, f"has said nothing of it for {seconds:g} s, though it could be placed")
+        if neglected and self._won_at < now - seconds:
+            told = f"it has placed nothing for {seconds:g} s, nor said why, though group {neglected[0]} could be placed"
+            self.breaker.lost(now, told)
+        self._note_neglect()
+
+    def _note_neglect(self) -> None:
+        """What was told or said may have to be looked into sooner than was known."""
+        due, found = self._neglect.due(), self._neglect.found
+        if self.breaker.neglects is not found or (due is not None and due < self._watches_until):
+            self.breaker.neglects = found
+            self._stir.set()
 
     def _look(self) -> None:
         if self.breaker.stage is not self._stage:

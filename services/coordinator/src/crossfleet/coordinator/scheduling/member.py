@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from crossfleet.coordinator.convert.plans import Mine
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.breaker import Breaker, Stage
 from crossfleet.coordinator.core.model import Group, State
-from crossfleet.coordinator.core.placeable import first_placeable, surely_satisfiable
+from crossfleet.coordinator.core.placeable import placeable, surely_satisfiable
 from crossfleet.coordinator.core.usage import Usage
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.guard import Guard
@@ -40,7 +40,11 @@ class Member:
         self.external = external
         self.breaker = Breaker(external.deadline)
         self.figures = SchedulerFigures(address=external.address)
-        self._losses = Losses(lambda group_id, cause: handed_over(self, group_id, cause))
+
+        def give_up(group_id: str, cause: str) -> None:
+            handed_over(self, group_id, cause)
+
+        self._losses = Losses(give_up)
         self.trial = ""
         self._given_up: dict[str, str] = {}
         self._state = state
@@ -52,6 +56,7 @@ class Member:
             self._satisfiable,
             self._answered,
             lambda: changed(self),
+            give_up,
         )
         self.link = SchedulerLink(
             external.address,
@@ -128,10 +133,10 @@ class Member:
         """The next update need not wait any longer."""
         self.link.teller.wake.set()
 
-    def _placeable(self, group_ids: Iterable[str]) -> str:
+    def _placeable(self, group_ids: Iterable[str]) -> Iterator[str]:
         state = self._state()
-        found = first_placeable(state, (state.groups[one] for one in group_ids if one in state.groups))
-        return found.group_id if found is not None else ""
+        found = placeable(state, (state.groups[one] for one in group_ids if one in state.groups))
+        return (one.group_id for one in found)
 
     def _satisfiable(self, group_id: str) -> bool:
         state = self._state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from crossfleet.scheduler.core.fillings import Cost
+from crossfleet.scheduler.core.frames import Charge, Cost
 from crossfleet.scheduler.core.model import Share
 
 _LEAST_WEIGHT = 1e-6
@@ -34,7 +34,7 @@ class Accounts:
         for resource, amount in cost:
             held[resource] += amount
 
-    def credit(self, charges: Iterable[tuple[str, Cost]]) -> None:
+    def credit(self, charges: Iterable[Charge]) -> None:
         """What some projects held they hold no longer."""
         for project, cost in charges:
             held = self._held[project]

@@ -14,7 +14,8 @@ from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Shape
 from crossfleet.scheduler.core.fairness import Accounts
-from crossfleet.scheduler.core.fillings import Aspect, Cost, Filling, Kind, Openings, Slot
+from crossfleet.scheduler.core.fillings import Filling, Kind, Openings, alike
+from crossfleet.scheduler.core.frames import Aspect, Charge, Cost, Frame, FrameKey, Level, Slot, frame_key
 from crossfleet.scheduler.core.host import Host
 from crossfleet.scheduler.core.model import Allocation
 from crossfleet.scheduler.core.search import Search
@@ -40,6 +41,7 @@ class Fleet:
         self.unsorted = False
         self.solitary = False
         self.kinds: dict[Key, Kind] = {}
+        self._frames: dict[FrameKey, Frame] = {}
         self.demands: dict[Request, Demand] = {}
         self.able: dict[Demand, dict[Kind, Aspect]] = {}
         self._openings = Openings()
@@ -83,8 +85,8 @@ class Fleet:
         if cpu > self._widest[0] or memory > self._widest[1]:
             self._widest = (max(cpu, self._widest[0]), max(memory, self._widest[1]))
             self.unsorted = True
-            for kind in self.kinds.values():
-                kind.widen(self._widest)
+            for frame in self._frames.values():
+                frame.widen(self._widest)
 
     def begin(self) -> None:
         """Take over, for a new plan, how many groups wait for each demand: what few can use is left to the few."""
@@ -123,19 +125,18 @@ class Fleet:
         """Give slots of a host to a project; answers their devices. There must be room for them."""
         host = self.hosts[name]
         kind, filling = host.kind, host.filling
-        aspect = self.able[demand][kind]
-        grant = filling.grants.get((aspect, slots)) or filling.grant(aspect, slots)
-        ids = host.pick(grant) if grant.shared or grant.taken is not kind.nothing else ()
+        aspect, level = self.able[demand][kind], filling.level
+        grant = level.grants.get((aspect, slots)) or level.grant(aspect, slots)
+        ids = host.pick(grant) if grant.shared or grant.taken is not kind.frame.nothing else ()
         host.charges.append((project, grant.cost))
         self._accounts.charge(project, grant.cost)
-        host.filling = grant.left
         filling.leave(name)
-        grant.left.enter(name)
+        host.filling = kind.enter(name, grant.left)
         if self.solitary:
             for other in self.neighbours(name):
                 if other in self.hosts:
                     beside = self.hosts[other]
-                    self._refill(beside, beside.filling.disturbed(alone=demand.request.exclusive))
+                    self._refill(beside, beside.filling.level.disturbed(alone=demand.request.exclusive))
         return ids
 
     def neighbours(self, name: str) -> list[str]:
@@ -178,17 +179,22 @@ class Fleet:
         same = mine.rivals <= theirs.rivals
         return same and (not demand.request.preferred or demand.score(mine.model) >= demand.score(theirs.model))
 
+    def held_slots(self, names: Iterable[str]) -> int:
+        """How many slots of some workers are held, of those that are ready."""
+        ready = [self.hosts[one] for one in names if one in self.hosts]
+        return sum(one.view.slots_total - one.filling.slots for one in ready)
+
     def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
         """How many slots of a demand a worker would have room for if nothing but these were held of it and its neighbours."""
         host = self.hosts[name]
-        filling, used = host.kind.idle, set[str]()
+        level, used = host.kind.idle, set[str]()
         for one in held:
             if one.worker_id != name:
-                filling = filling.disturbed(alone=self.alone(one))
+                level = level.disturbed(alone=self.alone(one))
                 continue
-            filling = filling.after(host.kind.aspect(self._demand_of(one)), one.slots)
+            level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
             used |= host.own(one.device_ids)
-        return filling.without(host.counts(used)).rooms[host.kind.aspect(demand)]
+        return level.without(host.counts(used)).rooms[host.kind.aspect(demand)]
 
     def _demand_of(self, held: Allocation) -> Demand:
         return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
@@ -202,7 +208,8 @@ class Fleet:
         """What an allocation takes of its host."""
         host = self.hosts[held.worker_id]
         devices = host.own(held.device_ids)
-        return host.kind.cost(host.kind.aspect(self._demand_of(held)), held.slots, host.counts(devices))
+        kind = host.kind
+        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices))
 
     def satisfiable(self, shape: Shape) -> bool:
         """Whether a host has room for the fewest slots of a shape when it is idle."""
@@ -228,49 +235,54 @@ class Fleet:
         return host.filling.rooms[host.kind.aspect(demand)] if host is not None and host.filling.slots > 0 else 0
 
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
-        kind = host.kind
-        filling = kind.idle
-        self._credit(host)
+        kind, frame = host.kind, host.kind.frame
+        level, charges = frame.idle, list[Charge]()
         if host.used:
             host.used = set()
         for held in snapshot.held_on(name):
             group = snapshot.groups.get(held.group_id)
             aspect = kind.aspect(self._demand_of(held))
-            filling = filling.after(aspect, held.slots)
+            level = level.after(aspect, held.slots)
             devices: AbstractSet[str] = _NOTHING
             if held.device_ids:
                 devices = host.own(held.device_ids)
                 host.used |= devices
             if group is not None:
-                cost = kind.cost(aspect, held.slots, host.counts(devices))
-                host.charges.append((group.project, cost))
-                self._accounts.charge(group.project, cost)
+                cost = frame.cost(aspect, held.slots, host.counts(devices))
+                charges.append((group.project, cost))
+        self._settle(host, charges)
         if host.used:
-            filling = filling.without(host.counts(host.used))
+            level = level.without(host.counts(host.used))
         if self.solitary:
             beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
             if beside:
-                filling = filling.disturbed(alone=any(map(self.alone, beside)))
-        self._refill(host, filling)
+                level = level.disturbed(alone=any(map(self.alone, beside)))
+        self._refill(host, level)
 
-    def _refill(self, host: Host, filling: Filling) -> None:
-        if host.filling is not filling:
+    def _refill(self, host: Host, level: Level) -> None:
+        if host.filling.level is not level:
             host.filling.leave(host.view.name)
-            filling.enter(host.view.name)
-            host.filling = filling
+            host.filling = host.kind.enter(host.view.name, level)
 
-    def _credit(self, host: Host) -> None:
-        if host.charges:
-            self._accounts.credit(host.charges)
-            host.charges = []
+    def _settle(self, host: Host, charges: list[Charge]) -> None:
+        """What is held of a host costs this now. Most of it did before."""
+        before, host.charges = host.charges, charges
+        for one in charges:
+            if one in before:
+                before.remove(one)
+            else:
+                self._accounts.charge(*one)
+        self._accounts.credit(before)
 
     def _kind(self, view: WorkerView) -> Kind:
         chosen = (demand.choice(view) for demand in self._particular)
         key = (view.signature, tuple([one for one in chosen if one is not None]))
         kind = self.kinds.get(key)
         if kind is None:
-            kind = self.kinds[key] = Kind(view, key, self._openings, self._widest)
+            kind = self.kinds[key] = Kind(view, key, self._frame(view, key), self._openings)
+            kind.frame.kinds += 1
             self._large.clear()
+            self.search.sort_out()
             for demand, able in self.able.items():
                 aspect = kind.aspect(demand)
                 if aspect.able is not None:
@@ -278,12 +290,18 @@ class Fleet:
                     kind.rivals += self._counted[demand]
         return kind
 
+    def _frame(self, view: WorkerView, key: Key) -> Frame:
+        found = frame_key(view, alike(view, key))
+        frame = self._frames.get(found)
+        if frame is None:
+            frame = self._frames[found] = Frame(found, view, self._widest)
+        return frame
+
     def _enter(self, name: str, view: WorkerView, kind: Kind) -> Host:
-        host = self.hosts[name] = Host(view, kind, kind.idle)
+        host = self.hosts[name] = Host(view, kind, kind.enter(name, kind.idle))
         self._breadth.clear()
         insort(kind.names, name)
-        kind.idle.enter(name)
-        self.totals.update(kind.totals)
+        self.totals.update(kind.frame.totals)
         return host
 
     def _remove(self, name: str) -> None:
@@ -292,13 +310,17 @@ class Fleet:
             return
         kind = host.kind
         self._breadth.clear()
-        self._credit(host)
+        self._settle(host, [])
         host.filling.leave(name)
         del kind.names[bisect_left(kind.names, name)]
-        self.totals.subtract(kind.totals)
+        self.totals.subtract(kind.frame.totals)
         if not kind.names:
             del self.kinds[kind.key]
+            kind.frame.kinds -= 1
+            if not kind.frame.kinds:
+                del self._frames[kind.frame.key]
             self._large.clear()
+            self.search.sort_out()
             for able in self.able.values():
                 able.pop(kind, None)
 

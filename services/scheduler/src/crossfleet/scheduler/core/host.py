@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from crossfleet.matching.model import WorkerView
-from crossfleet.scheduler.core.fillings import Cost, Filling, Grant, Kind
+from crossfleet.scheduler.core.fillings import Filling, Kind
+from crossfleet.scheduler.core.frames import Charge, Grant
 
 
 @dataclass(slots=True)
@@ -17,7 +18,7 @@ class Host:
     kind: Kind
     filling: Filling
     used: set[str] = field(default_factory=set)
-    charges: list[tuple[str, Cost]] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
 
     def own(self, devices: Iterable[str]) -> frozenset[str]:
         """Of some devices those that no two slots hold."""
@@ -25,16 +26,17 @@ class Host:
 
     def counts(self, devices: Collection[str]) -> tuple[int, ...]:
         """How many of each alike these devices are."""
+        frame = self.kind.frame
         if not devices:
-            return self.kind.nothing
+            return frame.nothing
         found = [one.id in devices for one in self.view.devices]
-        return tuple([sum([found[at] for at in positions]) for positions in self.kind.alike])
+        return tuple([sum([found[at] for at in positions]) for positions in frame.alike])
 
     def pick(self, grant: Grant) -> tuple[str, ...]:
         """The devices of a grant: the first free ones that are alike are in use from now on."""
         devices, used = self.view.devices, self.used
         ids = [devices[at].id for at in grant.shared]
-        for positions, count in zip(self.kind.alike, grant.taken, strict=True):
+        for positions, count in zip(self.kind.frame.alike, grant.taken, strict=True):
             for at in positions:
                 if not count:
                     break

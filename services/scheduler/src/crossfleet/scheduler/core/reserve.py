@@ -51,11 +51,15 @@ class Reservations:
         return self._left > 0
 
     def make(self, entry: Entry) -> None:
-        """Keep the workers that are free first; none where too few could ever do."""
-        shape = entry.shape
+        """Keep the workers that are free first; none where too few could ever do.
+
+        Where nothing may pass, those of which most is free already: they only get emptier, so they stay the ones.
+        """
+        shape, strict = entry.shape, entry.group.submitted_at <= self._strict_since
         candidates = self._fleet.emptiest(shape.demand, shape.least, _LOOKED_AT * shape.hosts)
-        times = ((self._free(name, entry), name) for name in candidates if name not in self._kept)
         alone = shape.demand.request.exclusive
+        wait = self._busy if strict else self._free
+        times = ((wait(name, entry), name) for name in candidates if name not in self._kept)
         chosen = self._one_a_host(sorted(times), shape.hosts) if alone else nsmallest(shape.hosts, times)
         if len(chosen) < shape.hosts:
             return
@@ -64,9 +68,7 @@ class Reservations:
         if alone:
             names = names.union(*map(self._fleet.neighbours, names))
         self._kept |= names
-        self.made[entry.group.id] = Reservation(
-            entry.group.id, names, chosen[-1][0], strict=entry.group.submitted_at <= self._strict_since
-        )
+        self.made[entry.group.id] = Reservation(entry.group.id, names, chosen[-1][0], strict=strict)
 
     def closed_to(self, entry: Entry) -> frozenset[str]:
         """The kept workers that a group may not use: what it would run there does not surely end before."""
@@ -82,8 +84,15 @@ class Reservations:
     def _free(self, name: str, entry: Entry) -> float:
         if self._fleet.room(name, entry.shape.demand) >= entry.shape.least:
             return 0.0
-        beside = self._fleet.neighbours(name) if entry.shape.demand.request.exclusive else ()
-        return max(map(self._drained, (name, *beside)))
+        return max(map(self._drained, self._host(name, entry)))
+
+    def _busy(self, name: str, entry: Entry) -> float:
+        """How many slots have to be given back at most."""
+        return self._fleet.held_slots(self._host(name, entry))
+
+    def _host(self, name: str, entry: Entry) -> list[str]:
+        """The workers of which something has to be free: of the whole host, where it is to be had alone."""
+        return [name, *(self._fleet.neighbours(name) if entry.shape.demand.request.exclusive else ())]
 
     def _one_a_host(self, times: list[tuple[float, str]], most: int) -> list[tuple[float, str]]:
         chosen, closed = list[tuple[float, str]](), set[str]()

@@ -12,20 +12,44 @@ from heapq import merge
 from itertools import islice
 
 from crossfleet.scheduler.core.demands import Demand, Shape
-from crossfleet.scheduler.core.fillings import Aspect, Kind, Openings
+from crossfleet.scheduler.core.fillings import Kind, Openings
+from crossfleet.scheduler.core.frames import Aspect
 
 Ranking = list[tuple[Kind, Aspect]]
 
 
+class Tier:
+    """The kinds that satisfy a demand and have equally much of what it prefers, first those that fewer want.
+
+    No worker has room for more than ``roomiest`` slots: it was so when last looked, and in a plan nothing is given back.
+    """
+
+    __slots__ = ("ranking", "roomiest")
+
+    def __init__(self, ranking: Ranking) -> None:
+        """See who has room."""
+        self.ranking = ranking
+        self.look()
+
+    def look(self) -> int:
+        """See how much room there is now."""
+        self.ranking = [(kind, aspect) for kind, aspect in self.ranking if kind.most[aspect]]
+        self.roomiest = max([kind.most[aspect] for kind, aspect in self.ranking], default=0)
+        return self.roomiest
+
+
 class Search:
-    """Finds room for demands. ``begin`` starts a plan, in which nothing is given back: who has no room is not asked again."""
+    """Finds room for demands. ``begin`` starts a plan, in which nothing is given back: who has no room is not asked again.
+
+    ``sort_out`` is told when a kind has come or is gone.
+    """
 
     def __init__(self, openings: Openings, able: Mapping[Demand, Mapping[Kind, Aspect]]) -> None:
         """``able``: what the kinds that satisfy a demand are for it."""
         self._openings = openings
         self._able = able
         self._kinds: list[Kind] | None = None
-        self._tiers: dict[Demand, list[Ranking]] = {}
+        self._tiers: dict[Demand, list[Tier]] = {}
         self._alike: dict[Demand, Demand] = {}
         self._first: dict[object, Demand] = {}
 
@@ -33,14 +57,17 @@ class Search:
         """A new plan."""
         self._kinds = None
         self._tiers.clear()
+
+    def sort_out(self) -> None:
+        """What a demand is to every kind has to be seen anew."""
         self._alike.clear()
         self._first.clear()
 
     def alike(self, demand: Demand) -> Demand:
-        """One demand for all that are the same to every kind: what holds of it in this plan holds of them."""
+        """One demand for all that are the same to every kind: what holds of it in a plan holds of them."""
         found = self._alike.get(demand)
         if found is None:
-            key = demand if demand.wishes else tuple(self._able[demand].values())
+            key = demand if demand.wishes else tuple(self._able[demand].items())
             found = self._alike[demand] = self._first.setdefault(key, demand)
         return found
 
@@ -73,27 +100,29 @@ class Search:
         """Whether any worker that is not banned has room for the fewest slots of a shape."""
         return any(
             filling.rooms[aspect] >= shape.least and filling.first(banned) is not None
-            for ranking in self._tiers_of(shape.demand)
-            for kind, aspect in ranking
+            for tier in self._tiers_of(shape.demand)
+            for kind, aspect in tier.ranking
             if kind.most[aspect] >= shape.least
             for filling in kind.some
         )
 
     def all_room(self, demand: Demand) -> int:
         """How many slots of a demand the whole fleet has room for."""
-        total = 0
-        for ranking in self._tiers_of(demand):
-            for kind, aspect in ranking:
-                for filling in kind.some:
-                    total += filling.rooms[aspect] * len(filling.members)
-        return total
+        return sum(
+            [
+                filling.rooms[aspect] * len(filling.members)
+                for tier in self._tiers_of(demand)
+                for kind, aspect in tier.ranking
+                for filling in kind.some
+            ]
+        )
 
     def several(self, shape: Shape, banned: AbstractSet[str]) -> list[str]:
         """The best workers that have room for the fewest slots of a shape each: as many as it wants, or fewer."""
         names: list[str] = []
-        for ranking in self._tiers_of(shape.demand):
+        for tier in self._tiers_of(shape.demand):
             roomy: dict[tuple[int, int], list[list[str]]] = {}
-            for kind, aspect in ranking:
+            for kind, aspect in tier.ranking:
                 for filling in kind.some:
                     if filling.rooms[aspect] >= shape.least:
                         roomy.setdefault((kind.rivals, filling.slots), []).append(filling.members)
@@ -104,20 +133,20 @@ class Search:
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
         """The best worker and its room: one with room for ``most`` slots, else the roomiest with ``least``."""
-        tiers = self._tiers.get(demand) or self._tiers_of(demand)
-        for at, ranking in enumerate(tiers):
-            if ranking and not ranking[0][0].most[ranking[0][1]]:
-                tiers[at] = ranking = [(kind, aspect) for kind, aspect in ranking if kind.most[aspect]]
-            found = _whole(ranking, most, banned) or _roomiest(ranking, least, banned)
-            if found is not None:
-                return found
+        for tier in self._tiers.get(demand) or self._tiers_of(demand):
+            if tier.roomiest >= least:
+                found = _at_most(tier, most, banned)
+                if found is None and tier.look() >= least:
+                    found = _at_most(tier, most, banned) or (_roomiest(tier.ranking, least, banned) if banned else None)
+                if found is not None:
+                    return found
         return None
 
     def widest(self, demand: Demand, slots: int, banned: AbstractSet[str]) -> str | None:
         """The worker with room for so many slots on which most is free: of the best tier, of the kinds that the fewest want."""
-        for ranking in self._tiers_of(demand):
+        for tier in self._tiers_of(demand):
             best: tuple[int, int, str] | None = None
-            for kind, aspect in ranking:
+            for kind, aspect in tier.ranking:
                 if best is not None and kind.rivals > best[0]:
                     break
                 for filling in kind.some:
@@ -128,7 +157,7 @@ class Search:
                 return best[2]
         return None
 
-    def _tiers_of(self, demand: Demand) -> list[Ranking]:
+    def _tiers_of(self, demand: Demand) -> list[Tier]:
         """The kinds that satisfy a demand and had a free slot, first those that fewer want; one list for each that it prefers."""
         found = self._tiers.get(demand)
         if found is None:
@@ -136,19 +165,26 @@ class Search:
             found = self._tiers[demand] = self._ranked(demand) if alike is demand else self._tiers_of(alike)
         return found
 
-    def _ranked(self, demand: Demand) -> list[Ranking]:
+    def _ranked(self, demand: Demand) -> list[Tier]:
         kinds, able = self._kinds, self._able[demand]
         if kinds is None:
             kinds = self._kinds = sorted(self._openings, key=_rivals)
-        ranking = [(kind, able[kind]) for kind in kinds if kind in able and kind.most[able[kind]]]
-        return _by_liking(demand, ranking) if demand.wishes else [ranking]
+        ranking = [(kind, able[kind]) for kind in kinds if kind in able]
+        return _by_liking(demand, ranking) if demand.wishes else [Tier(ranking)]
 
 
-def _by_liking(demand: Demand, ranking: Ranking) -> list[Ranking]:
+def _by_liking(demand: Demand, ranking: Ranking) -> list[Tier]:
     tiers: dict[tuple[int, float], Ranking] = {}
     for kind, aspect in ranking:
         tiers.setdefault((-demand.score(kind.model), demand.burden(kind.model)), []).append((kind, aspect))
-    return [tiers[liking] for liking in sorted(tiers)]
+    return [Tier(tiers[liking]) for liking in sorted(tiers)]
+
+
+def _at_most(tier: Tier, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
+    """One with room for ``most`` slots, else one with as much room as anybody may have."""
+    if tier.roomiest >= most:
+        return _whole(tier.ranking, most, banned)
+    return _with_room(tier.ranking, tier.roomiest, banned)
 
 
 def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
@@ -172,8 +208,22 @@ def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, 
     return (best, best_room) if best is not None else None
 
 
+def _with_room(ranking: Ranking, room: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
+    """Of those that have room for as many as anybody has: chosen as above."""
+    best: tuple[int, int, str] | None = None
+    for kind, aspect in ranking:
+        if best is not None and kind.rivals > best[0]:
+            break
+        if kind.most[aspect] == room:
+            for filling in kind.some:
+                name = filling.first(banned) if filling.rooms[aspect] == room else None
+                if name is not None and (best is None or (kind.rivals, filling.slots, name) < best):
+                    best = (kind.rivals, filling.slots, name)
+    return (best[2], room) if best is not None else None
+
+
 def _roomiest(ranking: Ranking, least: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
-    """Of those with room for ``least`` the one with the most; then as above."""
+    """Of those with room for ``least`` the one with the most, where the roomiest are banned; then as above."""
     best: tuple[int, int, str] | None = None
     most = least
     for kind, aspect in ranking:

@@ -6,7 +6,7 @@ from heapq import heapify, heappop, heapreplace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from crossfleet.scheduler.core.demands import Shape
+from crossfleet.scheduler.core.demands import Demand, Shape
 from crossfleet.scheduler.core.fairness import Standing, standing
 from crossfleet.scheduler.core.place import Placing
 from crossfleet.scheduler.core.queue import Entry, Lane, join, leave, together
@@ -33,6 +33,10 @@ class Round:
         self._aside: list[Entry] = []
         self._passed: dict[Shape, int] = {}
         self._open = {shape for shape in planner.shapes.values() if shape.waiting and not shape.shut}
+        self._twins: dict[Demand, list[Shape]] = {}
+        for shape in self._open:
+            if shape.hosts == 1:
+                self._twins.setdefault(planner.fleet.search.alike(shape.demand), []).append(shape)
 
     def serve(self, impatient_since: float) -> None:
         """Serve everybody who finds room. Groups submitted before ``impatient_since`` may not be passed for ever."""
@@ -60,9 +64,10 @@ class Round:
         )
         late = [one for one in heads if one is not None]
         for entry in sorted(late, key=lambda one: (one.group.submitted_at, one.rank)):
-            if not entry.shape.shut:
-                self._give([entry], entry.shape.least * entry.shape.hosts)
-            elif self._large(entry.shape) and self._placing.reservations.possible:
+            if not entry.shape.shut and self._give([entry], entry.shape.least * entry.shape.hosts):
+                continue
+            # Some worker may have room for a part of a gang: it gets nothing, and has to be kept workers all the same.
+            if entry.waits and self._large(entry.shape) and self._placing.reservations.possible:
                 self._placing.reservations.make(entry)
                 self._set_aside(entry)
 
@@ -84,7 +89,7 @@ class Round:
                 reservations.make(entry)
                 self._set_aside(entry)
             elif not search.has_room(entry.shape):
-                self._shut(entry.shape)
+                self._shut_all_like(entry.shape)
             else:
                 part = standing[0] / weights if len(turns) > 1 else 1.0
                 bunch = together(entry)
@@ -137,6 +142,13 @@ class Round:
         if self._passed[shape] >= _DEPTH:
             shape.rests = True
             self._open.discard(shape)
+
+    def _shut_all_like(self, shape: Shape) -> None:
+        """No worker has room for a shape, nor for any that wants as much of the same everywhere."""
+        self._shut(shape)
+        for twin in self._twins.get(self._planner.fleet.search.alike(shape.demand), ()):
+            if twin.least >= shape.least and not twin.shut:
+                self._shut(twin)
 
     def _shut(self, shape: Shape) -> None:
         shape.shut = True

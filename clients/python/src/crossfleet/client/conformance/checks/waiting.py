@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import WAITING_KIND_LATER, WAITING_KIND_NEVER
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_DRAINING
 from crossfleet.client.conformance.check import Check, Level, Step
-from crossfleet.client.conformance.expecting import Holds, NotNever, Waits
+from crossfleet.client.conformance.expecting import Holds, NotForgotten, NotNever, Waits
 from crossfleet.client.conformance.rows import Holding, group, request, wants, worker
 
 _GPU = request(devices=(wants("gpu"),))
@@ -57,6 +57,33 @@ CHECKS = (
         steps=(
             Step((worker("w1", 2),), (group("g0", 0), group("g1", 2)), _FULL, expect=(NotNever("g1"),)),
             Step(gone=("h1", "g0"), expect=(Holds("g1", 2),)),
+        ),
+    ),
+    Check(
+        "waiting.kept",
+        "A group that would fit what is kept for a larger one is placed all the same, or told why it waits",
+        "after two seconds without a word the fleet's own scheduler decides for it",
+        steps=(
+            Step(
+                (worker("w1", 2),),
+                (group("g0", 0), group("g1", 1, age=100, request=request(exclusive=True)), group("g2", 1)),
+                (Holding("h1", "g0", "w1", 1),),
+                expect=(NotForgotten("g2"),),
+            ),
+        ),
+    ),
+    Check(
+        "waiting.kept-for-a-gang",
+        "A group that would fit what is kept for a gang is placed all the same, or told why it waits",
+        "after two seconds without a word the fleet's own scheduler decides for it",
+        needs=frozenset(("gangs",)),
+        steps=(
+            Step(
+                (worker("w1", 1), worker("w2", 1)),
+                (group("g0", 0), group("g1", 2, age=100, request=request(gang=2)), group("g2", 1)),
+                (Holding("h1", "g0", "w1", 1),),
+                expect=(NotForgotten("g2"),),
+            ),
         ),
     ),
     Check(
