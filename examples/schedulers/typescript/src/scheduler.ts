@@ -43,9 +43,7 @@ function makePlan(now: Snapshot, selectors: Selectors): ScheduleResponse {
   );
   for (const wish of queue) {
     for (const [host, slots] of spread(wish, [...hosts.values()])) {
-      const place = host.place(wish, 1, slots);
-      if (!place) continue; // its host went to this group with another worker
-      const deviceIds = place.devices;
+      const deviceIds = host.place(wish, 1, slots)?.devices ?? [];
       host.take(wish, slots, deviceIds);
       wish.wanted -= slots;
       plan.allocate.push(
@@ -63,6 +61,7 @@ function spread(wish: Wish, hosts: Host[]): Map<Host, number> {
   const counts = new Map(wish.on); // by the name of the host: several workers may be on one
   const rooms = hosts.map((host) => host.place(wish, 1, wish.wanted)?.slots ?? 0);
   const fewest = wish.row.request?.slotsMin ?? 0;
+  const alone = wish.row.request?.exclusive ?? false; // then it gets one worker of each host
   let held = wish.held;
   for (let left = wish.wanted; left > 0; ) {
     const step = Math.min(Math.max(fewest - held, 1), left);
@@ -72,7 +71,8 @@ function spread(wish: Wish, hosts: Host[]): Map<Host, number> {
       const room = rooms[at]! - (given.get(host) ?? 0);
       const avoided = wish.row.avoidWorkerIds.includes(host.row.workerId) ? 1 : 0;
       const rank = [avoided, counts.get(host.name) ?? 0, -room];
-      if (room >= step && (!best || less(rank, bestRank))) [best, bestRank] = [host, rank];
+      const shared = alone && [...given.keys()].some((other) => other !== host && other.name === host.name);
+      if (!shared && room >= step && (!best || less(rank, bestRank))) [best, bestRank] = [host, rank];
     });
     if (!best) break;
     given.set(best, (given.get(best) ?? 0) + step);
