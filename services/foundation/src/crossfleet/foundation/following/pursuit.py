@@ -22,7 +22,7 @@ FIRST_CONTACT_SECONDS = 2.0
 """How long a fleet of which no coordinator has ever answered is tried: its address is rather wrong than away."""
 _FIRST_DELAY = 0.05
 _MOST_DELAY = 2.0
-_PROBE_SECONDS = 3.0
+_PROBE_SECONDS = 2.0
 _ALIVE_SECONDS = 25.0
 """A stream that fails later than this had come to stand: a connection that does not come up fails long before."""
 
