@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -57,7 +56,6 @@ async def start_service(name: str, *flags: str, log: Path, name_of: str = "") ->
             *flags,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
-            env=os.environ | {"GRPC_VERBOSITY": "ERROR"},
             cwd=Path(__file__).parents[2],
         )
     assert process.stdout is not None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
@@ -16,6 +18,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2_grpc import FleetServiceStu
 from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.errors.status import error_from_rpc
 from tests.integration.processes import Service, start_service
+from tests.real.certificates import Authority
 
 
 @pytest_asyncio.fixture
@@ -56,7 +59,6 @@ async def test_a_setting_says_where_it_comes_from(on_tcp: Service, folder: Path)
 
 
 async def test_prometheus_is_told_of_commits_and_sessions(folder: Path) -> None:
-    import asyncio
     import socket
 
     with socket.socket() as probe:
@@ -82,3 +84,21 @@ async def test_prometheus_is_told_of_commits_and_sessions(folder: Path) -> None:
         "crossfleet_open_runs",
     ):
         assert f"\n{name} 0.0" in text
+
+
+async def test_a_stranger_who_knocks_at_a_tls_port_leaves_no_line_of_another_form_in_the_log(folder: Path) -> None:
+    pair = Authority(folder).issue("server")
+    service = await start_service(
+        "scheduler",
+        *("--listen", "localhost:0", "--token-file", str(folder / "token")),
+        *("--tls-certificate", pair.certificate, "--tls-key", pair.key),
+        log=folder / "log",
+    )
+    host, _, port = service.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await reader.read()
+    writer.close()
+
+    assert await service.end() == 0
+    assert [json.loads(line)["event"] for line in (folder / "log").read_text().splitlines()][-1] == "stopped"

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.care import waits_for_care
-from crossfleet.coordinator.core.commands import CareForHosts, Command, PassTime, RecordCollection
+from crossfleet.coordinator.core.commands import CareForHosts, Command, ForgetWorkers, PassTime, RecordCollection
 from crossfleet.coordinator.core.deciders import Decider
+from crossfleet.coordinator.core.departing import Memory, departed
 from crossfleet.coordinator.core.health import CarePolicy
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from crossfleet.coordinator.roles.methods import Handlers
@@ -24,6 +25,7 @@ from tests.simulation.clock import SimIds
 
 _TICK = 1.0  # simulated seconds: no test waits for them
 _CARE = 0.5  # simulated seconds: no test waits for them
+_REMEMBERED = 0.3  # simulated seconds: no test waits for them
 POLICY = CarePolicy(
     share=0.5, failures=2.0, rounds=2, test_seconds=2.0, repair_seconds=1.0, canary_seconds=4.0, rest_seconds=0.5
 )
@@ -125,3 +127,14 @@ class Leading:
                     await self.commit(CareForHosts(POLICY))
                 except CrossfleetError as error:
                     self._world.note("care refused", error.reason)
+            await self._forget()
+
+    async def _forget(self) -> None:
+        """As retention does it, but after seconds: whoever comes back then is new."""
+        before = self._coordinator.clock.now() - _REMEMBERED
+        names = departed(self.writer.state, Memory(before, before, before - 10 * _REMEMBERED))
+        if names:
+            try:
+                await self.commit(ForgetWorkers(tuple(names)))
+            except CrossfleetError as error:
+                self._world.note("forgetting refused", error.reason)

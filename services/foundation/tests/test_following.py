@@ -255,7 +255,8 @@ async def test_a_call_that_takes_long_is_waited_for_where_it_is_while_somebody_i
         return request
 
     async with serving(echo_definition(Unary=unary)) as running:
-        channel = FollowingChannel(Route(running.address, Credentials().check), Credentials().open)
+        addresses = f"{running.address},unix:/nobody"
+        channel = FollowingChannel(Route(addresses, Credentials().check), Credentials().open)
         asyncio.get_running_loop().call_later(0.3, done.set)
         answer = await pursue(channel, lambda: EchoStub(channel).unary(Request(service="x"), timeout=10), 60.0)
         await channel.close()

@@ -1,11 +1,11 @@
-"""Waiting for a condition, always with a deadline."""
+"""Waiting for a condition, always with a deadline; and for the first of several to end."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -49,3 +49,16 @@ async def eventually(
         if time.monotonic() >= end:
             raise TimeoutError(f"not within {deadline} s: {what or condition}; last: {last!r}")
         await asyncio.sleep(interval)
+
+
+async def first_of(*waits: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> None:
+    """Until one of them ends; what it raises is raised, and the others are cancelled and waited for."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -20,6 +20,7 @@ from crossfleet.foundation.logs import configure
 from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinition, run_service
 from crossfleet.foundation.serve.addresses import parse, parse_list
 from crossfleet.foundation.serve.process import STOPPED, print_ready
+from crossfleet.foundation.wait import first_of
 from crossfleet.worker.agent import Agent
 from crossfleet.worker.agent_service import servicer
 from crossfleet.worker.assembly import assemble
@@ -106,7 +107,7 @@ async def _serve(agent: Agent, settings: Settings, welcomed: asyncio.Event, rene
     announcing = asyncio.ensure_future(_announce(door, settings.server, welcomed))
     idling = asyncio.ensure_future(leave_when_idle(settings.idle_exit_seconds)) if settings.idle_exit_seconds else None
     try:
-        await _first(asyncio.ensure_future(agent.run()), announcing)
+        await first_of(agent.run(), announcing)
     finally:
         if idling is not None:
             idling.cancel()
@@ -129,18 +130,6 @@ async def _announce(door: Server, settings: ServerSettings, welcomed: asyncio.Ev
     await welcomed.wait()
     print_ready("worker", addresses)
     await asyncio.Event().wait()
-
-
-async def _first(*tasks: asyncio.Task[None]) -> None:
-    """Until one of them ends; what it raises is raised, and the others are cancelled."""
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _folder(chosen: str, default: Path) -> Path:

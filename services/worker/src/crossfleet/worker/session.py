@@ -15,6 +15,7 @@ from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.execution import ShimUnreachable
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import first_of
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.core.records import Outgoing
 from crossfleet.worker.translate import facts, upward
@@ -80,7 +81,7 @@ class Session:
         call: Any = WorkerServiceStub(channel).Connect()  # type: ignore[no-untyped-call,unused-ignore]
         self._aborted = asyncio.get_running_loop().create_future()
         try:
-            await self._until_one_ends(self._talk(call, hello), self._aborted)
+            await first_of(self._talk(call, hello), self._aborted)
         except grpc.RpcError as error:
             raise error_from_rpc(error) from error
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
@@ -102,7 +103,7 @@ class Session:
         parts = [self._receive(call), self._send(call), self._beat(lease / 3)]
         if welcome.answers_heartbeats:
             parts.append(self._notice_silence(lease / 2))
-        await self._until_one_ends(*parts)
+        await first_of(*parts)
 
     async def _welcome(self, call: Any) -> tuple[wire.Welcome, list[wire.CoordinatorMessage]]:
         response = await call.read()
@@ -184,18 +185,6 @@ class Session:
                 await call.trailing_metadata(),
                 details=await call.details(),
             )
-
-    @staticmethod
-    async def _until_one_ends(*parts: Any) -> None:
-        tasks = [asyncio.ensure_future(part) for part in parts]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
 
 
 def requests(batch: list[Outgoing]) -> Iterator[wire.ConnectRequest]:

@@ -26,6 +26,7 @@ from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.wait import first_of
 
 _DESCRIBE_SECONDS = 5.0
 _FIRST_RETRY, _LAST_RETRY = 0.02, 1.0
@@ -120,19 +121,10 @@ class SchedulerLink:
             self._conduct.connected()
             self._told = ""
             self._log.info("scheduler connected", address=self._address, name=figures.name)
-            tasks = [
-                asyncio.ensure_future(self.teller.tell(call, snapshots_only=described.snapshots_only)),
-                asyncio.ensure_future(self._hearer.hear(call)),
-                asyncio.ensure_future(self._conduct.watch()),
-            ]
+            telling = self.teller.tell(call, snapshots_only=described.snapshots_only)
             try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await first_of(telling, self._hearer.hear(call), self._conduct.watch())
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
                 call.cancel()
 
     async def _tell_that_all_wait(self) -> None:

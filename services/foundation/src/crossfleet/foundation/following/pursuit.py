@@ -22,7 +22,7 @@ FIRST_CONTACT_SECONDS = 2.0
 """How long a fleet of which no coordinator has ever answered is tried: its address is rather wrong than away."""
 _FIRST_DELAY = 0.05
 _MOST_DELAY = 2.0
-_PROBE_SECONDS = 3.0
+_PROBE_SECONDS = 2.0
 _ALIVE_SECONDS = 25.0
 """A stream that fails later than this had come to stand: a connection that does not come up fails long before."""
 
@@ -56,11 +56,16 @@ class Pursuit:
         """Choose the coordinator of the next try. Raises Unavailable where none listens, as the try itself would."""
         self._began = self._channel.clock.monotonic()
         self.seat = seat = self._channel.seat
-        given = self._channel.route.given
         # Where there is a choice, a host that is not there must not cost the whole time of a call.
-        if self._channel.probed != seat.number and (len(given) > 1 or seat.address not in given):
+        if self.has_choice and self._channel.probed != seat.number:
             await probe(seat.address, _PROBE_SECONDS)
             self._channel.probed = seat.number
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether there is another coordinator to turn to."""
+        given = self._channel.route.given
+        return len(given) > 1 or self.seat.address not in given
 
     def advanced(self) -> None:
         """The present try has brought something: whatever fails from now on is a new outage."""
@@ -142,7 +147,8 @@ async def pursue(channel: FollowingChannel, attempt: Callable[[], Awaitable[T]],
     while True:
         try:
             await pursuit.begin()
-            answer = await answered(channel, pursuit.seat, attempt)
+            # Where nobody else can answer, one who is slow is not disturbed by the same once more.
+            answer = await (answered(channel, pursuit.seat, attempt) if pursuit.has_choice else attempt())
         except (grpc.RpcError, CrossfleetError) as failure:
             await pursuit.after(failure)
         else:

@@ -28,6 +28,7 @@ from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.logs import get_logger
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
 from crossfleet.foundation.serve.server import Server
+from crossfleet.foundation.wait import first_of
 
 STOPPED, WRONG_SETTINGS, FAILED = 0, 2, 3
 """Exit statuses of a service."""
@@ -62,7 +63,7 @@ async def serve(
             (ready or print_ready)(definition.name, addresses)
             await server.wait()
             get_logger().info("draining", cause=server.draining.cause)
-            await _first(server.stop(), stop_now.wait())
+            await first_of(server.stop(), stop_now.wait())
     finally:
         await server.abandon()
     get_logger().info("stopped", cause=server.draining.cause)
@@ -141,18 +142,6 @@ def _print_line(content: dict[str, object]) -> None:
         sys.stdout.flush()
     except (BrokenPipeError, ValueError):  # nobody listens any more: not a reason to end
         pass
-
-
-async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _uvloop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
