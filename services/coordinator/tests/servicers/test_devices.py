@@ -115,4 +115,4 @@ async def test_detectors_that_give_no_answer_are_named_until_they_do(tmp_path: P
         for errors in ({"nvidia": "Driver/library version mismatch"}, {"amd": "no answer within 20 s"}, {}):
             changed = worker_pb2.DevicesChanged(devices=[GPU], detector_errors=errors)
             await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
-            await eventually(partial(told, errors))
+            assert await eventually(partial(told, errors))
