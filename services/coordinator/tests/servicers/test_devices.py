@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -9,8 +10,10 @@ import pytest
 
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.api.types.v1.device_pb2 import AttributeValue, Device, StringList, Worker
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import Running, ScriptedWorker, running
 
 GIB = 2**30
@@ -98,3 +101,18 @@ async def test_what_would_make_selectors_miss_is_refused_field_by_field(tmp_path
     assert set(told) == {"attributes['conditions']", "attributes['Rack']", "attributes['rack']"}
     assert (gone.reason, nobody.reason) == ("DEVICE_NOT_FOUND", "WORKER_NOT_FOUND")
     assert "did you mean 'GPU-8e1c'?" in gone.message
+
+
+async def test_detectors_that_give_no_answer_are_named_until_they_do(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed(devices=[GPU])
+
+        async def told(errors: dict[str, str]) -> bool:
+            found = await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))
+            return dict(found.worker.worker.detector_errors) == errors
+
+        for errors in ({"nvidia": "Driver/library version mismatch"}, {"amd": "no answer within 20 s"}, {}):
+            changed = worker_pb2.DevicesChanged(devices=[GPU], detector_errors=errors)
+            await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
+            assert await eventually(partial(told, errors))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from crossfleet.foundation.wait import eventually
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
 from crossfleet.worker.detectors.detector import Found
@@ -129,6 +131,27 @@ async def test_devices_are_told_when_they_change_and_after_a_while_to_show_that_
     for _ in range(3):
         await watch.look()
     assert heard == [2] * told
+
+
+async def test_a_detector_that_gives_no_answer_is_asked_again_also_where_nothing_else_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    nobody: Any = SimpleNamespace(abouts={})
+    heard: list[dict[str, str]] = []
+    entry = EntryPoint("changing", f"{HERE}:Changing", GROUP)
+    inventory = Inventory(Search(10.0, lambda: [entry], folder=str(tmp_path)))
+
+    def tell() -> None:
+        heard.append(dict(inventory.errors))
+        (tmp_path / "changing.txt").write_text("n-0")
+
+    watch = DeviceWatch(inventory, Link(), nobody, nobody, every=0.01, tell=tell, wake=lambda: None)
+    looking = asyncio.create_task(watch.run())
+    await eventually(lambda: "n-0" in inventory.by_id, deadline=20)
+    looking.cancel()
+    assert "changing.txt" in heard[0]["changing"]
+    assert inventory.errors == {}
 
 
 class Changing(Browser):

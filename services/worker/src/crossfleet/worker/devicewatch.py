@@ -32,7 +32,7 @@ class DeviceWatch:
         wake: Callable[[], None],
         again: float = 600.0,
     ) -> None:
-        """`every` so many seconds (0: once); `tell` is called when the devices are not what they were, and once in `again`
+        """`every` so many seconds (0: once); `tell` is called when devices or errors are not what they were, and once in `again`
         seconds so that it shows that they are still looked at."""
         self._inventory = inventory
         self._link = link
@@ -48,10 +48,10 @@ class DeviceWatch:
         self._one = asyncio.Lock()
 
     async def run(self) -> None:
-        """Look until cancelled; only once where there are no devices but processors."""
+        """Look until cancelled; only once where there are no devices but processors, and every detector has said so."""
         while True:
             await self.look()
-            if not self._every or not self._inventory.has_more_than_processors:
+            if not self._every or not (self._inventory.has_more_than_processors or self._inventory.errors):
                 return
             await asyncio.sleep(self._every)
 
@@ -62,10 +62,9 @@ class DeviceWatch:
         for detector, cause in self._inventory.errors.items():
             if self._errors.get(detector) != cause:
                 get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
-        self._errors = dict(self._inventory.errors)
-        state, now = self._inventory.state, time.monotonic()
-        if state != self._told or now - self._told_at >= self._again:
-            self._told, self._told_at = state, now
+        errors, state, now = dict(self._inventory.errors), self._inventory.state, time.monotonic()
+        if (state, errors) != (self._told, self._errors) or now - self._told_at >= self._again:
+            self._told, self._errors, self._told_at = state, errors, now
             self._tell()
         for holding in self._link.holdings.all():
             self._end_without(holding)

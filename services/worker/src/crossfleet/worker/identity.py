@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,8 +37,8 @@ class Identity:
     runners: tuple[str, ...]
     gates: tuple[str, ...] = ()
 
-    def worker(self, incarnation: str, devices: Sequence[Device]) -> Worker:
-        """As the coordinator reads it; `incarnation` is the life of the shim."""
+    def worker(self, incarnation: str, devices: Sequence[Device], errors: Mapping[str, str]) -> Worker:
+        """As the coordinator reads it; `incarnation` is the life of the shim, `errors` are those of detectors."""
         return Worker(
             worker_id=self.name,
             incarnation=incarnation,
@@ -53,6 +53,7 @@ class Identity:
             runners=self.runners,
             checks_health=True,
             gates=self.gates,
+            detector_errors=errors,
         )
 
 

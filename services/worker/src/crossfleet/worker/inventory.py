@@ -11,6 +11,7 @@ from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.search import Search
 from crossfleet.worker.detectors.views import together
 from crossfleet.worker.translate.devices import device
+from crossfleet.worker.translate.text import as_text
 
 LOST = "lost"
 STALE = "stale"
@@ -18,6 +19,7 @@ BROKEN = frozenset({LOST, "unhealthy"})
 """Conditions in which a device is good for nothing."""
 
 _CPU = "cpu"
+_ERROR_BYTES = 500
 
 
 class Inventory:
@@ -77,13 +79,13 @@ class Inventory:
         for name in dict.fromkeys([*known, *answers]):
             answer = answers.get(name, ())
             if isinstance(answer, str):
-                self.errors[name] = answer
+                self.errors[name] = as_text(answer, _ERROR_BYTES)
                 continue
             try:
                 for one in answer:
                     device(one, name, 0.0)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                self.errors[name] = f"what it found cannot be read: {error}"
+                self.errors[name] = as_text(f"what it found cannot be read: {error}", _ERROR_BYTES)
                 continue
             self.errors.pop(name, None)
             self._found[name] = answer

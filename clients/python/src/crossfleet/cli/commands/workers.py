@@ -8,7 +8,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, Wo
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.devices import device_lines
+from crossfleet.cli.reporting.devices import device_lines, silent_lines
 from crossfleet.cli.reporting.health import health_lines, out
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local
@@ -66,7 +66,7 @@ def _print_table(workers: list[WorkerStatus], *, devices: bool) -> None:
     rows = [_row(status) for status in workers]
     columns = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
     print(table(heads[:columns], [row[:columns] for row in rows], right=frozenset((2, 3, 4))))
-    told = [line for status in workers for line in health_lines(status)]
+    told = [line for status in workers for line in (*health_lines(status), *silent_lines(status.worker))]
     if told:
         print("", *told, sep="\n")
     for status in workers if devices else ():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from crossfleet.api.types.v1.device_pb2 import AttributeValue, Device
+from crossfleet.api.types.v1.device_pb2 import AttributeValue, Device, Worker
 from crossfleet.cli.reporting.table import shorten
 from crossfleet.cli.reporting.times import local
 
@@ -31,6 +31,12 @@ def device_lines(worker: str, device: Device) -> Iterator[str]:
         yield f"  device.{name} = {shown(device.attributes[name])}{note}"
     if device.HasField("override"):
         yield f"  {said(device)}"
+
+
+def silent_lines(worker: Worker) -> Iterator[str]:
+    """A line for each detector that gives no answer: what it would find is missing, or stale."""
+    for detector in sorted(worker.detector_errors):
+        yield f"{worker.worker_id}: detector {detector} gives no answer: {worker.detector_errors[detector]}"
 
 
 def said(device: Device) -> str:

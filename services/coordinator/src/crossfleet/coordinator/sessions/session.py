@@ -118,6 +118,8 @@ class Session:
             del self.worker.devices[:], self.worker.taints[:]
             self.worker.devices.extend(message.devices_changed.devices)
             self.worker.taints.extend(message.devices_changed.taints)
+            self.worker.detector_errors.clear()
+            self.worker.detector_errors.update(message.devices_changed.detector_errors)
             view, description = worker_from(self.worker), self.worker.SerializeToString()
             await self._submit(self._commit(commands.WorkerChanged(self.worker_id, self.session_id, view, description)))
         elif kind == "progress":

@@ -49,6 +49,7 @@ class Search:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=self._seconds,
                 check=False,
                 cwd=self._folder or None,

@@ -46,9 +46,12 @@ def heartbeat(resident_bytes: int) -> wire.WorkerMessage:
     return wire.WorkerMessage(heartbeat=wire.Heartbeat(resident_bytes=resident_bytes))
 
 
-def devices_changed(devices: Sequence[device_pb2.Device], taints: Sequence[str]) -> wire.WorkerMessage:
-    """All devices and taints, as they are now."""
-    return wire.WorkerMessage(devices_changed=wire.DevicesChanged(devices=devices, taints=taints))
+def devices_changed(
+    devices: Sequence[device_pb2.Device], taints: Sequence[str], errors: Mapping[str, str]
+) -> wire.WorkerMessage:
+    """All devices, taints and errors of detectors, as they are now."""
+    changed = wire.DevicesChanged(devices=devices, taints=taints, detector_errors=errors)
+    return wire.WorkerMessage(devices_changed=changed)
 
 
 def progress(current: Mapping[int, tuple[int, float]], now: float = 0.0) -> wire.WorkerMessage:

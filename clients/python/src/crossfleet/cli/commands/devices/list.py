@@ -8,7 +8,7 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import WorkerStatus
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.devices import ago, said
+from crossfleet.cli.reporting.devices import ago, said, silent_lines
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.client import Client
 
@@ -34,9 +34,10 @@ def main(arguments: list[str]) -> int:
             return [await client.fleet.worker(options.worker)]
         return [status async for status in client.fleet.workers()]
 
+    workers = ask(options.data, listed)
     found = [
         (status.worker.worker_id, device)
-        for status in ask(options.data, listed)
+        for status in workers
         for device in status.worker.devices
         if options.device_class in ("", device.device_class)
     ]
@@ -50,6 +51,9 @@ def main(arguments: list[str]) -> int:
         print(table(heads[:columns], [row[:columns] for row in rows_of]))
     else:
         print("no devices")
+    told = [] if options.output == "json" else [line for status in workers for line in silent_lines(status.worker)]
+    if told:
+        print("", *told, sep="\n")
     return 0
 
 
