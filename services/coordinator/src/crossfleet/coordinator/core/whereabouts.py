@@ -77,7 +77,11 @@ def whereabouts_of(targets: tuple[TargetSpec, ...], at: float) -> Mapping[str, W
         if one.template is not None
         for name in (*one.template.near, *one.template.apart, *(names if one.template.speaks_of_hosts else ()))
     }
-    return {one.name: Whereabouts(one, at) for one in targets if one.template is not None or one.name in named}
+    return {
+        one.name: Whereabouts(one, at, one.template.open_first if one.template is not None else 1)
+        for one in targets
+        if one.template is not None or one.name in named
+    }
 
 
 def past_of(state: State, run: Run, where: Whereabouts) -> Past:
