@@ -223,3 +223,23 @@ def test_targets_that_keep_apart_share_no_host_while_both_run_whoever_comes_firs
     (allocation_id,) = answer.accepted
     fleet.report("w1", c.AllocationEnded(allocation_id, Cause.PREEMPTED))
     assert fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/db", "w1", 1),))).accepted
+
+
+def test_who_kept_apart_is_given_its_time_again_when_the_other_one_has_gone():
+    fleet = Fleet()
+    fleet.join("w1", slots=3, host="host")
+    templates = {"db": Template(apart=("gpu",)), "gpu": Template(apart=("db",))}
+    fleet.submit(targets=("db", "gpu"), templates=templates)
+    (allocation_id,) = fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/gpu", "w1", 1),))).accepted
+    fleet.do(c.ApplyPlan("plan", waiting=(c.WaitingReason("run/db", never=True, code="selector", text="no"),)))
+    wait(fleet, 10.0)
+    fleet.collect(allocation_id, ("a::one",))
+    fleet.finish(*fleet.live())
+    assert group(fleet).over
+    wait(fleet, 10.0)
+    assert not group(fleet, "db").over
+    fleet.close_what_is_closing()
+    wait(fleet, 1.0)
+    assert not group(fleet, "db").over
+    wait(fleet, 2.0)
+    assert group(fleet, "db").state is GroupState.FAILED

@@ -450,6 +450,15 @@ class AllocationPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceLeft:
+    """A group, by whose place others of its run may ask for something else, has given something back. Comes after AllocationClosed."""
+
+    run_id: str
+    group_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeciderChanged:
     """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
 
@@ -502,6 +511,7 @@ Event = (
     | GroupSkipped
     | AlternativesOpened
     | AllocationPlaced
+    | PlaceLeft
     | SemaphoreSet
     | SemaphoreRemoved
     | ScheduleCreated

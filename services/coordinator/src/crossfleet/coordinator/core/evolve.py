@@ -58,6 +58,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.GroupSkipped: runs.group_skipped,
     e.AlternativesOpened: work.alternatives_opened,
     e.AllocationPlaced: work.allocation_placed,
+    e.PlaceLeft: work.place_left,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
     ReservationChanged: workers.reservation_changed,

@@ -140,6 +140,13 @@ def allocation_placed(state: State, event: e.AllocationPlaced) -> None:
         offer_again(state, state.runs[event.run_id])
 
 
+def place_left(state: State, event: e.PlaceLeft) -> None:
+    """Whoever nothing could satisfy may be satisfied now: it is given its time again."""
+    for group in map(state.groups.__getitem__, state.runs[event.run_id].groups):
+        if group.never:
+            group.never_since = event.at
+
+
 def alternatives_opened(state: State, event: e.AlternativesOpened) -> None:
     """The group takes what satisfies one more. A reason to wait stands until another one is told, but its time begins anew."""
     group = state.groups[event.group_id]

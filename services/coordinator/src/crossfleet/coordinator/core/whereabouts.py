@@ -145,13 +145,14 @@ def _remember(names: dict[str, None], new: tuple[str, ...]) -> None:
 
 
 def may_move(state: State, group: Group) -> bool:
-    """Whether what keeps it from hosts may end by itself: others of its run, by which these are chosen, are not over."""
+    """Whether what keeps it from hosts may end by itself: others of its run, by which these are chosen, go on or hold slots."""
     template = asked(group).template
     if template is None or not (template.near or template.apart or template.speaks_of_hosts):
         return False
     others = state.runs[group.run_id].groups if template.speaks_of_hosts else ()
     named = (f"{group.run_id}/{name}" for name in (*template.near, *template.apart))
-    return any(not state.groups[one].over for one in (*named, *others) if one != group.group_id)
+    beside = (state.groups[one] for one in (*named, *others) if one != group.group_id)
+    return any(not one.over or one.allocations for one in beside)
 
 
 def asked(group: Group) -> TargetSpec:

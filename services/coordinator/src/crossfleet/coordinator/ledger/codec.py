@@ -62,6 +62,7 @@ _NUMBERS: dict[int, type] = {
     40: e.DeciderChanged,
     70: e.AlternativesOpened,
     71: e.AllocationPlaced,
+    72: e.PlaceLeft,
     63: ReservationChanged,
     64: ReservationEnded,
     65: DeviceOverridden,
