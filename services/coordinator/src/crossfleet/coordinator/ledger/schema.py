@@ -9,7 +9,7 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.failures import failure_of
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0011", "0012", "0013", "0015", "0017", "0014")
+REVISIONS = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0011", "0012", "0013", "0014", "0015", "0017")
 """Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""
 
 # Any number that nothing else uses in this database.
