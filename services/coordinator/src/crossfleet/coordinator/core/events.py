@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.matching.model import WorkerView
@@ -425,37 +426,6 @@ class SemaphoreRemoved:
     """There is no such semaphore any more."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlternativesOpened:
-    """So many of a group's alternatives have come in; since `at` the last of them is waited for (0: its time does not run)."""
-
-    run_id: str
-    group_id: str
-    count: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class AllocationPlaced:
-    """Where an allocation is, as far as others depend on it, and by which alternative, by index (-1: none). Comes after AllocationOpened."""
-
-    run_id: str
-    group_id: str
-    allocation_id: str
-    host: str
-    models: tuple[str, ...]
-    alternative: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceLeft:
-    """A group, by whose place others of its run may ask for something else, has given something back. Comes after AllocationClosed."""
-
-    run_id: str
-    group_id: str
-    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AlternativesOpened
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
@@ -68,7 +69,7 @@ class Changes:
                     self.groups.update(state.sharing)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue() | facts.GroupFinished():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | facts.AlternativesOpened():
+                case facts.GroupHeldBack() | AlternativesOpened():
                     self.groups.add(event.group_id)
                 case ReservationChanged() | ReservationEnded():
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
@@ -114,7 +115,7 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
-        case facts.AlternativesOpened():
+        case AlternativesOpened():
             return True
         case ReservationChanged() | ReservationEnded():
             return True
