@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AllocationPlaced
 from crossfleet.coordinator.core.quota import Quota, QuotaSet
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
@@ -278,7 +279,7 @@ class Auditor:
     def _open(self, group_id: str) -> list[e.AllocationOpened]:
         return [one for one in self.allocations.values() if one.group_id == group_id]
 
-    def _AllocationPlaced(self, event: e.AllocationPlaced) -> None:
+    def _AllocationPlaced(self, event: AllocationPlaced) -> None:
         alternatives = self.groups[event.group_id].alternatives
         alternatives[event.allocation_id] = event.alternative
         live = {one.allocation_id for one in self._open(event.group_id)}

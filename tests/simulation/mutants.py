@@ -26,7 +26,6 @@ from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
-from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.guard import Guard
@@ -246,13 +245,6 @@ def _forget_the_others_hosts() -> Iterator[Any]:
     yield patch.object(template, "_places", lambda *_: [])
 
 
-def _mix_alternatives() -> Iterator[Any]:
-    def every(self: Whereabouts) -> tuple[int, ...]:
-        return template.opened(self.asked.template, self.alternatives) if self.asked.template else ()
-
-    yield patch.object(Whereabouts, "open_now", property(every))
-
-
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
@@ -271,7 +263,7 @@ MUTANTS: dict[str, Mutant] = {
     "take-everybody-out": Mutant(_take_everybody_out, 20),
     "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 9),
     "close-under-running-tests": Mutant(_close_under_running_tests, 9),
-    "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 15),
+    "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 41),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "forget-who-shares-a-host": Mutant(_forget_who_shares_a_host, 1),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
@@ -283,7 +275,6 @@ MUTANTS: dict[str, Mutant] = {
     "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
     "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
-    "mix-alternatives": Mutant(_mix_alternatives, 71),
     **CLUSTER_MUTANTS,
 }
 

@@ -48,6 +48,12 @@ def test_alternatives_come_in_one_beside_the_other_and_an_earlier_one_is_preferr
     assert liked[:3] == ["h", "a", "v"]
 
 
+def test_alternatives_that_follow_without_a_wait_are_open_from_the_beginning():
+    waits = ((60.0, 0.0, 0.0), (0.0, 60.0, 0.0), (0.0, 0.0, 0.0))
+    templates = [Template(alternatives=tuple(Alternative(wait=wait) for wait in some)) for some in waits]
+    assert [template.open_first for template in [*templates, Template()]] == [1, 2, 3, 1]
+
+
 def test_an_earlier_alternative_goes_before_all_other_wishes_together():
     wish = Preference('worker.name == "a"', 1_000)
     template = settled(Alternative(H100), Alternative(A100), preferred=(wish,) * 16)
@@ -58,11 +64,11 @@ def test_an_earlier_alternative_goes_before_all_other_wishes_together():
 @pytest.mark.parametrize(
     ("request_", "alternatives"),
     [
-        (Request(gang=2), (Alternative(H100), Alternative(A100))),
-        (Request(slots_min=2), (Alternative(H100), Alternative(A100))),
-        (Request(devices=(DeviceRequest("gpu", count=2),)), (Alternative(H100), Alternative(A100))),
-        (Request(), (Alternative(devices=(DeviceRequest("gpu", H100),)), Alternative(A100))),
-        (Request(), (Alternative(H100), Alternative(""))),
+        (Request(gang=2), (Alternative(H100, 1.0), Alternative(A100))),
+        (Request(slots_min=2), (Alternative(H100, 1.0), Alternative(A100))),
+        (Request(devices=(DeviceRequest("gpu", count=2),)), (Alternative(H100, 1.0), Alternative(A100))),
+        (Request(), (Alternative(wait=1.0, devices=(DeviceRequest("gpu", H100),)), Alternative(A100))),
+        (Request(), (Alternative(H100, 1.0), Alternative(""))),
     ],
 )
 def test_what_one_request_cannot_ask_for_together_takes_the_place_of_what_came_before(request_, alternatives):
@@ -134,6 +140,7 @@ def test_what_is_known_at_submission_is_put_in_for_good():
         ((Alternative(H100, -1.0), Alternative(A100)), "alternatives[0].wait"),
         ((Alternative(""), Alternative(A100)), "alternatives[0].selector"),
         ((Alternative(H100), Alternative(H100)), "alternatives[1]"),
+        ((Alternative(H100), Alternative("")), "alternatives[0].wait"),
         ((Alternative(H100), Alternative("device.modl == 1")), "alternatives[1].selector"),
         ((Alternative(H100), Alternative(devices=(DeviceRequest(count=99),))), "alternatives[1].devices[0].count"),
         (tuple(Alternative(f"worker.slots > {number}") for number in range(9)), "alternatives"),
@@ -175,7 +182,8 @@ choices = st.lists(
 @given(models, choices, st.integers(1, 5), st.sampled_from([(), (DeviceRequest("gpu"),)]))
 def test_whoever_satisfies_an_offer_satisfies_an_open_alternative_and_the_other_way_round(has, texts, count, devices):
     request = Request(devices=devices)
-    template = settled(*map(Alternative, texts), request=request)
+    waits = [1.0] * (len(texts) - 1) + [0.0]
+    template = settled(*map(Alternative, texts, waits), request=request)
     view = worker("w", *has)
     open_now = opened(template, count)
     whole = offer(template, request, open_now, Past())

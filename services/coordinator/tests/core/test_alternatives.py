@@ -8,6 +8,7 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.alternatives import choosing
 from crossfleet.coordinator.core.outcomes import Cause, GroupState
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened
 from crossfleet.coordinator.core.view import open_groups
 from crossfleet.coordinator.core.whereabouts import NONE
 from crossfleet.coordinator.ledger import codec
@@ -50,9 +51,9 @@ def test_the_first_alternative_alone_is_offered_until_its_time_is_over():
     wait(fleet, 59.0)
     assert take(fleet, "good").accepted == ()
     wait(fleet, 1.0)
-    assert [one.count for one in fleet.of(e.AlternativesOpened)] == [2]
+    assert [one.count for one in fleet.of(AlternativesOpened)] == [2]
     assert take(fleet, "good").accepted == ("a1",)
-    assert [(one.host, one.alternative) for one in fleet.of(e.AllocationPlaced)] == [("host-good", 1)]
+    assert [(one.host, one.alternative) for one in fleet.of(AllocationPlaced)] == [("host-good", 1)]
 
 
 def test_the_first_alternative_still_goes_first_when_the_second_has_come_in():
@@ -61,7 +62,7 @@ def test_the_first_alternative_still_goes_first_when_the_second_has_come_in():
     (row,) = open_groups(fleet.state)
     assert row.request.preferred[0].selector == BEST
     take(fleet, "best")
-    assert [one.alternative for one in fleet.of(e.AllocationPlaced)] == [0]
+    assert [one.alternative for one in fleet.of(AllocationPlaced)] == [0]
 
 
 def test_while_a_group_holds_slots_of_one_alternative_it_gets_no_others_and_nobody_is_blamed_for_asking():
@@ -152,7 +153,7 @@ def test_the_granted_device_decides_by_which_alternative_an_allocation_is():
     fleet.submit(targets=("gpu",), templates={"gpu": new_first})
     wait(fleet, 0.5)
     fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/gpu", "w", 1, ("old",)),)))
-    assert [(one.models, one.alternative) for one in fleet.of(e.AllocationPlaced)] == [(("old",), 1)]
+    assert [(one.models, one.alternative) for one in fleet.of(AllocationPlaced)] == [(("old",), 1)]
 
 
 def test_another_leader_offers_the_same_and_lets_time_run_on():
@@ -173,7 +174,7 @@ def test_targets_without_alternatives_have_no_time_that_runs():
     fleet.submit()
     assert not choosing(fleet.state)
     fleet.place()
-    assert not fleet.of(e.AllocationPlaced)
+    assert not fleet.of(AllocationPlaced)
 
 
 def test_a_target_that_failed_where_it_must_not_be_again_goes_elsewhere_or_fails():
@@ -204,7 +205,7 @@ def test_a_target_is_near_another_one_once_that_has_slots(worker):
     other = {"w1": "w2", "w2": "w1"}[worker]
     assert take(fleet, other, 1).accepted == ()
     assert take(fleet, worker, 1).accepted
-    assert {one.alternative for one in fleet.of(e.AllocationPlaced)} == {NONE}
+    assert {one.alternative for one in fleet.of(AllocationPlaced)} == {NONE}
 
 
 def test_targets_that_keep_apart_share_no_host_while_both_run_whoever_comes_first():
@@ -223,3 +224,23 @@ def test_targets_that_keep_apart_share_no_host_while_both_run_whoever_comes_firs
     (allocation_id,) = answer.accepted
     fleet.report("w1", c.AllocationEnded(allocation_id, Cause.PREEMPTED))
     assert fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/db", "w1", 1),))).accepted
+
+
+def test_who_kept_apart_is_given_its_time_again_when_the_other_one_has_gone():
+    fleet = Fleet()
+    fleet.join("w1", slots=3, host="host")
+    templates = {"db": Template(apart=("gpu",)), "gpu": Template(apart=("db",))}
+    fleet.submit(targets=("db", "gpu"), templates=templates)
+    (allocation_id,) = fleet.do(c.ApplyPlan("plan", (c.ProposedAllocation("run/gpu", "w1", 1),))).accepted
+    fleet.do(c.ApplyPlan("plan", waiting=(c.WaitingReason("run/db", never=True, code="selector", text="no"),)))
+    wait(fleet, 10.0)
+    fleet.collect(allocation_id, ("a::one",))
+    fleet.finish(*fleet.live())
+    assert group(fleet).over
+    wait(fleet, 10.0)
+    assert not group(fleet, "db").over
+    fleet.close_what_is_closing()
+    wait(fleet, 1.0)
+    assert not group(fleet, "db").over
+    wait(fleet, 2.0)
+    assert group(fleet, "db").state is GroupState.FAILED

@@ -294,6 +294,7 @@ async def test_attempts_and_targets_say_by_which_alternative_they_are_and_a_run_
         (attempt,) = (await fleet.runs.ListAttempts(run_service.ListAttemptsRequest(run_id=run_id))).attempts
         worker.leave()
 
+    assert run is not None
     assert attempt.alternative == 1
     assert run is not None
     assert [(one.number, one.selector) for one in run.targets[0].alternatives] == [(1, "worker.slots > 0")]

@@ -49,7 +49,11 @@ def settle(written: Template, request: Request, known: Values, selectors: Select
         ),
     )
     _check_alternatives(settled.alternatives)
-    return replace(settled, one_by_one=_one_by_one(settled, request, selectors))
+    one_by_one = _one_by_one(settled, request, selectors)
+    for index, alternative in enumerate(settled.alternatives[:-1]):
+        if one_by_one and not alternative.wait:
+            raise RequestError(f"alternatives[{index}].wait", "the next one takes its place: say after which time")
+    return replace(settled, one_by_one=one_by_one)
 
 
 def check_written(text: str, known: Values, field: str, selectors: Selectors) -> Selector:

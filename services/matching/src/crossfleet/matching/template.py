@@ -50,6 +50,12 @@ class Template:
         return bool(self.alternatives or self.near or self.apart) or any(uses(text) for text in texts(self))
 
     @property
+    def open_first(self) -> int:
+        """How many alternatives are open from the beginning: the first, and those that follow without a wait."""
+        waits = [one.wait for one in self.alternatives[:-1]]
+        return next((number for number, wait in enumerate(waits, 1) if wait), len(waits) + 1)
+
+    @property
     def speaks_of_hosts(self) -> bool:
         """Whether a selector asks where other targets of the run are."""
         return any(use.name == "run.hosts" for text in texts(self) for use in uses(text))

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending
+from crossfleet.coordinator.core.places import PlaceLeft
 from crossfleet.coordinator.core.settling import (
     close_gang,
     end_attempt,
@@ -78,6 +79,8 @@ def drop_allocation(
             end_attempt(emit, emit.state.attempts[attempt_id], reason, message, free=free)
     avoided = avoid and not group.over and not allocation.canary
     emit(e.AllocationClosed(allocation.run_id, allocation.group_id, allocation.allocation_id, cause, message, avoided))
+    if emit.state.runs[allocation.run_id].shifting:
+        emit(PlaceLeft(allocation.run_id, allocation.group_id, emit.now))
     if allocation.canary:
         canary.ended(emit, allocation, cause, message)
     if group.target.request.gang > 1 and cause is not Cause.DONE and not group.over:

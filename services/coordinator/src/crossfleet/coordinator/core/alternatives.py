@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened
 from crossfleet.coordinator.core.whereabouts import NONE, past_of
 from crossfleet.matching.template import offer, satisfied
 
@@ -20,9 +20,9 @@ def open_alternatives(emit: Emitter) -> None:
             continue
         if group.held_back:
             if where.since:
-                emit(e.AlternativesOpened(group.run_id, group.group_id, where.alternatives, 0.0))
+                emit(AlternativesOpened(group.run_id, group.group_id, where.alternatives, 0.0))
         elif not where.since:
-            emit(e.AlternativesOpened(group.run_id, group.group_id, where.alternatives, emit.now))
+            emit(AlternativesOpened(group.run_id, group.group_id, where.alternatives, emit.now))
         elif emit.now >= where.since + wait_of(group):
             open_next(emit, group)
 
@@ -51,7 +51,7 @@ def wait_of(group: Group) -> float:
 def open_next(emit: Emitter, group: Group) -> None:
     """The next alternative comes in, and those behind it that follow without a wait."""
     while group.whereabouts is not None and has_next(group):
-        emit(e.AlternativesOpened(group.run_id, group.group_id, group.whereabouts.alternatives + 1, emit.now))
+        emit(AlternativesOpened(group.run_id, group.group_id, group.whereabouts.alternatives + 1, emit.now))
         if wait_of(group):
             return
 
@@ -72,7 +72,7 @@ def note_place(emit: Emitter, group: Group, worker: Worker, allocation_id: str) 
         str(one.attributes[_MODEL]) for one in worker.view.devices if one.id in devices and _MODEL in one.attributes
     }
     emit(
-        e.AllocationPlaced(
+        AllocationPlaced(
             group.run_id, group.group_id, allocation_id, worker.view.host, tuple(sorted(models)), alternative
         )
     )

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -429,28 +430,6 @@ class SemaphoreRemoved:
 
 
 @dataclass(frozen=True, slots=True)
-class AlternativesOpened:
-    """So many of a group's alternatives have come in; since `at` the last of them is waited for (0: its time does not run)."""
-
-    run_id: str
-    group_id: str
-    count: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class AllocationPlaced:
-    """Where an allocation is, as far as others depend on it, and by which alternative, by index (-1: none). Comes after AllocationOpened."""
-
-    run_id: str
-    group_id: str
-    allocation_id: str
-    host: str
-    models: tuple[str, ...]
-    alternative: int
-
-
-@dataclass(frozen=True, slots=True)
 class DeciderChanged:
     """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
 
@@ -503,6 +482,7 @@ Event = (
     | GroupSkipped
     | AlternativesOpened
     | AllocationPlaced
+    | PlaceLeft
     | SemaphoreSet
     | SemaphoreRemoved
     | ScheduleCreated

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -58,8 +59,9 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.CaseStruck: work.case_struck,
     e.GroupHeldBack: runs.group_held_back,
     e.GroupSkipped: runs.group_skipped,
-    e.AlternativesOpened: work.alternatives_opened,
-    e.AllocationPlaced: work.allocation_placed,
+    AlternativesOpened: work.alternatives_opened,
+    AllocationPlaced: work.allocation_placed,
+    PlaceLeft: work.place_left,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
     ReservationChanged: workers.reservation_changed,

@@ -8,6 +8,7 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Slot
 from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.whereabouts import Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
@@ -133,7 +134,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
         offer_again(state, state.runs[event.run_id])
 
 
-def allocation_placed(state: State, event: e.AllocationPlaced) -> None:
+def allocation_placed(state: State, event: AllocationPlaced) -> None:
     """What others, and it itself, may get now depends on where it is."""
     where, allocation = state.groups[event.group_id].whereabouts, state.allocations[event.allocation_id]
     if where is not None:
@@ -142,7 +143,14 @@ def allocation_placed(state: State, event: e.AllocationPlaced) -> None:
         offer_again(state, state.runs[event.run_id])
 
 
-def alternatives_opened(state: State, event: e.AlternativesOpened) -> None:
+def place_left(state: State, event: PlaceLeft) -> None:
+    """Whoever nothing could satisfy may be satisfied now: it is given its time again."""
+    for group in map(state.groups.__getitem__, state.runs[event.run_id].groups):
+        if group.never:
+            group.never_since = event.at
+
+
+def alternatives_opened(state: State, event: AlternativesOpened) -> None:
     """The group takes what satisfies one more. A reason to wait stands until another one is told, but its time begins anew."""
     group = state.groups[event.group_id]
     if group.whereabouts is not None:

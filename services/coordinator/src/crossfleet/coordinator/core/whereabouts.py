@@ -77,7 +77,11 @@ def whereabouts_of(targets: tuple[TargetSpec, ...], at: float) -> Mapping[str, W
         if one.template is not None
         for name in (*one.template.near, *one.template.apart, *(names if one.template.speaks_of_hosts else ()))
     }
-    return {one.name: Whereabouts(one, at) for one in targets if one.template is not None or one.name in named}
+    return {
+        one.name: Whereabouts(one, at, one.template.open_first if one.template is not None else 1)
+        for one in targets
+        if one.template is not None or one.name in named
+    }
 
 
 def past_of(state: State, run: Run, where: Whereabouts) -> Past:
@@ -141,13 +145,14 @@ def _remember(names: dict[str, None], new: tuple[str, ...]) -> None:
 
 
 def may_move(state: State, group: Group) -> bool:
-    """Whether what keeps it from hosts may end by itself: others of its run, by which these are chosen, are not over."""
+    """Whether what keeps it from hosts may end by itself: others of its run, by which these are chosen, go on or hold slots."""
     template = asked(group).template
     if template is None or not (template.near or template.apart or template.speaks_of_hosts):
         return False
     others = state.runs[group.run_id].groups if template.speaks_of_hosts else ()
     named = (f"{group.run_id}/{name}" for name in (*template.near, *template.apart))
-    return any(not state.groups[one].over for one in (*named, *others) if one != group.group_id)
+    beside = (state.groups[one] for one in (*named, *others) if one != group.group_id)
+    return any(not one.over or one.allocations for one in beside)
 
 
 def asked(group: Group) -> TargetSpec:

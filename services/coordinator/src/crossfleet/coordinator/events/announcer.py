@@ -9,6 +9,7 @@ from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.places import AlternativesOpened
 from crossfleet.coordinator.core.quota import GroupOverQuota
 from crossfleet.coordinator.events.cursors import Position, text
 from crossfleet.coordinator.events.known import Known
@@ -55,14 +56,9 @@ class Announcer:
             case facts.CasesCollected():
                 await self._cases_collected(event.cases_collected, fact)
             case facts.AllocationOpened():
-                event.allocation_opened.allocation_id = fact.allocation_id
-                event.allocation_opened.target = _target(fact.run_id, fact.group_id)
-                event.allocation_opened.worker_id = fact.worker_id
-                event.allocation_opened.slots.extend(fact.slots)
+                _allocation_opened(event.allocation_opened, fact)
             case facts.AllocationClosed():
-                event.allocation_closed.allocation_id = fact.allocation_id
-                event.allocation_closed.target = _target(fact.run_id, fact.group_id)
-                event.allocation_closed.cause = fact.message
+                _allocation_closed(event.allocation_closed, fact)
             case SlotsGivenBack() if fact.gone:
                 _slots_given_back(event.slots_given_back, fact)
             case facts.ArtifactsWaiting():
@@ -75,11 +71,8 @@ class Announcer:
             case facts.GroupWaiting() | facts.GroupHeldBack() | GroupOverQuota():
                 event.target_waiting.target = _target(fact.run_id, fact.group_id)
                 event.target_waiting.reason = fact.text
-            case facts.AlternativesOpened():
-                if fact.count < 2 or not fact.at:  # its time begins or stands: nothing new is taken
-                    return False
-                event.alternative_opened.target = _target(fact.run_id, fact.group_id)
-                event.alternative_opened.number = fact.count
+            case AlternativesOpened():
+                return _alternative_opened(event, fact)
             case facts.DeciderChanged():
                 event.scheduler_changed.target = _target(fact.run_id, fact.group_id)
                 event.scheduler_changed.scheduler = fact.scheduler
@@ -160,6 +153,26 @@ def _slots_given_back(message: event_pb2.SlotsGivenBack, fact: SlotsGivenBack) -
     message.allocation_id, message.worker_id = fact.allocation_id, fact.worker_id
     message.target = _target(fact.run_id, fact.group_id)
     message.slots.extend(fact.slots)
+
+
+def _allocation_opened(message: event_pb2.AllocationOpened, fact: facts.AllocationOpened) -> None:
+    message.allocation_id, message.target = fact.allocation_id, _target(fact.run_id, fact.group_id)
+    message.worker_id = fact.worker_id
+    message.slots.extend(fact.slots)
+
+
+def _allocation_closed(message: event_pb2.AllocationClosed, fact: facts.AllocationClosed) -> None:
+    message.allocation_id, message.target = fact.allocation_id, _target(fact.run_id, fact.group_id)
+    message.cause = fact.message
+
+
+def _alternative_opened(event: event_pb2.Event, fact: AlternativesOpened) -> bool:
+    """Nothing is to be told where only its time begins or stands."""
+    if fact.count < 2 or not fact.at:
+        return False
+    event.alternative_opened.target = _target(fact.run_id, fact.group_id)
+    event.alternative_opened.number = fact.count
+    return True
 
 
 def _health_changed(message: event_pb2.WorkerChanged, fact: facts.HealthChanged) -> None:

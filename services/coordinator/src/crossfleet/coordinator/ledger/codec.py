@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -61,8 +62,9 @@ _NUMBERS: dict[int, type] = {
     61: ScheduleChanged,
     62: ScheduleDeleted,
     40: e.DeciderChanged,
-    70: e.AlternativesOpened,
-    71: e.AllocationPlaced,
+    70: AlternativesOpened,
+    71: AllocationPlaced,
+    72: PlaceLeft,
     63: ReservationChanged,
     64: ReservationEnded,
     65: DeviceOverridden,

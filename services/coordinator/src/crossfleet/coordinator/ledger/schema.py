@@ -20,9 +20,9 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
     "0015",
     "0017",
-    "0014",
     "0018",
 )
 """Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""

@@ -96,8 +96,8 @@ task_groups = Table(
     Column("ending", SmallInteger, nullable=False, server_default=text("0")),
     Column("cause_details", Text, nullable=False, server_default=text("''")),
     Column("skipped", Boolean, nullable=False, server_default=false()),
-    Column("limits", LargeBinary, nullable=False, server_default=text("''")),
     Column("alternatives", Text, nullable=False, server_default=text("''")),
+    Column("limits", LargeBinary, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 
@@ -193,8 +193,8 @@ allocations = Table(
     Column("cause", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
     Column("runner", LargeBinary, nullable=False, server_default=text("''")),
-    Column("given_back", Text, nullable=False, server_default=text("'[]'")),
     Column("cost_per_hour", Double, nullable=False, server_default=text("0")),
+    Column("given_back", Text, nullable=False, server_default=text("'[]'")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.places import AlternativesOpened
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
@@ -71,7 +72,7 @@ class Changes:
                     self._limited(state, event.run_id)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | facts.AlternativesOpened():
+                case facts.GroupHeldBack() | AlternativesOpened():
                     self.groups.add(event.group_id)
                 case facts.GroupFinished() | GroupOverQuota():
                     self.groups.add(event.group_id)
@@ -134,7 +135,7 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
-        case facts.AlternativesOpened():
+        case AlternativesOpened():
             return True
         case GroupOverQuota():
             return not event.text

@@ -1,0 +1,36 @@
+"""Facts about where a target has slots, and what it takes because of that and of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativesOpened:
+    """So many of a group's alternatives have come in; since `at` the last of them is waited for (0: its time does not run)."""
+
+    run_id: str
+    group_id: str
+    count: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationPlaced:
+    """Where an allocation is, as far as others depend on it, and by which alternative, by index (-1: none). Comes after AllocationOpened."""
+
+    run_id: str
+    group_id: str
+    allocation_id: str
+    host: str
+    models: tuple[str, ...]
+    alternative: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLeft:
+    """A group, by whose place others of its run may ask for something else, has given something back. Comes after AllocationClosed."""
+
+    run_id: str
+    group_id: str
+    at: float
