@@ -83,18 +83,18 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
             return
         if attempt.copy:
             message = story(emit, group, attempt)
-        if outcome is Outcome.TIMED_OUT and group.limit(index):
-            message = f"{message}, which was learnt from earlier runs"
         if index in group.earlier:
             outcome, message = shown(group.earlier[index], result)
+        if outcome is Outcome.TIMED_OUT and group.limit(index):
+            message = f"{message}, which was learnt from earlier runs"
         cases, payloads = failed if outcome in BAD and runs_again(run, group, index, result) else settled
         cases.append(e.FinishedCase(index, outcome, result.seconds, message, *where, result.process, result.position))
         if result.payload:
             payloads.append((index, result.payload))
     names = (attempt.run_id, attempt.group_id)
-    if not attempt.copy:
-        shown_now = [case.case_index for case in (*failed[0], *settled[0])]
-        end_copies(emit, group, shown_now, f"{attempt.worker_id} was first")
+    if group.copies and not attempt.copy:
+        showed = [case.case_index for case in (*failed[0], *settled[0])]
+        end_copies(emit, group, showed, f"{attempt.worker_id} was first")
     if failed[0]:
         emit(e.CasesRerun(*names, tuple(failed[0]), tuple(failed[1]), emit.now))
     if settled[0]:
