@@ -165,15 +165,14 @@ def slots_given_back(state: State, event: SlotsGivenBack) -> None:
             allocation.gone.add(number)
 
 
-def _slot(state: State, allocation: Allocation, number: int) -> Slot:
-    """A slot that gets a task. A leader of a version that gives back none may have gone on with one that was."""
-    if number not in allocation.slots:
-        if number in allocation.gone:
-            _hold(state, allocation, 1)
-            allocation.gone.discard(number)
-        allocation.slots[number] = Slot(number)
-        allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
-    return allocation.slots[number]
+def _taken_back(state: State, allocation: Allocation, number: int) -> Slot:
+    """A slot that was given back gets a task: a leader of a version that gives back none has gone on with it."""
+    if number in allocation.gone:
+        _hold(state, allocation, 1)
+        allocation.gone.discard(number)
+    allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
+    slot = allocation.slots[number] = Slot(number)
+    return slot
 
 
 def canary_opened(state: State, event: e.CanaryOpened) -> None:
@@ -219,7 +218,7 @@ def _begin(state: State, attempt: Attempt) -> None:
     state.attempts[attempt.attempt_id] = attempt
     state.groups[attempt.group_id].attempts.add(attempt.attempt_id)
     allocation = state.allocations[attempt.allocation_id]
-    slot = _slot(state, allocation, attempt.slot)
+    slot = allocation.slots.get(attempt.slot) or _taken_back(state, allocation, attempt.slot)
     if not slot.attempts:
         slot.heard_at = attempt.assigned_at
     slot.attempts.append(attempt.attempt_id)
