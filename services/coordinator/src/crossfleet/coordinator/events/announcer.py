@@ -54,16 +54,13 @@ class Announcer:
             case facts.CasesCollected():
                 await self._cases_collected(event.cases_collected, fact)
             case facts.AllocationOpened():
-                event.allocation_opened.allocation_id = fact.allocation_id
-                event.allocation_opened.target = _target(fact.run_id, fact.group_id)
-                event.allocation_opened.worker_id = fact.worker_id
-                event.allocation_opened.slots.extend(fact.slots)
+                _slots_of(event.allocation_opened, fact)
             case facts.AllocationClosed():
                 event.allocation_closed.allocation_id = fact.allocation_id
                 event.allocation_closed.target = _target(fact.run_id, fact.group_id)
                 event.allocation_closed.cause = fact.message
             case SlotsGivenBack() if fact.gone:
-                _slots_given_back(event.slots_given_back, fact)
+                _slots_of(event.slots_given_back, fact)
             case facts.ArtifactsWaiting():
                 event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
                 event.artifacts_waiting.worker_id = fact.worker_id
@@ -155,7 +152,9 @@ class Announcer:
         set_time(attempt.ended_at, fact.at)
 
 
-def _slots_given_back(message: event_pb2.SlotsGivenBack, fact: SlotsGivenBack) -> None:
+def _slots_of(
+    message: event_pb2.AllocationOpened | event_pb2.SlotsGivenBack, fact: facts.AllocationOpened | SlotsGivenBack
+) -> None:
     message.allocation_id, message.worker_id = fact.allocation_id, fact.worker_id
     message.target = _target(fact.run_id, fact.group_id)
     message.slots.extend(fact.slots)
