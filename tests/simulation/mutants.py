@@ -280,7 +280,7 @@ MUTANTS: dict[str, Mutant] = {
     "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 59),
     "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),
     "let-both-executions-count": Mutant(_let_both_executions_count, 60),
-    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
+    "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 116),
     "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
     "mix-alternatives": Mutant(_mix_alternatives, 71),

@@ -24,7 +24,7 @@ from tests.simulation.coordinator import SimCoordinator
 from tests.simulation.etcd import SimEtcd
 from tests.simulation.fault import Fault
 from tests.simulation.faults import inflict, make_faults
-from tests.simulation.fleet_faults import BESIDE
+from tests.simulation.fleet_faults import APART, BESIDE
 from tests.simulation.leading import Leading
 from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
@@ -51,6 +51,7 @@ _LOOK = 0.25  # simulated seconds: no test waits for them
 
 _FAULTS_END = 9.5
 _PATIENCE = 120.0
+_LOOKS_BESIDE, _LOST_BESIDE = (4.5, 5.5, 6.5, 7.5, 8.5), 0.3
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _COORDINATORS = 3
 _HIDING = 0.3  # so often somebody hides a device for a while
@@ -157,6 +158,9 @@ class World:
         drawn = make_faults(self.chance.stream("faults"))
         if self.other is not None:
             drawn += make_faults(self.chance.stream("faults beside"), BESIDE)
+        if self._apart:
+            lost = self.chance.stream("faults apart")
+            drawn += [Fault(at, kind, 0, 1.0) for kind in APART for at in _LOOKS_BESIDE if lost.random() < _LOST_BESIDE]
         return sorted(drawn, key=lambda fault: fault.at)
 
     def run(self) -> Result:
