@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.simulation.cluster_faults import CLUSTER
 from tests.simulation.fault import Fault, Kind
-from tests.simulation.fleet_faults import BESIDE, FLEET
+from tests.simulation.fleet_faults import APART, BESIDE, FLEET
 
 _FIRST, _LAST = 0.3, 9.0
 
@@ -28,4 +28,4 @@ def make_faults(random: Random, kinds: Mapping[str, Kind] = KINDS) -> list[Fault
 
 def inflict(world: Any, fault: Fault) -> None:
     """Let it happen now."""
-    (KINDS | BESIDE)[fault.kind](world, fault)
+    (KINDS | BESIDE | APART)[fault.kind](world, fault)

@@ -26,6 +26,19 @@ def _host_loss(world: Any, fault: Fault) -> None:
     _host(world, fault).lose(fault.amount)
 
 
+def _loss_beside_a_copy(world: Any, fault: Fault) -> None:
+    """The host is lost that executes for too long what another one executes a second time by now."""
+    if world.leading is None:
+        return
+    state = world.leading.writer.state
+    for group in state.groups.values():
+        attempts = [state.attempts[number] for number in sorted(group.attempts)]
+        first = next((one for one in attempts if not one.copy and group.copies.keys() & one.pending), None)
+        if first is not None:
+            world.host(first.worker_id).lose(fault.amount)
+            return
+
+
 def _cut(world: Any, fault: Fault) -> None:
     host = _host(world, fault)
     host.wire.cut = True
@@ -116,3 +129,6 @@ BESIDE: dict[str, Kind] = {
     "other-confused": _other_goes("confused"),
 }
 """What happens to the scheduler beside the fallback, in seeds that have one."""
+
+APART: dict[str, Kind] = {"loss-beside-a-copy": _loss_beside_a_copy}
+"""What happens where cases straggle."""

@@ -24,7 +24,7 @@ from tests.simulation.coordinator import SimCoordinator
 from tests.simulation.etcd import SimEtcd
 from tests.simulation.fault import Fault
 from tests.simulation.faults import inflict, make_faults
-from tests.simulation.fleet_faults import BESIDE
+from tests.simulation.fleet_faults import APART, BESIDE
 from tests.simulation.leading import Leading
 from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
@@ -51,6 +51,7 @@ _LOOK = 0.25  # simulated seconds: no test waits for them
 
 _FAULTS_END = 9.5
 _PATIENCE = 120.0
+_LOOKS_BESIDE, _LOST_BESIDE = (4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0), 0.5
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _ABSENT = 0.2  # of these have one that says nothing at first
 _COORDINATORS = 3
@@ -133,7 +134,7 @@ class World:
         made = [make_suite(random, number, names, trouble=trouble) for number in range(random.randint(2, 3))]
         self.suites: dict[str, SimSuite] = {suite.name: suite for suite in made}
         self.speeds: dict[str, float] = {}
-        self._apart = False
+        self._apart = self._straggling = False
         self.clients = [SimClient(self, one, number) for number, one in enumerate(self._submissions(random, made))]
         self.people = self.loop.process("people")
         self.faults = list(faults) if faults is not None else self._drawn_faults()
@@ -143,7 +144,7 @@ class World:
         # A stream of its own: seeds without reruns stay what they were.
         reruns = [make_rerun_policy(self.chance.stream("reruns"), suite) for suite in made]
         depending, placing = self.chance.stream("dependencies"), self.chance.stream("places")
-        self._apart = make_stragglers(self.chance.stream("stragglers"), made)
+        self._straggling = self._apart = make_stragglers(self.chance.stream("stragglers"), made)
         history, speeds = self.chance.stream("history"), self.chance.stream("speeds")
         for suite in made:
             make_history(history, suite)
@@ -162,6 +163,9 @@ class World:
         drawn = make_faults(self.chance.stream("faults"))
         if self.other is not None:
             drawn += make_faults(self.chance.stream("faults beside"), BESIDE)
+        if self._straggling:
+            lost = self.chance.stream("faults apart")
+            drawn += [Fault(at, kind, 0, 1.0) for kind in APART for at in _LOOKS_BESIDE if lost.random() < _LOST_BESIDE]
         return sorted(drawn, key=lambda fault: fault.at)
 
     def run(self) -> Result:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
@@ -10,6 +12,13 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
+from services.coordinator.tests.core.test_any_order import (
+    STEPS,
+    check_as_an_earlier_version_reads_it,
+    check_verdicts,
+    heal,
+    step,
+)
 
 CASES = [f"m{n}::case" for n in range(4)]
 
@@ -222,3 +231,19 @@ def test_a_slot_that_waits_for_what_follows_is_answered_when_the_case_before_pas
     assert len(slot.attempts) == 1
     assert not slot.wanting
     assert (hangs.allocation_id, (0,)) in [(one.allocation_id, one.slots) for one in fleet.of(e.SlotsReleased)]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1000)), max_size=20), st.integers(0, 2))
+def test_whatever_happens_to_a_case_that_is_executed_twice_it_has_one_verdict(steps, reruns):
+    fleet = lasting(policy=c.PolicySpec(max_reruns=reruns))
+    assert copy_of(fleet)
+    for name, pick in steps:
+        if name == "stop" and pick % 3 == 0:
+            fleet.do(c.StopRun("run", "stopped"))
+        step(fleet, name, pick)
+    heal(fleet)
+
+    assert 0 in {case.case_index for event in fleet.of(e.CasesFinished) for case in event.cases}
+    check_verdicts(fleet)
+    check_as_an_earlier_version_reads_it(fleet)

@@ -60,7 +60,7 @@ def limits(policy: suite_pb2.Policy) -> list[str]:
     """How long a case may last, and what becomes of one that does."""
     told = []
     seconds = policy.case_timeout.ToNanoseconds() / 1e9
-    known = f"after {duration(seconds)}" if seconds else "never"
+    known = f"after {duration(seconds)}" if seconds else "not at all"
     if policy.learnt_case_timeout:
         told.append(
             "a case is ended after ten times what 99 of 100 of its executions need, a minute at least; "

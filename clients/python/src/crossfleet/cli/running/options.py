@@ -267,8 +267,8 @@ def _limits(made: argparse.ArgumentParser) -> None:
         const=5,
         default=0,
         metavar="PERCENT",
-        help="run cases that last several times as long as expected a second time, on another host that is idle; at most "
-        "PERCENT (default 5) of a target's cases. Only for suites that stand it",
+        help="run cases that last several times as long as before a second time, on an idle slot of the run on another host; at "
+        "most PERCENT (default 5) of a target's cases. Only for suites that stand it",
     )
     add(
         "--memory-limit",

@@ -41,9 +41,8 @@ def end_copy(
 
 def end_copies(emit: Emitter, group: Group, cases: Iterable[int], why: str) -> None:
     """Cases have shown something, or are to show nothing more: their copies are ended."""
-    for case in cases if group.copies else ():
-        if case in group.copies:
-            end_copy(emit, emit.state.attempts[group.copies[case]], Cause.CANCELLED, why, revoked=True)
+    for case in [case for case in cases if case in group.copies]:
+        end_copy(emit, emit.state.attempts[group.copies[case]], Cause.CANCELLED, why, revoked=True)
 
 
 def story(emit: Emitter, group: Group, copy: Attempt) -> str:

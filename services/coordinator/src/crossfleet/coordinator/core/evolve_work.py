@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import evolve_quotas, retry
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
-from crossfleet.coordinator.core.model import Allocation, Attempt, Semaphore, Slot, State
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
@@ -176,15 +176,14 @@ def slots_given_back(state: State, event: SlotsGivenBack) -> None:
             allocation.gone.add(number)
 
 
-def _slot(state: State, allocation: Allocation, number: int) -> Slot:
-    """A slot that gets a task. A leader of a version that gives back none may have gone on with one that was."""
-    if number not in allocation.slots:
-        if number in allocation.gone:
-            _hold(state, allocation, 1)
-            allocation.gone.discard(number)
-        allocation.slots[number] = Slot(number)
-        allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
-    return allocation.slots[number]
+def _taken_back(state: State, allocation: Allocation, number: int) -> Slot:
+    """A slot that was given back gets a task: a leader of a version that gives back none has gone on with it."""
+    if number in allocation.gone:
+        _hold(state, allocation, 1)
+        allocation.gone.discard(number)
+    allocation.device_ids = (*allocation.device_ids, allocation.leaving.pop(number, ()))
+    slot = allocation.slots[number] = Slot(number)
+    return slot
 
 
 def canary_opened(state: State, event: e.CanaryOpened) -> None:
@@ -200,12 +199,14 @@ def case_struck(state: State, event: e.CaseStruck) -> None:
 
 def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
     """Cases leave the queue for attempts on slots."""
-    queue = state.groups[event.group_id].queue
+    group = state.groups[event.group_id]
+    queue = group.queue
     for task in event.tasks:
         cases = task.case_indices
         queue.take(cases)
         _begin(
             state,
+            group,
             Attempt(
                 task.attempt_id,
                 task.task_id,
@@ -225,20 +226,22 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
         run.started_at = event.at
 
 
-def _begin(state: State, attempt: Attempt) -> None:
+def _begin(state: State, group: Group, attempt: Attempt) -> None:
     """An attempt is on its slot. The numbers that follow are never smaller: a copy that is kept comes a second time."""
-    state.attempts[attempt.attempt_id] = attempt
-    state.groups[attempt.group_id].attempts.add(attempt.attempt_id)
+    attempt_id = attempt.attempt_id
+    state.attempts[attempt_id] = attempt
+    group.attempts.add(attempt_id)
     allocation = state.allocations[attempt.allocation_id]
-    slot = _slot(state, allocation, attempt.slot)
+    slot = allocation.slots.get(attempt.slot) or _taken_back(state, allocation, attempt.slot)
     if not slot.attempts:
         slot.heard_at = attempt.assigned_at
-    slot.attempts.append(attempt.attempt_id)
+    slot.attempts.append(attempt_id)
     slot.wanting = False
     slot.last_case = attempt.cases[-1]
     allocation.live += 1
-    state.next_attempt = max(state.next_attempt, attempt.attempt_id + 1)
-    state.next_task = max(state.next_task, attempt.task_id + 1)
+    if attempt_id >= state.next_attempt:
+        state.next_attempt = attempt_id + 1
+        state.next_task = max(state.next_task, attempt.task_id + 1)
 
 
 def copy_assigned(state: State, event: CopyAssigned) -> None:
@@ -247,6 +250,7 @@ def copy_assigned(state: State, event: CopyAssigned) -> None:
     case = event.case_index
     _begin(
         state,
+        group,
         Attempt(
             event.attempt_id,
             event.task_id,

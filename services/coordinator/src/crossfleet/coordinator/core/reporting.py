@@ -44,7 +44,7 @@ def worker_report(emit: Emitter, command: WorkerReport) -> ReportAnswer:
             attempt = _live(emit, command.worker_id, item.attempt_id)
             if attempt is not None:
                 touched[attempt.group_id] = None
-                _record(emit, attempt, item.results)
+                (_record_copy if attempt.copy else _record)(emit, attempt, item.results)
             elif item.attempt_id in emit.state.revoked:
                 stale[item.attempt_id] = None
         elif isinstance(item, AttemptFinished):
@@ -74,34 +74,24 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
     settled: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
     failed: tuple[list[e.FinishedCase], list[tuple[int, bytes]]] = ([], [])
     where = (attempt.attempt_id, attempt.worker_id, attempt.slot)
-    if attempt.copy:
-        results = tuple(one for one in results if not one.added_case_id)
     for index, result in _fresh(emit, attempt, group, results):
         outcome, message = result.outcome, result.message
-        if attempt.copy and outcome not in COUNTS:
-            end_copy(emit, attempt, Cause.DONE, f"{outcome.name.lower()}, which a second execution does not decide")
-            return
-        if attempt.copy:
-            message = story(emit, group, attempt)
-        if outcome is Outcome.TIMED_OUT and group.limit(index):
-            message = f"{message}, which was learnt from earlier runs"
         if index in group.earlier:
             outcome, message = shown(group.earlier[index], result)
+        if outcome is Outcome.TIMED_OUT and group.limit(index):
+            message = f"{message}, which was learnt from earlier runs"
         cases, payloads = failed if outcome in BAD and runs_again(run, group, index, result) else settled
         cases.append(e.FinishedCase(index, outcome, result.seconds, message, *where, result.process, result.position))
         if result.payload:
             payloads.append((index, result.payload))
     names = (attempt.run_id, attempt.group_id)
-    if not attempt.copy:
-        shown_now = [case.case_index for case in (*failed[0], *settled[0])]
-        end_copies(emit, group, shown_now, f"{attempt.worker_id} was first")
+    if group.copies:
+        showed = [case.case_index for case in (*failed[0], *settled[0])]
+        end_copies(emit, group, showed, f"{attempt.worker_id} was first")
     if failed[0]:
         emit(e.CasesRerun(*names, tuple(failed[0]), tuple(failed[1]), emit.now))
     if settled[0]:
         emit(e.CasesFinished(*names, tuple(settled[0]), tuple(settled[1]), emit.now))
-        if attempt.copy:
-            end_first(emit, group, attempt)
-            feed_group(emit, group)
         stop_at_failure_limit(emit, run)
     if failed[0]:
         feed_group(emit, group)
@@ -110,6 +100,23 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
     allocation = emit.state.allocations.get(attempt.allocation_id)
     if allocation is not None and allocation.slots[attempt.slot].wanting:
         _feed_last(emit, group, allocation, attempt.slot)
+
+
+def _record_copy(emit: Emitter, copy: Attempt, results: tuple[CaseOutcome, ...]) -> None:
+    """A result of a second execution counts where the case passes, and ends the first one; any other is left to that."""
+    group = emit.state.groups[copy.group_id]
+    where = (copy.attempt_id, copy.worker_id, copy.slot)
+    for index, one in _fresh(emit, copy, group, tuple(one for one in results if not one.added_case_id)):
+        if one.outcome not in COUNTS:
+            end_copy(emit, copy, Cause.DONE, f"{one.outcome.name.lower()}, which a second execution does not decide")
+            return
+        told = story(emit, group, copy)
+        case = e.FinishedCase(index, one.outcome, one.seconds, told, *where, one.process, one.position)
+        payloads = ((index, one.payload),) if one.payload else ()
+        emit(e.CasesFinished(copy.run_id, copy.group_id, (case,), payloads, emit.now))
+        end_first(emit, group, copy)
+        feed_group(emit, group)
+        feed_asking(emit, group)
 
 
 def _feed_last(emit: Emitter, group: Group, allocation: Allocation, number: int) -> None:

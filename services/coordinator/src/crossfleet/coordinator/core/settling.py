@@ -67,7 +67,8 @@ def end_attempt(
             emit.now,
         )
     )
-    keep_copies(emit, group, left)
+    if group.copies:
+        keep_copies(emit, group, left)
 
 
 def give_up(

@@ -56,11 +56,11 @@ class Announcer:
             case facts.CasesCollected():
                 await self._cases_collected(event.cases_collected, fact)
             case facts.AllocationOpened():
-                _allocation_opened(event.allocation_opened, fact)
+                _slots_of(event.allocation_opened, fact)
             case facts.AllocationClosed():
                 _allocation_closed(event.allocation_closed, fact)
             case SlotsGivenBack() if fact.gone:
-                _slots_given_back(event.slots_given_back, fact)
+                _slots_of(event.slots_given_back, fact)
             case facts.ArtifactsWaiting():
                 event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
                 event.artifacts_waiting.worker_id = fact.worker_id
@@ -149,15 +149,11 @@ class Announcer:
         set_time(attempt.ended_at, fact.at)
 
 
-def _slots_given_back(message: event_pb2.SlotsGivenBack, fact: SlotsGivenBack) -> None:
+def _slots_of(
+    message: event_pb2.AllocationOpened | event_pb2.SlotsGivenBack, fact: facts.AllocationOpened | SlotsGivenBack
+) -> None:
     message.allocation_id, message.worker_id = fact.allocation_id, fact.worker_id
     message.target = _target(fact.run_id, fact.group_id)
-    message.slots.extend(fact.slots)
-
-
-def _allocation_opened(message: event_pb2.AllocationOpened, fact: facts.AllocationOpened) -> None:
-    message.allocation_id, message.target = fact.allocation_id, _target(fact.run_id, fact.group_id)
-    message.worker_id = fact.worker_id
     message.slots.extend(fact.slots)
 
 
