@@ -117,12 +117,14 @@ class SchedulerLink:
             figures.gangs = _GANGS in described.abilities
             figures.connected = True
             self.teller.begin()
+            self._hearer.begin()
             self._conduct.connected()
             self._told = ""
             self._log.info("scheduler connected", address=self._address, name=figures.name)
             tasks = [
                 asyncio.ensure_future(self.teller.tell(call, snapshots_only=described.snapshots_only)),
                 asyncio.ensure_future(self._hearer.hear(call)),
+                asyncio.ensure_future(self._hearer.commit_plans()),
                 asyncio.ensure_future(self._conduct.watch()),
             ]
             try:
