@@ -47,6 +47,12 @@ def middle(values: Sequence[float]) -> float:
     return median(values) if values else float("nan")
 
 
+def part_of(values: Sequence[float], part: float) -> float:
+    """The value that this part of them does not exceed; nan of nothing."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("nan")
+
+
 def machine() -> str:
     """Cores, memory, Python and load: what a number needs beside it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fleet_load.workers ADDRESS COUNT SLOTS
 
-Prints `ready` when all are welcome, then a line `RUN_ID SECONDS` when the first task of a run arrives; SECONDS are those
-of time.monotonic, which processes of one machine share. Ends with its stdin.
+Prints `ready` when all are welcome, then a line `RUN_ID SECONDS` when the first task of a run arrives, in unix seconds,
+and a line `echo SECONDS` for each message to which a worker that has no tasks got an empty answer. Ends with its stdin.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 from crossfleet.foundation.channel import channel_options
+from crossfleet.foundation.loop import new_loop
 
 LABEL = "simulated"
+ECHO = "echo"
 _STREAMS = 50
 """Sessions that share a connection."""
 _ALONE = ("grpc.use_local_subchannel_pool", 1)
 """Else all channels of a process to one address share a connection."""
 _BEAT_SECONDS = 5.0
+_ECHO_SECONDS = 0.05
 
 
 class SimulatedWorker:
@@ -48,6 +51,7 @@ class SimulatedWorker:
         worker.worker_id, worker.incarnation, worker.host = self._name, "1", self._name
         worker.slots, worker.cpu_cores, worker.labels[LABEL] = self._slots, float(self._slots), "yes"
         worker.runners.append("noop")
+        hello.runners_by_number.append("noop")
         self._say(wire.WorkerMessage(hello=hello))
         beside = [asyncio.ensure_future(self._beat()), asyncio.ensure_future(self._write())]
         try:
@@ -96,7 +100,7 @@ class SimulatedWorker:
         run_id = self._runs[assign.allocation_id]
         if run_id not in self._seen:
             self._seen.add(run_id)
-            print(run_id, time.monotonic(), flush=True)
+            print(run_id, time.time(), flush=True)
         idle = []
         for task in assign.tasks:
             results = [
@@ -118,6 +122,22 @@ class SimulatedWorker:
         return message
 
 
+async def echo(stub: Any) -> None:
+    """A session that says nothing but that it lives: what a message up and an empty one down take. Until cancelled."""
+    call = stub.Connect()
+    hello = wire.Hello(protocol_version=1, first_unacknowledged_sequence=1)
+    worker = hello.worker
+    worker.worker_id, worker.incarnation, worker.host, worker.slots = ECHO, "1", ECHO, 1
+    await call.write(wire.ConnectRequest(messages=[wire.WorkerMessage(hello=hello)]))
+    await call.read()
+    while True:
+        begun = time.perf_counter()
+        await call.write(wire.ConnectRequest(messages=[wire.WorkerMessage(heartbeat=wire.Heartbeat())]))
+        await call.read()
+        print(ECHO, time.perf_counter() - begun, flush=True)
+        await asyncio.sleep(_ECHO_SECONDS)
+
+
 async def main(address: str, count: int, slots: int) -> None:
     """Serve until stdin ends."""
     seen: set[str] = set()
@@ -131,6 +151,7 @@ async def main(address: str, count: int, slots: int) -> None:
     for worker in workers:
         await worker.welcomed.wait()
     print("ready", flush=True)
+    tasks.append(asyncio.ensure_future(echo(WorkerServiceStub(channels[0]))))
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done:
@@ -138,4 +159,5 @@ async def main(address: str, count: int, slots: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

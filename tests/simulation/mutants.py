@@ -42,13 +42,13 @@ from tests.simulation.mutant import Mutant
 
 
 def _acknowledge_before_commit() -> Iterator[Any]:
-    submit = Session._submit
+    settle = Session._settle
 
-    async def hasty(self: Session, commit: Any, sequence: int = 0) -> None:
-        self.outbox.acknowledge(sequence)
-        await submit(self, commit, sequence)
+    async def hasty(self: Session, said: Any) -> bool:
+        self.outbox.acknowledge(getattr(said, "sequence", 0))
+        return await settle(self, said)
 
-    yield patch.object(Session, "_submit", hasty)
+    yield patch.object(Session, "_settle", hasty)
 
 
 def _forget_the_head_check() -> Iterator[Any]:
@@ -181,8 +181,8 @@ def _let_a_canary_go_on() -> Iterator[Any]:
 def _close_under_running_tests() -> Iterator[Any]:
     route = routing.route
 
-    def hasty(state: Any, events: Any, specs: Any) -> Any:
-        found = route(state, events, specs)
+    def hasty(state: Any, events: Any, *more: Any) -> Any:
+        found = route(state, events, *more)
         for event in events:
             allocation = state.allocations.get(event.allocation_id) if isinstance(event, e.AllocationClosing) else None
             if allocation is not None and allocation.live:

@@ -70,7 +70,7 @@ def applied(world: Any) -> Iterator[None]:
         stack.enter_context(patch.object(etcd_members, "_open_members", members))
         for module in (etcd_calls, etcd_election, etcd_session, etcd_roll, terms):
             stack.enter_context(patch.object(module, "delays", pauses))
-        stack.enter_context(patch.object(opening, "time", SimpleNamespace(time=wall)))
+        stack.enter_context(patch.object(opening, "time", SimpleNamespace(time=wall, perf_counter=world.loop.time)))
         stack.enter_context(patch.object(logs.Logger, "_write", write))
         yield
 

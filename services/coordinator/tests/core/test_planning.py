@@ -139,3 +139,14 @@ def test_a_gang_that_lost_a_worker_is_given_back_and_placed_whole_again():
         fleet.finish(attempt)
     fleet.close_what_is_closing()
     assert open_groups(fleet.state)[0].wanted_slots == 2
+
+
+def test_slots_of_one_plan_share_what_there_is_though_cases_are_few():
+    fleet = Fleet()
+    fleet.submit(cases=IDS[:8])
+    fleet.join(slots=2)
+    fleet.join("w2", slots=2, session="s2")
+    plan(fleet, ("run/default", "w1", 2), ("run/default", "w2", 2))
+
+    assert {attempt.worker_id for attempt in fleet.live()} == {"w1", "w2"}
+    assert len(fleet.live()) == 4

@@ -172,8 +172,9 @@ def test_a_failure_that_is_to_be_run_again_ends_the_copy():
 def test_what_waits_behind_the_case_goes_elsewhere_when_its_copy_has_passed():
     fleet = Fleet()
     fleet.join("w1", slots=1)
-    fleet.join("w2", slots=1, session="s2")
     fleet.submit("run", ["m::a", "m::b", "n::c"], estimates=(1.0, 1.0, 1.0), policy=c.PolicySpec(speculate=100))
+    fleet.place()
+    fleet.join("w2", slots=1, session="s2")
     fleet.place()
     busy = next(one for one in fleet.live() if len(one.cases) > 1)
     fleet.finish(next(one for one in fleet.live() if one is not busy))

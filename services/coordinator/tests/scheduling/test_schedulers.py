@@ -119,7 +119,8 @@ async def test_a_run_is_decided_by_the_scheduler_that_it_names(tmp_path: Path) -
 async def test_a_scheduler_sees_of_anothers_groups_that_they_hold_slots_and_nothing_that_they_want(
     tmp_path: Path,
 ) -> None:
-    own, gpu = GreedyScheduler(), GreedyScheduler()
+    # One that proposed what cannot hold would lose the group.
+    own, gpu = GreedyScheduler(), GreedyScheduler(idle=True)
     wanted = suite_pb2.Target(name="t", selector='worker.labels.pool == "gpu"')
     async with running(tmp_path, scheduler=own, beside={"gpu pools=gpu": gpu}) as fleet:
         await settled(fleet)

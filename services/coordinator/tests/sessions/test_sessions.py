@@ -379,3 +379,21 @@ async def test_a_worker_that_ended_its_session_in_good_order_has_left_at_once_an
 
         assert dict(summary.workers_by_state) == {}
         assert await fleet.worker_state("w1") == device_pb2.WORKER_STATE_READY
+
+
+async def test_ids_of_named_cases_are_left_out_for_a_runner_that_executes_by_number(tmp_path: Path) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel, slots=1)
+        hello = worker_pb2.Hello(protocol_version=1, first_unacknowledged_sequence=1, runners_by_number=["noop"])
+        hello.worker.worker_id, hello.worker.incarnation, hello.worker.slots = worker.name, "i1", 1
+        hello.worker.cpu_cores = 1.0
+        hello.worker.runners.append("noop")
+        await worker.send(worker_pb2.WorkerMessage(hello=hello))
+        await worker.next("welcome")
+        await fleet.submit(noop(4))
+        opened = (await worker.next("open_allocation")).open_allocation
+        assign = (await worker.next("assign")).assign
+
+    assert not opened.suite.cases
+    assert (opened.suite.runner, opened.cases_left_out) == ("noop", 4)
+    assert assign.tasks[0].case_indices[0] in range(4)

@@ -63,6 +63,7 @@ from crossfleet.coordinator.sessions.fleet import FleetSessions
 from crossfleet.coordinator.sessions.leases import Leases
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.coordinator.succession import notice_successor
+from crossfleet.foundation import garbage
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.ids import IdSource, RandomIds
@@ -115,6 +116,7 @@ class Coordinator:
         """Follows the ledger and the clock inside the block."""
         unsubscribe = self.writer.subscribe(self.committed)
         self.writer.foresee(self.schedulers.foreseen)
+        self._start(garbage.collect_in_peace(lambda: self.writer.cursor[0]))
         self._start(self.schedulers.run())
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())

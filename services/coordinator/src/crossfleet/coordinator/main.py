@@ -13,7 +13,7 @@ from crossfleet.coordinator.election.solo import SoloElection
 from crossfleet.coordinator.opening import database_of
 from crossfleet.coordinator.scheduling.roster import roster
 from crossfleet.coordinator.standing import Ready, Standing
-from crossfleet.foundation import logs, telemetry
+from crossfleet.foundation import garbage, logs, telemetry
 from crossfleet.foundation.config import load_with_sources
 from crossfleet.foundation.errors import AddressInvalid, ConfigurationInvalid, FieldViolation, SocketPathTooLong
 from crossfleet.foundation.filesystems import refuse_network_filesystem
@@ -99,6 +99,7 @@ def main() -> int:
     async def begin() -> None:
         if wrong is not None:
             raise wrong
+        garbage.begin()
         await start(settings, sources)
 
     return run_service("coordinator", begin, uvloop=settings.uvloop)

@@ -134,7 +134,14 @@ async def open_ledger(
             if isinstance(error, TakeOverRefused) and not error.reset_needed and term.remaining() <= 0:
                 raise NotLeader("the term was over before the ledger was taken over") from error
             raise
-    writer = LedgerWriter(ledger, time.time, limit=limit, remaining=term.remaining, patience=patience)
+    writer = LedgerWriter(
+        ledger,
+        time.time,
+        limit=limit,
+        remaining=term.remaining,
+        patience=patience,
+        stopwatch=time.perf_counter,
+    )
     await writer.start()
     stack.push_async_callback(writer.stop)
     return writer

@@ -72,7 +72,7 @@ class Openings:
                 )
                 raise InvalidArgument(f"runner {order.suite.runner} knows no gates", fields=[field])
             if isinstance(runner, AgentRunner):
-                instant = Instant(runner, order.suite, order.known_collection_digest)
+                instant = Instant(runner, order.suite, order.known_collection_digest, order.cases_left_out)
                 instant.collect(self._link, allocation)
                 self.instants[allocation] = instant
                 holding.advance(Phase.READY)

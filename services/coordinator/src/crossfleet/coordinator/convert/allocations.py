@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from crossfleet.api.types.v1.run_pb2 import RunSpec
+from crossfleet.api.types.v1.suite_pb2 import Suite
 from crossfleet.coordinator.convert import orders
 from crossfleet.coordinator.core.events import AssignedTask
 from crossfleet.coordinator.core.model import Allocation, Run, State
@@ -20,6 +21,7 @@ class Specs:
     def __init__(self) -> None:
         """Nothing parsed yet."""
         self._parsed: dict[str, RunSpec] = {}
+        self._shortened: dict[str, Suite] = {}
 
     def of(self, run: Run) -> RunSpec:
         """The spec of an open run."""
@@ -30,9 +32,22 @@ class Specs:
             spec = self._parsed[run.run_id] = RunSpec.FromString(run.spec)
         return spec
 
+    def without_cases(self, group_id: str, suite: Suite) -> Suite:
+        """The suite of a group without the ids of its cases."""
+        short = self._shortened.get(group_id)
+        if short is None:
+            if len(self._shortened) >= _KEPT_SPECS:
+                del self._shortened[next(iter(self._shortened))]
+            short = self._shortened[group_id] = Suite()
+            short.CopyFrom(suite)
+            short.ClearField("cases")
+        return short
 
-def open_allocation(state: State, allocation: Allocation, specs: Specs) -> orders.Message:
-    """The order to get ready. Without the suite's case ids where the runner finds them itself."""
+
+def open_allocation(
+    state: State, allocation: Allocation, specs: Specs, by_number: Container[str] = ()
+) -> orders.Message:
+    """The order to get ready. `by_number`: the worker's runners that need no ids of the cases that a run names."""
     run = state.runs[allocation.run_id]
     group = state.groups[allocation.group_id]
     spec = specs.of(run)
@@ -43,7 +58,11 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     order.run_id = run.run_id
     order.target = target.name
     order.slots.extend(allocation.slots)
-    order.suite.CopyFrom(target.suite if target.HasField("suite") else spec.suite)
+    suite = target.suite if target.HasField("suite") else spec.suite
+    if suite.cases and suite.runner in by_number:
+        order.cases_left_out = len(suite.cases)
+        suite = specs.without_cases(group.group_id, suite)
+    order.suite.CopyFrom(suite)
     order.workspace.CopyFrom(spec.workspace)
     order.environment.CopyFrom(target.environment)
     for devices in allocation.device_ids:
@@ -60,8 +79,7 @@ def open_allocation(state: State, allocation: Allocation, specs: Specs) -> order
     if target.request.HasField("gates"):
         order.gates.CopyFrom(target.request.gates)
     order.first_number = allocation.first_number
-    held = (state.allocations[allocation_id] for allocation_id in run.allocations)
-    order.run_slots = max(one.next_number for one in held)
+    order.run_slots = run.numbers.end
     return message
 
 

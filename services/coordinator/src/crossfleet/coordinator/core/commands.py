@@ -404,11 +404,12 @@ class SlotsClosed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What a worker reported in one message, in its order. Resent reports change nothing."""
+    """What a worker reported, in its order, and then the slots that want more. Resent reports change nothing."""
 
     worker_id: str
     incarnation: str
     items: tuple[AttemptResults | AttemptFinished | AllocationEnded, ...]
+    wants: tuple[WantTasks, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
         event.device_ids,
         event.cpu_cores,
         event.at,
-        first_number=_first_free_number(state, event.run_id, len(event.slots)),
+        first_number=state.runs[event.run_id].numbers.take(len(event.slots)),
     )
     if group.estimates_known:
         share_pace(allocation)
@@ -76,17 +76,6 @@ def share_pace(allocation: Allocation) -> None:
             slot.pace = pace
 
 
-def _first_free_number(state: State, run_id: str, count: int) -> int:
-    """The lowest number from which on so many are free among the slots of a run."""
-    held = (state.allocations[allocation_id] for allocation_id in state.runs[run_id].allocations)
-    first = 0
-    for start, end in sorted((one.first_number, one.next_number) for one in held):
-        if first + count <= start:
-            break
-        first = max(first, end)
-    return first
-
-
 def allocation_ready(state: State, event: e.AllocationReady) -> None:
     """Its slots take tasks."""
     allocation = state.allocations[event.allocation_id]
@@ -117,7 +106,9 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     worker = state.workers.get(allocation.worker_id)
     if worker is not None:
         worker.allocations.discard(event.allocation_id)
-    state.runs[event.run_id].allocations.discard(event.allocation_id)
+    run = state.runs[event.run_id]
+    run.allocations.discard(event.allocation_id)
+    run.numbers.give_back(allocation.first_number, allocation.next_number - allocation.first_number)
     group = state.groups[event.group_id]
     group.allocations.discard(event.allocation_id)
     group.renumbered.discard(event.allocation_id)

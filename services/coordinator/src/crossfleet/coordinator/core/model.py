@@ -19,6 +19,7 @@ from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
 from crossfleet.matching.model import Request, WorkerView
@@ -232,6 +233,7 @@ class Run:
     """A run that is not over, or whose allocations are still being given back. `measures`: so does a group of it.
 
     `shifting`: some of its groups ask for what depends on where others are, or on time.
+    `numbers` are those of the slots that are held for it.
     """
 
     run_id: str
@@ -257,6 +259,7 @@ class Run:
     measures: bool = False
     shifting: bool = False
     allocations: set[str] = field(default_factory=set)
+    numbers: SlotNumbers = field(default_factory=SlotNumbers)
 
     @property
     def forgettable(self) -> bool:

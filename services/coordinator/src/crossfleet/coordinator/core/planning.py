@@ -127,6 +127,7 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
                 close_gang(emit, emit.state.groups[allocation.group_id], "its gang was revoked by the scheduler")
     refused: list[Refusal] = []
     accepted: list[str] = []
+    opened: dict[str, Group] = {}
     books = _Books(emit, command.allocate[:_MAX_ITEMS])
     for items in _units(command.allocate):
         trial = books.copy() if len(items) > 1 else books
@@ -134,6 +135,10 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         if grants:
             books = trial
             accepted.extend(_open(emit, grant) for grant in grants)
+            opened.update((grant.group.group_id, grant.group) for grant in grants if grant.group.given)
+    for group in opened.values():
+        # Once, when all that it got is there: each look is at every slot that it has.
+        feed_group(emit, group)
     if accepted:
         settle_limits(emit)
         refused = _excused(emit, command.allocate, accepted, refused)
@@ -273,7 +278,6 @@ def _open(emit: Emitter, grant: _Grant) -> str:
     note_place(emit, group, worker, allocation_id)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))
-        feed_group(emit, group)
     return allocation_id
 
 

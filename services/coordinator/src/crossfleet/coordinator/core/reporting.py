@@ -36,7 +36,7 @@ def want_tasks(emit: Emitter, command: WantTasks) -> None:
 
 
 def worker_report(emit: Emitter, command: WorkerReport) -> ReportAnswer:
-    """Record results and ends in their order. Results of attempts that no longer count are named in the answer."""
+    """Record results and ends in their order, then feed who wants more. Results that no longer count are named in the answer."""
     stale: dict[int, None] = {}
     touched: dict[str, None] = {}
     for item in command.items:
@@ -60,6 +60,8 @@ def worker_report(emit: Emitter, command: WorkerReport) -> ReportAnswer:
                 touched[group_id] = None
     for group_id in touched:
         settle_group(emit, emit.state.groups[group_id])
+    for want in command.wants:
+        want_tasks(emit, want)
     return ReportAnswer(tuple(stale))
 
 

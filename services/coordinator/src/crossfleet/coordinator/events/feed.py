@@ -183,6 +183,7 @@ class EventFeed:
                     continue
                 for watcher in self._watchers:
                     watcher.offer(announced)
+                await asyncio.sleep(0)  # others have their turn between two batches
                 if not self._watchers:
                     self._batches.clear()
 

@@ -14,8 +14,11 @@ from crossfleet.coordinator.ledger.ledger import Ledger, Outcome, Prepared
 from crossfleet.coordinator.ledger.store import StoreAway, StoreRefused
 from crossfleet.foundation.logs import get_logger
 
-# So few commands are written on the loop, where the disk has been as fast as this: to hand them to the thread takes longer.
-_FEW, _FAST_SECONDS = 4, 0.002
+# A disk is fast where a commit takes no longer than so much, and so much more for each command.
+_FAST_SECONDS, _EACH_SECONDS = 0.002, 0.00025
+# What few commands take in the thread tells as well; of many the thread and a busy loop would only wait for each other.
+_FEW = 4
+_FIRST_REST, _LAST_REST = 0.1, 5.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.05, 1.0
 _CLOSE_SECONDS = 1.0
 
@@ -32,6 +35,9 @@ class Storing:
         self._thread = ThreadPoolExecutor(1, "ledger")
         self._at_store = threading.Lock()
         self._fast = True
+        self._rest, self._rested_at = _FIRST_REST, 0.0
+        self.kept_seconds = 0.0
+        """For how long the last batch was written on the loop."""
         self._closed = False
 
     async def write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
@@ -57,19 +63,31 @@ class Storing:
                 return found
 
     async def _write(self, commands: Sequence[Command], prepared: Prepared) -> Outcome | None:
-        """Few commands for a fast disk are written here, unless the thread is at the store; all else by the thread."""
-        store_is_near = len(commands) <= _FEW and self._ledger.store.on_local_disk
+        """What goes to a fast disk of this machine is written here, unless the thread is at the store; all else by the thread."""
+        near = self._ledger.store.on_local_disk
         begun = time.perf_counter()
-        if store_is_near and self._fast and self._at_store.acquire(blocking=False):
+        if near and (self._fast or begun >= self._rested_at) and self._at_store.acquire(blocking=False):
             try:
                 found = self._ledger.write(commands, prepared)
             finally:
                 self._at_store.release()
+            self.kept_seconds = time.perf_counter() - begun
+            self._judge(len(commands), self.kept_seconds, here=True)
         else:
+            self.kept_seconds = 0.0
             found = await self.threaded(self._ledger.write, commands, prepared)
-        if store_is_near:
-            self._fast = time.perf_counter() - begun < _FAST_SECONDS
+            if near and len(commands) <= _FEW:
+                self._judge(len(commands), time.perf_counter() - begun, here=False)
         return found
+
+    def _judge(self, commands: int, seconds: float, *, here: bool) -> None:
+        """One slow commit here, and the thread has them for a while, longer each time."""
+        self._fast = seconds < _FAST_SECONDS + commands * _EACH_SECONDS
+        if self._fast:
+            self._rest = _FIRST_REST
+        elif here:
+            self._rested_at = time.perf_counter() + self._rest
+            self._rest = min(self._rest * 2, _LAST_REST)
 
     async def threaded(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """Waits for the thread, which does `work` with the store."""

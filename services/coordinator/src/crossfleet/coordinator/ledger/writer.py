@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.ledger.batching import BatchSize
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.observing import in_parts
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
@@ -21,8 +23,6 @@ from crossfleet.coordinator.ledger.storing import Storing
 from crossfleet.coordinator.ledger.waiters import LedgerRejected, Waiters
 from crossfleet.foundation.logs import get_logger
 
-# More in one transaction saves nothing and makes the first wait for the last.
-_LARGEST_BATCH = 128
 # A refusal that is older says nothing of the disk as it is now.
 _LATELY_SECONDS = 10.0
 _FINISH_SECONDS = 3.0  # of a coordinator that goes down while its database is away
@@ -45,14 +45,18 @@ class LedgerWriter:
         *,
         remaining: Callable[[], float] = lambda: math.inf,
         patience: Patience = NO_PATIENCE,
+        stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         """`clock` gives unix seconds; at most `limit` commands wait. `remaining` answers the seconds left of the term: at
-        0 nothing is written any more, nor told."""
+        0 nothing is written any more, nor told. `stopwatch` measures how long batches keep the loop."""
         self._ledger = ledger
         self._state = ledger.state
         self._clock = clock
         self._remaining = remaining
         self._patience = patience
+        self._stopwatch = stopwatch
+        self._size = BatchSize()
+        self._kept = 0.0
         self._waiters = Waiters(limit)
         self._subscribers: list[Subscriber] = []
         self._foresights: list[Foresight] = []
@@ -208,12 +212,14 @@ class LedgerWriter:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            commands = self._waiters.take(_LARGEST_BATCH)
-            began = asyncio.get_running_loop().time()
+            commands = self._waiters.take(self._size.most)
+            began = self._stopwatch()
             try:
                 outcome = await self._patiently(self._commit, commands)
-                self.commit_seconds = asyncio.get_running_loop().time() - began
+                durable = self._stopwatch()
+                self.commit_seconds = durable - began
                 self._tell(outcome)
+                self._size.took(len(commands), self._kept + self._storing.kept_seconds + self._stopwatch() - durable)
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
                 self._fail(error)
                 return
@@ -251,9 +257,10 @@ class LedgerWriter:
 
     async def _commit(self, commands: Sequence[Command]) -> Outcome:
         """The state follows here, on the loop that reads it; only SQL is waited for in the thread."""
-        ledger, now = self._ledger, self._clock()
+        ledger, now, began = self._ledger, self._clock(), self._stopwatch()
         try:
             prepared = ledger.prepare(commands, now)
+            self._kept = self._stopwatch() - began
         except Exception as error:  # noqa: BLE001 - a command broke the machine
             get_logger().error("a command could not be carried out", exc_info=error)
             return await self._storing.threaded(ledger.recover, commands, now)

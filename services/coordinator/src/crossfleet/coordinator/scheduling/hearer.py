@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.commands import ApplyPlan
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.heard import HeardPlan, HeardPlans
 from crossfleet.coordinator.scheduling.losses import Losses
 from crossfleet.coordinator.scheduling.sight import Sight, own_part
 from crossfleet.coordinator.scheduling.teller import Teller
@@ -40,10 +41,15 @@ class Hearer:
         self._teller, self._figures = teller, figures
         self._state, self._commit = state, commit
         self._sight, self._conduct, self._losses = sight, conduct, losses
+        self._plans = HeardPlans(self._urgency)
         self._log = get_logger()
 
+    def begin(self) -> None:
+        """A new stream: plans of an earlier one are forgotten."""
+        self._plans.clear()
+
     async def hear(self, call: Any) -> None:
-        """Takes plans until the stream ends. Raises how it ended, PlanInvalid, and what a refused command raises."""
+        """Takes plans until the stream ends. Raises how it ended, and PlanInvalid."""
         async for message in call:
             if message is None:  # what gRPC makes of bytes that are no message
                 raise PlanInvalid("what it sent is no plan")
@@ -57,34 +63,58 @@ class Hearer:
                     "a plan is too long: the rest is left out", proposals=len(message.allocate), taken=plans.MOST_ITEMS
                 )
             if message.allocate or message.revoke_allocation_ids or message.waiting:
-                await self._apply(message)
+                await self._plans.put(message)
+        await self._plans.settled()
         raise Unavailable("the scheduler ended the stream", address=self._figures.address)
 
-    async def _apply(self, message: scheduler_pb2.ScheduleResponse) -> None:
-        # Before the commit: what it brings about itself is no news to the scheduler.
-        late = self._conduct.late(message, self._teller.untold)
-        answer = await self._committed(plans.plan(message))
-        if answer is None:
+    async def commit_plans(self) -> None:
+        """Commits what is heard, part by part, until cancelled. Raises what a refused command raises."""
+        while True:
+            plan = await self._plans.next()
+            self._teller.hold(self._plans.halfway or len(plan.left) > 1)
+            await self._commit_part(plan)
+            if not plan.left:
+                self._plans.over(plan)
+                self._judge(plan)
+            self._teller.hold(self._plans.halfway)
+
+    def _urgency(self, group_id: str) -> int:
+        state = self._state()
+        group = state.groups.get(group_id)
+        return state.runs[group.run_id].priority if group is not None else 0
+
+    async def _commit_part(self, plan: HeardPlan) -> None:
+        part = plan.left[0]
+        # Before the commit, and less what came of the plan itself: what it brings about is no news to the scheduler.
+        late = self._conduct.late(plan.message, lambda: self._teller.untold() - plan.touched)
+        plan.late |= late.intersection(part.indices)
+        plan.touched.update(name for one in part.plan.allocate for name in (one.worker_id, one.group_id))
+        answer = await self._committed(part.plan)
+        plan.left.popleft()
+        if answer is not None:
+            plan.accepted += answer.accepted
+            plan.refused += [replace(one, index=part.indices[one.index]) for one in answer.refused]
+
+    def _judge(self, plan: HeardPlan) -> None:
+        """All of it is committed or refused: the scheduler is told, and what it proposed counts for or against it."""
+        message, figures = plan.message, self._figures
+        refused = sorted(plan.refused, key=lambda one: one.index)
+        figures.accepted += len(plan.accepted)
+        figures.refused += len(refused)
+        if refused:
+            figures.last_refusal = f"{refused[-1].reason}: {refused[-1].text}"
+        if not message.allocate:
             return
-        figures = self._figures
-        figures.accepted += len(answer.accepted)
-        figures.refused += len(answer.refused)
-        if answer.refused:
-            figures.last_refusal = f"{answer.refused[-1].reason}: {answer.refused[-1].text}"
-        if message.allocate:
-            self._teller.answer(
-                scheduler_pb2.PlanOutcome(
-                    plan_id=answer.plan_id,
-                    accepted_allocation_ids=answer.accepted,
-                    refused=[
-                        scheduler_pb2.Refusal(index=one.index, reason=one.reason, text=one.text)
-                        for one in answer.refused
-                    ],
-                )
+        self._teller.answer(
+            scheduler_pb2.PlanOutcome(
+                plan_id=message.plan_id,
+                accepted_allocation_ids=plan.accepted,
+                refused=[scheduler_pb2.Refusal(index=one.index, reason=one.reason, text=one.text) for one in refused],
             )
-            faults = self._conduct.judged(message, len(answer.accepted), answer.refused, late)
-            if self._losses is not None:
-                self._losses.count(message, answer.refused, faults)
+        )
+        faults = self._conduct.judged(message, len(plan.accepted), refused, frozenset(plan.late))
+        if self._losses is not None:
+            self._losses.count(message, refused, faults)
 
     async def _committed(self, plan: ApplyPlan) -> PlanAnswer | None:
         """What the ledger answers to the part of a plan for which the scheduler decides; the rest is refused here."""

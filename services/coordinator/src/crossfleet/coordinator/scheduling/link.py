@@ -118,12 +118,13 @@ class SchedulerLink:
             figures.gangs = _GANGS in described.abilities
             figures.connected = True
             self.teller.begin()
+            self._hearer.begin()
             self._conduct.connected()
             self._told = ""
             self._log.info("scheduler connected", address=self._address, name=figures.name)
             telling = self.teller.tell(call, snapshots_only=described.snapshots_only)
             try:
-                await first_of(telling, self._hearer.hear(call), self._conduct.watch())
+                await first_of(telling, self._hearer.hear(call), self._hearer.commit_plans(), self._conduct.watch())
             finally:
                 call.cancel()
 

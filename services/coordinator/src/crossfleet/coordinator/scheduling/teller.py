@@ -48,12 +48,21 @@ class Teller:
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
         self._snapshot = True
         self._ahead = False
+        self._held = self._snapshots_only = False
         self._seen: State | None = None
 
     def begin(self) -> None:
         """A new stream: it is told everything, and nothing of earlier plans."""
         self._snapshot = True
+        self._held = False
         self._outcomes.clear()
+
+    def hold(self, held: bool) -> None:
+        """Whether a plan is committed in part: before the whole is, only new work is worth telling, and that not to a scheduler
+        that forgets what it proposed."""
+        if self._held and not held:
+            self.wake.set()
+        self._held = held
 
     def foreseen(self, events: Sequence[facts.Event]) -> None:
         """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes.
@@ -103,6 +112,7 @@ class Teller:
     async def tell(self, call: Any, *, snapshots_only: bool) -> None:
         """Writes updates until it is cancelled, or writing fails."""
         revision = 0
+        self._snapshots_only = snapshots_only
         while True:
             revision += 1
             update = self._update(revision, snapshots_only=snapshots_only)
@@ -126,6 +136,8 @@ class Teller:
     def _patience(self) -> float | None:
         """Least seconds between two updates with what there is to tell now; None where there is nothing."""
         changes = self._changes
+        if self._held and (self._snapshots_only or not changes.press):
+            return None
         if self._snapshot or changes.press or (changes.matter and self.kept_waiting):
             return 0.0
         if changes.matter:

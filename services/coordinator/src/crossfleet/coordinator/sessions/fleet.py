@@ -28,8 +28,9 @@ from crossfleet.foundation.logs import get_logger
 
 _HELLO_SECONDS = 10.0
 _BROKEN_SESSIONS = 3
-# What waits for its commit fills one batch of the ledger. More would only make everybody else's commands wait in front of it.
-_UNCOMMITTED_MESSAGES = 256
+# Reports that wait for their commit fill some batches of the ledger. More would only make everybody else's commands wait behind
+# them; in their sessions they gather, and several become one.
+_UNCOMMITTED_REPORTS = 64
 
 
 @dataclass(slots=True)
@@ -47,8 +48,9 @@ class FleetSessions:
     inquiries: Inquiries = field(init=False)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _specs: Specs = field(default_factory=Specs)
+    _told_to_close: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNCOMMITTED_MESSAGES))
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNCOMMITTED_REPORTS))
     _broken: Counter[str] = field(default_factory=Counter)
     _closed: bool = False
 
@@ -165,10 +167,14 @@ class FleetSessions:
         """Called right after each commit, with the state as committed: sends what follows to the workers."""
         self.state = state
         joined = self._welcome(state, events)
-        for worker_id, messages in route(state, events, self._specs).items():
+        for worker_id, messages in route(state, events, self._specs, self._by_number, self._told_to_close).items():
             session = self._sessions.get(worker_id)
             if session is not None and session.welcomed and worker_id not in joined:
                 session.outbox.put(messages)
+
+    def _by_number(self, worker_id: str) -> frozenset[str]:
+        session = self._sessions.get(worker_id)
+        return session.by_number if session is not None else frozenset()
 
     def _welcome(self, state: State, events: Sequence[facts.Event]) -> set[str]:
         """Answers Hellos, and sends what follows from each in the same batch. What came before is reconciled."""
@@ -180,12 +186,13 @@ class FleetSessions:
             if session is None or session.session_id != event.session_id:
                 continue
             joined.add(event.worker_id)
-            found = reconcile(state, event.worker_id, session.held, self._specs)
+            found = reconcile(state, event.worker_id, session.held, self._specs, session.by_number)
             following = events[place + 1 :]
             session.unsure = found.unsure - _assigned(following, event.worker_id)
             session.welcomed = True
             greeting: orders.Message = welcome(self.epoch, self.leases.seconds, 0, found)
-            news = route(state, following, self._specs).get(event.worker_id, [])
+            # What this says to others they are told anyway.
+            news = route(state, following, self._specs, self._by_number, set()).get(event.worker_id, [])
             session.outbox.put([greeting, *found.messages, *news])
         return joined
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
@@ -28,8 +28,10 @@ class Reconciliation:
     unsure: frozenset[int]
 
 
-def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], specs: Specs) -> Reconciliation:
-    """Compares what a worker holds with what the committed state says that it should hold."""
+def reconcile(
+    state: State, worker_id: str, held: Iterable[HeldAllocation], specs: Specs, by_number: Container[str] = ()
+) -> Reconciliation:
+    """Compares what a worker holds with what the committed state says that it should hold. `by_number` as in `open_allocation`."""
     worker = state.workers[worker_id]
     holding = {one.allocation_id: one for one in held}
     messages: list[orders.Message] = []
@@ -39,7 +41,7 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
         allocation = state.allocations[allocation_id]
         listed = holding.get(allocation_id)
         if listed is None:
-            messages += _from_the_beginning(state, allocation, specs)
+            messages += _from_the_beginning(state, allocation, specs, by_number)
             continue
         keep.append(allocation_id)
         known = set(listed.attempt_ids)
@@ -60,12 +62,14 @@ def reconcile(state: State, worker_id: str, held: Iterable[HeldAllocation], spec
     return Reconciliation(tuple(keep), tuple(cancel), tuple(messages), frozenset(unsure))
 
 
-def _from_the_beginning(state: State, allocation: Allocation, specs: Specs) -> list[orders.Message]:
+def _from_the_beginning(
+    state: State, allocation: Allocation, specs: Specs, by_number: Container[str]
+) -> list[orders.Message]:
     """An allocation that the worker does not know; what was assigned there goes as it went before."""
     if allocation.closing:
         # Opened and closed again: the worker answers the close of what it does not know.
         return [orders.close(allocation.allocation_id)]
-    messages = [allocations.open_allocation(state, allocation, specs)]
+    messages = [allocations.open_allocation(state, allocation, specs, by_number)]
     attempts = [state.attempts[attempt] for slot in allocation.slots.values() for attempt in slot.attempts]
     if attempts:
         tasks = [AssignedTask(one.attempt_id, one.task_id, one.slot, one.cases, last=False) for one in attempts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 
 from crossfleet.coordinator.convert import allocations, orders
 from crossfleet.coordinator.convert.allocations import Specs
@@ -13,11 +13,17 @@ from crossfleet.coordinator.core.outcomes import Cause, WorkerState
 
 Orders = dict[str, list[orders.Message]]
 
+ByNumber = Callable[[str], Container[str]]
+"""The runners of a worker, by its name, that need no ids of the cases that a run names."""
 
-def route(state: State, events: Iterable[facts.Event], specs: Specs) -> Orders:
+
+def route(
+    state: State, events: Iterable[facts.Event], specs: Specs, by_number: ByNumber, told_to_close: set[str]
+) -> Orders:
     """The orders that follow from a committed batch. `state` is the state right after it.
 
-    What the batch itself undid again (an allocation that is gone) is left out.
+    What the batch itself undid again (an allocation that is gone) is left out, and so are allocations that are in
+    `told_to_close`: a session hears that once, and another one as it begins.
     """
     found: Orders = {}
     assigns: dict[str, orders.Message] = {}
@@ -41,12 +47,14 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> Orders:
             case facts.AllocationOpened():
                 allocation = state.allocations.get(event.allocation_id)
                 if allocation is not None:
-                    order = allocations.open_allocation(state, allocation, specs)
+                    order = allocations.open_allocation(state, allocation, specs, by_number(event.worker_id))
                     found.setdefault(event.worker_id, []).append(order)
             case SlotsGivenBack() | CopyAssigned() | CopyEnded():
                 _tell_last(state, event, found, groups)
             case facts.AllocationClosing():
                 closing[event.allocation_id] = None
+            case facts.AllocationClosed():
+                told_to_close.discard(event.allocation_id)
             case facts.AttemptEnded():
                 groups[event.group_id] = None
                 if event.cause is Cause.CANCELLED and event.attempt_id in state.revoked:
@@ -65,12 +73,17 @@ def route(state: State, events: Iterable[facts.Event], specs: Specs) -> Orders:
         group = state.groups.get(group_id)
         held = group.allocations if group is not None else ()
         closing.update(dict.fromkeys(sorted(one for one in held if state.allocations[one].closing)))
+    _tell_to_close(state, closing, told_to_close, found)
+    return found
+
+
+def _tell_to_close(state: State, closing: Iterable[str], told: set[str], found: Orders) -> None:
+    """A worker that is told to close cancels what it still executes."""
     for allocation_id in closing:
         allocation = state.allocations.get(allocation_id)
-        # A worker that is told to close cancels what it still executes.
-        if allocation is not None and allocation.closing and not allocation.live:
-            found.setdefault(allocation.worker_id, []).append(orders.close(allocation_id))
-    return found
+        if allocation is not None and allocation.closing and not allocation.live and allocation_id not in told:
+            told.add(allocation_id)
+            _tell(found, allocation.worker_id, orders.close(allocation_id))
 
 
 def _tell_last(

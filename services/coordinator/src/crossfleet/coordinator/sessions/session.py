@@ -1,9 +1,11 @@
-"""One worker's session: what came in one message becomes one command, and is acknowledged when it is committed."""
+"""One worker's session: what came while the ledger was busy becomes one command, and is acknowledged when it is committed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import grpc
@@ -17,6 +19,7 @@ from crossfleet.coordinator.executing.inquiries import Inquiries
 from crossfleet.coordinator.executing.lasting import Lasting
 from crossfleet.coordinator.sessions.outbox import Outbox
 from crossfleet.coordinator.sessions.pieces import Pieces
+from crossfleet.coordinator.sessions.unsettled import Other, Reported, Unsettled
 from crossfleet.foundation.errors import CrossfleetError, InternalError
 from crossfleet.foundation.logs import get_logger
 from crossfleet.matching.messages import worker_from
@@ -49,6 +52,7 @@ class Session:
         self.worker = hello.worker
         self.worker_id = hello.worker.worker_id
         self.incarnation = hello.worker.incarnation
+        self.by_number = frozenset(hello.runners_by_number)
         self.outbox = Outbox()
         self.welcomed = False
         self.broke = False
@@ -60,9 +64,9 @@ class Session:
         self._lasting = lasting
         self._inquiries = inquiries
         self._pieces = Pieces(self.worker_id)
-        self._room = asyncio.Semaphore(_UNCOMMITTED_MESSAGES)
+        self._unsettled = Unsettled(_UNCOMMITTED_MESSAGES)
+        self._settling: asyncio.Task[None] | None = None
         self._fleet_room = fleet_room
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def read(
         self,
@@ -79,7 +83,8 @@ class Session:
             async for request in requests:
                 heard()
                 await self.take(request.messages)
-            await self._submit(self._commit(commands.WorkerLeft(self.worker_id, self.session_id)))
+            self._submit(commands.WorkerLeft(self.worker_id, self.session_id))
+            self._settle_soon()
         except CrossfleetError as wrong:
             error = wrong
         except (grpc.RpcError, grpc.aio.UsageError):
@@ -94,26 +99,28 @@ class Session:
         """Submits what one message says, and returns as soon as there is room for the next."""
         items, highest = reports.journalled(messages)
         if items:
-            report = commands.WorkerReport(self.worker_id, self.incarnation, items)
-            await self._submit(self._commit(report), highest)
+            self._unsettled.report(items, (), highest)
         for message in messages:
             kind = message.WhichOneof("kind")
             if kind not in _PLAIN_KINDS:
-                await self._take_one(kind, message)
-        for want in reports.wants(self.worker_id, messages):
-            await self._submit(self._commit(want))
+                self._take_one(kind, message)
+        wants = reports.wants(self.worker_id, messages)
+        if wants:
+            self._unsettled.report((), wants, 0)
+        self._settle_soon()
+        await self._unsettled.room()
 
-    async def _take_one(self, kind: str | None, message: worker_pb2.WorkerMessage) -> None:
+    def _take_one(self, kind: str | None, message: worker_pb2.WorkerMessage) -> None:
         if kind in _SIGNS_OF_LIFE:
             self.outbox.beat()
         if kind == "heartbeat":
-            await self._missing()
+            self._missing()
         elif kind == "collected":
             collection = self._pieces.add(message.collected)
             if collection is not None:
-                await self._submit(self._record(collection))
+                self._unsettled.other(partial(self._record, collection))
         elif kind == "slots_closed":
-            await self._submit(self._commit(reports.slots_closed(self.worker_id, message.slots_closed)))
+            self._submit(reports.slots_closed(self.worker_id, message.slots_closed))
         elif kind == "devices_changed":
             del self.worker.devices[:], self.worker.taints[:]
             self.worker.devices.extend(message.devices_changed.devices)
@@ -121,45 +128,64 @@ class Session:
             self.worker.detector_errors.clear()
             self.worker.detector_errors.update(message.devices_changed.detector_errors)
             view, description = worker_from(self.worker), self.worker.SerializeToString()
-            await self._submit(self._commit(commands.WorkerChanged(self.worker_id, self.session_id, view, description)))
+            self._submit(commands.WorkerChanged(self.worker_id, self.session_id, view, description))
         elif kind == "progress":
             self._lasting.said(self.worker_id, message.progress)
         elif kind == "inspected":
             self._inquiries.answered(self.worker_id, message.inspected)
         elif kind == "health_checked":
-            await self._submit(self._commit(reports.health_checked(self.worker_id, message.health_checked)))
+            self._submit(reports.health_checked(self.worker_id, message.health_checked))
         elif kind == "draining":
-            await self._submit(self._commit(self._draining(message.draining)))
+            self._submit(self._draining(message.draining))
 
     def _draining(self, message: worker_pb2.Draining) -> commands.Command:
         if message.leaving:
             return commands.WorkerLeaving(self.worker_id, self.session_id, message.reason)
         return commands.DrainWorker(self.worker_id, True, message.reason)
 
-    async def _missing(self) -> None:
+    def _missing(self) -> None:
         """The first heartbeat follows the journal: attempts of which nothing was said until then never arrived."""
         if self.welcomed and self.unsure:
             attempts, self.unsure = tuple(sorted(self.unsure)), frozenset()
-            await self._submit(self._commit(commands.AttemptsMissing(self.worker_id, self.session_id, attempts)))
+            self._submit(commands.AttemptsMissing(self.worker_id, self.session_id, attempts))
 
-    async def _submit(self, commit: Awaitable[Any], sequence: int = 0) -> None:
-        await self._room.acquire()
-        task = asyncio.ensure_future(self._settle(commit, sequence))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _submit(self, command: commands.Command) -> None:
+        self._unsettled.other(partial(self._commit, command))
 
-    async def _settle(self, commit: Awaitable[Any], sequence: int) -> None:
-        """Acknowledges after the commit. A refused report is acknowledged too: sending it again would change nothing."""
-        answer = None
+    def _settle_soon(self) -> None:
+        if self._unsettled and self._settling is None:
+            self._settling = asyncio.ensure_future(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        """One commit after the other, each with all that has gathered meanwhile. Reading goes on: signs of life wait for no disk."""
         try:
-            # In the order of their arrival. Reading goes on meanwhile: signs of life wait for no disk.
-            async with self._fleet_room:
-                answer = await commit
+            while self._unsettled:
+                async with self._fleet_room if self._unsettled.report_first else nullcontext():
+                    if not self._unsettled or not await self._settle(self._unsettled.next()):
+                        self._unsettled.clear()
+        finally:
+            self._settling = None
+
+    async def _settle(self, said: Reported | Other) -> bool:
+        """Acknowledges after the commit. A refused report is acknowledged too: sending it again would change nothing.
+
+        False: the session is over, and what follows is said again in the next one.
+        """
+        answer, sequence = None, 0
+        try:
+            if isinstance(said, Reported):
+                sequence = said.sequence
+                report = commands.WorkerReport(
+                    self.worker_id, self.incarnation, tuple(said.items), said.wants(self.worker_id)
+                )
+                answer = await self._commit(report)
+            else:
+                await said()
         except CrossfleetError as error:
             if error.reason not in _REFUSED:
                 self.broke = self.broke or error.reason == InternalError.reason
                 self.outbox.close(error)
-                return
+                return False
             log = get_logger()
             log.warning(
                 "a worker's message was refused", worker=self.worker_id, reason=error.reason, cause=error.message
@@ -167,12 +193,11 @@ class Session:
         except Exception as unexpected:  # noqa: BLE001 - SQL may fail under a collection: the worker must send it again
             get_logger().error("a report could not be committed", worker=self.worker_id, exc_info=unexpected)
             self.outbox.close(InternalError("the session failed: see the log of the coordinator"))
-            return
-        finally:
-            self._room.release()
+            return False
         self.outbox.acknowledge(sequence)
         if type(answer) is ReportAnswer and answer.stale:
             self.outbox.put([orders.cancel(answer.stale)])
+        return True
 
 
 _REFUSED = frozenset(

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
@@ -26,6 +27,7 @@ from crossfleet.foundation.errors.installation import (
 )
 from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.loop import new_loop
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
 from crossfleet.foundation.serve.server import Server
 from crossfleet.foundation.wait import first_of
@@ -103,7 +105,7 @@ def run_service(name: str, main: Callable[[], Coroutine[Any, Any, None]], *, uvl
     """
     # Python prints a traceback for a Ctrl-C that comes before the handlers are set.
     try:
-        with asyncio.Runner(loop_factory=_uvloop_factory() if uvloop else None) as runner:
+        with asyncio.Runner(loop_factory=partial(new_loop, uvloop=uvloop)) as runner:
             runner.run(main())
     except CrossfleetError as error:
         get_logger().error("the service could not go on", reason=error.reason, message=str(error))
@@ -142,11 +144,3 @@ def _print_line(content: dict[str, object]) -> None:
         sys.stdout.flush()
     except (BrokenPipeError, ValueError):  # nobody listens any more: not a reason to end
         pass
-
-
-def _uvloop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not on every platform; the standard loop does the same, slower
-        return None
-    return uvloop.new_event_loop

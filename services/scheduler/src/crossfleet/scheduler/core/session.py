@@ -128,9 +128,9 @@ class Session:
 def _settle_arrived(snapshot: Snapshot, arrived: Iterable[Allocation]) -> None:
     """A committed allocation replaces the proposal that asked for it, even if its outcome comes later."""
     for one in arrived:
-        for proposed in snapshot.proposed.values():
-            if (proposed.group_id, proposed.worker_id) == (one.group_id, one.worker_id):
-                snapshot.settle(proposed.id)
+        for held in snapshot.held_on(one.worker_id):
+            if held.group_id == one.group_id and held.id in snapshot.proposed:
+                snapshot.settle(held.id)
                 break
 
 

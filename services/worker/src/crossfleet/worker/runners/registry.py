@@ -10,6 +10,8 @@ from crossfleet.foundation.errors.missing import RunnerNotFound
 from crossfleet.worker.runners.runner import AgentRunner, ProcessRunner
 
 GROUP = "crossfleet.runners"
+BY_NUMBER = frozenset({"noop"})
+"""Kinds that execute by number the cases that a run names; known without loading them."""
 
 
 class Runners:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.worker.core.link import Link
+from crossfleet.worker.runners.registry import BY_NUMBER
 
 PROTOCOL_VERSION = 1
 
@@ -27,6 +28,7 @@ def hello(worker: device_pb2.Worker, link: Link) -> wire.ConnectRequest:
         worker=worker,
         allocations=held,
         first_unacknowledged_sequence=link.window.first_unacknowledged,
+        runners_by_number=sorted(BY_NUMBER.intersection(worker.runners)),
     )
     return wire.ConnectRequest(messages=[wire.WorkerMessage(hello=message)])
 

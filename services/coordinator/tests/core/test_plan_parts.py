@@ -1,0 +1,41 @@
+"""A long plan is committed in parts that together are the plan."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.plan_parts import parts
+
+proposals = st.lists(st.sampled_from(["", "", "", "x", "y"]), max_size=40).map(
+    lambda gangs: tuple(c.ProposedAllocation(f"g{gang}", f"w{n}", 1, (), gang) for n, gang in enumerate(gangs))
+)
+REVOKED, WAITING = ("a1", "a2"), (c.WaitingReason("late", False, "busy", "busy"),)
+
+
+@given(proposals, st.integers(1, 8))
+def test_every_proposal_is_in_one_part_under_its_index_in_the_whole(allocate, most):
+    plan = c.ApplyPlan("plan", allocate, REVOKED, WAITING)
+    found = parts(plan, most)
+
+    numbered = [pair for part in found for pair in zip(part.indices, part.plan.allocate, strict=True)]
+    assert sorted(index for index, _ in numbered) == list(range(len(allocate)))
+    assert all(allocate[index] is one for index, one in numbered)
+
+
+@given(proposals, st.integers(1, 8))
+def test_a_gang_stays_together_and_nothing_else_makes_a_part_longer(allocate, most):
+    found = parts(c.ApplyPlan("plan", allocate), most)
+
+    for gang in ("x", "y"):
+        assert sum(any(one.gang_id == gang for one in part.plan.allocate) for part in found) <= 1
+    for part in found:
+        gangs = [one.gang_id for one in part.plan.allocate]
+        assert len(gangs) <= most or len(set(gangs)) == 1
+
+
+@given(proposals, st.integers(1, 8))
+def test_what_is_taken_back_comes_first_and_reasons_come_last(allocate, most):
+    found = parts(c.ApplyPlan("plan", allocate, REVOKED, WAITING), most)
+
+    assert [part.plan.revoke for part in found if part.plan.revoke] == [found[0].plan.revoke] == [REVOKED]
+    assert [part.plan.waiting for part in found if part.plan.waiting] == [found[-1].plan.waiting] == [WAITING]

@@ -1,0 +1,63 @@
+"""What a worker says while the ledger is busy goes into it together, in the order in which it was said."""
+
+import asyncio
+
+from crossfleet.coordinator.core.commands import AttemptFinished, WantTasks
+from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.sessions.unsettled import Reported, Unsettled
+
+
+def finished(attempt):
+    return AttemptFinished(attempt, Cause.DONE, "", 0)
+
+
+async def nothing():
+    return None
+
+
+def test_reports_that_gather_are_one_and_acknowledged_up_to_the_last():
+    unsettled = Unsettled(8)
+    unsettled.report([finished(1)], [WantTasks("w", "a1", (0,))], 1)
+    unsettled.report([finished(2)], [WantTasks("w", "a1", (1, 0)), WantTasks("w", "a2", (3,))], 3)
+    taken = unsettled.next()
+
+    assert isinstance(taken, Reported)
+    assert [one.attempt_id for one in taken.items] == [1, 2]
+    assert taken.wants("w") == (WantTasks("w", "a1", (0, 1)), WantTasks("w", "a2", (3,)))
+    assert taken.sequence == 3
+    assert not unsettled
+
+
+def test_what_is_no_report_keeps_its_place_between_reports():
+    unsettled = Unsettled(8)
+    unsettled.report([finished(1)], (), 1)
+    unsettled.other(nothing)
+    unsettled.report([finished(2)], (), 2)
+
+    assert unsettled.report_first
+    assert unsettled.next().sequence == 1
+    assert not unsettled.report_first
+    assert unsettled.next() is nothing
+    assert unsettled.next().sequence == 2
+
+
+def test_what_comes_after_a_report_was_taken_is_for_the_next_one():
+    unsettled = Unsettled(8)
+    unsettled.report([finished(1)], (), 1)
+    taken = unsettled.next()
+    unsettled.report([finished(2)], (), 2)
+
+    assert (taken.sequence, unsettled.next().sequence) == (1, 2)
+
+
+async def test_reading_waits_while_too_much_is_unsettled():
+    unsettled = Unsettled(2)
+    unsettled.report([finished(1)], (), 1)
+    unsettled.report([finished(2)], (), 2)
+    reading = asyncio.ensure_future(unsettled.room())
+    await asyncio.sleep(0)
+    assert not reading.done()
+
+    unsettled.next()
+    async with asyncio.timeout(10):
+        await reading
