@@ -54,6 +54,11 @@ def test_all_events_that_wait_are_taken_in_one_turn(uvloop: bool) -> None:
     assert (queue.calls, queue.left) == (1, [0])
 
 
+async def _ask(channel: grpc.aio.Channel) -> None:
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/a/b")
+    await call(b"")
+
+
 @pytest.mark.parametrize("uvloop", [True, False])
 def test_the_reader_of_grpc_is_known(uvloop: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     known = []
@@ -61,7 +66,7 @@ def test_the_reader_of_grpc_is_known(uvloop: bool, monkeypatch: pytest.MonkeyPat
 
     async def dial() -> None:
         async with grpc.aio.insecure_channel("unix:/nowhere/at.all") as channel:
-            asking = asyncio.ensure_future(channel.unary_unary("/a/b")(b""))
+            asking = asyncio.ensure_future(_ask(channel))
             async with asyncio.timeout(10):
                 while not known:
                     await asyncio.sleep(0)

@@ -19,7 +19,8 @@ def lowest(held, count):
 
 @given(changes)
 def test_the_lowest_numbers_that_are_free_together_are_given_and_the_end_is_behind_the_highest(changes):
-    numbers, held = SlotNumbers(), []
+    numbers = SlotNumbers()
+    held: list[tuple[int, int]] = []
     for change in changes:
         if change > 0:
             wanted = lowest(held, change)
@@ -32,7 +33,8 @@ def test_the_lowest_numbers_that_are_free_together_are_given_and_the_end_is_behi
 
 @given(changes)
 def test_numbers_that_all_came_back_are_as_if_none_had_been_given(changes):
-    numbers, held = SlotNumbers(), []
+    numbers = SlotNumbers()
+    held: list[tuple[int, int]] = []
     for change in changes:
         if change > 0:
             held.append((numbers.take(change), change))

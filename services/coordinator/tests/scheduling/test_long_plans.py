@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import suite_pb2
@@ -15,7 +16,7 @@ LONG = 100
 PRIORITIES = {"usual": 0, "urgent": 100}
 
 
-def plan(group_id: str, proposals: int, **more: object) -> scheduler_pb2.ScheduleResponse:
+def plan(group_id: str, proposals: int, **more: Any) -> scheduler_pb2.ScheduleResponse:
     message = scheduler_pb2.ScheduleResponse(plan_id=group_id, base_revision=1, **more)
     for number in range(proposals):
         message.allocate.add(group_id=group_id, worker_id=f"w{number}", slots=1)

@@ -16,7 +16,8 @@ def test_an_allocation_is_told_once_to_close_whatever_ends_elsewhere():
     for name in ("w1", "w2"):
         fleet.join(name, slots=2, session=name)
     fleet.place()
-    told, seen = set(), []
+    told: set[str] = set()
+    seen = []
     for attempt in sorted(fleet.live(), key=lambda one: one.worker_id):
         before = len(fleet.events)
         fleet.finish(attempt)
