@@ -62,9 +62,7 @@ class Announcer:
             case SlotsGivenBack() if fact.gone:
                 _slots_of(event.slots_given_back, fact)
             case facts.ArtifactsWaiting():
-                event.artifacts_waiting.target = _target(fact.run_id, fact.group_id)
-                event.artifacts_waiting.worker_id = fact.worker_id
-                event.artifacts_waiting.names.extend(fact.names)
+                _artifacts_waiting(event.artifacts_waiting, fact)
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
                 event.target_finished.target.CopyFrom(await self._lookup.final_target(fact.run_id, target))
@@ -74,10 +72,7 @@ class Announcer:
             case AlternativesOpened():
                 return _alternative_opened(event, fact)
             case facts.DeciderChanged():
-                event.scheduler_changed.target = _target(fact.run_id, fact.group_id)
-                event.scheduler_changed.scheduler = fact.scheduler
-                event.scheduler_changed.fallback = fact.fallback
-                event.scheduler_changed.cause = fact.cause
+                _scheduler_changed(event.scheduler_changed, fact)
             case facts.RunStopping():
                 event.run_stopping.cause = fact.cause
             case facts.RunFinished():
@@ -169,6 +164,16 @@ def _alternative_opened(event: event_pb2.Event, fact: AlternativesOpened) -> boo
     event.alternative_opened.target = _target(fact.run_id, fact.group_id)
     event.alternative_opened.number = fact.count
     return True
+
+
+def _artifacts_waiting(message: event_pb2.ArtifactsWaiting, fact: facts.ArtifactsWaiting) -> None:
+    message.target, message.worker_id = _target(fact.run_id, fact.group_id), fact.worker_id
+    message.names.extend(fact.names)
+
+
+def _scheduler_changed(message: event_pb2.SchedulerChanged, fact: facts.DeciderChanged) -> None:
+    message.target, message.scheduler = _target(fact.run_id, fact.group_id), fact.scheduler
+    message.fallback, message.cause = fact.fallback, fact.cause
 
 
 def _health_changed(message: event_pb2.WorkerChanged, fact: facts.HealthChanged) -> None:
