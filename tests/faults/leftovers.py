@@ -41,8 +41,9 @@ def processes_of(folder: Path, *words: str) -> dict[int, str]:
 
 
 def runners_of(folder: Path) -> dict[int, str]:
-    """Zygotes, slots and whatever tests started."""
-    return processes_of(folder, "CROSSFLEET_ALLOCATION_TOKEN=")
+    """Zygotes, slots and whatever tests started, but no interpreters that only wait for a run."""
+    found = processes_of(folder, "CROSSFLEET_ALLOCATION_TOKEN=")
+    return {pid: command for pid, command in found.items() if _read(Path(f"/proc/{pid}/comm")).strip() != b"cf-waiting"}
 
 
 def shims_of(folder: Path) -> dict[int, str]:

@@ -23,6 +23,7 @@ PROBE = """
         print(PID)
         for name in ("PYTHONHASHSEED", "CROSSFLEET_RUN", "TRACEPARENT", "SLOT"):
             print(name, os.environ.get(name))
+        print("name", open("/proc/self/comm").read().strip())
         print("argv", sys.argv[1:], "path", sys.path[0], "cwd", os.getcwd(), "hash", hash("a"))
 """
 
@@ -130,6 +131,7 @@ def test_an_interpreter_that_dies_while_it_waits_costs_nothing(warm: Shim, tmp_p
 def test_no_interpreter_outlives_the_shim(warm: Shim, tmp_path: Path) -> None:
     execute(warm, suite(tmp_path / "suite", test_a=PROBE), 7)
     spare = waiting(warm)
+    assert Path(f"/proc/{spare}/comm").read_text() == "cf-waiting\n"
     warm.process.kill()
     warm.process.wait()
     assert gone(spare)

@@ -8,6 +8,8 @@ import sys
 from typing import List, Tuple
 
 Stamp = Tuple[str, int, int]
+WAITING = "cf-waiting"
+"""What ps calls an interpreter that waits for a run."""
 
 
 def load() -> List[Stamp]:
@@ -21,6 +23,17 @@ def load() -> List[Stamp]:
     for name in getattr(config, "default_plugins", ()):
         importlib.import_module("_pytest." + name)
     return [stamp for stamp in map(_stamped, sorted(_grounds())) if stamp is not None]
+
+
+def take_name(name: str) -> str:
+    """Be called so by ps and top. Answers the name before, which is empty where the system has none."""
+    try:
+        with open("/proc/self/comm", "r+", encoding="utf-8") as file:
+            before = file.read().rstrip("\n")
+            file.write(name)
+    except OSError:
+        return ""
+    return before
 
 
 def _grounds() -> "set[str]":

@@ -303,7 +303,9 @@ def main(path: str, token: str, settle_path: Callable[[bool], None], early: str 
     """
     channel = Channel(path)
     hello: Message = {"op": "hello", "role": "zygote", "token": token, "pid": os.getpid()}
+    own_name = ""
     if early:
+        own_name = ahead.take_name(ahead.WAITING)
         settle_path(early == "module")
         hello["files"] = ahead.load()
     channel.send(hello)
@@ -312,6 +314,7 @@ def main(path: str, token: str, settle_path: Callable[[bool], None], early: str 
         setup["socket"] = path
         sys.argv[:] = [os.path.join(os.path.dirname(sys.executable), "pytest")] + setup["argv"]
         if early:
+            ahead.take_name(own_name)
             channel.send({"op": "begun"})
             for name, value in setup["env"].items():
                 os.environ.pop(name, None)
