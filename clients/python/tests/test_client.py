@@ -60,7 +60,7 @@ async def test_cases_come_over_all_pages() -> None:
 
 async def test_workers_come_over_all_pages() -> None:
     async with fleet_and_client() as (_, client):
-        assert [status.worker.worker_id async for status in client.fleet.workers()] == ["w1", "w2"]
+        assert [status.worker.worker_id async for status in client.fleet.workers()] == ["w1", "w2", "w3"]
 
 
 async def test_a_watch_misses_and_repeats_nothing_over_broken_streams() -> None:

@@ -198,9 +198,10 @@ def fill(engine: Engine, rows: int) -> None:
         for name, column in names.items()
         if name not in run
     }
-    group = {column.name: ("" if str(column.type) == "TEXT" else 0) for column in tables.task_groups.c}
+    empty = {"TEXT": "", "BLOB": b""}
+    group = {column.name: empty.get(str(column.type), 0) for column in tables.task_groups.c}
     group |= {"group_id": "ancient/default", "run_id": "ancient", "counts": "[]", "cases": rows}
-    verdict = {column.name: ("" if str(column.type) == "TEXT" else 0) for column in tables.verdicts.c}
+    verdict = {column.name: empty.get(str(column.type), 0) for column in tables.verdicts.c}
     payloads = codec.encode_payloads([(0, b"x" * 2000)])
     with engine.begin() as connection:
         connection.execute(insert(tables.runs), [run])

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crossfleet.api.types.v1 import suite_pb2
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.options import seconds
 
@@ -53,14 +52,6 @@ def with_gates(request: Mapping[str, Any], common: Mapping[str, Any], target: st
     if request.get("exclusive") is False:
         raise UsageError(f"target {target}: gates need a host of one's own; leave out exclusive = false")
     return {**request, "gates": gates, "exclusive": True}
-
-
-def gates_message(gates: Mapping[str, Any]) -> suite_pb2.Gates:
-    """As the coordinator reads them."""
-    message = suite_pb2.Gates(**{name: value for name, value in gates.items() if name != "wait"})
-    if "wait" in gates:
-        message.wait.FromNanoseconds(round(gates["wait"] * 1e9))
-    return message
 
 
 def _number(text: str, name: str) -> float | int:

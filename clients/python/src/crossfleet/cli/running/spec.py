@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -14,7 +15,6 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.alternatives import Alternative
 from crossfleet.cli.running.command import Command
-from crossfleet.cli.running.gates import gates_message
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import LEARNT, RunOptions, pairs
 from crossfleet.cli.running.planning import RunPlan
@@ -71,7 +71,7 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
     preferred = [suite_pb2.Preference(**wish) for wish in request.pop("preferred", ())]
     placement = _PLACEMENTS[request.pop("placement", "")]
     if "gates" in request:
-        request["gates"] = gates_message(request["gates"])
+        request["gates"] = _gates(request["gates"])
     return suite_pb2.Target(
         name=plan.name,
         selector=plan.selector,
@@ -196,3 +196,10 @@ def _duration(seconds: float) -> Duration:
     duration = Duration()
     duration.FromNanoseconds(int(seconds * 1e9))
     return duration
+
+
+def _gates(gates: Mapping[str, Any]) -> suite_pb2.Gates:
+    message = suite_pb2.Gates(**{name: value for name, value in gates.items() if name != "wait"})
+    if "wait" in gates:
+        message.wait.FromNanoseconds(round(gates["wait"] * 1e9))
+    return message
