@@ -371,6 +371,11 @@ class Auditor:
             self._wrong(f"{event.worker_id} is given up {given:.3f} s after a take-over")
         self._failures[event.worker_id] += 1
 
+    def _WorkerForgotten(self, event: e.WorkerForgotten) -> None:
+        """Whoever comes back after that is new."""
+        self.out.discard(event.worker_id)
+        self.hidden = {one for one in self.hidden if not one.startswith(f"{event.worker_id}-")}
+
     def _AllocationClosing(self, event: e.AllocationClosing) -> None:
         self._closing.add(event.allocation_id)
 
