@@ -183,6 +183,14 @@ async def test_workers_that_left_in_good_order_are_shown_where_they_are_asked_fo
     assert "w3" not in doctor.out
 
 
+@pytest.mark.parametrize("option", ["--slots=99999999999", "--runs=-1", "--devices=gpu=99999999999"])
+async def test_a_quota_of_an_amount_that_cannot_be_is_refused_by_its_option(option: str, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, f"unix:{tmp_path}/gone.sock")
+    ended = await shell("admin", "quota", "set", "ml", option)
+    assert ended.status == 2
+    assert "is no whole number from 0 to 1000000" in ended.err
+
+
 async def test_a_fleet_that_is_not_there_is_the_fleets_fault(tmp_path: Path) -> None:
     shell = Shell(tmp_path, f"unix:{tmp_path}/gone.sock")
     ended = await shell("cancel", "run-1")

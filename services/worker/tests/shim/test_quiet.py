@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crossfleet.worker.shim import processes
 from services.worker.tests.gauges.trees import PROC, RYZEN, lay_out
-from services.worker.tests.shim.driver import Message, Shim, pause, suite
+from services.worker.tests.shim.driver import Message, Shim, gone, pause, suite
 
 SENSOR = "sys/class/hwmon/hwmon3/temp1_input"
 SUITE = """
@@ -59,6 +62,13 @@ def began(folder: Path, count: int) -> list[str]:
     while not path.exists() or len(path.read_text().split()) < count:
         pause()
     return path.read_text().split()
+
+
+def below(shim: Shim, *, gauge: bool) -> int:
+    """The process that reads the gauges, or the one that is executed."""
+    pids = [pid for pid in processes.tree(shim.process.pid) if pid != shim.process.pid]
+    (found,) = [pid for pid in pids if (b"worker.gauges" in Path(f"/proc/{pid}/cmdline").read_bytes()) is gauge]
+    return found
 
 
 def told(result: Message) -> dict[str, str]:
@@ -218,6 +228,28 @@ def test_a_command_waits_and_is_executed_again_as_a_case_is(shim: Shim, folder: 
     assert (result["outcome"], told(result)["host_repeats"]) == ("passed", "1")
     assert began(folder, 2) == ["one", "one"]
     assert shim.close()["cause"] == "done"
+
+
+def test_a_command_that_is_cancelled_while_it_is_judged_is_not_executed_again(
+    shim: Shim, folder: Path, host: Host
+) -> None:
+    code = "import test_a; test_a.test_one()"
+    shim.open(folder, sys.executable, "-c", code, runner="command", gates=host.gates())
+    shim.run(0, 1, [0])
+    began(folder, 1)
+    gauge, command = below(shim, gauge=True), below(shim, gauge=False)
+    os.kill(gauge, signal.SIGSTOP)
+    host.heat(95)
+    (folder / "release").touch()
+    assert gone(command)
+    (slot,) = shim.attach()["allocations"][0]["slots"]
+    assert [one["attempt"] for one in slot["attempts"]] == [1]
+    shim.send(op="cancel", attempts=[1], grace=1)
+    assert shim.op("finished", attempt=1)["cause"] == "cancelled"
+    os.kill(gauge, signal.SIGCONT)
+    assert shim.close()["cause"] == "done"
+    assert began(folder, 1) == ["one"]
+    assert not shim.all("result")
 
 
 def test_a_command_whose_host_stays_hot_is_given_back(shim: Shim, folder: Path, host: Host) -> None:

@@ -41,6 +41,14 @@ def test_a_slot_goes_and_the_case_on_another_one_goes_on(shim: Shim, tmp_path: P
     assert shim.close()["cause"] == "done"
 
 
+def test_an_allocation_whose_slots_were_all_given_back_still_ends(shim: Shim, tmp_path: Path) -> None:
+    suite(tmp_path, test_a=GATED)
+    shim.open(tmp_path, slots=2)
+    give_back(shim, 0, 1)
+    shim.op("slots_closed", slots=[1])
+    assert shim.close()["cause"] == "done"
+
+
 def test_a_slot_is_not_called_gone_before_its_process_has_ended(shim: Shim, tmp_path: Path) -> None:
     text = """
         import atexit, os, pathlib, time

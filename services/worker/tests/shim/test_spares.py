@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from crossfleet.worker.shim import processes
 from crossfleet.worker.shim.spares import CALM_SECONDS
 from services.worker.tests.shim.driver import PATIENCE, Shim, gone, pause, suite
 
@@ -44,7 +45,8 @@ def execute(shim: Shim, folder: Path, seed: int, **fields: Any) -> tuple[int, li
     """
     shim.messages.clear()
     env = {"PYTHONHASHSEED": str(seed), **fields.pop("env", {})}
-    collected = shim.open(folder, "-q", env=env, next_seed=seed + 1, **fields)
+    fields.setdefault("next_seed", seed + 1)
+    collected = shim.open(folder, "-q", env=env, **fields)
     assert collected["op"] == "collected", collected
     results, _ = shim.finish(0, 1, [0])
     assert shim.close()["cause"] == "done"
@@ -60,6 +62,11 @@ def waiting(shim: Shim) -> int:
             return int(pid)
         pause()
     raise AssertionError("no interpreter has been started ahead")
+
+
+def interpreters(shim: Shim) -> list[int]:
+    """All that are below a shim."""
+    return [pid for pid in processes.tree(shim.process.pid) if pid != shim.process.pid]
 
 
 def executed_ahead(shim: Shim, folder: Path, first: int, **fields: Any) -> tuple[int, list[str]]:
@@ -116,6 +123,36 @@ def test_after_a_package_was_installed_the_next_run_gets_a_fresh_interpreter(war
     zygote, _ = execute(warm, folder, seed + 1, python=str(python))
     assert zygote != spare
     assert gone(spare)
+
+
+def test_a_folder_that_was_replaced_is_executed_as_it_is_now(warm: Shim, tmp_path: Path) -> None:
+    folder = suite(tmp_path / "suite", test_a=PROBE)
+    execute(warm, folder, 7)
+    spare = waiting(warm)
+    folder.rename(tmp_path / "before")
+    suite(folder, test_a=PROBE + "        print('replaced')\n")
+    zygote, said = execute(warm, folder, 8)
+    assert zygote != spare
+    assert "replaced" in said
+    assert gone(spare)
+
+
+def test_runs_that_lead_one_to_expect_the_same_keep_one_interpreter_between_them(state: Path, tmp_path: Path) -> None:
+    shim = Shim(state, "--spares", "2")
+    shim.attach()
+    folder = suite(tmp_path / "suite", test_a=PROBE)
+    execute(shim, folder, 7, next_seed=9)
+    first = waiting(shim)
+    execute(shim, folder, 8, next_seed=9)
+    other = suite(tmp_path / "other", test_a=PROBE)
+    execute(shim, other, 7)
+    deadline = time.monotonic() + PATIENCE
+    while len(shim.attach()["spares"]) < 2:
+        assert time.monotonic() < deadline
+        pause()
+    assert shim.attach()["spares"][0] == first
+    assert len(interpreters(shim)) == 2
+    shim.end()
 
 
 def test_an_interpreter_that_dies_while_it_waits_costs_nothing(warm: Shim, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.options import seconds
+from crossfleet.matching.gates import GATES, MAX_REPEATS
 
-_LIMITS = ("temperature", "clock", "load", "pressure", "gpu")
-_KNOWN = (*_LIMITS, "wait", "repeats")
+_KNOWN = (*GATES, "wait", "repeats")
 
 
 def gates_of(words: Sequence[str]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def gates_of(words: Sequence[str]) -> dict[str, Any]:
 
 
 def checked_gates(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same gates, `wait` in seconds. Raises UsageError; values are judged by the coordinator."""
+    """The same gates, `wait` in seconds. Raises UsageError; limits are judged by the coordinator."""
     found = dict(table)
     for name, value in table.items():
         if name not in _KNOWN:
@@ -36,8 +36,10 @@ def checked_gates(table: Mapping[str, Any], where: str) -> dict[str, Any]:
             found[name] = _seconds(value, where)
         elif isinstance(value, bool) or not isinstance(value, int if name == "repeats" else int | float):
             raise UsageError(f"{where}: {name} must be a {'whole ' if name == 'repeats' else ''}number")
-    if table and not set(table).intersection(_LIMITS):
-        raise UsageError(f"{where}: name a limit beside wait and repeats, one of {', '.join(_LIMITS)}")
+        elif name == "repeats" and not 0 <= value <= MAX_REPEATS:
+            raise UsageError(f"{where}: repeats: {value} is not from 0 to {MAX_REPEATS}")
+    if table and not set(table).intersection(GATES):
+        raise UsageError(f"{where}: name a limit beside wait and repeats, one of {', '.join(GATES)}")
     return found
 
 

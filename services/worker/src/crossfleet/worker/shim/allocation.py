@@ -138,6 +138,7 @@ class PytestAllocation:
         for slot in list(self.slots.values()):
             slot.on_idle = self._slot_idle
             slot.close(self._grace)
+        self._slot_idle()  # all slots may have been given back
 
     def close_slots(self, numbers: list[int]) -> None:
         """Give single slots back; the others go on."""

@@ -115,7 +115,6 @@ class CommandSlot:
         self._host = host
         self._order = order
         self._admission = admission
-        self._closing = False
         self._limits: Message = order.get("limits") or {}
         self.number = int(spec["slot"])
         self._env = {**order["env"], **(spec.get("env") or {})}
@@ -187,7 +186,6 @@ class CommandSlot:
 
     def close(self, grace: float) -> None:
         """Cancel everything."""
-        self._closing = True
         for attempt in list(self._attempts):
             self.cancel(attempt.number, grace)
 
@@ -212,9 +210,7 @@ class CommandSlot:
             spawned = spawn(argv, str(self._order["cwd"]), env)
         except (OSError, ValueError) as error:
             life.dispose()
-            self._attempts.popleft()
-            text = f"cannot start {argv[0]!r} in {self._order['cwd']}: {error}"
-            self._host.record(attempt.finished("environment", text, 0))
+            self._finish(attempt, "environment", f"cannot start {argv[0]!r} in {self._order['cwd']}: {error}", 0)
             self._proceed()
             return
         self._life = life
@@ -235,14 +231,15 @@ class CommandSlot:
             self._life.time_out(float(self._limits.get("grace_seconds") or 5))
 
     def _ended(self, code: int) -> None:
-        life, attempt = self._life, self._attempts.popleft()
+        life = self._life
         if life is None:
             return
         if self._limit is not None:
             self._limit.cancel()
         peak = life.watched.peak if life.watched is not None else 0
         try:
-            self._conclude(life, attempt, code, peak)
+            if self._attempts:
+                self._conclude(life, self._attempts[0], code, peak)
         finally:
             life.dispose()
             self._life = None
@@ -251,11 +248,11 @@ class CommandSlot:
 
     def _conclude(self, life: Life, attempt: Attempt, code: int, peak: int) -> None:
         if attempt.cancelled:
-            self._host.record(attempt.finished("cancelled", "", peak))
+            self._finish(attempt, "cancelled", "", peak)
             return
         if life.starved(code):
             text = f"the host had no memory left, and its kernel killed the command; {peak >> 20} MiB seen"
-            self._host.record(attempt.finished("out_of_memory", text, peak))
+            self._finish(attempt, "out_of_memory", text, peak)
             return
         details = self._add_junit(attempt)
         outcome, message = _verdict(code, self._timed_out)
@@ -281,18 +278,19 @@ class CommandSlot:
 
     def _judged(self, attempt: Attempt, results: list[Message] | None, peak: int) -> None:
         """What the command showed counts, or it is to run again."""
-        if results is None and not self._closing:
+        if attempt in self._attempts and results is None:
             attempt.started = False
-            self._attempts.appendleft(attempt)
-        elif results is None:
-            self._host.record(attempt.finished("cancelled", "", peak))
-        else:
-            for result in results:
+        elif attempt in self._attempts:
+            for result in results or ():
                 self._host.record(result)
             attempt.pending.clear()
-            self._host.record(attempt.finished("done", "", peak))
+            self._finish(attempt, "done", "", peak)
         if self._life is None:
             self._proceed()
+
+    def _finish(self, attempt: Attempt, cause: str, message: str, peak: int) -> None:
+        self._attempts.remove(attempt)
+        self._host.record(attempt.finished(cause, message, peak))
 
     def _traces(self, life: Life) -> list[str]:
         """What tells why it ended so: the command for a core's backtrace, stacks that were taken."""

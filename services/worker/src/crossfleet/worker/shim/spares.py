@@ -1,7 +1,7 @@
 """Interpreters that are started ahead: each has imported pytest and waits for the run that probably comes next.
 
-A spare fits an order whose interpreter, folder and variables are its own, the hash seed too, and only while every file that it rests on is
-as it was: its run cannot be told from one in a fresh interpreter, but that it begins sooner.
+A spare fits an order whose interpreter, folder and variables are its own, the hash seed too, and only while its folder is still the one at
+that path and every file that it rests on is as it was: its run cannot be told from one in a fresh interpreter, but that it begins sooner.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Spare:
     One that is taken before calls ``on_hello`` then.
     """
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, folder: str) -> None:
         self.key = key
+        self._folder = folder
         self.mark = fresh_token()
         self.token = ""
         self.process = Spawned(0, [])
@@ -45,6 +46,8 @@ class Spare:
     @property
     def usable(self) -> bool:
         """Whether it still waits, and all that it rests on has not changed since. While it comes up it is as good as one started now."""
+        if not _stands_in(self.process.pid, self._folder):
+            return False
         if self.connection is None:
             return True
         return self.connection.open and all(_unchanged(*stamp) for stamp in self.files)
@@ -103,12 +106,17 @@ class Spares:
             return
         while self._wished:
             key, wish = self._wished.popitem()
+            earlier = self._spares.get(key)
+            if earlier is not None and earlier.usable:
+                continue
+            if earlier is not None:
+                self._drop(earlier)
             while len(self._spares) >= self._most:
                 self._end(self._spares.pop(next(iter(self._spares))))
             self._start(key, wish)
 
     def _start(self, key: Key, wish: Message) -> None:
-        spare = Spare(key)
+        spare = Spare(key, str(wish["cwd"]))
         spare.token = self._host.expect(partial(_greeted, spare))
         early = "module" if wish["as_module"] else "script"
         env = {**wish["env"], ALLOCATION_TOKEN: spare.mark}
@@ -155,6 +163,14 @@ def _unheard(connection: Connection, hello: Message) -> None:
 def _key(order: Message) -> Key:
     fixed = frozenset((name, value) for name, value in order["env"].items() if name not in _TOLD_LATER)
     return str(order["python"]), str(order["cwd"]), bool(order.get("as_module")), fixed
+
+
+def _stands_in(pid: int, folder: str) -> bool:
+    """Whether a process is in the folder at this path; one that was removed or renamed meanwhile is another."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", folder)
+    except OSError:
+        return False
 
 
 def _unchanged(path: str, mtime: int, size: int) -> bool:

@@ -12,6 +12,8 @@ from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import table
 from crossfleet.client import Client
 
+_MOST = 1_000_000
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `admin quota`."""
@@ -25,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("action", choices=("list", "set", "remove"))
     made.add_argument("project", nargs="?", default="", metavar="PROJECT")
-    made.add_argument("--slots", type=int, metavar="N", help="the most slots that it holds")
-    made.add_argument("--runs", type=int, metavar="N", help="the most of its runs that have begun and are not over")
+    made.add_argument("--slots", type=_most, metavar="N", help="the most slots that it holds")
+    made.add_argument("--runs", type=_most, metavar="N", help="the most of its runs that have begun and are not over")
     made.add_argument(
         "--devices", action="append", default=[], metavar="CLASS=N", help="the most devices of a class; may be repeated"
     )
@@ -68,12 +70,21 @@ def _devices(words: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for word in words:
         name, equals, most = word.partition("=")
-        if not (name and equals and most.isdecimal()):
+        if not name or not equals:
             raise UsageError(f"--devices {word}: write CLASS=N, such as gpu=4")
         if name in found:
             raise UsageError(f"--devices {word}: class {name} is named twice")
-        found[name] = int(most)
+        try:
+            found[name] = _most(most)
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"--devices {word}: {error}") from None
     return found
+
+
+def _most(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {_MOST}")
+    return int(text)
 
 
 def _row(one: QuotaStatus) -> tuple[str, ...]:
