@@ -117,7 +117,7 @@ class FleetServicer(fleet_grpc.FleetServiceServicer):
             hidden=command.hidden,
             cleared=command.clear,
             author=author,
-            caller=principal.kind if principal else "",
+            caller=f"{principal.kind} {principal.name}".strip() if principal else "",
             cause=command.reason,
         )
         return fleet_pb2.OverrideDeviceResponse(worker=self._worker(request.worker_id))

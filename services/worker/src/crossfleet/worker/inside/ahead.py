@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from typing import List, Tuple
 
 Stamp = Tuple[str, int, int]
@@ -16,13 +17,15 @@ def load() -> List[Stamp]:
     """Import pytest and the plugins that it always has. Answers what this process rests on: path, mtime in ns, size.
 
     These are files of modules, and what decides which modules there are: the interpreter and the folders of installed
-    packages with their ``.pth`` files. Raises ImportError.
+    packages with their ``.pth`` files. What has changed since this began has size -1, which no file has. Raises ImportError.
     """
+    begun = time.time_ns()
     importlib.import_module("pytest")
     config = importlib.import_module("_pytest.config")
     for name in getattr(config, "default_plugins", ()):
         importlib.import_module("_pytest." + name)
-    return [stamp for stamp in map(_stamped, sorted(_grounds())) if stamp is not None]
+    stamps = [stamp for stamp in map(_stamped, sorted(_grounds())) if stamp is not None]
+    return [(path, mtime, size if mtime < begun else -1) for path, mtime, size in stamps]
 
 
 def take_name(name: str) -> str:
