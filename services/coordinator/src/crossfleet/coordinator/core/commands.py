@@ -270,12 +270,16 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
-    """A scheduler's plan; judged item by item against the state as it is now."""
+    """A scheduler's plan; judged item by item against the state as it is now.
+
+    `unfinished`: groups that get more by what follows of the same plan.
+    """
 
     plan_id: str
     allocate: tuple[ProposedAllocation, ...] = ()
     revoke: tuple[str, ...] = ()
     waiting: tuple[WaitingReason, ...] = ()
+    unfinished: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
