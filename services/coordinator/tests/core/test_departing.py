@@ -120,3 +120,13 @@ def test_who_came_back_meanwhile_or_is_kept_for_somebody_is_not_forgotten():
 
     assert set(fleet.state.workers) == {"kept", "back"}
     assert not fleet.of(e.WorkerForgotten)
+
+
+def test_nothing_is_remembered_of_the_hosts_of_those_that_are_forgotten():
+    fleet = Fleet()
+    fleet.join("w1", session="s-w1", host="h1")
+    fleet.join("w2", session="s-w2", host="h1")
+    for name, hosts in (("w1", {"h1": {"w2": None}}), ("w2", {})):
+        fleet.do(c.WorkerLost(name, "silent"))
+        fleet.do(c.ForgetWorkers((name,)))
+        assert fleet.state.hosts == hosts

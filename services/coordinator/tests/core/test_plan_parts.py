@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.plan_parts import parts
+from services.coordinator.tests.core.fleet import Fleet
 
 proposals = st.lists(st.sampled_from(["", "", "", "x", "y"]), max_size=40).map(
     lambda gangs: tuple(c.ProposedAllocation(f"g{gang}", f"w{n}", 1, (), gang) for n, gang in enumerate(gangs))
@@ -39,3 +40,39 @@ def test_what_is_taken_back_comes_first_and_reasons_come_last(allocate, most):
 
     assert [part.plan.revoke for part in found if part.plan.revoke] == [found[0].plan.revoke] == [REVOKED]
     assert [part.plan.waiting for part in found if part.plan.waiting] == [found[-1].plan.waiting] == [WAITING]
+
+
+def _given(cases, slots):
+    fleet = Fleet()
+    for number in range(slots):
+        fleet.join(f"w{number:02}", slots=1)
+    fleet.submit(cases=[f"case-{number}" for number in range(cases)])
+    allocate = tuple(c.ProposedAllocation("run/default", f"w{number:02}", 1, ()) for number in range(slots))
+    return fleet, parts(c.ApplyPlan("plan", allocate), 8)
+
+
+def test_what_comes_first_of_a_plan_takes_nothing_away_from_what_comes_later():
+    fleet, found = _given(cases=80, slots=80)
+    answers = [fleet.do(part.plan) for part in found]
+
+    assert not [one for answer in answers for one in answer.refused]
+    assert [len(attempt.cases) for attempt in fleet.live()] == [1] * 80
+
+
+def test_a_group_whose_plan_was_broken_off_works_with_what_it_got():
+    fleet, found = _given(cases=80, slots=16)
+    fleet.do(found[0].plan)
+    assert not fleet.live()
+    fleet.do(c.PassTime())
+
+    assert len({attempt.worker_id for attempt in fleet.live()}) == 8
+
+
+def test_a_group_that_gets_nothing_by_the_last_part_works_with_what_it_got_before():
+    fleet, found = _given(cases=80, slots=16)
+    fleet.do(found[0].plan)
+    for name in list(fleet.state.workers)[8:]:
+        fleet.do(c.WorkerLost(name, "silent"))
+    assert len(fleet.do(found[1].plan).refused) == 8
+
+    assert len({attempt.worker_id for attempt in fleet.live()}) == 8

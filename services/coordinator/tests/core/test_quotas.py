@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.quotas import in_line
 from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
 from crossfleet.coordinator.core.view import open_groups
 from crossfleet.matching.model import Device, DeviceRequest, Request
+from crossfleet.matching.template import Alternative, Template
 from services.coordinator.tests.core.fleet import Fleet
 
 IDS = tuple(f"case-{number}" for number in range(40))
@@ -101,6 +102,20 @@ def test_devices_of_a_class_that_a_request_leaves_open_count_toward_each():
     assert held(fleet)[1] == 1
     submit(fleet, "npu", devices=(DeviceRequest("npu"),))
     assert offered(fleet) == {"any": 0, "npu": 1}
+
+
+def test_a_target_counts_as_the_most_that_any_of_its_alternatives_takes():
+    fleet = fleet_with(devices=(("gpu", 1),))
+    npu = Alternative(wait=5.0, devices=(DeviceRequest("npu"),))
+    gpu = Alternative(devices=(DeviceRequest("gpu"),))
+    fleet.submit("a", IDS, templates={"default": Template(alternatives=(npu, gpu), one_by_one=True)})
+    assert fleet.state.groups["a/default"].target.devices == (("gpu", 1), ("npu", 1))
+    for _ in range(3):
+        fleet.now += 5
+        fleet.do(c.PassTime())
+    fleet.place()
+
+    assert held(fleet) == (1, 1)
 
 
 def test_so_many_runs_are_at_work_and_their_targets_may_go_on():

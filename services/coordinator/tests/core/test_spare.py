@@ -6,6 +6,7 @@ import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import spare
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RerunPlacement
@@ -255,3 +256,20 @@ def test_what_a_leader_that_knows_of_no_such_thing_did_meanwhile_can_be_taken_ov
     assert list(allocation.slots) == [0, 2]
     assert allocation.gone == {1}
     assert free_of(fleet.state, fleet.state.workers["w1"]).slots == 1
+
+
+def test_however_many_wait_everybody_is_looked_at_in_turn(monkeypatch):
+    monkeypatch.setattr(spare, "_MOST_LOOKS", 2)
+    fleet = Fleet()
+    for number in range(5):
+        fleet.join(f"w{number}", slots=2, labels={"number": f"{number}"})
+    fleet.submit("hanging", [f"case-{n}" for n in range(10)], policy=c.PolicySpec(max_cases_per_task=1))
+    fleet.place()
+    for attempt in fleet.live():
+        if attempt.slot:
+            fleet.finish(attempt)
+    fleet.submit("other", ["one"], request=Request(selector="worker.labels['number'] == '3'"))
+    for _ in range(3):
+        pass_time(fleet, 0.5 if fleet.of(SlotsGivenBack) else 1.0)
+
+    assert {one.worker_id for one in fleet.of(SlotsGivenBack)} == {"w3"}

@@ -57,6 +57,20 @@ async def test_a_plan_that_takes_back_or_says_why_groups_wait_keeps_its_place() 
     assert (await order(plan("usual", LONG), telling))[-1] == "urgent"
 
 
+async def test_what_a_plan_says_of_why_a_group_waits_does_not_outlive_what_a_later_one_gives_it() -> None:
+    plans = HeardPlans(PRIORITIES.__getitem__)
+    reasons = [scheduler_pb2.Waiting(group_id="urgent"), scheduler_pb2.Waiting(group_id="other")]
+    await plans.put(plan("usual", 1, waiting=reasons))
+    first = await plans.next()
+    await plans.put(plan("urgent", 1))
+    later = await plans.next()
+    assert (first.message.plan_id, later.message.plan_id) == ("usual", "urgent")
+    plans.given(later, ["urgent"])
+
+    assert [one.group_id for one in first.part.plan.waiting] == ["other"]
+    assert not later.part.plan.waiting
+
+
 class Lavish(GreedyScheduler):
     """Gives slot by slot, and one to a worker that is not there."""
 

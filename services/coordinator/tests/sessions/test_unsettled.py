@@ -2,9 +2,17 @@
 
 import asyncio
 
-from crossfleet.coordinator.core.commands import AttemptFinished, WantTasks
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.core.commands import AttemptFinished, Command, WantTasks, WorkerReport
+from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.executing.inquiries import Inquiries
+from crossfleet.coordinator.executing.lasting import Lasting
+from crossfleet.coordinator.sessions.session import Session
 from crossfleet.coordinator.sessions.unsettled import Reported, Unsettled
+from crossfleet.foundation.clock import ManualClock
+from crossfleet.foundation.errors import Unavailable
 
 
 def finished(attempt):
@@ -69,3 +77,24 @@ async def test_reading_waits_while_too_much_is_unsettled():
     unsettled.next()
     async with asyncio.timeout(10):
         await reading
+
+
+async def test_nothing_is_committed_in_front_of_a_report_that_could_not_be():
+    committed: list[Command] = []
+
+    async def commit(command: Command) -> None:
+        committed.append(command)
+        if len(committed) == 1:
+            raise Unavailable("the ledger is away", address="")
+
+    hello = worker_pb2.Hello(worker=device_pb2.Worker(worker_id="w", incarnation="i"))
+    lasting = Lasting(State, ManualClock())
+    session = Session("s", hello, commit, commit, lasting, Inquiries(lambda *_: True), asyncio.Semaphore(1))
+    for number in (1, 2):
+        ended = worker_pb2.WorkerMessage(sequence=number)
+        ended.attempt_finished.attempt_id = number
+        await session.take([ended])
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    assert [one.items for one in committed if isinstance(one, WorkerReport)] == [(AttemptFinished(1, Cause.UNSPECIFIED),)]

@@ -1,6 +1,7 @@
 """Which classes of devices a request takes: read off the request, whatever workers there are."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from crossfleet.matching.cel import Selector, SelectorError
 from crossfleet.matching.fit import device_demands
@@ -23,6 +24,17 @@ def devices_by_class(request: Request, selectors: Selectors) -> dict[str, int]:
         if name not in SHARED_CLASSES:
             found[name] += demand.count
     return dict(sorted(found.items()))
+
+
+def most_by_class(several: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """What suffices for each of several ways to take devices. One of unknown class may be of any."""
+    unknown = max((one.get(UNKNOWN, 0) for one in several), default=0)
+    found = {UNKNOWN: unknown} if unknown else {}
+    for name in sorted({name for one in several for name in one} - {UNKNOWN}):
+        more = max(one.get(name, 0) + one.get(UNKNOWN, 0) for one in several) - unknown
+        if more > 0:
+            found[name] = more
+    return found
 
 
 def _compiled(text: str, selectors: Selectors) -> Selector | None:

@@ -270,12 +270,13 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
-    """A scheduler's plan; judged item by item against the state as it is now."""
+    """A scheduler's plan, judged item by item against the state as it is. `unfinished` groups get more by its later parts."""
 
     plan_id: str
     allocate: tuple[ProposedAllocation, ...] = ()
     revoke: tuple[str, ...] = ()
     waiting: tuple[WaitingReason, ...] = ()
+    unfinished: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

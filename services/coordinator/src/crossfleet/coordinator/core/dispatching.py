@@ -56,15 +56,18 @@ def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
 
 
 def feed_idle(emit: Emitter) -> None:
-    """Time went by: what was left for a slot that should have ended by now, and did not, is for whoever is idle."""
+    """Time went by: what was left for a slot that should have ended by now, and did not, is for whoever is idle.
+
+    So are cases of a group that only a part of a plan has given slots, where the rest never came.
+    """
     for group in list(emit.state.groups.values()):
         if leaves_slots_idle(emit.state, group):
             feed_group(emit, group)
 
 
 def leaves_slots_idle(state: State, group: Group) -> bool:
-    """Whether slots of a group have nothing to do although cases are pending, of which it is known how long they take."""
-    if group.over or not group.queue.count or not group.estimates_known:
+    """Whether slots of a group have nothing to do although cases are pending."""
+    if group.over or not group.queue.count:
         return False
     open_to_work = (
         one for one in map(state.allocations.__getitem__, group.allocations) if one.ready and not one.closing

@@ -71,7 +71,7 @@ def worker_gone(state: State, event: e.WorkerGone) -> None:
 
 def worker_forgotten(state: State, event: e.WorkerForgotten) -> None:
     """It was gone for long."""
-    del state.workers[event.worker_id]
+    state.drop(event.worker_id)
 
 
 def health_changed(state: State, event: e.HealthChanged) -> None:

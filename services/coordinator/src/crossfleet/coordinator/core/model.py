@@ -363,6 +363,14 @@ class State:
         if worker.view.host:
             self.hosts.setdefault(worker.view.host, {})[worker.worker_id] = None
 
+    def drop(self, worker_id: str) -> None:
+        """Know a worker no longer."""
+        host = self.workers.pop(worker_id).view.host
+        names = self.hosts.get(host, {})
+        names.pop(worker_id, None)
+        if not names:
+            self.hosts.pop(host, None)
+
     def neighbours(self, worker: Worker) -> list[Worker]:
         """The other workers of its host, whatever their state; none where it does not say on which it is."""
         host, found = worker.view.host, list[Worker]()

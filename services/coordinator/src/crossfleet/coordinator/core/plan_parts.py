@@ -19,6 +19,7 @@ def parts(plan: ApplyPlan, most: int) -> list[Part]:
     """At least one, each of about `most` proposals, in their order; those of a gang stay together.
 
     What is to be taken back comes with the first, why groups wait with the last: what a group is given ends its reason.
+    Whoever gets more by a later part is told so: its cases are shared out among all slots that the plan gives it.
     """
     units: dict[str | int, list[int]] = {}
     for index, one in enumerate(plan.allocate):
@@ -28,15 +29,12 @@ def parts(plan: ApplyPlan, most: int) -> list[Part]:
         if found[-1] and len(found[-1]) + len(unit) > most:
             found.append([])
         found[-1] += unit
-    return [
-        Part(
-            ApplyPlan(
-                plan.plan_id,
-                tuple(map(plan.allocate.__getitem__, indices)),
-                plan.revoke if indices is found[0] else (),
-                plan.waiting if indices is found[-1] else (),
-            ),
-            tuple(indices),
-        )
-        for indices in found
-    ]
+    last = {plan.allocate[index].group_id: number for number, indices in enumerate(found) for index in indices}
+    made = []
+    for number, indices in enumerate(found):
+        allocate = tuple(map(plan.allocate.__getitem__, indices))
+        unfinished = frozenset(one.group_id for one in allocate if last[one.group_id] > number)
+        revoke = plan.revoke if indices is found[0] else ()
+        waiting = plan.waiting if indices is found[-1] else ()
+        made.append(Part(ApplyPlan(plan.plan_id, allocate, revoke, waiting, unfinished), tuple(indices)))
+    return made

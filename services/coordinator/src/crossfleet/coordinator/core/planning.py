@@ -127,7 +127,6 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
                 close_gang(emit, emit.state.groups[allocation.group_id], "its gang was revoked by the scheduler")
     refused: list[Refusal] = []
     accepted: list[str] = []
-    opened: dict[str, Group] = {}
     books = _Books(emit, command.allocate[:_MAX_ITEMS])
     for items in _units(command.allocate):
         trial = books.copy() if len(items) > 1 else books
@@ -135,10 +134,7 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         if grants:
             books = trial
             accepted.extend(_open(emit, grant) for grant in grants)
-            opened.update((grant.group.group_id, grant.group) for grant in grants if grant.group.given)
-    for group in opened.values():
-        # Once, when all that it got is there: each look is at every slot that it has.
-        feed_group(emit, group)
+    _feed(emit, command)
     if accepted:
         settle_limits(emit)
         refused = _excused(emit, command.allocate, accepted, refused)
@@ -146,6 +142,15 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         _note_waiting(emit, reason)
     fail_unsatisfiable(emit)
     return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)))
+
+
+def _feed(emit: Emitter, command: ApplyPlan) -> None:
+    """Once for each group, when all that the plan gives it is there: each look is at every slot that it has, and what these get
+    depends on how many they are. What an earlier part gave it waits for that, also where the last one gives nothing."""
+    for group_id in dict.fromkeys(item.group_id for item in command.allocate):
+        group = emit.state.groups.get(group_id)
+        if group is not None and group.given and group_id not in command.unfinished:
+            feed_group(emit, group)
 
 
 def _excused(

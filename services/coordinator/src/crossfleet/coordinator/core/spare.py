@@ -24,21 +24,19 @@ from crossfleet.matching.fit import Eligible, eligible
 # At the end of a run its slots get idle within moments of each other: then it is given back as a whole.
 _IDLE_SECONDS = 1.0
 _MOST_WAITING = 500
+# Everybody waits meanwhile: who could not be looked at this time is the next.
+_MOST_LOOKS = 5_000
 
 Spare = tuple[Allocation, tuple[int, ...]]
 
 
 def give_back_spare(emit: Emitter) -> None:
     """Time went by: whoever has slots that are of no use to him gives them back."""
-    waiting: list[Group] | None = None
-    for group in list(emit.state.groups.values()):
-        for allocation, numbers in spare(emit.state, group, emit.now):
-            if not allocation.closing:
-                waiting = _waiting(emit.state) if waiting is None else waiting
-                if not _of_use(emit.state, allocation, waiting):
-                    continue
-            names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
-            emit(SlotsGivenBack(*names, numbers, gone=False))
+    found = [one for group in emit.state.groups.values() for one in spare(emit.state, group, emit.now)]
+    closing = [one for one in found if one[0].closing]
+    for allocation, numbers in (*closing, *_of_use([one for one in found if not one[0].closing], emit.state, emit.now)):
+        names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
+        emit(SlotsGivenBack(*names, numbers, gone=False))
 
 
 def slots_closed(emit: Emitter, command: SlotsClosed) -> None:
@@ -120,7 +118,17 @@ def _waiting(state: State) -> list[Group]:
     return found
 
 
-def _of_use(state: State, allocation: Allocation, waiting: list[Group]) -> bool:
+def _of_use(found: list[Spare], state: State, now: float) -> list[Spare]:
+    """Those for which somebody waits, of as many as may be looked at: others each time."""
+    waiting = _waiting(state) if found else []
+    if not waiting:
+        return []
+    most = max(_MOST_LOOKS // len(waiting), 1)
+    first = int(now * 2) * most % len(found) if len(found) > most else 0
+    return [one for one in (*found[first:], *found[:first])[:most] if _is_wanted(state, one[0], waiting)]
+
+
+def _is_wanted(state: State, allocation: Allocation, waiting: list[Group]) -> bool:
     """Whether somebody waits for what a slot of the allocation holds."""
     worker = state.workers[allocation.worker_id]
     scarce = dict(allocation.request.semaphores)

@@ -13,8 +13,10 @@ from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.quotas import check_quota
 from crossfleet.coordinator.core.semaphores import check_semaphores
 from crossfleet.coordinator.core.settling import release_dependents
-from crossfleet.matching.classes import devices_by_class
+from crossfleet.matching.classes import devices_by_class, most_by_class
+from crossfleet.matching.model import Request
 from crossfleet.matching.selectors import Selectors
+from crossfleet.matching.template import Past, Template, offer
 
 _MAX_TARGETS = 256
 
@@ -91,7 +93,15 @@ def _whole(target: TargetSpec, runner: str, selectors: Selectors) -> TargetSpec:
     """The request that schedulers and the fit function see names selector and runner too; what it takes counts toward quotas."""
     request = target.request
     request = replace(request, selector=request.selector or target.selector, runner=request.runner or runner)
-    return replace(target, request=request, devices=tuple(devices_by_class(request, selectors).items()))
+    ways = [devices_by_class(one, selectors) for one in _ways(target.template, request)]
+    return replace(target, request=request, devices=tuple(most_by_class(ways).items()))
+
+
+def _ways(template: Template | None, request: Request) -> list[Request]:
+    """All that a target may ask for in turn: where its alternatives take each other's place, each may have devices of its own."""
+    if template is None or not template.one_by_one:
+        return [request]
+    return [offer(template, request, (index,), Past()) for index in range(len(template.alternatives))] or [request]
 
 
 def case_digest(case_ids: tuple[str, ...]) -> str:

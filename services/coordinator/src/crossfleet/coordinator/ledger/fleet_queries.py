@@ -36,11 +36,16 @@ def held(connection: Connection) -> list[HeldRow]:
             row.run_id,
             row.target,
             row.worker_id,
-            tuple(one for one in json.loads(row.slots) if one not in json.loads(row.given_back)),
+            _without(json.loads(row.slots), json.loads(row.given_back)),
             live.get(row.allocation_id, 0),
         )
         for row in connection.execute(query)
     ]
+
+
+def _without(slots: list[int], given_back: list[int]) -> tuple[int, ...]:
+    gone = frozenset(given_back)
+    return tuple(one for one in slots if one not in gone)
 
 
 def open_work(connection: Connection) -> OpenWork:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.convert import plans
@@ -22,7 +23,10 @@ Urgency = Callable[[str], int]
 
 @dataclass(slots=True)
 class HeardPlan:
-    """A plan, what of it is to be committed yet, and what became of the rest. `touched` are the workers and groups of that."""
+    """A plan, what of it is to be committed yet, and what became of the rest. `touched` are the workers and groups of that.
+
+    `served` are groups to which a later plan, that went before it, has given something: they wait no more as it says.
+    """
 
     message: scheduler_pb2.ScheduleResponse
     left: deque[Part]
@@ -30,11 +34,19 @@ class HeardPlan:
     accepted: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    served: set[str] = field(default_factory=set)
 
     @property
     def may_pass(self) -> bool:
         """Whether it may go before plans that came earlier: it only gives."""
         return not (self.message.waiting or self.message.revoke_allocation_ids)
+
+    @property
+    def part(self) -> Part:
+        """What is to be committed next."""
+        part = self.left[0]
+        waiting = tuple(one for one in part.plan.waiting if one.group_id not in self.served)
+        return part if waiting == part.plan.waiting else replace(part, plan=replace(part.plan, waiting=waiting))
 
 
 class HeardPlans:
@@ -66,6 +78,11 @@ class HeardPlans:
         await self._until(lambda: bool(self._plans))
         first = self._plans[0]
         return max((one for one in self._plans if one is first or one.may_pass), key=self._rank)
+
+    def given(self, plan: HeardPlan, group_ids: Collection[str]) -> None:
+        """A part of a plan gave groups something; plans that came earlier may still be to be committed."""
+        for earlier in takewhile(lambda one: one is not plan, self._plans):
+            earlier.served.update(group_ids)
 
     def over(self, plan: HeardPlan) -> None:
         """All of a plan is judged."""

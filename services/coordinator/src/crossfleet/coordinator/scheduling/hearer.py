@@ -84,7 +84,7 @@ class Hearer:
         return state.runs[group.run_id].priority if group is not None else 0
 
     async def _commit_part(self, plan: HeardPlan) -> None:
-        part = plan.left[0]
+        part = plan.part
         # Before the commit, and less what came of the plan itself: what it brings about is no news to the scheduler.
         late = self._conduct.late(plan.message, lambda: self._teller.untold() - plan.touched)
         plan.late |= late.intersection(part.indices)
@@ -94,6 +94,8 @@ class Hearer:
         if answer is not None:
             plan.accepted += answer.accepted
             plan.refused += [replace(one, index=part.indices[one.index]) for one in answer.refused]
+            lost = {one.index for one in answer.refused}
+            self._plans.given(plan, [one.group_id for index, one in enumerate(part.plan.allocate) if index not in lost])
 
     def _judge(self, plan: HeardPlan) -> None:
         """All of it is committed or refused: the scheduler is told, and what it proposed counts for or against it."""

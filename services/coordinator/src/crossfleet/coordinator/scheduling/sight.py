@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.convert.plans import Mine
@@ -66,10 +67,10 @@ def own_part(plan: ApplyPlan, state: State, mine: Mine) -> tuple[ApplyPlan, tupl
         return tuple(one for one, allocation in held if allocation is None or owns(allocation.group_id))
 
     indices = tuple(index for index, one in enumerate(plan.allocate) if owns(one.group_id))
-    own = ApplyPlan(
-        plan.plan_id,
-        tuple(plan.allocate[index] for index in indices),
-        revocable(plan.revoke),
-        tuple(one for one in plan.waiting if owns(one.group_id)),
+    own = replace(
+        plan,
+        allocate=tuple(plan.allocate[index] for index in indices),
+        revoke=revocable(plan.revoke),
+        waiting=tuple(one for one in plan.waiting if owns(one.group_id)),
     )
     return own, indices

@@ -66,6 +66,7 @@ class Session:
         self._pieces = Pieces(self.worker_id)
         self._unsettled = Unsettled(_UNCOMMITTED_MESSAGES)
         self._settling: asyncio.Task[None] | None = None
+        self._over = False
         self._fleet_room = fleet_room
 
     async def read(
@@ -153,7 +154,9 @@ class Session:
         self._unsettled.other(partial(self._commit, command))
 
     def _settle_soon(self) -> None:
-        if self._unsettled and self._settling is None:
+        if self._over:
+            self._unsettled.clear()  # nothing may be committed before what was not: all of it is said again
+        elif self._unsettled and self._settling is None:
             self._settling = asyncio.ensure_future(self._settle_all())
 
     async def _settle_all(self) -> None:
@@ -161,7 +164,8 @@ class Session:
         try:
             while self._unsettled:
                 async with self._fleet_room if self._unsettled.report_first else nullcontext():
-                    if not self._unsettled or not await self._settle(self._unsettled.next()):
+                    if self._unsettled and not await self._settle(self._unsettled.next()):
+                        self._over = True
                         self._unsettled.clear()
         finally:
             self._settling = None
