@@ -11,6 +11,7 @@ from typing import Any
 from crossfleet.cli.exits import UsageError
 
 _KEYS = ("selector", "wait", "devices")
+_LONGEST_SECONDS = 1e9
 _WAIT = re.compile(r"(?P<selector>.*?)\s+for\s+(?P<wait>\d\S*)\s*", re.DOTALL)
 
 Seconds = Callable[[str], float]
@@ -110,7 +111,7 @@ def alternatives_from(
 def _wait(value: Any, where: str, seconds: Seconds) -> float:
     if isinstance(value, str):
         return _seconds(value, where, seconds)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST_SECONDS:
         raise UsageError(f'{where}: must be a time, such as "2m", or seconds')
     return float(value)
 

@@ -45,6 +45,8 @@ class Spare:
     @property
     def usable(self) -> bool:
         """Whether it still waits, and all that it rests on has not changed since. While it comes up it is as good as one started now."""
+        if not _stands_in(self.process.pid, str(self.key[1])):
+            return False
         if self.connection is None:
             return True
         return self.connection.open and all(_unchanged(*stamp) for stamp in self.files)
@@ -157,9 +159,17 @@ def _key(order: Message) -> Key:
     return str(order["python"]), str(order["cwd"]), bool(order.get("as_module")), fixed
 
 
+def _stands_in(pid: int, folder: str) -> bool:
+    """Whether the folder of that name is still the one in which the process was started: a new checkout may have taken its place."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/cwd"), os.stat(folder))
+    except OSError:
+        return False
+
+
 def _unchanged(path: str, mtime: int, size: int) -> bool:
     try:
         status = os.stat(path)
     except OSError:
-        return False
+        return size < 0
     return (status.st_mtime_ns, status.st_size) == (mtime, size)
