@@ -203,6 +203,7 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
             "[[target]]\nname = 'a'\nalternatives = [{ wait = 'soon' }, {}]",
             r"alternatives\[0\].wait: 'soon' is no time",
         ),
+        ("[[target]]\nname = 'a'\nalternatives = [{ wait = inf }, {}]", r"alternatives\[0\].wait: must be a time"),
         ("[[target]]\nname = 'a'\nalternatives = [{ wait = '2m' }]", "nothing follows the last one"),
         ("[[target]]\nname = 'a'\nalternatives = [{ devices = [{ n = 1 }] }]", r"alternatives\[0\].devices\[0\].n"),
         ("[[target]]\nname = 'a'\nnear = 'b'", r"target\[0\].near: must be a list of targets"),
@@ -421,6 +422,18 @@ def test_no_workers_and_no_slots_are_refused(option: str, capsys: pytest.Capture
 def test_cases_that_a_cache_selects_are_not_sharded(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--shard", "1/3", "--", sys.executable, "-m", "pytest", "--lf"]) == 2
     assert "--lf: selects by this machine's cache" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("admin quota set ml --slots 99999999999", "--slots 99999999999 is out of range"),
+        ("admin quota set ml --devices gpu=99999999999", "gpu=99999999999 is out of range"),
+    ],
+)
+def test_a_number_that_is_too_large_is_named(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    assert capsys.readouterr().err == f"crossfleet admin: {said}\n"
 
 
 def test_a_tool_in_place_of_a_command_is_led_to_run(capsys: pytest.CaptureFixture[str]) -> None:

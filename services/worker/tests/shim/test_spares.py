@@ -28,6 +28,14 @@ PROBE = """
         print("argv", sys.argv[1:], "path", sys.path[0], "cwd", os.getcwd(), "hash", hash("a"))
 """
 
+FINDER = """
+    import importlib.util, os
+    PID = os.getpid()
+    def test_probe():
+        print(PID)
+        print("newcomer", importlib.util.find_spec("newcomer") is not None)
+"""
+
 
 @pytest.fixture
 def warm(state: Path) -> Iterator[Shim]:
@@ -155,6 +163,21 @@ def test_runs_that_lead_one_to_expect_the_same_keep_one_interpreter_between_them
     shim.end()
 
 
+def test_after_the_first_package_of_a_user_was_installed_the_next_run_sees_it(warm: Shim, tmp_path: Path) -> None:
+    python = environment_with_pytest(tmp_path / "env", system_site_packages=True)
+    user = {"PYTHONUSERBASE": str(tmp_path / "user")}
+    packages = Path(sysconfig.get_path("purelib", "posix_user", {"userbase": user["PYTHONUSERBASE"]}))
+    folder = suite(tmp_path / "suite", test_a=FINDER)
+    seed, said = executed_ahead(warm, folder, 7, python=str(python), env=user)
+    assert said == ["newcomer False"]
+    spare = waiting(warm)
+    packages.mkdir(parents=True)
+    (packages / "newcomer.py").write_text("")
+    zygote, said = execute(warm, folder, seed + 1, python=str(python), env=user)
+    assert zygote != spare
+    assert said == ["newcomer True"]
+
+
 def test_an_interpreter_that_dies_while_it_waits_costs_nothing(warm: Shim, tmp_path: Path) -> None:
     folder = suite(tmp_path / "suite", test_a=PROBE)
     seed, _ = executed_ahead(warm, folder, 7)
@@ -184,9 +207,9 @@ def test_without_the_flag_no_interpreter_waits(shim: Shim, tmp_path: Path) -> No
         pause()
 
 
-def environment_with_pytest(folder: Path) -> Path:
+def environment_with_pytest(folder: Path, *, system_site_packages: bool = False) -> Path:
     """A virtual environment that sees the pytest of this one."""
-    venv.create(folder, with_pip=False, symlinks=True)
+    venv.create(folder, system_site_packages=system_site_packages, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "more.pth").write_text(sysconfig.get_path("purelib"))
     return folder / "bin" / "python"

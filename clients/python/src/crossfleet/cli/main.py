@@ -53,7 +53,7 @@ def _run(words: list[str]) -> int:
         sys.stderr.close()
         return exits.PASSED
     except Exception as error:  # noqa: BLE001 - the last line of defence decides by kind
-        return _fault(name, error)
+        return _fault(name, rest, error)
 
 
 def usage() -> str:
@@ -96,7 +96,7 @@ def _unknown(name: str) -> int:
     return exits.USAGE
 
 
-def _fault(name: str, error: Exception) -> int:
+def _fault(name: str, rest: list[str], error: Exception) -> int:
     from crossfleet.cli.fleet.link import FleetFault
 
     if isinstance(error, FleetFault):
@@ -112,6 +112,10 @@ def _fault(name: str, error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         print(f"crossfleet {name}: {error.strerror}: {error.filename}", file=sys.stderr)
         return exits.USAGE
+    text = str(error)
+    if isinstance(error, ValueError) and text.startswith(_TOO_LARGE):
+        print(f"crossfleet {name}: {_said(text.removeprefix(_TOO_LARGE), rest)} is out of range", file=sys.stderr)
+        return exits.USAGE
     import traceback
 
     traceback.print_exc()
@@ -119,6 +123,16 @@ def _fault(name: str, error: Exception) -> int:
     return exits.FLEET
 
 
+def _said(number: str, words: list[str]) -> str:
+    """A number as it was typed, with its option; what a file says has none."""
+    for before, word in zip(["", *words], words, strict=False):
+        if number in word:
+            return f"{before} {word}" if word == number and before.startswith("-") else word
+    return number
+
+
+_TOO_LARGE = "Value out of range: "
+"""So begins what messages say of a number that does not fit into its field."""
 _WRONG_INPUT = frozenset(("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"))
 
 if __name__ == "__main__":

@@ -177,5 +177,5 @@ def _unchanged(path: str, mtime: int, size: int) -> bool:
     try:
         status = os.stat(path)
     except OSError:
-        return False
+        return size == -1
     return (status.st_mtime_ns, status.st_size) == (mtime, size)
