@@ -213,7 +213,6 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
             "[[target]]\nname = 'a'\nrequest = { exclusive = false, gates = { load = 1 } }",
             "target a: gates need a host of one's own",
         ),
-        ("[[target]]\nname = 'a'\nalternatives = [{ wait = inf }, {}]", r"alternatives\[0\].wait: must be a time"),
         (
             "[[target]]\nname = 'a'\nrequest = { gates = { load = 1, repeats = 99999999999 } }",
             "request.gates: repeats: 99999999999 is not from 0 to 10",
