@@ -301,7 +301,7 @@ class Auditor:
                 self._wrong(f"{held} of {name} are held, there are {self.capacities.get(name, 0)}")
 
     def _within_quota(self, event: e.AllocationOpened) -> None:
-        """A project gets no more than its quota: the runs of all that is simulated are of one."""
+        """A project gets nothing beyond its quota, whatever it held when that was lowered: all that is simulated is of one."""
         quota, held = self.quota, list(self.allocations.values())
         slots = sum(len(one.slots) for one in held)
         gpus = sum(len(ids) for one in held for ids in one.device_ids)
@@ -312,7 +312,7 @@ class Auditor:
                 self._wrong(f"{begun} runs have begun, the quota is {quota.runs}")
         if quota.slots is not None and slots > quota.slots:
             self._wrong(f"{slots} slots are held, the quota is {quota.slots}")
-        if gpus > dict(quota.devices).get("gpu", gpus):
+        if any(event.device_ids) and gpus > dict(quota.devices).get("gpu", gpus):
             self._wrong(f"{gpus} devices are held, the quota is {quota.devices}")
 
     def _QuotaSet(self, event: QuotaSet) -> None:

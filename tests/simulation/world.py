@@ -50,7 +50,7 @@ _FOLD = 0.5  # simulated seconds: no test waits for them
 _LOOK = 0.25  # simulated seconds: no test waits for them
 
 _FAULTS_END = 9.5
-_PATIENCE = 120.0
+_PATIENCE = 240.0  # simulated seconds: a quota of one slot makes runs with stragglers follow one another
 _LOOKS_BESIDE, _LOST_BESIDE = (4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0), 0.5
 _BESIDE = 0.3  # of the seeds have a scheduler beside the fallback
 _ABSENT = 0.2  # of these have one that says nothing at first
