@@ -97,4 +97,6 @@ async def test_nothing_is_committed_in_front_of_a_report_that_could_not_be():
         for _ in range(5):
             await asyncio.sleep(0)
 
-    assert [item.attempt_id for one in committed if isinstance(one, WorkerReport) for item in one.items] == [1]
+    assert [one.items for one in committed if isinstance(one, WorkerReport)] == [
+        (AttemptFinished(1, Cause.UNSPECIFIED),)
+    ]

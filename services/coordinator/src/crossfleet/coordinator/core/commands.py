@@ -270,10 +270,7 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
-    """A scheduler's plan; judged item by item against the state as it is now.
-
-    `unfinished`: groups that get more by what follows of the same plan.
-    """
+    """A scheduler's plan, judged item by item against the state as it is. `unfinished` groups get more by its later parts."""
 
     plan_id: str
     allocate: tuple[ProposedAllocation, ...] = ()
