@@ -10,7 +10,7 @@ from crossfleet.coordinator.core.placeable import first_placeable
 
 _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
-_STRANDED, _NEGLECTED = 1.5, 3.5
+_STRANDED, _NEGLECTED = 1.5, 6.0
 _LEAVING = 4.0
 _SLACK = 600
 
@@ -74,7 +74,8 @@ def _check_stranded(world: Any, leader: Any) -> None:
     """Nobody waits for a scheduler that is not well while the fallback is, a worker has room, and decisions can be written.
 
     Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by. One that only says
-    nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all.
+    nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all. Who is held back for a
+    moment between two looks of ours is believed in anew.
     """
     leading, since = leader.leading, world.stranded
     now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
