@@ -11,6 +11,7 @@ from unittest.mock import patch
 from crossfleet.coordinator.core import tenure
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.election.roll import Roll
+from crossfleet.coordinator.election.session import Session
 from crossfleet.coordinator.ledger import ledger, memory
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Head
@@ -155,6 +156,15 @@ def _forget_with_the_session() -> Iterator[Any]:
     yield patch.object(Link, "lost", careless)
 
 
+def _stay_when_lost() -> Iterator[Any]:
+    """A leader that could not renew in time goes on when it can again."""
+
+    async def stubborn(self: Session) -> None:
+        await asyncio.Event().wait()
+
+    yield patch.object(Session, "wait_ended", stubborn)
+
+
 CLUSTER_MUTANTS: dict[str, Mutant] = {
     "lead-until-told": Mutant(_lead_until_told, 23),
     "no-margin": Mutant(_no_margin, 60),
@@ -171,4 +181,5 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     "give-tokens-again": Mutant(_give_tokens_again, 8),
     "drop-what-is-not-acknowledged": Mutant(_drop_what_is_not_acknowledged, 1),
     "forget-with-the-session": Mutant(_forget_with_the_session, 9),
+    "stay-when-lost": Mutant(_stay_when_lost, 49),
 }
