@@ -19,6 +19,7 @@ from crossfleet.coordinator.sessions import fleet
 from crossfleet.coordinator.sessions.reconciliation import reconcile
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.core.window import Window
+from tests.simulation.leading import Leading
 from tests.simulation.mutant import Mutant
 
 
@@ -157,12 +158,19 @@ def _forget_with_the_session() -> Iterator[Any]:
 
 
 def _stay_when_lost() -> Iterator[Any]:
-    """A leader that could not renew in time goes on when it can again."""
+    """A leader that could not renew in time goes on when it can again.
+
+    Whatever it commits on its own account would meet the fence and end it, so it forgets no workers meanwhile.
+    """
 
     async def stubborn(self: Session) -> None:
         await asyncio.Event().wait()
 
+    async def forget_nobody(self: Leading) -> None:
+        return None
+
     yield patch.object(Session, "wait_ended", stubborn)
+    yield patch.object(Leading, "_forget", forget_nobody)
 
 
 CLUSTER_MUTANTS: dict[str, Mutant] = {
