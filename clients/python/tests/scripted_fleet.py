@@ -122,7 +122,8 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
             record.result.sections.add(title="Captured stdout call", content=b"printed \xff bytes\n")
         after = start + self.script.page
         return run_service_pb2.ListCasesResponse(
-            cases=wanted[start:after], next_page_token=str(after) if after < len(wanted) else ""
+            cases=[] if request.with_properties else wanted[start:after],
+            next_page_token=str(after) if after < len(wanted) else "",
         )
 
 

@@ -65,9 +65,13 @@ class RunCalls:
         target: str = "",
         outcomes: Iterable[result_pb2.Outcome.ValueType] = (),
         full_results: bool = False,
+        with_properties: bool = False,
         page_size: int = 0,
     ) -> AsyncIterator[result_pb2.CaseRecord]:
-        """Cases by target and index; with `full_results` also their tracebacks and captured output."""
+        """Cases by target and index; with `full_results` also their tracebacks and captured output.
+
+        `with_properties`: those alone that have properties, with their full results.
+        """
         wanted = list(outcomes)
 
         async def fetch(token: str) -> tuple[Iterable[result_pb2.CaseRecord], str]:
@@ -75,9 +79,10 @@ class RunCalls:
                 run_id=run_id,
                 target=target,
                 outcomes=wanted,
-                page_size=page_size or (100 if full_results else 5000),
+                page_size=page_size or (2000 if with_properties else 100 if full_results else 5000),
                 page_token=token,
                 full_results=full_results,
+                with_properties=with_properties,
             )
             answer = await self._connection.call(lambda limit: self._stub.ListCases(request, timeout=limit))
             return answer.cases, answer.next_page_token

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     async def gathered(client: Client) -> RunResults:
         run = await client.runs.get(options.run_id)
         if not options.case:
-            return await gather(client, run, outputs.details_of)
+            return await gather(client, run, outputs.details_of, properties=outputs.files.shows_properties)
         case_id = await id_of(client, run.run_id, options.case, options.target)
         case = await client.runs.case(run.run_id, case_id, target=options.target)
         return RunResults(run, (case,), {(case.target, case.case_index, case.case_id): case.result})

@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> int:
             return RunResults(await client.runs.get(run.run_id), (), {})
         await _show(client, run, options.after, outputs)
         await sessions_ended(client, run.run_id, LAST_WORDS_SECONDS)
-        return await gather(client, await client.runs.get(run.run_id), outputs.details_of)
+        run = await client.runs.get(run.run_id)
+        return await gather(client, run, outputs.details_of, properties=outputs.files.shows_properties)
 
     results = ask(options.data, followed, history=True)
     if options.output == "text":

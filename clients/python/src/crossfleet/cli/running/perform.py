@@ -103,7 +103,9 @@ async def _submit_and_follow(
             run = await unless_fleet_ends(following, fleet, view)
             whole = own or spec.workspace.HasField("local_path") or _measures(command)
             most = 0.0 if interrupts.asked.is_set() else MOST_SECONDS if whole else LAST_WORDS_SECONDS
-            found = await gather(client, run, outputs.details_of, sessions_ended(client, run.run_id, most))
+            ended = sessions_ended(client, run.run_id, most)
+            shows = outputs.files.shows_properties
+            found = await gather(client, run, outputs.details_of, ended, properties=shows)
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
@@ -133,6 +135,7 @@ async def make_spec(
         workspace = packed.as_message(isolated=options.isolated)
     variables = variables_of(options.env, whole_environment=here and inherits)
     suite = suite_of(plan.command, options, folder, root, variables)
+    suite.sees_all_devices = here and not options.target and not options.matrix
     targets = targets_of(plan, options, folder, root, variables, plan.python if here else "")
     return spec_of(plan.command, options, suite, workspace, targets, await sharding.as_message(client))
 

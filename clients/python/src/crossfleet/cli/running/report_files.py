@@ -23,6 +23,11 @@ class ReportFiles:
     step_summary: str = ""
     """A file that the CI service shows, and to which the summary is added."""
 
+    @property
+    def shows_properties(self) -> bool:
+        """Whether one of them has the properties of cases, such as pytest's `record_property` leaves."""
+        return bool(self.junit or self.json)
+
     def check(self) -> None:
         """Raises UsageError, before anything ran, where a report could not be written after it."""
         check_writable("--junit", self.junit)

@@ -56,15 +56,17 @@ async def gather(
     run: run_pb2.Run,
     details_of: Collection[result_pb2.Outcome.ValueType] = BAD,
     sessions_end: Awaitable[object] | None = None,
+    *,
+    properties: bool = False,
 ) -> RunResults:
     """Fetches what the reports need: the full results of these outcomes, and of all where hosts were to be quiet: what was
-    measured of these stands there. Raises the fleet's error.
+    measured of these stands there; with `properties` those of all cases that have some. Raises the fleet's error.
 
     Verdicts are fetched at once; what sessions leave at their end after `sessions_end`.
     """
     if any(target.request.HasField("gates") for target in run.spec.targets):
         details_of = result_pb2.Outcome.values()
-    fetching = asyncio.ensure_future(_cases(client, run.run_id, details_of))
+    fetching = asyncio.ensure_future(_cases(client, run.run_id, details_of, properties=properties))
     try:
         if sessions_end is not None:
             await sessions_end
@@ -77,23 +79,34 @@ async def gather(
 
 
 async def _cases(
-    client: Client, run_id: str, details_of: Collection[result_pb2.Outcome.ValueType]
+    client: Client, run_id: str, details_of: Collection[result_pb2.Outcome.ValueType], *, properties: bool
 ) -> tuple[tuple[result_pb2.CaseRecord, ...], Details]:
     cases = [case async for case in client.runs.cases(run_id)]
     present = {case.outcome for case in cases}
     whole = await _whole(client, run_id, _TOLD_WHOLE & present, MOST_DETAILS)
     whole |= await _whole(client, run_id, (set(details_of) - _TOLD_WHOLE) & present, MOST_OTHER_DETAILS)
+    others = present - _TOLD_WHOLE - set(details_of)
+    if properties and others:
+        whole |= await _whole(client, run_id, others, MOST_OTHER_DETAILS, with_properties=True)
     # Their earlier failures are whole there, too.
     shown = tuple(whole.get(_key(case), case) for case in cases)
     return shown, {key: case.result for key, case in whole.items() if case.HasField("result")}
 
 
 async def _whole(
-    client: Client, run_id: str, outcomes: Collection[result_pb2.Outcome.ValueType], most: int
+    client: Client,
+    run_id: str,
+    outcomes: Collection[result_pb2.Outcome.ValueType],
+    most: int,
+    *,
+    with_properties: bool = False,
 ) -> dict[tuple[str, int, str], result_pb2.CaseRecord]:
     found: dict[tuple[str, int, str], result_pb2.CaseRecord] = {}
     if outcomes:
-        async for case in client.runs.cases(run_id, outcomes=sorted(outcomes), full_results=True):
+        wanted = sorted(outcomes)
+        async for case in client.runs.cases(
+            run_id, outcomes=wanted, full_results=True, with_properties=with_properties
+        ):
             found[_key(case)] = case
             if len(found) >= most:
                 break

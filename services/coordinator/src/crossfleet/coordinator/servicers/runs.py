@@ -52,11 +52,11 @@ class RunReads(run_grpc.RunServiceServicer):
 
     async def ListCases(self, request: run_service.ListCasesRequest, context: Context) -> run_service.ListCasesResponse:
         """Cases by target and index. Raises RunNotFound, TargetNotFound, PageTokenInvalid, InvalidArgument."""
-        size = page_size(
-            request.page_size, 200 if request.full_results else 1000, 200 if request.full_results else 10_000
-        )
+        whole = request.full_results or request.with_properties
+        most = 2000 if request.with_properties else 200 if request.full_results else 10_000
+        size = page_size(request.page_size, min(most, 1000), most)
         outcomes = sorted(request.outcomes)
-        key = ("cases", request.run_id, request.target, outcomes, request.full_results)
+        key = ("cases", request.run_id, request.target, outcomes, request.full_results, request.with_properties)
         after = decode(request.page_token, (int, int), *key)
         await self._lookup.row(request.run_id)
         if request.target:
@@ -67,12 +67,13 @@ class RunReads(run_grpc.RunServiceServicer):
             outcomes=tuple(outcomes),
             after=tuple(after) if after else None,
             limit=size + 1,
-            payloads=request.full_results,
+            payloads=whole,
         )
         found = [runs.case(row) for row in rows[:size]]
         count = fitting(found)
         token = encode([rows[count - 1].position, rows[count - 1].case_index], *key) if len(rows) > count else ""
-        return run_service.ListCasesResponse(cases=found[:count], next_page_token=token)
+        shown = (one for one in found[:count] if one.result.properties or not request.with_properties)
+        return run_service.ListCasesResponse(cases=shown, next_page_token=token)
 
     async def GetCase(self, request: run_service.GetCaseRequest, context: Context) -> run_service.GetCaseResponse:
         """One case with its full result. Raises RunNotFound, TargetNotFound, CaseNotFound, InvalidArgument."""
