@@ -35,6 +35,21 @@ def test_a_selector_decides_where_a_target_runs(fleet: Standing, suite: Path) ->
     assert done.status == 1, done.text
 
 
+def test_a_run_without_targets_sees_the_devices_that_its_shell_sees_and_a_target_what_it_was_given(
+    fleet: Standing, project: Path
+) -> None:
+    (project / "test_sees.py").write_text(
+        "import os\n"
+        "AT_COLLECTION = os.environ.get('CUDA_VISIBLE_DEVICES')\n"
+        "def test_it(): assert os.environ.get('CUDA_VISIBLE_DEVICES') == AT_COLLECTION == os.environ['EXPECTED']\n"
+    )
+    shell = {"CUDA_VISIBLE_DEVICES": "1,3"}
+    as_pytest = fleet.run(*PYTEST, cwd=project, env={**shell, "EXPECTED": "1,3"})
+    assert as_pytest.status == 0, as_pytest.text
+    given = fleet.run(*PYTEST, cwd=project, env={**shell, "EXPECTED": ""}, options=("--target", "cpu="))
+    assert given.status == 0, given.text
+
+
 @pytest.mark.parametrize(
     ("selector", "column"), [('device.class === "cpu"', 16), ("device.cores >", 15), ("no_such_name == 1", 1)]
 )

@@ -137,6 +137,7 @@ def _preparation(settings: Settings, state: Path, cache: Path, worker: str, conn
         environments=Environments(builder, embedded=settings.embedded, default=settings.python),
         workspaces=Workspaces(fetcher, embedded=settings.embedded),
         limits=Limits(settings.collect_seconds, settings.grace_seconds, settings.output_bytes, settings.host_root),
+        embedded=settings.embedded,
     )
 
 

@@ -41,9 +41,11 @@ class Preparation:
         environments: Environments,
         workspaces: Workspaces,
         limits: Limits,
+        embedded: bool = False,
     ) -> None:
         """`base` is the part of the worker's own environment that runners get."""
         self.folder = folder
+        self._embedded = embedded
         self._worker = worker
         self._base = base
         self._environments = environments
@@ -72,7 +74,7 @@ class Preparation:
         )
         slots = self._slots(order, devices, artifacts)
         # Collection sees what the first slot sees: `skipif` reads the visible devices then.
-        environment.update(processenv.visible(_granted(order, 0, devices)))
+        environment.update(self._visible(order, 0, devices))
         return Opening(
             allocation=order.allocation_id,
             runner=launch.shim_runner,
@@ -103,14 +105,21 @@ class Preparation:
         safe = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", allocation)
         return self.folder / (allocation if safe else hashlib.sha256(allocation.encode()).hexdigest())
 
-    @staticmethod
-    def _slots(order: OpenAllocation, devices: Mapping[str, Device], artifacts: Path) -> dict[int, dict[str, str]]:
+    def _slots(
+        self, order: OpenAllocation, devices: Mapping[str, Device], artifacts: Path
+    ) -> dict[int, dict[str, str]]:
         slots = {}
         for position, slot in enumerate(order.slots):
             own = artifacts / str(slot)
             own.mkdir(exist_ok=True)
-            slots[slot] = processenv.of_slot(slot, _granted(order, position, devices), own)
+            slots[slot] = {**processenv.of_slot(slot, own), **self._visible(order, position, devices)}
         return slots
+
+    def _visible(self, order: OpenAllocation, position: int, devices: Mapping[str, Device]) -> dict[str, str]:
+        """Variables by which a slot sees its devices alone; none where its run is to see all that its user's shell sees."""
+        if self._embedded and order.suite.sees_all_devices:
+            return {}
+        return processenv.visible(_granted(order, position, devices))
 
 
 def below(tree: Path, root: str) -> Path:

@@ -72,9 +72,9 @@ def of_allocation(
     return merged
 
 
-def of_slot(slot: int, devices: Sequence[Device], artifacts: Path) -> dict[str, str]:
-    """What one slot gets beside: its number, its folder, its devices."""
-    return {"CROSSFLEET_SLOT": str(slot), "CROSSFLEET_ARTIFACTS": str(artifacts), **visible(devices)}
+def of_slot(slot: int, artifacts: Path) -> dict[str, str]:
+    """What one slot gets beside: its number and its folder."""
+    return {"CROSSFLEET_SLOT": str(slot), "CROSSFLEET_ARTIFACTS": str(artifacts)}
 
 
 def visible(devices: Sequence[Device]) -> dict[str, str]:
