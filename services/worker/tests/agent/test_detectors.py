@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -43,6 +45,23 @@ class Hanging(Browser):
     def detect(self) -> Sequence[Found]:
         time.sleep(FOR_EVER)
         return []
+
+
+class Leaving(Browser):
+    """What it has started holds its streams, and outlives it."""
+
+    def detect(self) -> Sequence[Found]:
+        subprocess.Popen(["sleep", "30"], start_new_session=True)
+        time.sleep(FOR_EVER)
+        return []
+
+
+class Stuck(Browser):
+    free = threading.Event()
+
+    def present(self) -> bool:
+        self.free.wait(FOR_EVER)
+        return True
 
 
 class Raising(Browser):
@@ -105,6 +124,27 @@ async def test_a_detector_that_hangs_is_ended() -> None:
     inventory = Inventory(_search("Hanging", seconds=0.3))
     await inventory.look()
     assert "0.3 s" in inventory.errors["hanging"]
+
+
+async def test_nobody_waits_for_what_a_detector_that_was_ended_has_left_behind() -> None:
+    inventory = Inventory(_search("Leaving", seconds=1.0))
+    async with asyncio.timeout(20):
+        await inventory.look()
+    assert "1 s" in inventory.errors["leaving"]
+
+
+async def test_one_that_cannot_be_ended_is_left_alone_until_it_has_ended() -> None:
+    inventory = Inventory(_search("Stuck", "Browser", seconds=2.0))
+    Stuck.free.clear()
+    await inventory.look()
+    assert "2 s" in inventory.errors["stuck"]
+    await inventory.look()
+    assert "hung since an earlier look" in inventory.errors["stuck"]
+    assert "b-0" in inventory.by_id
+    Stuck.free.set()
+    await eventually(lambda: "stuck" not in [one.name for one in threading.enumerate()], deadline=10)
+    await inventory.look()
+    assert "stuck" not in inventory.errors
 
 
 async def test_nothing_is_asked_where_there_is_nothing_to_look_at() -> None:

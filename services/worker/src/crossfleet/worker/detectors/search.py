@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import subprocess
+import os
+import signal
 import sys
+import threading
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from tempfile import TemporaryFile
+from typing import Any
 
 from crossfleet.worker.detectors.detector import Found
 
@@ -15,7 +21,10 @@ GROUP = "crossfleet.detectors"
 
 
 class Search:
-    """Runs detectors one after the other, each for at most `seconds`."""
+    """Runs detectors one after the other, each for at most `seconds`.
+
+    One that does not even end when it is killed, since its driver hangs, is left alone, and is not asked until it has ended.
+    """
 
     def __init__(
         self, seconds: float, found: Callable[[], Sequence[EntryPoint]] | None = None, *, folder: str = ""
@@ -24,43 +33,94 @@ class Search:
         self._seconds = seconds
         self._folder = folder
         self._found = found or (lambda: list(entry_points(group=GROUP)))
+        self._hanging: dict[str, asyncio.Future[Any]] = {}
 
     async def all(self, *, without: frozenset[str]) -> dict[str, Sequence[Found] | str]:
         """For each detector that has something to look at, its devices, or why there is no answer."""
         answers: dict[str, Sequence[Found] | str] = {}
         for entry in await asyncio.to_thread(self._found):
             if entry.name not in without:
-                answer = await asyncio.to_thread(self._ask, entry)
+                answer = await self._ask(entry)
                 if answer is not None:
                     answers[entry.name] = answer
         return answers
 
-    def _ask(self, entry: EntryPoint) -> Sequence[Found] | str | None:
+    async def _ask(self, entry: EntryPoint) -> Sequence[Found] | str | None:
+        before = self._hanging.pop(entry.name, None)
+        if before is not None and not before.done():
+            self._hanging[entry.name] = before
+            return "it has hung since an earlier look, and cannot be ended"
+        present = _in_thread(entry.name, lambda: bool(entry.load()().present()))
         try:
-            if not entry.load()().present():
+            if not await asyncio.wait_for(asyncio.shield(present), self._seconds):
                 return None
+        except TimeoutError:
+            self._hanging[entry.name] = present
+            return self._late
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return f"it does not load: {type(error).__name__}: {error}"
+        return await self._detect(entry)
+
+    async def _detect(self, entry: EntryPoint) -> Sequence[Found] | str:
         own = [] if self._folder else ["-P"]
-        command = [sys.executable, *own, "-m", "crossfleet.worker.detectors", entry.value]
-        try:
-            answer = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=self._seconds,
-                check=False,
-                cwd=self._folder or None,
+        words = (sys.executable, *own, "-m", "crossfleet.worker.detectors", entry.value)
+        # Files, since the end of a pipe would come when all that it has started has ended, too.
+        with TemporaryFile() as out, TemporaryFile() as err:
+            process = await asyncio.create_subprocess_exec(
+                *words, stdin=DEVNULL, stdout=out, stderr=err, cwd=self._folder or None, start_new_session=True
             )
-        except subprocess.TimeoutExpired:
-            return f"no answer within {self._seconds:g} s"
-        if answer.returncode:
-            lines = answer.stderr.strip().splitlines()
-            return lines[-1] if lines else f"it ended with status {answer.returncode}"
+            ended = asyncio.ensure_future(process.wait())
+            try:
+                status = await asyncio.wait_for(asyncio.shield(ended), self._seconds)
+            except TimeoutError:
+                self._hanging[entry.name] = ended
+                return self._late
+            finally:
+                if not ended.done():
+                    _kill(process)
+            out.seek(0)
+            err.seek(0)
+            return _answer(status, out.read(), err.read())
+
+    @property
+    def _late(self) -> str:
+        return f"no answer within {self._seconds:g} s"
+
+
+def _answer(status: int, out: bytes, err: bytes) -> Sequence[Found] | str:
+    if status:
+        lines = err.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"it ended with status {status}"
+    try:
+        found: Sequence[Found] = json.loads(out)
+    except ValueError:
+        return "its answer is not JSON"
+    return found
+
+
+def _kill(process: Process) -> None:
+    """With what it has started; nobody waits for its end, which a driver may hold up."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _in_thread(name: str, call: Callable[[], bool]) -> asyncio.Future[bool]:
+    """Its answer. The thread does not keep this process from ending, unlike those of an executor."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bool] = loop.create_future()
+
+    def settle(answer: bool, error: Exception | None) -> None:
+        if not future.done():
+            future.set_exception(error) if error is not None else future.set_result(answer)
+
+    def work() -> None:
+        answer, error = False, None
         try:
-            found: Sequence[Found] = json.loads(answer.stdout)
-        except ValueError:
-            return "its answer is not JSON"
-        return found
+            answer = call()
+        except Exception as raised:  # noqa: BLE001 - handed on
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=work, daemon=True, name=name).start()
+    return future
