@@ -35,6 +35,34 @@ def test_a_selector_decides_where_a_target_runs(fleet: Standing, suite: Path) ->
     assert done.status == 1, done.text
 
 
+async def test_a_run_waits_for_devices_that_are_slow_to_be_found(folder: Path, project: Path) -> None:
+    found = folder / "found"
+    (found / "slow-1.0.dist-info").mkdir(parents=True)
+    (found / "slow-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
+    (found / "slow-1.0.dist-info" / "entry_points.txt").write_text("[crossfleet.detectors]\nslow = slow:Detector\n")
+    (found / "slow.py").write_text(
+        "import time\n"
+        "class Detector:\n"
+        "    def present(self): return True\n"
+        "    def detect(self):\n"
+        "        time.sleep(5)\n"
+        "        return [{'device_id': 'n-0', 'device_class': 'npu', 'attributes': {}}]\n"
+    )
+    (project / "test_one.py").write_text("def test_one(): pass\n")
+    with up(folder / "fleet", "--slots", "1") as own:
+        words = ["--coordinator", own.addresses()[0], "--name", "slow", "--slots", "1", "--embedded"]
+        words += ["--state", str(folder / "state"), "--listen", f"unix:{folder}/w.sock"]
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "crossfleet.worker", *words],
+            env=environment({"PYTHONPATH": str(found)}),
+            stderr=subprocess.DEVNULL,
+        ) as worker:
+            await eventually(lambda: '"slow"' in own.ask("workers", "--output", "json").out, deadline=20)
+            done = own.run(*PYTEST, cwd=project, options=("--target", 'npu=device.class == "npu"'))
+            worker.terminate()
+    assert done.status == 0, done.text
+
+
 def test_a_run_without_targets_sees_the_devices_that_its_shell_sees_and_a_target_what_it_was_given(
     fleet: Standing, project: Path
 ) -> None:

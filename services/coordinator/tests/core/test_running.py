@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, Outcome, RunState, RunVerdict
@@ -178,6 +180,24 @@ def test_a_target_that_nothing_satisfies_fails_after_the_fleet_has_settled():
     assert failed.failed
     assert "no device has arch" in failed.cause
     assert fleet.of(e.RunFinished)[0].verdict is RunVerdict.INFRASTRUCTURE
+
+
+def test_a_target_does_not_fail_while_a_worker_still_looks_for_its_devices_nor_before_what_it_found_was_seen():
+    fleet = Fleet()
+    fleet.submit(cases=("a",))
+    fleet.join()
+    worker = fleet.state.workers["w1"]
+    fleet.do(c.WorkerChanged("w1", worker.session_id, replace(worker.reported, looking=True), b""))
+    fleet.do(c.ApplyPlan("p", waiting=(c.WaitingReason("run/default", True, "selector", "no gpu"),)))
+    fleet.now += 30
+    fleet.do(c.PassTime())
+    assert not fleet.of(e.GroupFinished)
+    fleet.do(c.WorkerChanged("w1", worker.session_id, replace(worker.reported, looking=False), b""))
+    fleet.do(c.PassTime())
+    assert not fleet.of(e.GroupFinished), "nobody has planned with its devices yet"
+    fleet.now += 3
+    fleet.do(c.PassTime())
+    assert fleet.of(e.GroupFinished)
 
 
 def test_a_target_that_nothing_satisfies_waits_where_that_was_asked_for():

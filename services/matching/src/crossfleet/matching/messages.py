@@ -35,6 +35,7 @@ def worker_from(message: device_pb2.Worker, state: WorkerState = WorkerState.REA
         host=message.host,
         version=message.version,
         gates=frozenset(message.gates),
+        looking=message.looking,
     )
 
 

@@ -80,7 +80,10 @@ class Device:
 
 @dataclass(frozen=True)
 class WorkerView:
-    """A worker as selectors and planners see it: what it has in all, whether or not it is in use."""
+    """A worker as selectors and planners see it: what it has in all, whether or not it is in use.
+
+    While it is ``looking`` it may have more devices than these.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +97,7 @@ class WorkerView:
     host: str = ""
     version: str = ""
     gates: frozenset[str] = frozenset()
+    looking: bool = False
 
     @cached_property
     def signature(self) -> str:

@@ -208,7 +208,8 @@ class Agent:
 
     def tell_devices(self) -> None:
         """The devices are not what they were."""
-        self.say(facts.devices_changed(self.inventory.devices, self.taints, self.inventory.errors))
+        found = self.inventory
+        self.say(facts.devices_changed(found.devices, self.taints, found.errors, looking=not found.looked))
 
     def _retaint(self) -> None:
         passing = [*([self._trouble] if self._trouble else []), *([TAINT] if self.succession.due else [])]
@@ -234,7 +235,7 @@ class Agent:
         await self._attached.wait()
         # What the journal still holds belongs behind this Hello: its attempts have ended.
         await until(lambda: self.replayed() or self.link.window.full, _REPLAY_SECONDS)
-        worker = self.identity.worker(self.incarnation, self.inventory.devices, self.inventory.errors)
+        worker = self.identity.worker(self.incarnation, self.inventory)
         worker.taints[:] = self.taints
         # A shim of another version may not understand it.
         worker.gives_back_slots = not self.succession.due

@@ -26,7 +26,7 @@ class AgentServicer(AgentServiceServicer):
             if holding is not None and attempt in holding.attempts:
                 busy[holding.attempts[attempt]] = f"allocation {holding.allocation}, attempt {attempt}, case {case}"
         return wire.InspectAgentResponse(
-            worker=agent.identity.worker(agent.incarnation, agent.inventory.devices, agent.inventory.errors),
+            worker=agent.identity.worker(agent.incarnation, agent.inventory),
             connected=agent.link.connected,
             coordinator_address=agent.connection.address,
             shim_pid=agent.shim.pid,

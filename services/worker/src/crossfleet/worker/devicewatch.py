@@ -45,6 +45,7 @@ class DeviceWatch:
         self._told_at = time.monotonic()
         self._again = again
         self._errors: dict[str, str] = {}
+        self._told_that_looked = False
         self._one = asyncio.Lock()
 
     async def run(self) -> None:
@@ -63,8 +64,9 @@ class DeviceWatch:
             if self._errors.get(detector) != cause:
                 get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
         errors, state, now = dict(self._inventory.errors), self._inventory.state, time.monotonic()
-        if (state, errors) != (self._told, self._errors) or now - self._told_at >= self._again:
-            self._told, self._errors, self._told_at = state, errors, now
+        same = self._told_that_looked and (state, errors) == (self._told, self._errors)
+        if not same or now - self._told_at >= self._again:
+            self._told, self._errors, self._told_at, self._told_that_looked = state, errors, now, True
             self._tell()
         for holding in self._link.holdings.all():
             self._end_without(holding)

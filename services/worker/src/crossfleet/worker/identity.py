@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from crossfleet.api.types.v1.device_pb2 import Device, Worker
+from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.foundation.errors.base import FieldViolation
 from crossfleet.foundation.errors.installation import ConfigurationInvalid
 from crossfleet.worker.config import Settings
 from crossfleet.worker.detectors.cpu import cores, memory_bytes
 from crossfleet.worker.gauges.host import measurable
+from crossfleet.worker.inventory import Inventory
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -37,13 +38,13 @@ class Identity:
     runners: tuple[str, ...]
     gates: tuple[str, ...] = ()
 
-    def worker(self, incarnation: str, devices: Sequence[Device], errors: Mapping[str, str]) -> Worker:
-        """As the coordinator reads it; `incarnation` is the life of the shim, `errors` are those of detectors."""
+    def worker(self, incarnation: str, inventory: Inventory) -> Worker:
+        """As the coordinator reads it; `incarnation` is the life of the shim."""
         return Worker(
             worker_id=self.name,
             incarnation=incarnation,
             labels=self.labels,
-            devices=devices,
+            devices=inventory.devices,
             slots=self.slots,
             cpu_cores=self.cpu_cores,
             memory_bytes=self.memory_bytes,
@@ -53,7 +54,8 @@ class Identity:
             runners=self.runners,
             checks_health=True,
             gates=self.gates,
-            detector_errors=errors,
+            detector_errors=inventory.errors,
+            looking=not inventory.looked,
         )
 
 

@@ -23,7 +23,7 @@ _ERROR_BYTES = 500
 
 
 class Inventory:
-    """What was found, and what could not be asked."""
+    """What was found, and what could not be asked. `looked`: all detectors were asked once."""
 
     def __init__(self, search: Search, *, stale_seconds: float = 300.0, now: Callable[[], float] = time.time) -> None:
         """The processors are known when this returns (a few milliseconds).
@@ -38,6 +38,7 @@ class Inventory:
         self._devices: dict[str, Device] = {}
         self._settled: frozenset[str] = frozenset()
         self.errors: dict[str, str] = {}
+        self.looked = False
         self._put_together()
 
     @property
@@ -91,6 +92,7 @@ class Inventory:
             self._found[name] = answer
             self._seen[name] = self._now()
         self._put_together()
+        self.looked = True
         self._settled = self._only_views() if self._there() == there else frozenset()
         return before != self.state
 

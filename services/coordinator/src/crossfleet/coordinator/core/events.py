@@ -332,11 +332,12 @@ class WorkerJoined:
 
 @dataclass(frozen=True, slots=True)
 class WorkerUpdated:
-    """Its devices, conditions or taints changed."""
+    """Its devices, conditions or taints changed. `at` (unix seconds) is not kept: nothing that is read back follows from it."""
 
     worker_id: str
     view: WorkerView
     description: bytes
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,13 @@ def worker_joined(state: State, event: e.WorkerJoined) -> None:
 def worker_updated(state: State, event: e.WorkerUpdated) -> None:
     """Its devices, conditions or taints changed."""
     worker = state.workers[event.worker_id]
+    found_all = worker.reported.looking and not event.view.looking
     worker.reported = event.view
     worker.description = event.description
     _look_again(state, worker)
+    # What it has found is to be seen by whoever plans before a group fails for want of it.
+    for group in state.groups.values() if found_all else ():
+        group.never_since = event.at if group.never else 0.0
 
 
 def worker_state_changed(state: State, event: e.WorkerStateChanged) -> None:

@@ -62,7 +62,8 @@ def fail_unsatisfiable(emit: Emitter) -> None:
     One with a further alternative goes on to that instead. One that keeps away from where it failed has had slots, and fails
     when there is nowhere else.
     """
-    if not any(worker.state is not WorkerState.LOST and worker.session_id for worker in emit.state.workers.values()):
+    living = [one for one in emit.state.workers.values() if one.state is not WorkerState.LOST and one.session_id]
+    if not living or any(one.view.looking for one in living):
         return
     for group in list(emit.state.groups.values()):
         if not group.never or group.over or group.allocations or may_move(emit.state, group):

@@ -115,7 +115,7 @@ def attempts_missing(emit: Emitter, command: AttemptsMissing) -> None:
 def worker_changed(emit: Emitter, command: WorkerChanged) -> None:
     """Take over devices, conditions and taints."""
     _session(emit, command.worker_id, command.session_id)
-    emit(e.WorkerUpdated(command.worker_id, command.view, command.description))
+    emit(e.WorkerUpdated(command.worker_id, command.view, command.description, emit.now))
 
 
 def worker_silent(emit: Emitter, command: WorkerSilent) -> None:

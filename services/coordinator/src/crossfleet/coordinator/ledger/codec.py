@@ -95,6 +95,7 @@ _LEFT_OUT: dict[tuple[type, str], Any] = {
     (e.WorkerJoined, "gives_back_slots"): False,
     (e.WorkerUpdated, "view"): WorkerView(""),
     (e.WorkerUpdated, "description"): b"",
+    (e.WorkerUpdated, "at"): 0.0,
 }
 
 _PLAIN, _PACKED = b"\x00", b"\x01"

@@ -128,6 +128,7 @@ class Session:
             self.worker.taints.extend(message.devices_changed.taints)
             self.worker.detector_errors.clear()
             self.worker.detector_errors.update(message.devices_changed.detector_errors)
+            self.worker.looking = message.devices_changed.looking
             view, description = worker_from(self.worker), self.worker.SerializeToString()
             self._submit(commands.WorkerChanged(self.worker_id, self.session_id, view, description))
         elif kind == "progress":

@@ -19,6 +19,9 @@ from crossfleet.worker.detectors.detector import Found
 
 GROUP = "crossfleet.detectors"
 
+# That a process which was killed is gone takes no time, unless a driver holds it up.
+_KILL_SECONDS = 1.0
+
 
 class Search:
     """Runs detectors one after the other, each for at most `seconds`.
@@ -73,11 +76,13 @@ class Search:
             try:
                 status = await asyncio.wait_for(asyncio.shield(ended), self._seconds)
             except TimeoutError:
-                self._hanging[entry.name] = ended
                 return self._late
             finally:
                 if not ended.done():
                     _kill(process)
+                    await asyncio.wait((ended,), timeout=_KILL_SECONDS)
+                if not ended.done():
+                    self._hanging[entry.name] = ended
             out.seek(0)
             err.seek(0)
             return _answer(status, out.read(), err.read())
@@ -99,7 +104,7 @@ def _answer(status: int, out: bytes, err: bytes) -> Sequence[Found] | str:
 
 
 def _kill(process: Process) -> None:
-    """With what it has started; nobody waits for its end, which a driver may hold up."""
+    """With what it has started, as far as that is in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

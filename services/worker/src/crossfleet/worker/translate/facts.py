@@ -49,10 +49,10 @@ def heartbeat(resident_bytes: int) -> wire.WorkerMessage:
 
 
 def devices_changed(
-    devices: Sequence[device_pb2.Device], taints: Sequence[str], errors: Mapping[str, str]
+    devices: Sequence[device_pb2.Device], taints: Sequence[str], errors: Mapping[str, str], *, looking: bool
 ) -> wire.WorkerMessage:
-    """All devices, taints and errors of detectors, as they are now."""
-    changed = wire.DevicesChanged(devices=devices, taints=taints, detector_errors=errors)
+    """All devices, taints and errors of detectors, as they are now. `looking`: there may be more devices."""
+    changed = wire.DevicesChanged(devices=devices, taints=taints, detector_errors=errors, looking=looking)
     return wire.WorkerMessage(devices_changed=changed)
 
 
