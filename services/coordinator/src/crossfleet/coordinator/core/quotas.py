@@ -134,14 +134,16 @@ def _settle(emit: Emitter, quota: Quota, tally: Tally) -> None:
     held: list[tuple[str, int, Counter[str]]] = []
     judged: dict[tuple[Takes, int, bool], _Judged] = {}
     shown: dict[Kind, _Shown] = {}
-    for group in _in_order(state, tally):
+    groups = _in_order(state, tally)
+    scarce = not _suffices(quota, tally, groups)
+    for group in groups:
         takes, fewest = group.target.devices, least_slots(group.target.request)
         alike = (takes, fewest, group.run_id in left.begun)
         found = judged.get(alike)
         if found is None:
             found = judged[alike] = _judge(quota, left, takes, fewest, group.run_id)
         lacking = found.lacking
-        if lacking is None and begins(group):
+        if lacking is None and scarce and begins(group):
             lacking = shown.setdefault(kind(state, group), _Shown()).take(quota, left, takes, fewest, group.run_id)
         if group.allocations or lacking is None:
             group.allowance = found.slots
@@ -163,18 +165,35 @@ def _settle(emit: Emitter, quota: Quota, tally: Tally) -> None:
             judged.clear()
 
 
+def _suffices(quota: Quota, tally: Tally, groups: list[Group]) -> bool:
+    """Whether all groups could begin together."""
+    together = tally.copy()
+    fewest = Counter((one.target.devices, least_slots(one.target.request)) for one in groups if begins(one))
+    for (takes, slots), number in fewest.items():
+        together.take(takes, slots * number, groups[0].run_id)
+    if quota.runs is not None:
+        together.begun.update(dict.fromkeys(one.run_id for one in groups))
+    limits = ((SLOTS, quota.slots), (RUNS, quota.runs), *quota.devices)
+    return all(most is None or together.held(name) <= most for name, most in limits)
+
+
 @dataclass(slots=True)
 class _Shown:
-    """What groups of one kind need, which schedulers are shown together."""
+    """What groups of one kind need, which schedulers are shown together. `full`: of what there is no more for one of them."""
 
     slots: int = 0
     runs: set[str] = field(default_factory=set)
+    full: Lack | None = None
 
     def take(self, quota: Quota, left: Tally, takes: Takes, fewest: int, run_id: str) -> Lack | None:
         """Show one more; or what is lacking if all that are shown begin."""
+        if self.full is not None:
+            return self.full
         for name, amount, most in needs(quota, left, takes, fewest, run_id):
             wanted = len(self.runs | {run_id}) if name == RUNS else amount + amount // fewest * self.slots
             if wanted > most - left.held(name):
+                if name != RUNS:  # another target of a run that is shown needs no place
+                    self.full = name, amount, most
                 return name, amount, most
         self.slots += fewest
         self.runs.add(run_id)
