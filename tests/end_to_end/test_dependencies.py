@@ -116,6 +116,8 @@ def test_a_project_is_kept_to_its_quota_whatever_is_free(fleet: Standing, suite:
     (suite / "ci.toml").write_text('[[target]]\nname = "wide"\nrequest = { slots_min = 2 }\n')
     wide = fleet.run(*PYTEST, cwd=suite, options=("--project", "limited", "--matrix", "ci.toml"))
     assert "target wide needs 2 slots at once, and the quota of project limited is 1" in wide.err
+    assert "--wait waits for a larger quota" in wide.err
+    assert wide.status == 2
     assert ask(fleet, "admin", "quota", "set", "limited", "--slots", "0").status == 0
     stopped = ("--project", "limited", "--wait", "--timeout", "2")
     assert "the quota of project limited is 0: nobody holds any" in fleet.run(*PYTEST, cwd=suite, options=stopped).err

@@ -35,6 +35,12 @@ def test_a_run_is_placed_by_what_an_administrator_added_and_no_longer_when_that_
 
     cleared = _devices(fleet, "override", "left", "cpu-0", "--clear")
     assert "overridden" not in cleared.out, cleared.text
+    assert not cleared.err
+    again = _devices(fleet, "override", "left", "cpu-0", "--clear")
+    assert (again.status, again.err) == (
+        0,
+        "crossfleet devices override: nothing was said of cpu-0 before: there was nothing to take back\n",
+    )
     refused = fleet.run(*PYTEST, cwd=project, options=wanted)
     assert refused.status == 3, refused.text
     assert "missing: board" in refused.text

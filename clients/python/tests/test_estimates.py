@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from clients.python.tests.scripted_fleet import Script
 from clients.python.tests.test_commands import fleet_and_shell
 from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
-from crossfleet.cli.reporting.prospects import estimated, outlook, rough, when
+from crossfleet.cli.reporting.prospects import alternatives, estimated, outlook, rough, when
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse
 
@@ -85,6 +85,29 @@ def test_what_cannot_be_known_is_not_said_as_a_number() -> None:
         "no case is known: no run of this suite has ended here, so that only its beginning can be told",
     ]
     assert second[0] == "cannot begin as the fleet is now: no worker of 2 can take it"
+
+
+def test_a_quota_that_is_waited_for_is_said_in_the_place_of_the_queue() -> None:
+    lacking = "it needs 1 slot, and the quota of project ml is 2: held by run-7 (2)"
+    waits = target(quota_wait=lacking, start_seconds=between(60, 90, 200))
+    lines = list(estimated(wire.EstimateRunResponse(targets=[waits], start_seconds=waits.start_seconds)))
+
+    assert lines[:2] == [
+        "begins in about 1.5 min, likely between 60 s and 3.3 min",
+        f"waits for its project's quota: {lacking}",
+    ]
+
+
+def test_an_alternative_that_a_quota_never_allows_is_said_with_its_cause() -> None:
+    told = wire.TargetExplanation()
+    passed = wire.ALTERNATIVE_STANDING_PASSED
+    told.alternatives.add(number=1, selector="device.a", standing=passed, matching_workers=1, cause="it needs 2 gpu")
+    told.alternatives.add(number=2, standing=wire.ALTERNATIVE_STANDING_OPEN, matching_workers=3)
+
+    assert list(alternatives(told)) == [
+        "alternative 1 is passed over: device.a (1 worker fits; it needs 2 gpu)",
+        "alternative 2 counts: any worker (3 workers fit)",
+    ]
 
 
 def test_each_of_several_targets_is_said_with_its_own_times() -> None:

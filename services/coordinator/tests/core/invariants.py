@@ -87,9 +87,14 @@ def check_held_back(state: State) -> None:
 def check_tallies(state: State) -> None:
     """What counts toward quotas is what is held."""
     slots: Counter[str] = Counter()
+    devices: dict[str, Counter[str]] = {}
     for allocation in state.allocations.values():
-        slots[state.runs[allocation.run_id].project] += len(allocation.held)
+        project = state.runs[allocation.run_id].project
+        slots[project] += len(allocation.held)
+        for name, each in allocation.takes:
+            devices.setdefault(project, Counter())[name] += each * len(allocation.held)
     assert {project: one.slots for project, one in state.tallies.items() if one.slots} == dict(slots)
+    assert {project: one.devices for project, one in state.tallies.items() if one.devices} == devices
     open_groups = {group.group_id for group in state.groups.values() if not group.over}
     assert {group_id for one in state.tallies.values() for group_id in one.groups} == open_groups
     assert not any(one.empty for one in state.tallies.values())

@@ -92,7 +92,7 @@ def test_a_hidden_device_gets_nothing_new_and_what_holds_it_gives_it_back_and_no
     assert isinstance(misfit, Misfit)
     assert (misfit.wait, misfit.text) == (
         Wait.LATER,
-        "1 devices of the kind asked for on w1 are hidden by an administrator",
+        "1 device of the kind asked for on w1 is hidden by an administrator",
     )
     override(fleet, hidden=False)
     assert fits(fleet, 'device.class == "gpu"')

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.outcomes import Outcome, RunState
 from crossfleet.coordinator.core.quota import Quota, RemoveQuota, SetQuota
 from crossfleet.coordinator.core.quotas import in_line
 from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
@@ -104,18 +104,67 @@ def test_devices_of_a_class_that_a_request_leaves_open_count_toward_each():
     assert offered(fleet) == {"any": 0, "npu": 1}
 
 
-def test_a_target_counts_as_the_most_that_any_of_its_alternatives_takes():
+NPU = Alternative('device.class == "npu"', wait=5.0, devices=(DeviceRequest("npu"),))
+GPU = Alternative('device.class == "gpu"', devices=(DeviceRequest("gpu"),))
+
+
+def with_alternatives(fleet, *alternatives, run_id="a", **more):
+    return fleet.submit(
+        run_id, IDS, templates={"default": Template(alternatives=alternatives, one_by_one=True)}, **more
+    )
+
+
+def test_a_target_counts_as_what_the_alternative_takes_that_is_offered():
     fleet = fleet_with(devices=(("gpu", 1),))
-    npu = Alternative(wait=5.0, devices=(DeviceRequest("npu"),))
-    gpu = Alternative(devices=(DeviceRequest("gpu"),))
-    fleet.submit("a", IDS, templates={"default": Template(alternatives=(npu, gpu), one_by_one=True)})
-    assert fleet.state.groups["a/default"].target.devices == (("gpu", 1), ("npu", 1))
+    with_alternatives(fleet, NPU, GPU)
+    assert fleet.state.groups["a/default"].target.devices == (("npu", 1),)
     for _ in range(3):
         fleet.now += 5
         fleet.do(c.PassTime())
+    assert fleet.state.groups["a/default"].target.devices == (("gpu", 1),)
     fleet.place()
 
     assert held(fleet) == (1, 1)
+    assert fleet.state.tallies["p"].devices == {"gpu": 1}
+
+
+def test_alternatives_that_are_open_beside_each_other_count_as_each_until_it_is_known_which_it_is():
+    fleet = fleet_with(devices=(("gpu", 1), ("npu", 1)))
+    two = Template(alternatives=(Alternative('device.class == "npu"'), Alternative('device.class == "gpu"')))
+    fleet.submit("a", IDS, templates={"default": two})
+    assert fleet.state.groups["a/default"].target.devices == (("gpu", 1), ("npu", 1))
+    fleet.place()
+    assert fleet.state.tallies["p"].devices == {"gpu": 1}
+    end(fleet, "a")
+    assert fleet.state.tallies == {}
+
+
+def test_an_alternative_that_a_quota_never_allows_is_passed_over_at_once_and_counts_again_when_it_may():
+    fleet = fleet_with(devices=(("gpu", 1),))
+    many = Alternative(wait=60.0, devices=(DeviceRequest("gpu", count=2),))
+    with_alternatives(fleet, many, GPU)
+    where = fleet.state.groups["a/default"].whereabouts
+    assert where.skipped == {0: "it needs 2 gpu at once, and the quota of project p is 1"}
+    assert offered(fleet) == {"a": 1}
+    fleet.do(SetQuota(Quota("p", devices=(("gpu", 2),))))
+    assert where.skipped == {}
+
+
+def test_alternatives_that_come_in_side_by_side_are_offered_without_the_one_that_is_never_allowed():
+    fleet = fleet_with(devices=(("npu", 0),))
+    two = Template(alternatives=(Alternative('device.class == "npu"', 60.0), Alternative('device.class == "gpu"')))
+    fleet.submit("a", IDS, templates={"default": two})
+    assert fleet.state.groups["a/default"].target.selector == 'device.class == "gpu"'
+    fleet.place()
+    assert held(fleet) == (4, 4)
+
+
+def test_only_a_target_of_which_no_alternative_is_ever_allowed_is_refused():
+    fleet = fleet_with(devices=(("gpu", 1),))
+    two, three = (Alternative(wait=60.0, devices=(DeviceRequest("gpu", count=number),)) for number in (2, 3))
+    assert with_alternatives(fleet, three, two).reason == "QUOTA_EXCEEDED"
+    assert with_alternatives(fleet, three, two, GPU).changed
+    assert offered(fleet) == {"a": 1}
 
 
 def test_so_many_runs_are_at_work_and_their_targets_may_go_on():
@@ -173,6 +222,64 @@ def test_among_those_that_wait_the_more_urgent_goes_first():
     submit(fleet, "older", slots_min=2)
     submit(fleet, "urgent", slots_min=2, priority=5)
     assert [one.run_id for one in in_line(fleet.state, "p")] == ["urgent", "older"]
+
+
+def facts_for_a_freed_slot(waiting, **request):
+    """How many, when one of two runs ends and another one gets its slot."""
+    fleet = Fleet()
+    fleet.join(slots=8, devices=GPUS)
+    fleet.do(c.SetSemaphore("seat", 2))
+    fleet.do(SetQuota(Quota("p", slots=2)))
+    for number in range(waiting):
+        submit(fleet, f"run{number:04}", slots_max=1, **request)
+        if number == 1:
+            fleet.place()
+    before = len(fleet.events)
+    end(fleet, "run0000")
+    assert list(offered(fleet)) == ["run0001", "run0002"]
+    fleet.place()
+    assert held(fleet) == (2, 0)
+    assert "run0002/default" in {one.group_id for one in fleet.state.allocations.values()}
+    return len(fleet.events) - before
+
+
+def test_a_freed_slot_is_offered_to_one_of_those_that_ask_for_the_same_however_many_they_are():
+    few, many = facts_for_a_freed_slot(15), facts_for_a_freed_slot(60)
+    assert few == many < 40
+    few, many = (facts_for_a_freed_slot(number, semaphores=(("seat", 1),)) for number in (15, 60))
+    assert few == many < 40
+
+
+def test_who_asks_for_what_is_not_there_keeps_nobody_from_what_is_left():
+    fleet = fleet_with(slots=2)
+    patient = c.PolicySpec(fail_unsatisfiable=False)
+    for number in range(3):
+        submit(fleet, f"absent{number}", selector='device.class == "npu"', policy=patient)
+    submit(fleet, "other", slots_max=1)
+    assert set(offered(fleet)) == {"absent0", "absent1", "other"}
+    fleet.place()
+    assert held(fleet) == (1, 0)
+
+
+def test_places_among_the_runs_are_offered_to_so_many_runs_and_to_all_targets_of_each():
+    fleet = fleet_with(runs=1)
+    for name in ("a", "b", "c"):
+        fleet.submit(name, IDS, targets=("x", "y"), request=Request(slots_max=1))
+    assert [one.group_id for one in open_groups(fleet.state)] == ["a/x", "a/y"]
+
+
+def test_a_run_whose_cases_rest_keeps_no_place_from_others():
+    fleet = fleet_with(slots=1)
+    rests = c.PolicySpec(max_reruns=1, rerun_delay=60.0)
+    fleet.submit("a", IDS[:1], policy=rests)
+    fleet.place()
+    (attempt,) = fleet.live()
+    fleet.finish(attempt, outcome=Outcome.FAILED)
+    fleet.do(c.WorkerLost("w1", "gone"))
+    fleet.join(slots=8, session="s2", incarnation="i2")
+    submit(fleet, "b")
+    fleet.place()
+    assert {one.run_id for one in fleet.state.allocations.values()} == {"b"}
 
 
 def test_a_lowered_quota_takes_nothing_back_and_a_raised_one_lets_go():

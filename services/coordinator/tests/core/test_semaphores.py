@@ -97,6 +97,18 @@ def test_a_request_that_can_never_be_met_keeps_nothing_from_others():
     assert offered(fleet) == {"large": 1, "small": 1}
 
 
+def test_those_that_wait_for_one_semaphore_keep_another_from_others_but_once():
+    fleet = fleet_with(4)
+    fleet.do(c.SetSemaphore("bench", 1))
+    both = {"request": Request(semaphores=(("bench", 1), ("seat", 1)), slots_max=1)}
+    fleet.submit("has", IDS, **both)
+    fleet.place()
+    for number in range(4):
+        fleet.submit(f"waits{number}", IDS, **both)
+    submit(fleet, "plain")
+    assert offered(fleet) == {"has": 0, "plain": 3}
+
+
 def test_a_lowered_capacity_takes_nothing_back_and_gives_nothing_out():
     fleet = fleet_with(2)
     submit(fleet, "a")

@@ -14,8 +14,8 @@ from services.coordinator.tests.ledger.scenario import finish, submit
 _revisions = itertools.count(1)
 
 
-def hello(name, host, slots=2):
-    view = WorkerView(name, cpu_cores=2.0, slots_total=slots, runners=frozenset({"noop"}), host=host)
+def hello(name, host, slots=2, **labels):
+    view = WorkerView(name, labels, cpu_cores=2.0, slots_total=slots, runners=frozenset({"noop"}), host=host)
     return c.WorkerHello(name, "i1", f"s {name}", view, ("noop",), b"description", gives_back_slots=True)
 
 
@@ -47,6 +47,23 @@ def test_slots_that_were_given_back_are_free_under_every_leader(database):
     if not isinstance(third.store, MemoryStore):
         with third.store._engine.connect() as connection:
             assert [one.slots for one in fleet_queries.held(connection)] == [(0,)]
+
+
+def test_slots_that_were_given_back_singly_cost_no_more_from_then_on(database):
+    ledger = leader(database)
+    ledger.commit([submit(cases=("a", "b")), hello("w1", "h1", cost_per_hour="7200")], 10.0)
+    ledger.commit([c.ApplyPlan("plan", (c.ProposedAllocation("run/default", "w1", 2),))], 10.0)
+    ledger.commit([reported(list(ledger.state.attempts.values())[1]), submit("other")], 11.0)
+    ledger.commit([c.PassTime()], 20.0)
+    ledger.commit([c.SlotsClosed("w1", "a1", (1,))], 30.0)
+    second = leader(database)
+    second.commit([reported(next(iter(second.state.attempts.values())))], 110.0)
+    second.commit([c.WorkerReport("w1", "i1", (c.AllocationEnded("a1", Cause.DONE),))], 110.0)
+
+    if not isinstance(second.store, MemoryStore):
+        with second.store._engine.connect() as connection:
+            # Of two slots at one a second one was held for 20 seconds, the other for 100.
+            assert run_queries.cost(connection, "run") == 120.0
 
 
 def test_a_copy_goes_on_under_the_next_leader_and_one_result_counts(database):

@@ -81,6 +81,32 @@ async def test_needs_that_cannot_be_are_refused_with_their_field(tmp_path: Path)
         assert circle.fields[0].description == "needs go in a circle: cpu needs gpu needs cpu"
 
 
+async def test_a_target_cannot_be_near_another_one_and_apart_from_it_whichever_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="server").apart.append("client")
+        spec.targets.add(name="client").near.append("server")
+        error = await refused(fleet.submit(spec))
+    (field,) = error.fields
+    assert field.path == "spec.targets[1].near"
+    assert field.description == "server, and server and client are to be apart: leave one of the two out"
+
+
+async def test_a_target_prefers_hosts_that_suit_those_that_are_to_be_near_it(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="server", selector="worker.slots > 1")
+        client = spec.targets.add(name="client", selector='worker.labels.zone == "eu"', near=["server"])
+        client.request.devices.add(device_class="gpu", selector='device.model == "a"')
+        spec.targets.add(name="late", selector="history.failures == 0", near=["server"])
+        run_id = (await fleet.submit(spec)).run.run_id
+        request = fleet.coordinator.writer.state.groups[f"{run_id}/server"].target.request
+    assert [(one.selector, one.weight) for one in request.preferred] == [
+        ('worker.labels.zone == "eu"', 1000),
+        ('device.class == "gpu" && (device.model == "a"\n)', 1000),
+    ]
+
+
 async def test_a_target_tests_a_suite_of_its_own(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
         spec = noop(0)

@@ -11,6 +11,7 @@ _HINTS = {
     "INSECURE_TRANSPORT": "Use TLS (CROSSFLEET_TLS_AUTHORITY), a Unix socket, or --insecure where the network is trusted.",
     "LOCAL_PATH_REFUSED": "A fleet elsewhere cannot use paths of this machine: use --requirements instead of --python.",
     "TARGET_UNSATISFIABLE": "`crossfleet workers` shows what the fleet has; --wait waits for a worker that fits.",
+    "QUOTA_EXCEEDED": "`crossfleet admin quota list` shows who may have what; --wait waits for a larger quota.",
     "RUN_NOT_FOUND": "`crossfleet runs` lists the runs of this fleet.",
     "WORKER_NOT_FOUND": "`crossfleet workers` lists the workers of this fleet.",
     "DEVICE_NOT_FOUND": "`crossfleet devices list` lists the devices of this fleet.",

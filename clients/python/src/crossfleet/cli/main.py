@@ -108,7 +108,8 @@ def _fault(name: str, rest: list[str], error: Exception) -> int:
         from crossfleet.cli.advice import explain_error
 
         print(f"crossfleet {name}: {explain_error(error)}", file=sys.stderr)
-        return exits.USAGE if error.code.name in _WRONG_INPUT else exits.FLEET
+        wrong = error.code.name in _WRONG_INPUT or error.reason in _WRONG_WISHES
+        return exits.USAGE if wrong else exits.FLEET
     if isinstance(error, OSError) and error.filename is not None:
         print(f"crossfleet {name}: {error.strerror}: {error.filename}", file=sys.stderr)
         return exits.USAGE
@@ -134,6 +135,8 @@ def _said(number: str, words: list[str]) -> str:
 _TOO_LARGE = "Value out of range: "
 """So begins what messages say of a number that does not fit into its field."""
 _WRONG_INPUT = frozenset(("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"))
+_WRONG_WISHES = frozenset(("QUOTA_EXCEEDED",))
+"""What is refused for it is refused again, until the request or what a project may have is another one."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -72,7 +72,8 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
             out = _kept_out(demand, both, worker, request, selectors)
             if out and len(ids) + len(out) >= demand.count:
                 why = "hidden by an administrator" if any(HIDDEN in one.conditions for one in out) else "quarantined"
-                text = f"{len(out)} devices of the kind asked for on {worker.name} are {why}"
+                some = "1 device" if len(out) == 1 else f"{len(out)} devices"
+                text = f"{some} of the kind asked for on {worker.name} {'is' if len(out) == 1 else 'are'} {why}"
                 return Misfit(Wait.LATER, Code.STATE, text)
             text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)

@@ -1,6 +1,6 @@
 """A request as its author wrote it, and what of it is offered at a time: alternatives in order, places near and apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crossfleet.matching.cel import SelectorError
@@ -100,9 +100,13 @@ def texts(template: Template) -> list[str]:
     return [*found, *(each.selector for each in template.preferred), *(one.selector for some in lists for one in some)]
 
 
-def opened(template: Template, count: int) -> tuple[int, ...]:
-    """Which alternatives are open once `count` have come in, by index; none where there are none to choose from."""
-    come = tuple(range(min(count, len(template.alternatives))))
+def opened(template: Template, count: int, skipped: Container[int] = ()) -> tuple[int, ...]:
+    """Which alternatives are open once `count` have come in, by index; none where there are none to choose from.
+
+    Those that are `skipped` are not, unless all that have come in are.
+    """
+    all_come = tuple(range(min(count, len(template.alternatives))))
+    come = tuple(index for index in all_come if index not in skipped) or all_come
     return come[-1:] if template.one_by_one else come
 
 

@@ -97,4 +97,9 @@ def _workers(workers: list[WorkerStatus]) -> Iterator[Finding]:
             troubles = ", ".join([*conditions, *worker.taints])
             yield Finding(name, "warn", f"{state}: {troubles}", "crossfleet workers --devices shows its devices")
         else:
-            yield Finding(name, "ok", f"{state}, {worker.slots} slots, {len(worker.devices)} devices")
+            has = f"{_count(worker.slots, 'slot')}, {_count(len(worker.devices), 'device')}"
+            yield Finding(name, "ok", f"{state}, {has}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

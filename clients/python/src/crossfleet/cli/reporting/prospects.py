@@ -31,6 +31,8 @@ def _target(target: wire.TargetEstimate) -> Iterator[str]:
         yield f"by its alternative {target.alternative}"
     if target.waiting_reason:
         yield f"cannot begin as the fleet is now: {target.waiting_reason}"
+    elif target.quota_wait:
+        yield f"waits for its project's quota: {target.quota_wait}"
     elif target.queue.groups_ahead or target.start_seconds.high:
         yield _behind(target.queue)
     yield _cases(target)
@@ -73,7 +75,8 @@ def alternatives(target: wire.TargetExplanation) -> Iterator[str]:
         if one.HasField("opens_in_seconds"):
             stands = f"counts in {rough(one.opens_in_seconds)}" if one.opens_in_seconds else "counts in a moment"
         fit = f"{_count(one.matching_workers, 'worker')} {'fits' if one.matching_workers == 1 else 'fit'}"
-        yield f"alternative {one.number} {stands}: {one.selector or 'any worker'} ({fit})"
+        why = f"; {one.cause}" if one.cause else ""
+        yield f"alternative {one.number} {stands}: {one.selector or 'any worker'} ({fit}{why})"
 
 
 def outlook(target: wire.TargetExplanation) -> Iterator[str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from crossfleet.api.types.v1 import run_pb2
@@ -14,6 +15,7 @@ from crossfleet.cli.reporting.stacks import inspected
 from crossfleet.cli.running.follower import Follower
 from crossfleet.cli.running.progress import Progress
 from crossfleet.cli.running.view import View, longest
+from crossfleet.cli.running.wishes import Wishes
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
@@ -80,8 +82,8 @@ async def follow(
     Raises LeaveAtOnce at the second interrupt, or when the fleet does not end a cancelled run in time.
     """
     progress = Progress.of(run)
-    follower = Follower(client, run.run_id, pattern, view)
-    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view, follower))
+    heeding = (Follower(client, run.run_id, pattern, view), Wishes(client, run.spec, view))
+    watching = asyncio.ensure_future(_watch(client, run.run_id, cursor, progress, view, heeding))
     cancelling = asyncio.ensure_future(_cancel_when_asked(client, run.run_id, progress, view, interrupts))
     leaving = asyncio.ensure_future(interrupts.leave.wait())
     shown = told = turns = 0
@@ -109,13 +111,17 @@ def _ended_by_fleet(run: run_pb2.Run | None) -> bool:
     return run is not None and run.verdict == run_pb2.RUN_VERDICT_INFRASTRUCTURE
 
 
-async def _watch(client: Client, run_id: str, cursor: str, progress: Progress, view: View, follower: Follower) -> None:
+async def _watch(
+    client: Client, run_id: str, cursor: str, progress: Progress, view: View, heeding: Sequence[Follower | Wishes]
+) -> None:
     events = client.events.watch(after=cursor, run_id=run_id, until_finished=True, executing=True, tell=view.note)
     async for event in events:
         for case in progress.take(event):
             view.finished(case, progress.mark(case))
-        follower.heed(event)
-    await follower.finish()
+        for one in heeding:
+            one.heed(event)
+    for one in heeding:
+        await one.finish()
 
 
 async def _cancel_when_asked(

@@ -97,9 +97,9 @@ class Books:
             shared = [each for each in chosen if able[each].device_class == _SHARED]
             exact = len(shared) == count if shared else len(chosen) == count * one.slots
             if not exact:
-                kind = device_class or "any class"
+                kind, devices = device_class or "any class", "1 device" if count == 1 else f"{count} devices"
                 return (
-                    f"{one.slots} slots of {one.group_id} need {count} devices of {kind} each; of those that it may have "
+                    f"{one.slots} slots of {one.group_id} need {devices} of {kind} each; of those that it may have "
                     f"{len(chosen)} are proposed ({', '.join(one.device_ids) or 'no device at all'})"
                 )
             used = sorted(set(chosen) & taken)

@@ -204,6 +204,8 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
         for field in ("near", "apart"):
             wrong = templates.named(target, field, [one.name for one in spec.targets])
             checks.require(not wrong, f"spec.targets[{index}].{field}", wrong)
+        wrong = templates.contradiction(target, spec.targets)
+        checks.require(not wrong, f"spec.targets[{index}].near", wrong)
     _check_needs(checks, found)
     return tuple(found)
 

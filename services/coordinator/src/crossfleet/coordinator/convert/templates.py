@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.matching.authoring import settle
+from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.messages import request_from
-from crossfleet.matching.model import DeviceRequest, Request
-from crossfleet.matching.request import validate
+from crossfleet.matching.model import DeviceRequest, Preference, Request
+from crossfleet.matching.request import MAX_PREFERENCES, MAX_WEIGHT, validate
 from crossfleet.matching.selectors import Selectors
-from crossfleet.matching.substitution import Values
+from crossfleet.matching.substitution import Values, uses
 from crossfleet.matching.template import Alternative, Past, Template, offer
 
 _MOST_NAMED = 64
@@ -28,7 +30,7 @@ def asked(
     written = Template(
         target.selector,
         plain.devices,
-        plain.preferred,
+        (*plain.preferred, *_for_those_near(target, spec, MAX_PREFERENCES - len(plain.preferred), selectors)),
         tuple(_alternative(one) for one in target.alternatives),
         tuple(target.near),
         _apart(target.name, spec.targets),
@@ -55,6 +57,38 @@ def named(target: suite_pb2.Target, field: str, names: Sequence[str]) -> str:
         return f"{twice} is named twice"
     missing = next((one for one in given if one not in names), "")
     return f"there is no target {missing!r}: the targets are {', '.join(names)}" if missing else ""
+
+
+def contradiction(target: suite_pb2.Target, targets: Sequence[suite_pb2.Target]) -> str:
+    """What is wrong with a target that is to be on the hosts of another one and away from them; empty where nothing is."""
+    both = next((one for one in target.near if one in _apart(target.name, targets)), "")
+    return f"{both}, and {both} and {target.name} are to be apart: leave one of the two out" if both else ""
+
+
+def _for_those_near(
+    target: suite_pb2.Target, spec: run_pb2.RunSpec, most: int, selectors: Selectors
+) -> tuple[Preference, ...]:
+    """Wishes for hosts on which those find what they need that are to be near this target. It may have other hosts too."""
+    texts = [text for one in spec.targets if target.name in one.near for text in _demands(one)]
+    known = [text for text in dict.fromkeys(texts) if _is_plain(text, selectors)]
+    return tuple(Preference(text, MAX_WEIGHT) for text in known[: max(most, 0)])
+
+
+def _demands(target: suite_pb2.Target) -> Iterator[str]:
+    """What a target needs of a host, as selectors."""
+    if target.selector.strip():
+        yield target.selector
+    for demand in target.request.devices:
+        of_class = [f"device.class == {json.dumps(demand.device_class)}"] if demand.device_class else []
+        yield " && ".join([*of_class, *([f"({demand.selector}\n)"] if demand.selector.strip() else [])])
+
+
+def _is_plain(text: str, selectors: Selectors) -> bool:
+    """Whether it says the same whatever becomes of the run. What is wrong with it is told where it stands."""
+    try:
+        return bool(text) and not uses(text) and bool(selectors.compile(text))
+    except SelectorError:
+        return False
 
 
 def _alternative(message: suite_pb2.Alternative) -> Alternative:

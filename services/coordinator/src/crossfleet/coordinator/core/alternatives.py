@@ -5,7 +5,8 @@ from __future__ import annotations
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened
+from crossfleet.coordinator.core.quotas import never_allowed
 from crossfleet.coordinator.core.whereabouts import NONE, past_of
 from crossfleet.matching.template import offer, satisfied
 
@@ -18,13 +19,34 @@ def open_alternatives(emit: Emitter) -> None:
         where = group.whereabouts
         if where is None:
             continue
-        if group.held_back:
+        if _all_skipped(group):
+            open_next(emit, group)
+        elif group.held_back:
             if where.since:
                 emit(AlternativesOpened(group.run_id, group.group_id, where.alternatives, 0.0))
         elif not where.since:
             emit(AlternativesOpened(group.run_id, group.group_id, where.alternatives, emit.now))
         elif emit.now >= where.since + wait_of(group):
             open_next(emit, group)
+
+
+def skip_never_allowed(emit: Emitter, group: Group) -> None:
+    """Leave out the alternatives that the quota of the group's project never allows, and open what follows them."""
+    where = group.whereabouts
+    if where is None or group.over or not (where.asked.ways or where.skipped):
+        return
+    causes = never_allowed(emit.state.quotas.get(emit.state.runs[group.run_id].project), where.asked)
+    for index in range(len(where.asked.ways)):
+        if where.skipped.get(index, "") != causes.get(index, ""):
+            emit(AlternativeSkipped(group.run_id, group.group_id, index, causes.get(index, "")))
+    if _all_skipped(group) and not group.allocations:
+        open_next(emit, group)
+
+
+def _all_skipped(group: Group) -> bool:
+    """Whether none of the alternatives that have come in is offered, and another one may be."""
+    where = group.whereabouts
+    return where is not None and has_next(group) and all(one in where.skipped for one in range(where.alternatives))
 
 
 def choosing(state: State) -> list[Group]:
@@ -52,7 +74,7 @@ def open_next(emit: Emitter, group: Group) -> None:
     """The next alternative comes in, and those behind it that follow without a wait."""
     while group.whereabouts is not None and has_next(group):
         emit(AlternativesOpened(group.run_id, group.group_id, group.whereabouts.alternatives + 1, emit.now))
-        if wait_of(group):
+        if wait_of(group) and not _all_skipped(group):
             return
 
 

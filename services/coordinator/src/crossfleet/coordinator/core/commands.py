@@ -30,7 +30,8 @@ class TargetSpec:
 
     `suite` is the name of a suite of its own, empty where the target tests the run's; `build` that of the build it tests.
     `template` is what selector and request are made from where they change meanwhile; submitted are those that take the most.
-    `devices` says how many devices each slot takes, by class; it counts toward quotas. `environment` is a digest of what has
+    `devices` says how many devices each slot takes, by class; it counts toward quotas. `ways` says the same of each of its
+    alternatives, where it has some; then `devices` are the most that any of them takes. `environment` is a digest of what has
     to be built for it, empty where it is the worker's own or an interpreter that exists.
     """
 
@@ -43,6 +44,7 @@ class TargetSpec:
     template: Template | None = None
     devices: tuple[tuple[str, int], ...] = ()
     environment: str = ""
+    ways: tuple[tuple[tuple[str, int], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ArtifactRef, CollectedCase, PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
-from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -456,6 +456,7 @@ Event = (
     | AllocationClosing
     | AllocationClosed
     | SlotsGivenBack
+    | SlotsFreed
     | TasksAssigned
     | CopyAssigned
     | CopyEnded
@@ -482,6 +483,7 @@ Event = (
     | GroupHeldBack
     | GroupSkipped
     | AlternativesOpened
+    | AlternativeSkipped
     | AllocationPlaced
     | PlaceLeft
     | SemaphoreSet

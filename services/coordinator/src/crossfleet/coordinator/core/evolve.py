@@ -11,10 +11,10 @@ from crossfleet.coordinator.core import evolve_runs as runs
 from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
-from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -41,6 +41,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.AllocationClosing: work.allocation_closing,
     e.AllocationClosed: work.allocation_closed,
     SlotsGivenBack: work.slots_given_back,
+    SlotsFreed: work.slots_freed,
     e.TasksAssigned: work.tasks_assigned,
     CopyAssigned: work.copy_assigned,
     CopyEnded: work.copy_ended,
@@ -60,6 +61,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.GroupHeldBack: runs.group_held_back,
     e.GroupSkipped: runs.group_skipped,
     AlternativesOpened: work.alternatives_opened,
+    AlternativeSkipped: work.alternative_skipped,
     AllocationPlaced: work.allocation_placed,
     PlaceLeft: work.place_left,
     e.SemaphoreSet: work.semaphore_set,

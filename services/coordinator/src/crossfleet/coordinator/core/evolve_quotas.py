@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core.model import Allocation, State
-from crossfleet.coordinator.core.quota import QUOTA, GroupOverQuota, QuotaRemoved, QuotaSet, Tally
+from crossfleet.coordinator.core.quota import QUOTA, GroupOverQuota, QuotaRemoved, QuotaSet, Takes, Tally
 
 
 def quota_set(state: State, event: QuotaSet) -> None:
@@ -35,8 +35,16 @@ def submitted(state: State, project: str, group_ids: tuple[str, ...]) -> None:
 def held(state: State, allocation: Allocation, slots: int) -> None:
     """A project holds so many slots more; fewer than none are given back."""
     tally = unsettle(state, state.runs[allocation.run_id].project)
-    tally.take(state.groups[allocation.group_id].target.devices, slots, allocation.run_id)
+    tally.take(allocation.takes, slots, allocation.run_id)
     tally.allocations[allocation.allocation_id] = None
+
+
+def recounted(state: State, allocation: Allocation, takes: Takes) -> None:
+    """It is known now which devices the slots of an allocation take."""
+    slots = len(allocation.held)
+    held(state, allocation, -slots)
+    allocation.takes = takes
+    held(state, allocation, slots)
 
 
 def closed(state: State, allocation: Allocation) -> None:

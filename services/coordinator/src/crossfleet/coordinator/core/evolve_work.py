@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import evolve_quotas, retry
-from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
-from crossfleet.coordinator.core.whereabouts import Place, leaves_place, offer_again, takes_place
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.whereabouts import NONE, Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
 _NOT_TOLD = frozenset({Cause.HOST_LOST, Cause.NETWORK, Cause.CANCELLED})
@@ -29,6 +29,7 @@ def allocation_opened(state: State, event: e.AllocationOpened) -> None:
         event.cpu_cores,
         event.at,
         first_number=state.runs[event.run_id].numbers.take(len(event.slots)),
+        takes=group.target.devices,
     )
     if group.estimates_known:
         share_pace(allocation)
@@ -131,6 +132,8 @@ def allocation_placed(state: State, event: AllocationPlaced) -> None:
     if where is not None:
         place = Place(event.host, event.models, event.alternative)
         takes_place(where, event.allocation_id, place, len(allocation.slots))
+        if where.asked.ways and event.alternative != NONE:
+            evolve_quotas.recounted(state, allocation, where.asked.ways[event.alternative])
         offer_again(state, state.runs[event.run_id])
 
 
@@ -151,6 +154,17 @@ def alternatives_opened(state: State, event: AlternativesOpened) -> None:
         evolve_quotas.unsettle(state, state.runs[event.run_id].project)
 
 
+def alternative_skipped(state: State, event: AlternativeSkipped) -> None:
+    """An alternative is not offered, or is again."""
+    where = state.groups[event.group_id].whereabouts
+    if where is not None:
+        where.skipped.pop(event.index, None)
+        if event.text:
+            where.skipped[event.index] = event.text
+        offer_again(state, state.runs[event.run_id])
+        evolve_quotas.unsettle(state, state.runs[event.run_id].project)
+
+
 def slots_given_back(state: State, event: SlotsGivenBack) -> None:
     """Slots work for the group no longer; once they are gone, others may have them."""
     allocation = state.allocations[event.allocation_id]
@@ -165,6 +179,12 @@ def slots_given_back(state: State, event: SlotsGivenBack) -> None:
             _hold(state, allocation, -1)
             del allocation.leaving[number]
             allocation.gone.add(number)
+
+
+def slots_freed(state: State, event: SlotsFreed) -> None:
+    """It is known for how long they were held."""
+    allocation = state.allocations[event.allocation_id]
+    allocation.served += len(event.slots) * max(event.at - allocation.opened_at, 0.0)
 
 
 def _taken_back(state: State, allocation: Allocation, number: int) -> Slot:

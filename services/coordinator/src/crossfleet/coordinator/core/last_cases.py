@@ -32,6 +32,16 @@ class SlotsGivenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsFreed:
+    """Until when single slots of an allocation were held (unix seconds): they cost nothing more. Comes after SlotsGivenBack."""
+
+    run_id: str
+    allocation_id: str
+    slots: tuple[int, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class CopyAssigned:
     """A case that lasts is executed a second time, on another host, while its first execution goes on.
 

@@ -16,7 +16,7 @@ from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, Ru
 from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.queue import CaseQueue
-from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Tally
+from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Takes, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
@@ -57,7 +57,8 @@ class Allocation:
     when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
     `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
     `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
-    with their devices: nobody else may get them yet. `gone` were.
+    with their devices: nobody else may get them yet. `gone` were. `takes` says by class how many devices each slot takes: what
+    counts toward quotas. `served`: for how many seconds in sum those that are gone were held.
     """
 
     allocation_id: str
@@ -81,6 +82,8 @@ class Allocation:
     broken: bool = False
     leaving: dict[int, tuple[str, ...]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    takes: Takes = ()
+    served: float = 0.0
 
     @property
     def held(self) -> tuple[int, ...]:

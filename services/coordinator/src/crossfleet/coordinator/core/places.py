@@ -16,6 +16,17 @@ class AlternativesOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeSkipped:
+    """One of a group's alternatives, by index, is not offered, as its project's quota never allows it; `text` says more.
+    Empty: it is again, when it has come in."""
+
+    run_id: str
+    group_id: str
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationPlaced:
     """Where an allocation is, as far as others depend on it, and by which alternative, by index (-1: none). Comes after AllocationOpened."""
 

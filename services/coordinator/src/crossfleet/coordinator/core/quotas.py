@@ -1,12 +1,14 @@
 """Groups for which a quota leaves too little are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is left: schedulers do, among those of the project's groups for which it is enough. Who is
-short waits in order of priority and age, and what it needs is kept from those behind it.
+short waits in order of priority and age, and what it needs is kept from those behind it. Of groups that ask for the same, no
+more are shown than could begin: which of a thousand it is makes no difference, and each that is shown in vain is two facts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -24,8 +26,11 @@ from crossfleet.coordinator.core.quota import (
     needs,
     slots_left,
 )
-from crossfleet.coordinator.core.view import least_slots
+from crossfleet.coordinator.core.view import Kind, begins, kind, least_slots
 from crossfleet.matching.classes import UNKNOWN
+
+Lack = tuple[str, int, int]
+"""What is lacking, how much of it is needed, and its limit."""
 
 # Texts change with every holder: those far behind say only that.
 _TOLD = 10
@@ -51,27 +56,58 @@ def check_quota(state: State, project: str, target: TargetSpec, path: str, *, wa
     quota = state.quotas.get(project)
     if quota is None or waits:
         return
-    for name, amount, most in needs(quota, Tally(), target.devices, least_slots(target.request), ""):
-        if amount > most:
-            text = f"target {target.name} needs {_amount(amount, name)} at once, and the quota of project {project} is {most}"
-            text += ": `crossfleet admin quota set` raises it"
-            raise Refused("QUOTA_EXCEEDED", text, path, project=project, quota=name, limit=f"{most}")
+    fewest = least_slots(target.request)
+    found = [_exceeds(quota, takes, fewest) for takes in target.ways or (target.devices,)]
+    if all(found) and found[-1] is not None:
+        name, amount, most = found[-1]
+        text = (
+            f"target {target.name} needs {_amount(amount, name)} at once, and the quota of project {project} is {most}"
+        )
+        text += ": `crossfleet admin quota set` raises it"
+        raise Refused("QUOTA_EXCEEDED", text, path, project=project, quota=name, limit=f"{most}")
+
+
+def never_allowed(quota: Quota | None, target: TargetSpec) -> dict[int, str]:
+    """The alternatives of a target, by index, whose devices are more than its project may ever hold, and that in words.
+
+    None where that is true of all of them: then nothing is gained by going on to the next.
+    """
+    if quota is None:
+        return {}
+    found = {index: _exceeds(quota, takes, least_slots(target.request)) for index, takes in enumerate(target.ways)}
+    over = {index: one for index, one in found.items() if one is not None and one[0] not in {SLOTS, RUNS}}
+    if len(over) == len(found):
+        return {}
+    return {
+        index: f"it needs {_amount(amount, name)} at once, and the quota of project {quota.project} is {most}"
+        for index, (name, amount, most) in over.items()
+    }
+
+
+def _exceeds(quota: Quota, takes: Takes, fewest: int) -> Lack | None:
+    """Of what so few slots need more than the project may ever hold, if of anything."""
+    return next((one for one in needs(quota, Tally(), takes, fewest, "") if one[1] > one[2]), None)
+
+
+def in_words(state: State, quota: Quota, lacking: Lack) -> str:
+    """What is needed of a limit, and who has it."""
+    tally = state.tallies.get(quota.project, Tally())
+    return _needs_more(state, quota, tally, holders(state, quota.project), lacking)
 
 
 def settle_quotas(emit: Emitter) -> bool:
     """Something was taken, given back, or is wanted: hold back for whom there is too little now, let go of others.
 
-    Answers whether anything was let go.
+    Answers whether that concerns anybody who asks for semaphores.
     """
     before = len(emit.events)
-    released = False
     for project, quota in emit.state.quotas.items():
         tally = emit.state.tallies.get(project)
         if tally is not None and not tally.settled:
             _settle(emit, quota, tally)
-            released |= any(isinstance(one, GroupOverQuota) and not one.text for one in emit.events[before:])
             tally.settled = True
-    return released
+    changed = (one for one in emit.events[before:] if isinstance(one, GroupOverQuota))
+    return any(one.group_id in emit.state.sharing for one in changed)
 
 
 def in_line(state: State, project: str) -> list[Group]:
@@ -87,7 +123,7 @@ def holders(state: State, project: str) -> list[tuple[str, int, Counter[str]]]:
     for allocation in map(state.allocations.__getitem__, tally.allocations if tally else ()):
         group_id, slots, devices = found.get(allocation.group_id, (allocation.group_id, 0, Counter[str]()))
         count = len(allocation.held)
-        for name, each in state.groups[group_id].target.devices:
+        for name, each in allocation.takes:
             devices[name] += each * count
         found[group_id] = (group_id, slots + count, devices)
     return list(found.values())
@@ -97,38 +133,77 @@ def _settle(emit: Emitter, quota: Quota, tally: Tally) -> None:
     state, left, short = emit.state, tally.copy(), 0
     held: list[tuple[str, int, Counter[str]]] = []
     judged: dict[tuple[Takes, int, bool], _Judged] = {}
-    for group in _in_order(state, tally):
+    shown: dict[Kind, _Shown] = {}
+    groups = _in_order(state, tally)
+    scarce = not _suffices(quota, tally, groups)
+    for group in groups:
         takes, fewest = group.target.devices, least_slots(group.target.request)
         alike = (takes, fewest, group.run_id in left.begun)
         found = judged.get(alike)
         if found is None:
             found = judged[alike] = _judge(quota, left, takes, fewest, group.run_id)
-        if group.allocations or found.lacking is None:
+        lacking = found.lacking
+        if lacking is None and scarce and begins(group):
+            lacking = shown.setdefault(kind(state, group), _Shown()).take(quota, left, takes, fewest, group.run_id)
+        if group.allocations or lacking is None:
             group.allowance = found.slots
             _let_go(emit, group)
             continue
         short += 1
         if short == 1:
             held = holders(state, quota.project)
-        name, amount, most = found.lacking
-        text = f"it needs {_amount(amount, name)}, and the quota of project {quota.project} is {most}"
-        text += (
-            f": {_where(state, tally, held, name, most - amount)}" if short <= _TOLD else ": others were there first"
-        )
+        text = f"the quota of project {quota.project} is used up: others were there first"
+        if short <= _TOLD:
+            text = _needs_more(state, quota, tally, held, lacking)
         if group.waiting_text != text or group.held_back != QUOTA:
             emit(GroupOverQuota(group.run_id, group.group_id, text))
         # Who is the first to be short of something keeps all that he needs: those behind him are short of it then, and need
         # keep nothing. Who waits for a place among the runs would take slots from those that have begun.
-        if found.possible and name != RUNS and left.held(name) <= most:
+        name, _, most = lacking
+        if found.lacking is not None and found.possible and name != RUNS and left.held(name) <= most:
             left.take(takes, fewest, group.run_id)
             judged.clear()
 
 
-class _Judged(NamedTuple):
-    """What is lacking for the fewest slots (what, how much, of how much), if anything; how many slots are left, and whether
-    there ever could be enough."""
+def _suffices(quota: Quota, tally: Tally, groups: list[Group]) -> bool:
+    """Whether all groups could begin together."""
+    together = tally.copy()
+    fewest = Counter((one.target.devices, least_slots(one.target.request)) for one in groups if begins(one))
+    for (takes, slots), number in fewest.items():
+        together.take(takes, slots * number, groups[0].run_id)
+    if quota.runs is not None:
+        together.begun.update(dict.fromkeys(one.run_id for one in groups))
+    limits = ((SLOTS, quota.slots), (RUNS, quota.runs), *quota.devices)
+    return all(most is None or together.held(name) <= most for name, most in limits)
 
-    lacking: tuple[str, int, int] | None
+
+@dataclass(slots=True)
+class _Shown:
+    """What groups of one kind need, which schedulers are shown together. `full`: of what there is no more for one of them."""
+
+    slots: int = 0
+    runs: set[str] = field(default_factory=set)
+    full: Lack | None = None
+
+    def take(self, quota: Quota, left: Tally, takes: Takes, fewest: int, run_id: str) -> Lack | None:
+        """Show one more; or what is lacking if all that are shown begin."""
+        if self.full is not None:
+            return self.full
+        for name, amount, most in needs(quota, left, takes, fewest, run_id):
+            wanted = len(self.runs | {run_id}) if name == RUNS else amount + amount // fewest * self.slots
+            if wanted > most - left.held(name):
+                if name != RUNS:  # another target of a run that is shown needs no place
+                    self.full = name, amount, most
+                return name, amount, most
+        self.slots += fewest
+        self.runs.add(run_id)
+        return None
+
+
+class _Judged(NamedTuple):
+    """What is lacking for the fewest slots, if anything; how many slots are left, and whether there ever could be enough."""
+
+    lacking: Lack | None
     slots: int
     possible: bool
 
@@ -149,6 +224,14 @@ def _in_order(state: State, tally: Tally) -> list[Group]:
     found = [state.groups[group_id] for group_id in tally.groups]
     found = [one for one in found if one.held_back in {"", QUOTA}]
     return sorted(found, key=lambda one: -state.runs[one.run_id].priority)
+
+
+def _needs_more(
+    state: State, quota: Quota, tally: Tally, held: list[tuple[str, int, Counter[str]]], lacking: Lack
+) -> str:
+    name, amount, most = lacking
+    needed = f"it needs {_amount(amount, name)}, and the quota of project {quota.project} is {most}"
+    return f"{needed}: {_where(state, tally, held, name, most - amount)}"
 
 
 def _amount(amount: int, name: str) -> str:

@@ -1,19 +1,21 @@
 """Semaphores are checked and removed; groups that are short of one are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is free: schedulers do, among all that are not short. Who is short waits in order of
-priority and age, and what it needs is kept from those behind it, so that small requests never starve a large one.
+priority and age, and what it needs is kept from those behind it, so that small requests never starve a large one. Of groups
+that ask for the same, no more are shown than could begin.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import RemoveSemaphore, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Group, State
-from crossfleet.coordinator.core.view import free_units, gang_slots
+from crossfleet.coordinator.core.view import Kind, begins, free_units, gang_slots, kind
 
 SEMAPHORE = "semaphore"
 """Why a group is held back."""
@@ -60,12 +62,15 @@ def settle_semaphores(emit: Emitter) -> None:
     if not state.sharing:
         return
     left = {name: free_units(state, name) for name in state.semaphores}
+    shown: Counter[Kind] = Counter()
     held: dict[str, Counter[str]] = {}
     short = 0
     for group in _in_order(state):
         needed = {name: each * gang_slots(group.target.request) for name, each in group.target.request.semaphores}
-        lacking = next((name for name, amount in needed.items() if amount > left.get(name, 0)), "")
+        own, alike = _lacking(left, needed), kind(state, group)
+        lacking = own or _lacking(left, {name: amount * (shown[alike] + 1) for name, amount in needed.items()})
         if not lacking:
+            shown[alike] += begins(group)
             if group.held_back:
                 emit(e.GroupHeldBack(group.run_id, group.group_id, "", ""))
             continue
@@ -76,9 +81,16 @@ def settle_semaphores(emit: Emitter) -> None:
         text += f", {_where(state, lacking, needed[lacking], held)}" if short <= _TOLD else ": others were there first"
         if (group.held_back, group.waiting_text) != (SEMAPHORE, text):
             emit(e.GroupHeldBack(group.run_id, group.group_id, SEMAPHORE, text))
-        if all(amount <= state.semaphores[name].capacity for name, amount in needed.items() if name in left):
+        # Who is the first to be short of one keeps what he needs of all: those behind him are short of it then, and keep nothing.
+        possible = all(amount <= state.semaphores[name].capacity for name, amount in needed.items() if name in left)
+        if own and possible and left.get(own, 0) >= 0:
             for name, amount in needed.items():
                 left[name] = left.get(name, 0) - amount
+
+
+def _lacking(left: Mapping[str, int], needed: Mapping[str, int]) -> str:
+    """The first semaphore of which there is too little; empty for none."""
+    return next((name for name, amount in needed.items() if amount > left.get(name, 0)), "")
 
 
 def in_line(state: State, name: str) -> list[Group]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from crossfleet.coordinator.core.commands import SlotsClosed
 from crossfleet.coordinator.core.emitter import Emitter
-from crossfleet.coordinator.core.last_cases import SlotsGivenBack
+from crossfleet.coordinator.core.last_cases import SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group, Slot, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState
@@ -51,6 +51,7 @@ def free_slots(emit: Emitter, allocation: Allocation, numbers: tuple[int, ...]) 
     if numbers:
         names = (allocation.run_id, allocation.group_id, allocation.allocation_id, allocation.worker_id)
         emit(SlotsGivenBack(*names, numbers, gone=True))
+        emit(SlotsFreed(allocation.run_id, allocation.allocation_id, numbers, emit.now))
         settle_limits(emit)
 
 

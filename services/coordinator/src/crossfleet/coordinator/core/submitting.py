@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.alternatives import skip_never_allowed
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
@@ -34,7 +35,7 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
                 request_id=command.request_id,
             )
         return RunAnswer(run_id, changed=False)
-    targets = tuple(_whole(target, command.runner, emit.state.selectors) for target in command.targets)
+    targets = tuple(whole(target, command.runner, emit.state.selectors) for target in command.targets)
     _check(emit, command, targets)
     emit(
         e.RunSubmitted(
@@ -60,6 +61,8 @@ def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
             emit(e.CasesCollected(command.run_id, group_id, digest, cases, command.estimates, 0))
             if any(command.limits):
                 emit(LimitsLearnt(command.run_id, group_id, command.limits))
+    for group_id in emit.state.runs[command.run_id].groups:
+        skip_never_allowed(emit, emit.state.groups[group_id])
     release_dependents(emit, command.run_id)
     return RunAnswer(command.run_id, changed=True)
 
@@ -89,19 +92,19 @@ def _check(emit: Emitter, command: SubmitRun, targets: tuple[TargetSpec, ...]) -
         raise Refused("ALREADY_EXISTS", f"run {command.run_id} exists", "run_id", name=command.run_id)
 
 
-def _whole(target: TargetSpec, runner: str, selectors: Selectors) -> TargetSpec:
+def whole(target: TargetSpec, runner: str, selectors: Selectors) -> TargetSpec:
     """The request that schedulers and the fit function see names selector and runner too; what it takes counts toward quotas."""
     request = target.request
     request = replace(request, selector=request.selector or target.selector, runner=request.runner or runner)
     ways = [devices_by_class(one, selectors) for one in _ways(target.template, request)]
-    return replace(target, request=request, devices=tuple(most_by_class(ways).items()))
+    devices = tuple(most_by_class(ways or [devices_by_class(request, selectors)]).items())
+    return replace(target, request=request, devices=devices, ways=tuple(tuple(one.items()) for one in ways))
 
 
 def _ways(template: Template | None, request: Request) -> list[Request]:
-    """All that a target may ask for in turn: where its alternatives take each other's place, each may have devices of its own."""
-    if template is None or not template.one_by_one:
-        return [request]
-    return [offer(template, request, (index,), Past()) for index in range(len(template.alternatives))] or [request]
+    """What a target asks for by each of its alternatives alone."""
+    number = len(template.alternatives) if template is not None else 0
+    return [offer(template, request, (index,), Past()) for index in range(number)] if template is not None else []
 
 
 def case_digest(case_ids: tuple[str, ...]) -> str:

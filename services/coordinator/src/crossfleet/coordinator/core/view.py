@@ -45,23 +45,43 @@ def held_slots(state: State, group: Group) -> int:
 
 
 def wanted_slots(state: State, group: Group) -> int:
-    """Slots that the group can still use over and above those that it holds."""
+    """Slots that the group can still use over and above those that it holds, and may have."""
     run = state.runs[group.run_id]
     if group.over or group.held_back or run.state >= RunState.STOPPING:
         return 0
+    useful, spare = useful_slots(state, group), spare_slots(state, group)
+    if group.target.request.gang > 1:
+        return useful if spare >= useful else 0
+    return max(min(useful, spare), 0)
+
+
+def useful_slots(state: State, group: Group) -> int:
+    """Slots that the group could use over and above those that it holds, whatever semaphores and quotas leave."""
     if group.target.request.gang > 1:
         # All at once or none: what it holds is complete.
-        whole = gang_slots(group.target.request)
-        idle = not group.allocations and (group.queue.count > 0 or not group.collected)
-        return whole if idle and spare_slots(state, group) >= whole else 0
+        return gang_slots(group.target.request) if begins(group) else 0
     most = _most_slots(group.target.request) - held_slots(state, group)
-    most = min(most, spare_slots(state, group))
     if not group.collected:
         return max(most, 0)
     # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     busy = group.queue.shareable + bool(group.queue.exclusive.cases)
     return max(min(most, busy, worth), 0)
+
+
+def begins(group: Group) -> bool:
+    """Whether a group that has no slots needs some now. One whose cases rest needs none yet."""
+    return not group.allocations and (group.queue.count > 0 or not group.collected)
+
+
+Kind = tuple[Request, str, str]
+"""Request, project and scheduler."""
+
+
+def kind(state: State, group: Group) -> Kind:
+    """Equal for groups of which one can be placed wherever another can, by whoever decides for both."""
+    run = state.runs[group.run_id]
+    return group.target.request, run.project, run.policy.scheduler
 
 
 def _most_slots(request: Request) -> int:

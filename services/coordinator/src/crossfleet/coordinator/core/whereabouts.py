@@ -5,11 +5,13 @@ All of it follows from facts, so that another leader offers the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from crossfleet.coordinator.core.commands import TargetSpec
+from crossfleet.coordinator.core.quota import Takes
+from crossfleet.matching.classes import most_by_class
 from crossfleet.matching.template import Past, offer, opened
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ class Whereabouts:
     """Of a group whose own request, or that of another one, depends on where it is.
 
     `asked` is the target as it was submitted, `alternatives` how many of its alternatives have come in. The last of them has
-    been waited for since `since`, in unix seconds; 0: its time does not run. `used` counts slots by alternative.
+    been waited for since `since`, in unix seconds; 0: its time does not run. `used` counts slots by alternative. `skipped` says
+    of alternatives, by index, why they are not offered.
     Names are in the order of their last use.
     """
 
@@ -52,6 +55,7 @@ class Whereabouts:
     failed_models: dict[str, None] = field(default_factory=dict)
     failures: int = 0
     used: dict[int, int] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
 
     @property
     def open_now(self) -> tuple[int, ...]:
@@ -60,12 +64,23 @@ class Whereabouts:
         template = self.asked.template
         if template is None:
             return ()
-        return (taken,) if taken != NONE else opened(template, self.alternatives)
+        return (taken,) if taken != NONE else opened(template, self.alternatives, self.skipped)
+
+    @property
+    def devices_now(self) -> Takes:
+        """What a slot takes by class, at the most, by whichever of the alternatives that are offered."""
+        return devices_of(self.asked, self.open_now)
 
     @property
     def hosts_now(self) -> tuple[str, ...]:
         """The hosts where it has slots."""
         return tuple(dict.fromkeys(one.host for one in self.held.values() if one.host))[-_MOST_NAMES:]
+
+
+def devices_of(target: TargetSpec, open_now: Sequence[int]) -> Takes:
+    """What a slot of a target takes by class, at the most, while these of its alternatives are offered."""
+    ways = [dict(target.ways[index]) for index in open_now] if target.ways else [dict(target.devices)]
+    return tuple(most_by_class(ways).items())
 
 
 def whereabouts_of(targets: tuple[TargetSpec, ...], at: float) -> Mapping[str, Whereabouts]:
@@ -116,7 +131,7 @@ def offer_again(state: State, run: Run) -> None:
         if where is not None and where.asked.template is not None and not group.over:
             past = _past_of(where, hosts, held)
             request = offer(where.asked.template, where.asked.request, where.open_now, past)
-            group.target = replace(where.asked, selector=request.selector, request=request)
+            group.target = replace(where.asked, selector=request.selector, request=request, devices=where.devices_now)
 
 
 def takes_place(where: Whereabouts, allocation_id: str, place: Place, slots: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
+from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.override import DeviceOverridden
@@ -28,7 +28,7 @@ from crossfleet.coordinator.ledger.stored_rows import (
 )
 from crossfleet.matching.preferences import burden
 
-_COST = "cost_per_hour"
+_COST, _HOUR = "cost_per_hour", 3600
 
 
 def project(state: State, events: Sequence[e.Event], seq: int, at: float) -> list[Write]:
@@ -50,6 +50,7 @@ class _Projection:
         self._closed: dict[str, Row] = {}
         self._described: list[Row] = []
         self._given_back: dict[str, Row] = {}
+        self._spent: dict[str, Row] = {}
         self._kept: set[int] = set()
         self._limits: list[Row] = []
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
@@ -76,6 +77,7 @@ class _Projection:
             writes.append(Write(table, Mode.UPDATE, rows))
         writes.append(Write("allocations", Mode.UPDATE, self._described))
         writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
+        writes.append(Write("allocations", Mode.UPDATE, list(self._spent.values())))
         writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
         writes.append(Write("workers", Mode.DELETE, forgotten))
@@ -245,6 +247,18 @@ class _Projection:
             row = {"allocation_id": event.allocation_id, "given_back": json.dumps(sorted(allocation.gone))}
             self._given_back[event.allocation_id] = row
 
+    def _slots_freed(self, event: SlotsFreed) -> None:
+        """From now on its other slots cost something."""
+        allocation = self._state.allocations.get(event.allocation_id)
+        worker = self._state.workers.get(allocation.worker_id) if allocation is not None else None
+        each = burden(_COST, worker.view) if worker is not None else math.inf
+        if allocation is not None and math.isfinite(each):
+            self._spent[event.allocation_id] = {
+                "allocation_id": event.allocation_id,
+                "cost_per_hour": each * len(allocation.held),
+                "spent": each * allocation.served / _HOUR,
+            }
+
     def _allocation_closed(self, event: e.AllocationClosed) -> None:
         self._groups[event.group_id] = None
         self._closed[event.allocation_id] = {
@@ -413,6 +427,7 @@ _HANDLERS: dict[type, str] = {
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",
     SlotsGivenBack: "_slots_given_back",
+    SlotsFreed: "_slots_freed",
     e.TasksAssigned: "_tasks_assigned",
     CopyAssigned: "_copy_assigned",
     CopyEnded: "_copy_ended",

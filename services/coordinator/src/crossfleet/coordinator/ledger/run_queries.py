@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, exists, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, case, exists, func, or_, select, tuple_
 
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.ledger import codec, tables
@@ -71,10 +71,13 @@ def _group(row: RowMapping) -> GroupRow:
 def cost(connection: Connection, run_id: str) -> float | None:
     """What the slots have cost that a run has given back, by the labels of their workers; None where no label said it."""
     table = tables.allocations.c
-    spent = func.sum((table.closed_at - table.opened_at) * table.cost_per_hour)
-    query = select(spent).where(table.run_id == run_id, table.cost_per_hour > 0, table.closed_at > 0)
-    found = connection.execute(query).scalar_one()
-    return None if found is None else float(found) / 3600
+    ended = table.closed_at > 0
+    hours = case((ended, table.closed_at - table.opened_at), else_=0.0) / 3600
+    query = select(func.sum(hours * table.cost_per_hour + table.spent)).where(
+        table.run_id == run_id, table.cost_per_hour > 0, or_(ended, table.spent > 0)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else float(found)
 
 
 def attempts(connection: Connection, run_id: str, after: int, limit: int) -> list[AttemptRow]:

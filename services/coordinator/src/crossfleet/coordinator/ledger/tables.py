@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0018"
+REVISION = "0021"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -195,6 +195,7 @@ allocations = Table(
     Column("runner", LargeBinary, nullable=False, server_default=text("''")),
     Column("cost_per_hour", Double, nullable=False, server_default=text("0")),
     Column("given_back", Text, nullable=False, server_default=text("'[]'")),
+    Column("spent", Double, nullable=False, server_default=text("0")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -9,7 +9,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AlternativesOpened
+from crossfleet.coordinator.core.places import AlternativeSkipped, AlternativesOpened
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
@@ -49,6 +49,7 @@ class Changes:
 
     def note(self, state: State, events: Iterable[facts.Event]) -> None:
         """Adds what a committed batch changed."""
+        limited: set[str] = set()  # runs; what groups of their projects may still have of a quota
         for event in events:
             self.press |= type(event) in _PRESSING or _frees(event)
             match event:
@@ -60,23 +61,23 @@ class Changes:
                 case facts.AllocationOpened() | facts.AllocationClosed():
                     self.allocations.add(event.allocation_id)
                     self.groups.add(event.group_id)
-                    self.groups.update(state.sharing)  # what they may still have of semaphores
+                    self._shown(state, state.sharing)  # what they may still have of semaphores
                     self.groups.update(_beside(state, event.run_id))
-                    self._limited(state, event.run_id)  # and of a quota
+                    limited.add(event.run_id)
                 case facts.AllocationClosing():
                     self.allocations.add(event.allocation_id)
                 case SlotsGivenBack():
                     self.allocations.add(event.allocation_id)
                     self.groups.add(event.group_id)
-                    self.groups.update(state.sharing)
-                    self._limited(state, event.run_id)
+                    self._shown(state, state.sharing)
+                    limited.add(event.run_id)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | AlternativesOpened():
+                case facts.GroupHeldBack() | AlternativesOpened() | AlternativeSkipped():
                     self.groups.add(event.group_id)
                 case facts.GroupFinished() | GroupOverQuota():
                     self.groups.add(event.group_id)
-                    self._limited(state, event.run_id)  # what was kept for it, others may have
+                    limited.add(event.run_id)  # what was kept for it, others may have
                 case ReservationChanged() | ReservationEnded():
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
                     self.workers.update((*kept, *event.released))
@@ -98,16 +99,18 @@ class Changes:
                     self.workers.add(event.worker_id)
                 case _:
                     pass
-
-    def _limited(self, state: State, run_id: str) -> None:
-        """What the groups of a run's project may still have of its quota, if it has one."""
-        run = state.runs.get(run_id)
-        if run is not None and run.project in state.quotas:
-            self._of_project(state, run.project)
+        for project in {state.runs[run_id].project for run_id in limited if run_id in state.runs}:
+            if project in state.quotas:
+                self._of_project(state, project)
 
     def _of_project(self, state: State, project: str) -> None:
         if project in state.tallies:
-            self.groups.update(state.tallies[project].groups)
+            self._shown(state, state.tallies[project].groups)
+
+    def _shown(self, state: State, group_ids: Iterable[str]) -> None:
+        """Those of some groups that schedulers see: who is held back, or let go, is told by a fact of its own."""
+        groups = state.groups
+        self.groups.update(one for one in group_ids if one in groups and not groups[one].held_back)
 
     def _counted(self, state: State, group_id: str) -> None:
         """The last pending case was handed out: the group wants no more slots, which does matter."""
@@ -135,7 +138,7 @@ def _frees(event: facts.Event) -> bool:
             return bool(event.left)
         case facts.GroupHeldBack():
             return not event.by
-        case AlternativesOpened():
+        case AlternativesOpened() | AlternativeSkipped():
             return True
         case GroupOverQuota():
             return not event.text

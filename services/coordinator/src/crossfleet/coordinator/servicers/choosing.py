@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from crossfleet.coordinator.core.contention import Situation, Turn, pool_of, rivals_of
 from crossfleet.coordinator.core.lognormal import MIDDLE
+from crossfleet.coordinator.core.quotas import never_allowed
 from crossfleet.coordinator.core.replay import PARTS, spans
 from crossfleet.coordinator.core.stopping import SETTLE_SECONDS
 from crossfleet.coordinator.core.view import least_slots
+from crossfleet.coordinator.core.whereabouts import devices_of
 from crossfleet.coordinator.core.workload import work_at
 from crossfleet.coordinator.prospects import Expected
 from crossfleet.matching.template import Past, offer, opened
@@ -30,10 +32,15 @@ async def chosen(one: Expected, situation: Situation, project: str, turn: Turn, 
     if template is None or not template.alternatives:
         return Chosen(one)
     best, soonest, delay = Chosen(one, 1), float("inf"), 0.0
+    skipped = never_allowed(situation.state.quotas.get(project), one.target)
     for number, alternative in enumerate(template.alternatives, 1):
-        request = offer(template, one.target.request, opened(template, number), Past())
+        if number - 1 in skipped:
+            continue
+        open_now = opened(template, number, skipped)
+        request = offer(template, one.target.request, open_now, Past())
         pool, patience = pool_of(situation.state, request), alternative.wait
-        tried = replace(one, target=replace(one.target, selector=request.selector, request=request))
+        devices = devices_of(one.target, open_now)
+        tried = replace(one, target=replace(one.target, selector=request.selector, request=request, devices=devices))
         if pool.slots >= least_slots(request):
             work = {part: work_at(one.load, request, part) for part in PARTS}
             rivals = rivals_of(situation, pool)

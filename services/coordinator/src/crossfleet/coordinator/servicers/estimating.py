@@ -12,19 +12,19 @@ from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import interval, queue_place, set_interval
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.convert.submission import submission
-from crossfleet.coordinator.core.commands import TargetSpec
-from crossfleet.coordinator.core.contention import Pool, Situation, Turn, pool_of, rivals_of
+from crossfleet.coordinator.core.contention import UNSEEN, Pool, Rival, Situation, Turn, pool_of, rivals_of
 from crossfleet.coordinator.core.forecast import Span, Work
 from crossfleet.coordinator.core.lognormal import MIDDLE
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
+from crossfleet.coordinator.core.quota import Takes
+from crossfleet.coordinator.core.quota_outlook import Limit, Party, limits_of, parties, within
 from crossfleet.coordinator.core.replay import PARTS, spans
+from crossfleet.coordinator.core.submitting import whole
 from crossfleet.coordinator.core.view import least_slots
 from crossfleet.coordinator.core.workload import Workload, work_at
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.prospects import Expected, Prospects
 from crossfleet.coordinator.servicers.choosing import Chosen, chosen
-from crossfleet.matching.classes import devices_by_class
 from crossfleet.matching.explain import explain
 from crossfleet.matching.model import Request
 
@@ -36,7 +36,9 @@ async def estimate_run(
     request: run_service.EstimateRunRequest, lookup: Lookup, prospects: Prospects
 ) -> run_service.EstimateRunResponse:
     """What to expect of each target and of the whole. Raises InvalidArgument, SelectorInvalid."""
-    command = submission(_RUN, request.spec, _RUN, lookup.state().selectors, "", 0)
+    selectors = lookup.state().selectors
+    command = submission(_RUN, request.spec, _RUN, selectors, "", 0)
+    command = replace(command, targets=tuple(whole(one, command.runner, selectors) for one in command.targets))
     found = await prospects.expected(command, request.spec)
     situation = await prospects.situation()
     turn = (-command.priority, situation.shares(command.project), _YOUNGEST, "")
@@ -58,22 +60,25 @@ class _Asked:
     def __init__(self, situation: Situation, project: str, turn: Turn, ways: Sequence[Chosen]) -> None:
         found = [one.expected for one in ways]
         self._ways = ways
-        self._state = situation.state
+        self._situation, self._state = situation, situation.state
         self._project = project
         self._turn = turn
         self._found = found
         self._pools = [pool_of(situation.state, one.target.request) for one in found]
         self._rivals = [rivals_of(situation, pool) for pool in self._pools]
+        others = parties(situation, project)
+        self._limits = [self._limits_of(index, others) for index in range(len(found))]
+        self._quota_waits: dict[int, str] = {}
 
     def spans(self) -> list[dict[float, Span]]:
-        """When each target begins and ends: not before those that it needs have ended."""
+        """When each target begins and ends: not before those that it needs have ended, nor before the project's quota lets it."""
         names = [one.target.name for one in self._found]
         known: dict[str, dict[float, Span]] = {}
 
         def of(index: int) -> dict[float, Span]:
             name = names[index]
             if name not in known:
-                own = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+                own = self._alone(index)
                 delay = self._ways[index].delay
                 own = {part: _not_before(delay, one) for part, one in own.items()}
                 needed = [of(names.index(need.target)) for need in self._found[index].target.needs]
@@ -81,6 +86,14 @@ class _Asked:
             return known[name]
 
         return [of(index) for index in range(len(names))]
+
+    def _alone(self, index: int) -> dict[float, Span]:
+        """When a target would begin and end that needs no other one."""
+        found = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+        one, limits = self._found[index], self._limits[index]
+        works = {part: work_at(one.load, one.target.request, part) for part in PARTS}
+        found, self._quota_waits[index] = within(limits, self._project, _turn(self._turn, index), works, found)
+        return found
 
     def message(self, index: int, spanned: Mapping[float, Span]) -> run_service.TargetEstimate:
         """What is told of a target."""
@@ -92,9 +105,38 @@ class _Asked:
         if one.load is not None:
             _add_load(message, one, one.load)
             set_interval(message.end_seconds, [spanned[part].end for part in PARTS])
+        message.quota_wait = self._quota_waits.get(index, "")
         if not spanned[MIDDLE].slots:
-            message.waiting_reason = self._reason(one.target.request, pool)
+            message.waiting_reason = message.quota_wait or self._reason(one.target.request, pool)
         return message
+
+    def _limits_of(self, index: int, others: Sequence[Party]) -> list[Limit]:
+        """Those of the project's quota, beside what it has already and the run's targets before this one."""
+        request = self._found[index].target.request
+        before = [self._party(other) for other in range(index) if not self._needs(other, index)]
+        return limits_of(
+            self._situation, self._project, self._takes(index), least_slots(request), _RUN, [*others, *before]
+        )
+
+    def _needs(self, other: int, index: int) -> bool:
+        """Whether a target of the run begins only when the other one of `index` is over."""
+        names = [one.target.name for one in self._found]
+        needed = [names.index(need.target) for need in self._found[other].target.needs]
+        return index in needed or any(self._needs(one, index) for one in needed)
+
+    def _party(self, index: int) -> Party:
+        """A target of the run as the others meet it."""
+        one = self._found[index]
+        work = work_at(one.load, one.target.request, MIDDLE)
+        turn = _turn(self._turn, index)
+        load = one.load.seconds if one.load is not None else UNSEEN
+        known = one.load is not None
+        rival = Rival(turn[-1], self._project, turn, load, known, 0, wanted=work.most, least=work.least, overdue=0.0)
+        return Party(self._takes(index), rival)
+
+    def _takes(self, index: int) -> Takes:
+        """What each slot of a target takes that may be limited."""
+        return self._found[index].target.devices
 
     def _work(self, index: int) -> dict[float, Work]:
         """Its own work, and that of the run's other targets that could use the same workers: they proceed side by side."""
@@ -109,16 +151,8 @@ class _Asked:
             own = work_at(one.load, one.target.request, part)
             more = sum(load.seconds.quantile(part) for load in beside if load is not None)
             most = max(own.most, pool.slots) if more else own.most
-            works[part] = replace(own, seconds=own.seconds + more, most=min(most, self._most(one.target)))
+            works[part] = replace(own, seconds=own.seconds + more, most=most)
         return works
-
-    def _most(self, target: TargetSpec) -> int:
-        """The most slots that the project's quota ever leaves to a target."""
-        quota = self._state.quotas.get(self._project)
-        if quota is None:
-            return NO_LIMIT
-        takes = tuple(devices_by_class(target.request, self._state.selectors).items())
-        return slots_left(replace(quota, runs=None), Tally(), takes, "")
 
     def _apart(self, index: int, other: int) -> bool:
         """Whether one of two targets waits for the other."""
@@ -132,6 +166,11 @@ class _Asked:
             return f"it needs {needed} slots at once, and of this fleet it could use {pool.slots}"
         workers = [view_now(each) for each in self._state.workers.values() if each.state is not WorkerState.LOST]
         return explain(request, workers, self._state.selectors).text
+
+
+def _turn(turn: Turn, index: int) -> Turn:
+    """That of a target: those of one run come one after the other."""
+    return (*turn[:3], f"{_RUN}/{index:03}")
 
 
 def _after(own: Span, needed: Sequence[Span]) -> Span:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import queue_place, set_interval
 from crossfleet.coordinator.core.alternatives import wait_of
-from crossfleet.coordinator.core.contention import Situation, pool_of, rival, rivals_of, waiting
+from crossfleet.coordinator.core.contention import Pool, Rival, Situation, pool_of, rival, rivals_of, waiting
+from crossfleet.coordinator.core.forecast import Span
 from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.quota import QUOTA
+from crossfleet.coordinator.core.quota_outlook import Limit, limits_of, parties, within
 from crossfleet.coordinator.core.replay import PARTS, spans, work_of
+from crossfleet.coordinator.core.view import least_slots, useful_slots
 from crossfleet.coordinator.core.whereabouts import past_of
 from crossfleet.coordinator.prospects import Prospects
 from crossfleet.matching.explain import explain, explain_clauses
@@ -32,7 +38,7 @@ async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.Exp
         message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=reason)
         if group is not None:
             _add_fit(message, group, situation, workers)
-        if group is not None and waiting(state, group) and not group.held_back:
+        if group is not None and waiting(state, group) and group.held_back in {"", QUOTA}:
             await _add_queue(message, group, situation)
     return answer
 
@@ -69,23 +75,39 @@ def _add_alternatives(
         if index in where.open_now:
             taken = bool(where.held)
             shown.standing = run_service.ALTERNATIVE_STANDING_TAKEN if taken else run_service.ALTERNATIVE_STANDING_OPEN
-        elif index < where.alternatives or where.held:
+        elif index < where.alternatives or where.held or index in where.skipped:
             shown.standing = run_service.ALTERNATIVE_STANDING_PASSED
         else:
             shown.standing = run_service.ALTERNATIVE_STANDING_LATER
+        shown.cause = where.skipped.get(index, "")
         if index == where.alternatives and where.since and not where.held:
             shown.opens_in_seconds = max(where.since + wait_of(group) - now, 0.0)
 
 
 async def _add_queue(message: run_service.TargetExplanation, group: Group, situation: Situation) -> None:
     """Where it stands, and when it begins and ends."""
-    pool, own = pool_of(situation.state, group.target.request), rival(situation, group)
+    state, target = situation.state, group.target
+    pool, own = pool_of(state, target.request), rival(situation, group)
+    limits: list[Limit] = []
+    if group.held_back:
+        own = replace(own, wanted=min(useful_slots(state, group), pool.slots))
+    if not own.held:
+        others_of_project = parties(situation, own.project, group.group_id)
+        fewest = least_slots(target.request)
+        limits = limits_of(situation, own.project, target.devices, fewest, group.run_id, others_of_project)
     others = [one for one in rivals_of(situation, pool) if one.group_id != own.group_id]
-    if own.wanted and not own.held:
+    if own.wanted and not own.held and not group.held_back:
         message.queue.CopyFrom(queue_place(pool, others, own.turn))
     # A long queue is replayed beside the loop: of the live state nothing is read any more.
-    spanned = await asyncio.to_thread(spans, pool, others, own.project, own.turn, work_of(own, pool))
+    spanned = await asyncio.to_thread(_spans, pool, others, own, limits)
     if not own.held:
         set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
     if own.known:
         set_interval(message.end_seconds, [spanned[part].end for part in PARTS])
+
+
+def _spans(pool: Pool, others: Sequence[Rival], own: Rival, limits: Sequence[Limit]) -> dict[float, Span]:
+    """When it begins and ends: not before its project's quota lets it."""
+    works = work_of(own, pool)
+    found = spans(pool, others, own.project, own.turn, works)
+    return within(limits, own.project, own.turn, works, found)[0] if limits else found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import getpass
 import platform
+import sys
+from collections.abc import Iterator
 
 from crossfleet.api.coordinator.v1.fleet_service_pb2 import OverrideDeviceRequest, WorkerStatus
 from crossfleet.api.types.v1.device_pb2 import Device
@@ -52,13 +54,16 @@ def main(arguments: list[str]) -> int:
     if not (options.attributes or options.restore or options.hide or options.unhide or options.clear):
         raise UsageError(_USAGE)
 
-    async def done(client: Client) -> tuple[WorkerStatus, str]:
+    async def done(client: Client) -> tuple[WorkerStatus, Device]:
         known = await client.fleet.worker(options.worker_id)
         device = _named(known, options.device_id)
-        return await client.fleet.override_device(_request(options, device)), device.device_id
+        return await client.fleet.override_device(_request(options, device)), device
 
-    status, device_id = ask(options.data, done)
+    status, before = ask(options.data, done)
+    device_id = before.device_id
     device = next((one for one in status.worker.devices if one.device_id == device_id), None)
+    for line in _in_vain(options, before):
+        print(f"crossfleet devices override: {line}", file=sys.stderr)
     if options.output == "json":
         print(documents.write(documents.envelope("worker", documents.plain(status))))
     elif device is not None:
@@ -66,6 +71,21 @@ def main(arguments: list[str]) -> int:
     else:
         print(f"{status.worker.worker_id} has no device {device_id} now; nothing is said of it any more")
     return 0
+
+
+def _in_vain(options: argparse.Namespace, before: Device) -> Iterator[str]:
+    """What was taken back that nobody had said. Of a device that its worker does not report it is not known here."""
+    if not before.detector:
+        return
+    if not before.HasField("override"):
+        if options.clear or options.restore or options.unhide:
+            yield f"nothing was said of {before.device_id} before: there was nothing to take back"
+        return
+    for name in options.restore:
+        if name not in before.override.reported:
+            yield f"nothing was said of {name} of {before.device_id} before"
+    if options.unhide and not before.override.hidden:
+        yield f"{before.device_id} was not hidden"
 
 
 def _named(known: WorkerStatus, word: str) -> Device:
