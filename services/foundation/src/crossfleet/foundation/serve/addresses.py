@@ -58,7 +58,7 @@ def parse(text: str) -> Address:
             raise AddressInvalid(f"{text!r}: the path of a Unix socket must be absolute, without NUL", address=text)
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             raise SocketPathTooLong(
-                f"the socket path {path} has more than {LONGEST_SOCKET_PATH} bytes: use a shorter runtime folder",
+                f"the socket path {path} has more than {LONGEST_SOCKET_PATH} bytes: give a shorter folder (--data, --state, or XDG_RUNTIME_DIR)",
                 path=path,
                 limit_bytes=LONGEST_SOCKET_PATH,
             )
