@@ -9,7 +9,7 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft, PortionsTaken
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -482,6 +482,7 @@ Event = (
     | GroupSkipped
     | AlternativesOpened
     | AllocationPlaced
+    | PortionsTaken
     | PlaceLeft
     | SemaphoreSet
     | SemaphoreRemoved

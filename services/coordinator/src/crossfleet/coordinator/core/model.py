@@ -22,7 +22,8 @@ from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Portions, Request, WorkerView
+from crossfleet.matching.portions import together
 from crossfleet.matching.selectors import Selectors
 
 OUTCOMES = len(Outcome)
@@ -57,7 +58,8 @@ class Allocation:
     when both number alike; `local_of` is its inverse. `first_number` is the number of its first slot in the run.
     `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
     `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
-    with their devices: nobody else may get them yet. `gone` were.
+    with their devices: nobody else may get them yet. `gone` were. `portions` has by slot what is taken of devices that others may
+    use too; all others are taken whole.
     """
 
     allocation_id: str
@@ -81,6 +83,7 @@ class Allocation:
     broken: bool = False
     leaving: dict[int, tuple[str, ...]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    portions: dict[int, Portions] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -91,6 +94,11 @@ class Allocation:
     def held_devices(self) -> tuple[str, ...]:
         """The devices that it keeps from others, each once."""
         return tuple(dict.fromkeys(one for ids in (*self.device_ids, *self.leaving.values()) for one in ids))
+
+    @property
+    def held_portions(self) -> Portions:
+        """What of that it does not keep whole."""
+        return together(one for slot in self.portions.values() for one in slot) if self.portions else ()
 
     @property
     def next_number(self) -> int:

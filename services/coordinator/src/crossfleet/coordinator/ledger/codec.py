@@ -15,7 +15,7 @@ from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import AllocationPlaced, AlternativesOpened, PlaceLeft, PortionsTaken
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -77,6 +77,7 @@ _NUMBERS: dict[int, type] = {
     82: QuotaSet,
     83: QuotaRemoved,
     84: GroupOverQuota,
+    85: PortionsTaken,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.
