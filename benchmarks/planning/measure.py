@@ -89,7 +89,8 @@ class Run:
         made = []
         for one in plan.allocate:
             self._numbers += 1
-            made.append(Allocation(f"a{self._numbers}", one.group_id, one.worker_id, one.slots, one.device_ids))
+            ids, portions = one.device_ids, one.portions
+            made.append(Allocation(f"a{self._numbers}", one.group_id, one.worker_id, one.slots, ids, portions=portions))
             group = groups[one.group_id]
             groups[one.group_id] = replace(group, wanted_slots=group.wanted_slots - one.slots)
         changed = tuple(groups[one] for one in {made_one.group_id: None for made_one in made})

@@ -28,7 +28,9 @@ def place_naively(rows: Delta) -> int:
         for worker in sorted(rows.workers, key=lambda one: (free[one.name].slots, one.name)):
             found = fit(group.request, worker, free[worker.name], selectors, most=wanted) if wanted else None
             if isinstance(found, Fit):
-                free[worker.name] = free[worker.name].minus(group.request, found.slots, found.device_ids, worker)
+                free[worker.name] = free[worker.name].minus(
+                    group.request, found.slots, found.device_ids, worker, found.taken
+                )
                 held[group.project] += found.slots
                 wanted -= found.slots
     return held.total()

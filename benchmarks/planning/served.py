@@ -11,6 +11,7 @@ from typing import TypeVar
 from benchmarks.measuring import middle
 from benchmarks.planning.load import Sizes, rows
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.matching.messages import portion_messages
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler import convert
 from crossfleet.scheduler.core.model import Delta, Group, Plan, Policy
@@ -65,6 +66,7 @@ class Served:
                 worker_id=one.worker_id,
                 slots=one.slots,
                 device_ids=one.device_ids,
+                portions=portion_messages(one.portions),
             )
             self._wanted[one.group_id] -= one.slots
         delta.groups.extend(self._group(one) for one in {one.group_id: None for one in self._plan.allocate})

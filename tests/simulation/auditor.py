@@ -13,12 +13,13 @@ from crossfleet.coordinator.core.failures import RETRIED
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced
+from crossfleet.coordinator.core.places import AllocationPlaced, PortionsTaken
 from crossfleet.coordinator.core.quota import Quota, QuotaSet
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
+from crossfleet.matching.model import Portions
 from crossfleet.worker.core.records import Kind, Outgoing
 from tests.simulation.fold import difference
 from tests.simulation.leading import POLICY
@@ -79,6 +80,7 @@ class Auditor:
         self.runs: dict[str, e.RunFinished | None] = {}
         self.requests: dict[str, str] = {}
         self.allocations: dict[str, e.AllocationOpened] = {}
+        self.portions: dict[str, dict[int, Portions]] = {}
         self.attempts: dict[int, AuditedAttempt] = {}
         self.seen: Counter[str] = Counter()
         self.out: set[str] = set()
@@ -97,6 +99,7 @@ class Auditor:
         self._stopping: set[str] = set()
         self._closing: set[str] = set()
         self._leaving: set[tuple[str, int]] = set()
+        self._opened: set[str] = set()
         self._random = world.chance.stream("auditor")
 
     def committed(self, batch: Batch) -> None:
@@ -124,6 +127,9 @@ class Auditor:
             check = getattr(self, f"_{type(event).__name__}", None)
             if check is not None:
                 check(event)
+        for worker_id in sorted(self._opened):
+            self._check_devices(worker_id)
+        self._opened.clear()
         self._check_copies()
         if self._doubtful:
             self._wrong(f"{sorted(self._doubtful)} were opened on hosts that are out")
@@ -242,11 +248,10 @@ class Auditor:
                 continue
             if set(other.slots) & set(event.slots):
                 self._wrong(f"{event.allocation_id} shares slots with {other.allocation_id}")
-            if set(devices) & {device for slot in other.device_ids for device in slot}:
-                self._wrong(f"{event.allocation_id} shares devices with {other.allocation_id}")
         known = {device.device_id for device in host.devices}
-        if len(set(devices)) != len(devices) or not set(devices) <= known:
+        if not set(devices) <= known:
             self._wrong(f"{event.allocation_id} has devices {devices} of {sorted(known)}")
+        self._opened.add(event.worker_id)
         if self.hidden & set(devices):
             self._wrong(f"{event.allocation_id} has hidden devices of {devices}")
         if event.group_id.endswith("/gpu") and len(devices) != len(event.slots):
@@ -260,6 +265,26 @@ class Auditor:
             self._wrong(f"{event.allocation_id} is on {event.worker_id}, which is reserved for {others}")
         if event.worker_id in self.out:
             self._doubtful.add(event.allocation_id)
+
+    def _PortionsTaken(self, event: PortionsTaken) -> None:
+        opened = self.allocations[event.allocation_id]
+        self.portions[event.allocation_id] = dict(zip(opened.slots, event.portions, strict=True))
+
+    def _check_devices(self, worker_id: str) -> None:
+        """Each device is held by one slot alone, or in portions that are no more than it has."""
+        whole, parts = Counter[str](), Counter[str]()
+        for one in (one for one in self.allocations.values() if one.worker_id == worker_id):
+            for slot, ids in zip(one.slots, one.device_ids, strict=False):
+                mine = dict(self.portions.get(one.allocation_id, {}).get(slot, ()))
+                for device in ids:
+                    (parts if device in mine else whole)[device] += dict(mine.get(device, ())).get("memory", 1)
+        memory = {
+            device.device_id: device.capacities.get("memory", 0) for device in self._world.host(worker_id).devices
+        }
+        if any(number > 1 for number in whole.values()) or whole.keys() & parts.keys():
+            self._wrong(f"{worker_id} gives devices twice: {whole} whole, {parts} in portions")
+        if any(amount > memory[device] for device, amount in parts.items()):
+            self._wrong(f"{worker_id} gives {parts} of {memory}")
 
     def _placed(self, event: e.AllocationOpened) -> None:
         """A group is where those are that it is to be near to, and where none is that it keeps away from."""

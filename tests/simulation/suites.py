@@ -16,6 +16,7 @@ from crossfleet.matching.template import Alternative, Past, Template, offer
 PROJECT = "sim"
 SEMAPHORE = "seats"
 SEATS = 3
+MEMORY = 4
 LEFT = 'worker.labels["side"] == "left"'
 _STRAGGLING = 0.25
 
@@ -153,6 +154,20 @@ def with_whole_hosts(random: Random, submission: SubmitRun) -> SubmitRun:
     """Now and then a target wants its host alone: that of all workers here, which share one."""
     targets = (
         replace(one, request=replace(one.request, exclusive=random.random() < 0.1)) for one in submission.targets
+    )
+    return replace(submission, targets=tuple(targets))
+
+
+def with_portions(random: Random, submission: SubmitRun) -> SubmitRun:
+    """What wants a device mostly wants a part of its memory."""
+
+    def part(one: DeviceRequest) -> DeviceRequest:
+        amount = random.choice([0, 1, 1, 2, 3])
+        return replace(one, capacities=(("memory", amount),)) if amount else one
+
+    targets = (
+        replace(one, request=replace(one.request, devices=tuple(map(part, one.request.devices))))
+        for one in submission.targets
     )
     return replace(submission, targets=tuple(targets))
 

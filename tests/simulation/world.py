@@ -30,6 +30,7 @@ from tests.simulation.loop import Died, Machine, SimLoop, Stuck, current
 from tests.simulation.network import Server
 from tests.simulation.scheduler import SimScheduler
 from tests.simulation.suites import (
+    MEMORY,
     SimSuite,
     make_history,
     make_rerun_policy,
@@ -38,6 +39,7 @@ from tests.simulation.suites import (
     make_suite,
     with_dependencies,
     with_places,
+    with_portions,
     with_speculation,
     with_whole_hosts,
 )
@@ -57,6 +59,7 @@ _ABSENT = 0.2  # of these have one that says nothing at first
 _COORDINATORS = 3
 _HIDING = 0.3  # so often somebody hides a device for a while
 _LIMITING = 0.3  # so often what runs hold is limited
+_SHARING = 0.2  # of the seeds have devices of which several runs hold portions
 _RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -129,6 +132,9 @@ class World:
             Host(self, f"w{one}", random.randint(1, 4), sides[one % 2], 1 + one % 2 if one != 1 else 0)
             for one in range(random.randint(2, 4))
         ]
+        sharing = self.chance.stream("sharing").random() < _SHARING
+        for device in (device for host in self.hosts for device in host.devices if sharing):
+            device.shareable, device.capacities["memory"] = True, MEMORY
         trouble = random.random() < 0.3
         names = [host.name for host in self.hosts]
         made = [make_suite(random, number, names, trouble=trouble) for number in range(random.randint(2, 3))]
@@ -153,6 +159,9 @@ class World:
         asked = [with_dependencies(depending, one) for one in asked]
         alone = self.chance.stream("whole hosts")
         asked = [with_whole_hosts(alone, one) for one in asked]
+        portions = self.chance.stream("portions")
+        if any(device.shareable for host in self.hosts for device in host.devices):
+            asked = [with_portions(portions, one) for one in asked]
         if placing.random() < 0.4:
             self._apart = True
             asked = [with_places(placing, one) for one in asked]

@@ -20,6 +20,7 @@ from crossfleet.cli.fleet.options import plan_workers
 from crossfleet.cli.fleet.plan import FleetPlan, WorkerPlan, services
 from crossfleet.cli.main import main
 from crossfleet.cli.running.command import recognise
+from crossfleet.cli.running.devices import with_amounts
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse, seconds, size
@@ -197,6 +198,10 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nneeds = ['b']\n[[target]]\nname = 'b'\nneeds = ['a']", "a needs b needs a"),
         ("[[target]]\nname = 'a'\nneeds = ['bb']\n[[target]]\nname = 'bbb'", "did you mean 'bbb'"),
         ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
+        (
+            "[[target]]\nname = 'a'\nrequest = { devices = [{ capacities = { m = 0.5 } }] }",
+            r"devices\[0\]: m: 0.5 is not",
+        ),
         ("[[target]]\nname = 'a'\nalternatives = 'x'", r"target\[0\].alternatives: must be a list"),
         ("[[target]]\nname = 'a'\nalternatives = [{ until = 1 }]", r"alternatives\[0\]: until is not known"),
         (
@@ -304,6 +309,35 @@ def test_gates_are_asked_of_all_targets_and_whoever_has_some_has_a_host_alone(tm
     assert [(one.gates.load, one.gates.temperature) for one in sent] == [(0.5, 80.0), (0.2, 80.0)]
     assert (sent[1].gates.wait.ToSeconds(), sent[1].gates.HasField("repeats")) == (120, True)
     assert not sent[0].gates.HasField("wait")
+
+
+def test_devices_are_asked_of_targets_that_name_none(tmp_path: Path) -> None:
+    own = 'request={devices=[{device_class="gpu", capacities={memory="1.5Gi", tabs=2}}]}'
+    (tmp_path / "m.toml").write_text(f"[[target]]\nname='a'\n[[target]]\nname='b'\n{own}")
+    asked = ["--devices", "gpu=2,memory=4Gi", "--devices", "npu"]
+    found = plan_targets(parse(["--matrix", str(tmp_path / "m.toml"), *asked, "--", "pytest"]))
+    a, b = ([with_amounts(one) for one in target.request["devices"]] for target in found)
+    assert a == [
+        {"device_class": "gpu", "count": 2, "capacities": {"memory": 4 * 2**30}},
+        {"device_class": "npu", "count": 1, "capacities": {}},
+    ]
+    assert b == [{"device_class": "gpu", "capacities": {"memory": 3 * 2**29, "tabs": 2}}]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--devices", "gpu=0"], "gpu=1,memory=4Gi"),
+        (["--devices", "gpu,memory"], "gpu=1,memory=4Gi"),
+        (["--devices", "gpu,memory=4Gx"], "memory: '4Gx' is not a quantity"),
+        (["--devices", "gpu,memory=0"], "memory: '0' is not a whole number from 1 on"),
+        (["--devices", "gpu,memory=1,memory=2"], "given twice"),
+        (["--devices", "gpu", "--devices", "gpu,memory=1"], "class gpu is given twice"),
+    ],
+)
+def test_devices_that_cannot_be_are_refused_with_what_is_right(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        plan_targets(parse([*words, "--", "pytest"]))
 
 
 @pytest.mark.parametrize("word", ["=2", "x=", "x=0", "x=a", "x=-1"])

@@ -54,7 +54,7 @@ def test_placements_never_take_more_than_there_is(request, worker, others):
             assert found.slots * slot_millicores(one, worker) <= free.cpu_millis
             assert found.slots * one.memory_bytes <= free.memory_bytes
             granted += [device for slot in found.devices for device in slot if device not in shared]
-            free = free.minus(one, found.slots, found.device_ids, worker)
+            free = free.minus(one, found.slots, found.device_ids, worker, found.taken)
     assert len(granted) == len(set(granted))
 
 

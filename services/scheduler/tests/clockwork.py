@@ -66,7 +66,9 @@ class Clockwork:
         for one in plan.allocate:
             self._numbers += 1
             group = self.snapshot.groups[one.group_id]
-            allocation = Allocation(f"a{self._numbers}", one.group_id, one.worker_id, one.slots, one.device_ids)
+            allocation = Allocation(
+                f"a{self._numbers}", one.group_id, one.worker_id, one.slots, one.device_ids, portions=one.portions
+            )
             self.begun.setdefault(one.group_id, self.now)
             heapq.heappush(self._ends, (self.now + group.estimated_seconds, allocation.id))
             made.append(allocation)

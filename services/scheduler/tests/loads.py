@@ -6,7 +6,16 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from crossfleet.matching.free import Free
-from crossfleet.matching.model import Device, DeviceRequest, Placement, Preference, Request, WorkerState, WorkerView
+from crossfleet.matching.model import (
+    Device,
+    DeviceRequest,
+    Placement,
+    Portion,
+    Preference,
+    Request,
+    WorkerState,
+    WorkerView,
+)
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Proposal, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -18,8 +27,13 @@ GROUPS = [f"g{n}" for n in range(6)]
 PROJECTS = ["p0", "p1"]
 EUROPE = Preference('worker.labels.zone == "eu"', 5)
 
-devices = st.lists(st.sampled_from(["gpu", "cpu", "npu"]), max_size=3).map(
-    lambda kinds: tuple(Device(f"d{n}", kind, {"uuid": f"{kind}-{n}"}) for n, kind in enumerate(kinds))
+devices = st.lists(st.sampled_from(["gpu", "cpu", "npu", "share", "share"]), max_size=3).map(
+    lambda kinds: tuple(
+        Device(f"d{n}", "gpu", {"uuid": f"gpu-{n}"}, {"memory": 8, "tabs": 3}, shareable=True)
+        if kind == "share"
+        else Device(f"d{n}", kind, {"uuid": f"{kind}-{n}"}, {"memory": 8, "tabs": 1})
+        for n, kind in enumerate(kinds)
+    )
 )
 workers = st.builds(
     WorkerView,
@@ -50,7 +64,17 @@ requests = st.builds(
     selector=selectors,
     cpu_cores=st.sampled_from([0.0, 0.5, 3.0]),
     memory_bytes=st.sampled_from([0, 2**29, 2**31]),
-    devices=st.sampled_from([(), (), (DeviceRequest("gpu"),), (DeviceRequest("npu"), DeviceRequest("", count=2))]),
+    devices=st.sampled_from(
+        [
+            (),
+            (),
+            (DeviceRequest("gpu"),),
+            (DeviceRequest("npu"), DeviceRequest("", count=2)),
+            (DeviceRequest("gpu", capacities=(("memory", 3),)),),
+            (DeviceRequest("gpu", count=2, capacities=(("memory", 1), ("tabs", 1))),),
+            (DeviceRequest("npu"), DeviceRequest("gpu", capacities=(("tabs", 1),))),
+        ]
+    ),
     slots_min=st.integers(1, 2),
     slots_max=st.sampled_from([0, 0, 2, 5]),
     exclusive=st.sampled_from([False, False, False, True]),
@@ -79,7 +103,9 @@ allocations = st.builds(
     group_id=st.sampled_from(GROUPS),
     worker_id=st.sampled_from(NAMES),
     slots=st.integers(1, 2),
-)
+    device_ids=st.sampled_from([(), (), ("d0",), ("d1", "d2")]),
+    portions=st.sampled_from([(), (Portion("d0", (("memory", 4),)),)]),
+).map(lambda one: one if "d0" in one.device_ids else replace(one, portions=()))
 shares = st.builds(
     Share,
     project=st.sampled_from(PROJECTS),
@@ -134,7 +160,7 @@ def _alone(snapshot: Snapshot, name: str, less: Iterable[Proposal]) -> Free:
     taken: list[Allocation | Proposal] = [*snapshot.held_on(name), *(one for one in less if one.worker_id == name)]
     for held in taken:
         group = snapshot.groups.get(held.group_id)
-        free = free.minus(group.request if group else Request(), held.slots, held.device_ids, worker)
+        free = free.minus(group.request if group else Request(), held.slots, held.device_ids, worker, held.portions)
     return free
 
 

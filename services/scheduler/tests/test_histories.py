@@ -63,7 +63,16 @@ class Fleet:
         made = []
         for index, one in enumerate(plan.allocate):
             if index not in refused:
-                made.append(Allocation(f"{plan_id}.{index}", one.group_id, one.worker_id, one.slots, one.device_ids))
+                made.append(
+                    Allocation(
+                        f"{plan_id}.{index}",
+                        one.group_id,
+                        one.worker_id,
+                        one.slots,
+                        one.device_ids,
+                        portions=one.portions,
+                    )
+                )
                 self._keep_a_promise(one)
                 group = wanted[one.group_id]
                 wanted[one.group_id] = replace(group, wanted_slots=max(group.wanted_slots - one.slots, 0))
@@ -87,7 +96,7 @@ class Fleet:
         for one in held:
             for worker in [each for each in self.rows.workers if each.name == one.worker_id]:
                 request = groups[one.group_id].request if one.group_id in groups else Request()
-                found[worker.name] = found[worker.name].minus(request, one.slots, one.device_ids, worker)
+                found[worker.name] = found[worker.name].minus(request, one.slots, one.device_ids, worker, one.portions)
         return found
 
 
@@ -103,7 +112,7 @@ def judge(fleet: Fleet, plan: Plan) -> None:
         assert worker.state is WorkerState.READY
         found = check(group.request, worker, free[worker.name], one.slots, one.device_ids, fleet.selectors)
         assert isinstance(found, tuple), found
-        free[worker.name] = free[worker.name].minus(group.request, one.slots, one.device_ids, worker)
+        free[worker.name] = free[worker.name].minus(group.request, one.slots, one.device_ids, worker, one.portions)
         got[group.id] += one.slots
     for group_id, slots in got.items():
         gang = groups[group_id].request.gang
@@ -175,7 +184,9 @@ def test_after_each_change_a_planner_that_remembers_decides_as_one_that_sees_the
         fed.revoked.update(found.revoke)
         if adopted:
             made = tuple(
-                Allocation(f"b{revision}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids)
+                Allocation(
+                    f"b{revision}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids, portions=one.portions
+                )
                 for at, one in enumerate(found.allocate)
             )
             fed.apply(Delta(allocations=made), revision)

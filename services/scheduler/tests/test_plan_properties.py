@@ -114,7 +114,9 @@ def test_a_planner_fed_by_deltas_plans_as_one_that_starts_from_scratch(rows, cha
         told.update((one.group_id, one) for one in found.waiting)
         if adopted:
             made = tuple(
-                Allocation(f"b{revision}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids)
+                Allocation(
+                    f"b{revision}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids, portions=one.portions
+                )
                 for at, one in enumerate(found.allocate)
             )
             fed.apply(Delta(allocations=made), revision)

@@ -113,7 +113,7 @@ def settled(rows: Delta, policy: Policy) -> tuple[Snapshot, int]:
             more[one.group_id] -= one.slots
         groups = [(snapshot.groups[one], slots) for one, slots in more.items()]
         got = [
-            Allocation(f"{step}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids)
+            Allocation(f"{step}-{at}", one.group_id, one.worker_id, one.slots, one.device_ids, portions=one.portions)
             for at, one in enumerate(made.allocate)
         ]
         less = [replace(one, wanted_slots=max(one.wanted_slots + slots, 0)) for one, slots in groups]

@@ -128,7 +128,8 @@ class Fleet:
                 if isinstance(found, Fit):
                     ids = found.device_ids
                     proposals.append(c.ProposedAllocation(group.group_id, worker.worker_id, found.slots, ids))
-                    free[worker.worker_id] = free[worker.worker_id].minus(group.request, found.slots, ids, worker.view)
+                    left = free[worker.worker_id].minus(group.request, found.slots, ids, worker.view, found.taken)
+                    free[worker.worker_id] = left
                     wanted -= found.slots
         return self.do(c.ApplyPlan("plan", tuple(proposals))).accepted if proposals else ()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from crossfleet.foundation.errors.installation import ConfigurationInvalid
 from crossfleet.foundation.wait import eventually
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
@@ -21,6 +22,7 @@ from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.search import GROUP, Search
 from crossfleet.worker.devicewatch import DeviceWatch
+from crossfleet.worker.identity import devices_to_share
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
 
@@ -109,6 +111,24 @@ async def test_what_a_detector_finds_is_typed() -> None:
         "e": "version_value",
         "f": "list_value",
     }
+
+
+@pytest.mark.parametrize(
+    ("share", "shareable"), [((), False), (("browser",), True), (("b-0",), True), (("gpu",), False)]
+)
+async def test_devices_are_shareable_whose_class_or_id_the_operator_names(
+    share: tuple[str, ...], shareable: bool
+) -> None:
+    inventory = Inventory(_search("Browser"), share=devices_to_share(share))
+    await inventory.look()
+    assert inventory.by_id["b-0"].shareable is shareable
+    assert not inventory.by_id["cpu-0"].shareable
+
+
+def test_processors_are_not_shared_by_portions() -> None:
+    with pytest.raises(ConfigurationInvalid, match="settings are wrong") as wrong:
+        devices_to_share(("gpu", "cpu"))
+    assert wrong.value.fields[0].path == "share"
 
 
 async def test_a_detector_that_fails_is_named_and_costs_the_others_nothing() -> None:

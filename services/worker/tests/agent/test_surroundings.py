@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from crossfleet.api.types.v1 import device_pb2, result_pb2, suite_pb2
-from crossfleet.worker.processenv import passed_through, visible
+from crossfleet.worker.processenv import amounts, passed_through, visible
 from services.worker.tests.agent.stage import staged
 
 TELLS = """
@@ -83,6 +83,14 @@ def test_only_the_granted_devices_are_visible() -> None:
         "ROCR_VISIBLE_DEVICES": "2",
         "HIP_VISIBLE_DEVICES": "0",
         "ONEAPI_DEVICE_SELECTOR": "!*:gpu",
+    }
+
+
+def test_a_slot_is_told_how_much_of_a_shared_device_it_may_use() -> None:
+    portions = [device_pb2.DevicePortion(device_id="d0", capacities={"memory": 4 * 2**30, "video-sessions": 1})]
+    assert amounts([_gpu("d0", "nvidia"), _gpu("d1", "nvidia")], portions) == {
+        "CROSSFLEET_GPU_MEMORY": str(4 * 2**30),
+        "CROSSFLEET_GPU_VIDEO_SESSIONS": "1",
     }
 
 

@@ -102,7 +102,10 @@ def _request(one: Request) -> RequestRow:
     return RequestRow(
         cpu_cores=one.cpu_cores,
         memory_bytes=one.memory_bytes,
-        devices=[DeviceRequestRow(each.device_class, each.selector, each.count or 1) for each in one.devices],
+        devices=[
+            DeviceRequestRow(each.device_class, each.selector, each.count or 1, dict(each.capacities))
+            for each in one.devices
+        ],
         slots_min=one.slots_min,
         slots_max=one.slots_max,
         exclusive=one.exclusive,
@@ -127,6 +130,7 @@ def _worker(one: Worker) -> WorkerRow:
                 each.device_class,
                 {name: value for name, kept in each.attributes.items() if (value := _value(kept)) is not None},
                 dict(each.capacities),
+                shareable=each.shareable,
             )
             for each in one.devices
         ],

@@ -17,7 +17,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
     TaskGroup,
 )
 from crossfleet.api.types.v1.device_pb2 import Worker
-from crossfleet.matching.messages import request_from, worker_from
+from crossfleet.matching.messages import portion_messages, request_from, worker_from
 from crossfleet.simulation.core import model
 from crossfleet.simulation.core.arrivals import Arrival, GroupCame, WorkerCame, WorkerLost
 from crossfleet.simulation.core.fleet import Changes
@@ -187,4 +187,5 @@ def _allocation(one: model.Allocation) -> Allocation:
         slots=len(one.slots),
         device_ids=one.device_ids,
         closing=one.closing is not None,
+        portions=portion_messages(one.portions),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from crossfleet.matching.cel import MAX_LENGTH, Selector, SelectorError
 from crossfleet.matching.model import DeviceRequest, Request
-from crossfleet.matching.request import MAX_DEVICES, RequestError
+from crossfleet.matching.request import MAX_DEVICES, RequestError, check_capacities
 from crossfleet.matching.selectors import Selectors
 from crossfleet.matching.substitution import Values, original_place, substitute
 from crossfleet.matching.template import Alternative, Past, Template
@@ -48,7 +48,7 @@ def settle(written: Template, request: Request, known: Values, selectors: Select
             for index, one in enumerate(written.alternatives)
         ),
     )
-    _check_alternatives(settled.alternatives)
+    _check_alternatives(settled.alternatives, selectors)
     one_by_one = _one_by_one(settled, request, selectors)
     for index, alternative in enumerate(settled.alternatives[:-1]):
         if one_by_one and not alternative.wait:
@@ -74,7 +74,7 @@ def check_written(text: str, known: Values, field: str, selectors: Selectors) ->
         raise RequestError(field, str(error)) from error
 
 
-def _check_alternatives(alternatives: Sequence[Alternative]) -> None:
+def _check_alternatives(alternatives: Sequence[Alternative], selectors: Selectors) -> None:
     if len(alternatives) > MAX_ALTERNATIVES:
         raise RequestError("alternatives", f"{len(alternatives)} entries; at most {MAX_ALTERNATIVES} are allowed")
     last = len(alternatives) - 1
@@ -95,6 +95,7 @@ def _check_alternatives(alternatives: Sequence[Alternative]) -> None:
         for number, demand in enumerate(one.devices):
             if not 1 <= demand.count <= MAX_DEVICES:
                 raise RequestError(f"{path}.devices[{number}].count", f"{demand.count} is not from 1 to {MAX_DEVICES}")
+        check_capacities(one.devices, f"{path}.devices", selectors)
 
 
 def _one_by_one(template: Template, request: Request, selectors: Selectors) -> bool:

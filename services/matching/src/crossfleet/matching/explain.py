@@ -10,6 +10,7 @@ from crossfleet.matching.fit import Eligible, eligible, place
 from crossfleet.matching.free import Free
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
+from crossfleet.matching.portions import selector_of
 from crossfleet.matching.selectors import Selectors
 
 _MAX_MISSES = 3
@@ -149,7 +150,7 @@ def _selected(request: Request, selectors: Selectors, code: Code) -> list[Select
         for demand in request.devices:
             if demand.device_class:
                 texts.append(f'device.class == "{demand.device_class}"')
-            texts.append(demand.selector)
+            texts += [demand.selector, selector_of(demand.capacities)]
     found: list[Selector] = []
     for text in texts:
         try:

@@ -1,5 +1,6 @@
 """The one function that says whether a request fits a worker. Scheduler and coordinator both use it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from crossfleet.matching.cel import Selector, SelectorError
@@ -12,12 +13,14 @@ from crossfleet.matching.model import (
     PASSING_CONDITIONS,
     PASSING_TAINTS,
     RESERVED,
+    Amounts,
     Device,
     DeviceRequest,
     Request,
     WorkerState,
     WorkerView,
 )
+from crossfleet.matching.portions import Rooms, deal, most_slots, nearest, portions_of, rooms, told
 from crossfleet.matching.quantity import format_quantity
 from crossfleet.matching.selectors import Selectors
 
@@ -27,10 +30,14 @@ _ONE_DEVICE = (DeviceRequest(),)
 
 @dataclass(frozen=True)
 class Eligible:
-    """What does not depend on what is in use: how many devices of each request, and which satisfy it."""
+    """What does not depend on what is in use: how many devices of each request, and which satisfy it.
+
+    ``amounts``: what each takes of a device that is shareable, empty where it takes devices whole; none where all do.
+    """
 
     counts: tuple[int, ...]
     candidates: Candidates
+    amounts: tuple[Amounts, ...] = ()
 
 
 def fit(
@@ -75,14 +82,15 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
                 some = "1 device" if len(out) == 1 else f"{len(out)} devices"
                 text = f"{some} of the kind asked for on {worker.name} {'is' if len(out) == 1 else 'are'} {why}"
                 return Misfit(Wait.LATER, Code.STATE, text)
-            text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for"
+            asked = f" with {told(demand.capacities)}" if demand.capacities else ""
+            text = f"{worker.name} has {len(ids)} of {demand.count} devices of the kind asked for{asked}"
             return Misfit(Wait.NEVER, Code.DEVICES if request.devices else Code.SELECTOR, text)
         candidates.append(ids)
     intolerable = frozenset() if "*" in request.tolerations else worker.taints - request.tolerations
     tainted = f"{worker.name} is tainted {', '.join(sorted(intolerable))}"
     if any(taint not in PASSING_TAINTS and not taint.startswith(RESERVED) for taint in intolerable):
         return Misfit(Wait.NEVER, Code.TAINT, tainted)
-    found = Eligible(tuple(demand.count for demand in demands), tuple(candidates))
+    found = Eligible(tuple(one.count for one in demands), tuple(candidates), _portioned(demands, candidates, worker))
     whole = place(request, worker, Free.whole(worker), found, 1, 0)
     if isinstance(whole, Misfit):
         return whole
@@ -98,6 +106,17 @@ def _kept_out(
     return [device for device in out if accepts(demand, both, worker, device, tolerant, selectors)]
 
 
+def _portioned(
+    demands: Sequence[DeviceRequest], candidates: Sequence[Sequence[str]], worker: WorkerView
+) -> tuple[Amounts, ...]:
+    """What each request takes of devices that are shareable, where there are some."""
+    if not worker.shareable:
+        return ()
+    pairs = zip(demands, candidates, strict=True)
+    found = tuple(one.capacities if not worker.shareable.keys().isdisjoint(ids) else () for one, ids in pairs)
+    return found if any(found) else ()
+
+
 def device_demands(request: Request, selector: Selector) -> tuple[DeviceRequest, ...]:
     """The devices of a slot: as requested, or one if only the selector speaks of a device."""
     return request.devices or (_ONE_DEVICE if selector.uses_device else ())
@@ -111,8 +130,10 @@ def accepts(
     request: Request,
     selectors: Selectors,
 ) -> bool:
-    """Whether one device is of the class asked for, usable, and satisfies both selectors."""
+    """Whether one device is of the class asked for, as large, usable, and satisfies both selectors."""
     if demand.device_class and device.device_class != demand.device_class:
+        return False
+    if any(device.capacities.get(name, 0) < amount for name, amount in demand.capacities):
         return False
     if (device.conditions & BLOCKING_CONDITIONS) - request.tolerations:
         return False
@@ -129,12 +150,12 @@ def place(
     devices: tuple[tuple[str, ...], ...] = ()
     asked = bool(found.counts) and slots >= least
     if asked:
-        devices = grant(worker, found.counts, found.candidates, free.devices, slots)
+        devices = granted(worker, free, found, slots)
         slots = len(devices)
     if slots >= least and slots > 0:
-        return Fit(slots, devices)
+        return Fit(slots, devices, portions_of(request, devices, worker) if found.amounts else ())
     code = Code.DEVICES if asked else _tightest(request, worker, free)
-    return _shortage(request, worker, free, code, slots, least)
+    return _shortage(request, worker, free, code, slots, least, found)
 
 
 def room(request: Request, worker: WorkerView, free: Free, found: Eligible) -> int:
@@ -144,7 +165,40 @@ def room(request: Request, worker: WorkerView, free: Free, found: Eligible) -> i
     slots = _slots(request, worker, free)
     if slots <= 0 or not found.counts:
         return slots
-    return capacity(worker, found.counts, found.candidates, free.devices, slots)
+    if not found.amounts:
+        return capacity(worker, found.counts, found.candidates, free.devices, slots)
+    whole, portioned = _apart(worker, free, found, slots)
+    for count, one in portioned:
+        slots = most_slots(one, count, slots)
+    return capacity(worker, whole.counts, whole.candidates, free.devices, slots) if slots and whole.counts else slots
+
+
+def granted(worker: WorkerView, free: Free, found: Eligible, most: int) -> tuple[tuple[str, ...], ...]:
+    """The ids for each slot, at most ``most`` slots; deterministic, and no fewer slots than possible.
+
+    Requests that take portions name classes of their own (see ``validate``), so none of them is in another one's way.
+    """
+    if not found.amounts:
+        return grant(worker, found.counts, found.candidates, free.devices, most)
+    whole, portioned = _apart(worker, free, found, most)
+    for count, one in portioned:
+        most = most_slots(one, count, most)
+    parts = grant(worker, whole.counts, whole.candidates, free.devices, most) if whole.counts else ((),) * most
+    for count, one in portioned:
+        parts = tuple((*ids, *more) for ids, more in zip(parts, deal(one, count, len(parts)), strict=True))
+    return parts
+
+
+def _apart(worker: WorkerView, free: Free, found: Eligible, most: int) -> tuple[Eligible, list[tuple[int, Rooms]]]:
+    """The requests that take devices whole; and of the others how many, and the room that each device has for them."""
+    rows = list(zip(found.counts, found.candidates, found.amounts, strict=True))
+    whole = [(count, ids) for count, ids, amounts in rows if not amounts]
+    portioned = [
+        (count, rooms(amounts, ids, worker, free.devices, free.portions, most))
+        for count, ids, amounts in rows
+        if amounts
+    ]
+    return Eligible(tuple(count for count, _ in whole), tuple(ids for _, ids in whole)), portioned
 
 
 def _slots(request: Request, worker: WorkerView, free: Free) -> int:
@@ -168,7 +222,9 @@ def _tightest(request: Request, worker: WorkerView, free: Free) -> Code:
     return min(limits, key=limits.__getitem__)
 
 
-def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slots: int, least: int) -> Misfit:
+def _shortage(
+    request: Request, worker: WorkerView, free: Free, code: Code, slots: int, least: int, found: Eligible
+) -> Misfit:
     if free.untouched:
         wanted = {
             Code.CPU: f"{request.cpu_cores:g} cores a slot; {worker.name} has {worker.cpu_cores:g}",
@@ -178,4 +234,15 @@ def _shortage(request: Request, worker: WorkerView, free: Free, code: Code, slot
         return Misfit(Wait.NEVER, code, f"the request wants {wanted}")
     if free.closed:
         return Misfit(Wait.LATER, Code.BUSY, f"somebody has the host of {worker.name} alone")
-    return Misfit(Wait.LATER, Code.BUSY, f"{worker.name} has {slots} of {least} slots free, short of {code}")
+    missing = lacking(worker, free, found) if code is Code.DEVICES else ""
+    text = f"{worker.name} has {slots} of {least} slots free, short of {code}"
+    return Misfit(Wait.LATER, Code.BUSY, f"{text}: {missing}" if missing else text)
+
+
+def lacking(worker: WorkerView, free: Free, found: Eligible) -> str:
+    """``a slot needs 4Gi of memory, gpu-0 has 2Gi of memory left``; empty where no portion is asked for, or none held."""
+    for ids, amounts in zip(found.candidates, found.amounts, strict=False):
+        near = nearest(amounts, ids, worker, free.portions) if amounts else ""
+        if near:
+            return f"a slot needs {told(amounts)}, {near}"
+    return ""

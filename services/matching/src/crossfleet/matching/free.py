@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Portions, Request, WorkerView
+from crossfleet.matching.portions import together
 
 
 def millicores(cores: float) -> int:
@@ -20,22 +21,30 @@ def slot_millicores(request: Request, worker: WorkerView) -> int:
 
 @dataclass(frozen=True)
 class Fit:
-    """A placement on one worker: how many slots, and the ids of the devices that each slot gets."""
+    """A placement on one worker: how many slots, the ids of the devices that each gets, and what it takes of shareable ones."""
 
     slots: int
     devices: tuple[tuple[str, ...], ...] = ()
+    portions: tuple[Portions, ...] = ()
 
     @property
     def device_ids(self) -> tuple[str, ...]:
-        """All devices, in the order of the slots, each once (a shared one serves several slots)."""
-        return tuple(dict.fromkeys(device for slot in self.devices for device in slot))
+        """All devices as they are proposed: those of which slots take portions once for each, the others once."""
+        parted = {one.device_id for slot in self.portions for one in slot}
+        whole = dict.fromkeys(device for slot in self.devices for device in slot if device not in parted)
+        return (*whole, *(device for slot in self.devices for device in slot if device in parted))
+
+    @property
+    def taken(self) -> Portions:
+        """What the slots take together of devices that they do not take whole."""
+        return together(one for slot in self.portions for one in slot)
 
 
 @dataclass(frozen=True)
 class Free:
     """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker.
 
-    ``untouched``: nothing is held, of other workers of its host neither. ``closed``: an exclusive request holds the host.
+    ``devices`` are those of which nothing is held; ``portions`` is what is held of others that are shareable. ``untouched``: nothing is held, of other workers of its host neither. ``closed``: an exclusive request holds the host.
     """
 
     slots: int
@@ -44,6 +53,7 @@ class Free:
     devices: frozenset[str]
     untouched: bool = True
     closed: bool = False
+    portions: Portions = ()
 
     @classmethod
     def whole(cls, worker: WorkerView) -> "Free":
@@ -60,8 +70,15 @@ class Free:
             untouched = untouched and one.untouched
         return self if untouched is self.untouched else replace(self, untouched=untouched)
 
-    def minus(self, request: Request, slots: int, device_ids: tuple[str, ...], worker: WorkerView) -> "Free":
-        """What is left after a placement; shared devices stay free.
+    def minus(
+        self,
+        request: Request,
+        slots: int,
+        device_ids: tuple[str, ...],
+        worker: WorkerView,
+        portions: Portions = (),
+    ) -> "Free":
+        """What is left after a placement; shared devices stay free. Of those in ``portions`` only so much is taken.
 
         Does not refuse: a worker that came back smaller than what it holds is overdrawn, and below zero
         nothing fits.
@@ -77,6 +94,7 @@ class Free:
             self.memory_bytes - slots * request.memory_bytes,
             devices,
             untouched=False,
+            portions=together((*self.portions, *portions)) if portions else self.portions,
         )
 
 

@@ -3,6 +3,8 @@
 Coordinator and scheduler both judge by it: what one takes for a fit must be one for the other.
 """
 
+from collections.abc import Iterable
+
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.matching.gates import DEFAULT_REPEATS, DEFAULT_WAIT, GATES, NO_GATES, Gates
 from crossfleet.matching.model import (
@@ -10,11 +12,15 @@ from crossfleet.matching.model import (
     Device,
     DeviceRequest,
     Placement,
+    Portion,
+    Portions,
     Preference,
     Request,
     WorkerState,
     WorkerView,
 )
+from crossfleet.matching.portions import selector_of, together
+from crossfleet.matching.template import conjunction
 from crossfleet.matching.version import Version
 
 _PLACEMENTS = {suite_pb2.PLACEMENT_SPREAD: Placement.SPREAD}
@@ -45,9 +51,7 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         selector=selector,
         cpu_cores=message.cpu_cores,
         memory_bytes=message.memory_bytes,
-        devices=tuple(
-            DeviceRequest(device.device_class, device.selector, device.count or 1) for device in message.devices
-        ),
+        devices=device_requests(message.devices),
         slots_min=message.slots_min or 1,
         slots_max=message.slots_max,
         exclusive=message.exclusive,
@@ -60,6 +64,37 @@ def request_from(message: suite_pb2.Request, selector: str, runner: str) -> Requ
         prefer_least=message.prefer_least,
         gates=_gates(message.gates) if message.HasField("gates") else NO_GATES,
     )
+
+
+def device_requests(messages: Iterable[suite_pb2.DeviceRequest]) -> tuple[DeviceRequest, ...]:
+    """The devices of a slot; a count of zero means one."""
+    return tuple(
+        DeviceRequest(one.device_class, one.selector, one.count or 1, tuple(sorted(one.capacities.items())))
+        for one in messages
+    )
+
+
+def device_request_message(demand: DeviceRequest) -> suite_pb2.DeviceRequest:
+    """Devices of a slot as schedulers see them: also by its selector only devices are meant that have so much in all.
+
+    So one that knows nothing of capacities proposes none that are too small.
+    """
+    selector = demand.selector
+    if demand.capacities:
+        selector = conjunction((demand.selector, selector_of(demand.capacities)))
+    return suite_pb2.DeviceRequest(
+        device_class=demand.device_class, selector=selector, count=demand.count, capacities=dict(demand.capacities)
+    )
+
+
+def portions_from(messages: Iterable[device_pb2.DevicePortion]) -> Portions:
+    """What is taken of shareable devices."""
+    return together(Portion(one.device_id, tuple(sorted(one.capacities.items()))) for one in messages)
+
+
+def portion_messages(portions: Portions) -> list[device_pb2.DevicePortion]:
+    """What is taken of shareable devices, as messages."""
+    return [device_pb2.DevicePortion(device_id=name, capacities=dict(amounts)) for name, amounts in portions]
 
 
 def _gates(message: suite_pb2.Gates) -> Gates:
@@ -80,6 +115,7 @@ def _device(message: device_pb2.Device) -> Device:
         capacities=dict(message.capacities),
         conditions=frozenset(message.conditions),
         overridden=frozenset(message.override.reported),
+        shareable=message.shareable,
     )
 
 

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from crossfleet.matching.gates import NO_GATES, Gates
 from crossfleet.matching.version import Version
 
 Scalar = bool | int | float | str | Version
 Attribute = Scalar | tuple[Scalar, ...]
+
+Amounts = tuple[tuple[str, int], ...]
+"""How much of some capacities, each once, in the order of their names."""
 
 # What accounts for cores is cpu_cores, so several slots may be granted the same processor.
 SHARED_CLASSES = frozenset({"cpu"})
@@ -51,7 +55,8 @@ class Device:
 
     Capacities are whole numbers (bytes for memory). Conditions are facts of the moment; one of
     ``BLOCKING_CONDITIONS`` keeps work away unless the request tolerates it. Attributes that are ``overridden`` are
-    as an administrator says, which matters to people alone.
+    as an administrator says, which matters to people alone. Of one that is ``shareable`` allocations may hold portions:
+    its capacities are counted, and whoever names none has it alone.
     """
 
     id: str
@@ -60,22 +65,35 @@ class Device:
     capacities: Mapping[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()
     overridden: frozenset[str] = field(default=frozenset(), compare=False)
+    shareable: bool = False
 
     @property
     def shared(self) -> bool:
-        """Whether slots may hold this device together."""
+        """Whether slots may hold this device together, however many they are."""
         return self.device_class in SHARED_CLASSES
 
     @cached_property
     def signature(self) -> str:
         """Equal for devices that no selector can tell apart without their identity (selectors do not see the id)."""
         attributes = sorted(item for item in self.attributes.items() if item[0] not in IDENTITY)
-        return repr((self.device_class, attributes, sorted(self.capacities.items()), sorted(self.conditions)))
+        facts = (self.device_class, attributes, sorted(self.capacities.items()), sorted(self.conditions))
+        return repr((*facts, "shareable") if self.shareable else facts)
 
     @cached_property
     def identity(self) -> str:
         """What the signature leaves out."""
         return repr(sorted(item for item in self.attributes.items() if item[0] in IDENTITY))
+
+
+class Portion(NamedTuple):
+    """What is taken of the capacities of a shareable device; the rest is for others."""
+
+    device_id: str
+    amounts: Amounts
+
+
+Portions = tuple[Portion, ...]
+"""Of several devices, each once, in the order of their ids."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +126,13 @@ class WorkerView:
 
     @cached_property
     def shared_ids(self) -> frozenset[str]:
-        """The devices that slots may hold together."""
+        """The devices that slots may hold together, however many they are."""
         return frozenset(device.id for device in self.devices if device.shared)
+
+    @cached_property
+    def shareable(self) -> Mapping[str, Device]:
+        """The devices of which allocations may hold portions, by id."""
+        return {device.id: device for device in self.devices if device.shareable and not device.shared}
 
     @cached_property
     def identity(self) -> str:
@@ -119,11 +142,15 @@ class WorkerView:
 
 @dataclass(frozen=True)
 class DeviceRequest:
-    """Devices that every slot of an allocation gets: a class, a selector over them, how many."""
+    """Devices that every slot of an allocation gets: a class, a selector over them, how many.
+
+    Each must have the ``capacities``; of one that is shareable a slot takes these, else the whole device.
+    """
 
     device_class: str = ""
     selector: str = ""
     count: int = 1
+    capacities: Amounts = ()
 
 
 @dataclass(frozen=True)

@@ -159,9 +159,14 @@ def unknown(path: Path, learned: Iterable[str]) -> str | None:
         if name in fields:
             return None
         return f"worker has no {name!r}: {suggestion(name, fields) or 'it has ' + ', '.join(WORKER_FIELDS)}"
-    known = {*DEVICE_FIELDS, *DEVICE_ATTRIBUTES, *learned}
-    close = None if name in known else suggestion(name, known)
+    close = slip(name, learned)
     return f"unknown attribute {name!r} of device: {close}" if close else None
+
+
+def slip(name: str, learned: Iterable[str]) -> str | None:
+    """What was probably meant by the name of an attribute or capacity; None where it is known, or like none that is."""
+    known = {*DEVICE_FIELDS, *DEVICE_ATTRIBUTES, *learned}
+    return None if name in known else suggestion(name, known)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:

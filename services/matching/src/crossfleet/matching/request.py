@@ -2,14 +2,17 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from crossfleet.matching import gates
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.model import HIDDEN, RESERVED, DeviceRequest, Placement, Request
+from crossfleet.matching.model import HIDDEN, RESERVED, SHARED_CLASSES, DeviceRequest, Placement, Request
 from crossfleet.matching.selectors import Selectors
 
 MAX_DEVICE_REQUESTS = 16
 MAX_DEVICES = 64
+MAX_CAPACITIES = 16
+MAX_AMOUNT = 2**63 - 1
 MAX_SLOTS = 100_000
 MAX_GANG = 1_000
 MAX_PREFERENCES = 16
@@ -65,6 +68,7 @@ def validate(request: Request, selectors: Selectors, *, offered: bool = False) -
         raise RequestError("tolerations", f"{HIDDEN!r} is for devices that an administrator keeps from work")
     for index, demand in enumerate(request.devices):
         _validate_devices(demand, f"devices[{index}]", selectors)
+    check_capacities(request.devices, "devices", selectors)
     most, heaviest = (MAX_OFFERED_PREFERENCES, MAX_OFFERED_WEIGHT) if offered else (MAX_PREFERENCES, MAX_WEIGHT)
     if len(request.preferred) > most:
         raise RequestError("preferred", f"{len(request.preferred)} entries; at most {most} are allowed")
@@ -98,6 +102,37 @@ def _validate_devices(demand: DeviceRequest, path: str, selectors: Selectors) ->
     _compile(demand.selector, f"{path}.selector", selectors)
     if not 1 <= demand.count <= MAX_DEVICES:
         raise RequestError(f"{path}.count", f"{demand.count} is not from 1 to {MAX_DEVICES}")
+
+
+def check_capacities(demands: Sequence[DeviceRequest], path: str, selectors: Selectors) -> None:
+    """Raise RequestError for the first of some device requests whose capacities cannot be.
+
+    Who takes portions names a class, and no other request may take a device of it: so what each slot takes of a device
+    follows from its class, and requests are never in each other's way.
+    """
+    for index, demand in enumerate(demands):
+        if not demand.capacities:
+            continue
+        field = f"{path}[{index}].capacities"
+        if not demand.device_class:
+            raise RequestError(f"{path}[{index}].device_class", "capacities are of devices of one class: name it")
+        if demand.device_class in SHARED_CLASSES:
+            raise RequestError(field, "of processors ask for cpu_cores, and for memory by memory_bytes")
+        if any(one.device_class in ("", demand.device_class) for at, one in enumerate(demands) if at != index):
+            text = f"another entry may take a device of class {demand.device_class} too; ask for it in one entry, with a count"
+            raise RequestError(field, text)
+        if len(demand.capacities) > MAX_CAPACITIES:
+            raise RequestError(field, f"{len(demand.capacities)} names; at most {MAX_CAPACITIES} are allowed")
+        for name, amount in demand.capacities:
+            if not _LABEL.fullmatch(name):
+                raise RequestError(field, f"{name!r} is no name of a capacity, such as memory")
+            near = selectors.slip(name)
+            if near:
+                raise RequestError(field, f"no device is known to have {name!r}: {near}")
+            if not 1 <= amount <= MAX_AMOUNT:
+                raise RequestError(
+                    f"{field}[{name!r}]", f"{amount} is not from 1 to {MAX_AMOUNT}; leave it out to take none"
+                )
 
 
 def _compile(selector: str, field: str, selectors: Selectors) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from crossfleet.matching.cel import MOST_OFFERED, Answer, Selector, SelectorError, compile_selector
 from crossfleet.matching.model import Device, WorkerView
+from crossfleet.matching.names import slip
 
 _MAX_SELECTORS = 4096
 _MAX_ANSWERS = 200_000
@@ -32,6 +33,10 @@ class Selectors:
         if len(self._learned) > before:
             # What was refused as a slip may be a name now.
             self._compiled = {text: one for text, one in self._compiled.items() if isinstance(one, Selector)}
+
+    def slip(self, name: str) -> str | None:
+        """What was probably meant by a name of an attribute or capacity; None where it is known, or like none that is."""
+        return slip(name, self._learned)
 
     def compile(self, text: str) -> Selector:
         """Compile a selector, or give the one compiled before. Raises SelectorError."""

@@ -122,7 +122,7 @@ def offer(template: Template, request: Request, open_now: Sequence[int], past: P
     wishes = (replace(one, selector=_bound(one.selector, values)) for one in template.preferred)
     return replace(
         request,
-        selector=_all([_bound(template.selector, values), _any(own), *_places(template, past)]),
+        selector=conjunction([_bound(template.selector, values), _any(own), *_places(template, past)]),
         devices=bound(devices or template.devices),
         preferred=(*_earlier_first(own), *wishes),
     )
@@ -156,7 +156,7 @@ def _earlier_first(own: Sequence[str]) -> list[Preference]:
     return [Preference(_any(first), _EARLIER) for first in firsts if all(first)]
 
 
-def _all(parts: Sequence[str]) -> str:
+def conjunction(parts: Sequence[str]) -> str:
     """The parts that say something, all of which must hold."""
     given = [part for part in parts if part.strip()]
     return given[0] if len(given) == 1 else " && ".join(map(_apart, given))

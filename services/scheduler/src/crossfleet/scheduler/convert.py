@@ -7,7 +7,7 @@ from functools import lru_cache
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.foundation.errors import InvalidArgument
-from crossfleet.matching.messages import request_from, worker_from
+from crossfleet.matching.messages import portions_from, request_from, worker_from
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Share
@@ -83,6 +83,7 @@ def allocation_from(message: scheduler_pb2.Allocation) -> Allocation:
         slots=message.slots,
         device_ids=tuple(message.device_ids),
         closing=message.closing,
+        portions=portions_from(message.portions) if message.portions else (),
     )
 
 

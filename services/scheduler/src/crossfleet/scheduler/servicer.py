@@ -15,7 +15,7 @@ from crossfleet.scheduler.stream import Stream
 
 Context = grpc.aio.ServicerContext[Any, Any]
 NAME = "crossfleet-default"
-_ABILITIES = ("gangs", "revocation")
+_ABILITIES = ("gangs", "revocation", "portions")
 
 
 class SchedulerServicer(scheduler_grpc.SchedulerServiceServicer):

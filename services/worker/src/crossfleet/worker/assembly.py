@@ -26,7 +26,7 @@ from crossfleet.worker.detectors.search import Search
 from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.environment import Environments
 from crossfleet.worker.fetching import Fetcher
-from crossfleet.worker.identity import identity, worker_version
+from crossfleet.worker.identity import devices_to_share, identity, worker_version
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.lasting import Lasting
 from crossfleet.worker.logs import LogPusher
@@ -51,7 +51,8 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     runners = Runners()
     link = Link()
     who = identity(settings, runners.names)
-    inventory = Inventory(Search(settings.detector_seconds), stale_seconds=settings.detector_stale_seconds)
+    search = Search(settings.detector_seconds)
+    inventory = Inventory(search, stale_seconds=settings.detector_stale_seconds, share=devices_to_share(settings.share))
     agent = Agent(who, link, inventory, on_ready)
     version = worker_version()
     process = _process(settings, state, version)

@@ -33,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     memory: Annotated[int, setting("Memory that the slots share, in bytes. 0: all of the host.", ge=0)] = 0
     label: Annotated[tuple[str, ...], setting("KEY=VALUE, for selectors. May repeat.")] = ()
     taint: Annotated[tuple[str, ...], setting("Keeps work away that does not tolerate it. May repeat.")] = ()
+    share: Annotated[
+        tuple[str, ...],
+        setting("Class or id of devices of which several slots may hold portions at once, such as `gpu`. May repeat."),
+    ] = ()
     state: Annotated[
         str, setting("Folder of this worker's state: shim, journal, allocations. Empty: in the user's state folder.")
     ] = ""

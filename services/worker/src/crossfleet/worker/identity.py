@@ -89,5 +89,16 @@ def _labels(texts: Sequence[str]) -> dict[str, str]:
     return labels
 
 
+def devices_to_share(names: Sequence[str]) -> frozenset[str]:
+    """Classes and ids of devices of which several slots may hold portions. Raises ConfigurationInvalid."""
+    for name in names:
+        if not name or name in ("cpu", "cpu-0"):
+            raise _wrong(
+                "share",
+                f"{name!r} is no class or id of devices that can be shared: slots share processors by their cores",
+            )
+    return frozenset(names)
+
+
 def _wrong(field: str, what: str) -> ConfigurationInvalid:
     return ConfigurationInvalid("the worker's settings are wrong", fields=[FieldViolation(field, what)])

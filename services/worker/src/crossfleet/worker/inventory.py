@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from crossfleet.api.types.v1.device_pb2 import Device
 from crossfleet.worker.detectors.cpu import CpuDetector
@@ -25,13 +25,22 @@ _ERROR_BYTES = 500
 class Inventory:
     """What was found, and what could not be asked. `looked`: all detectors were asked once."""
 
-    def __init__(self, search: Search, *, stale_seconds: float = 300.0, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        search: Search,
+        *,
+        stale_seconds: float = 300.0,
+        share: Collection[str] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
         """The processors are known when this returns (a few milliseconds).
 
-        Devices are stale when their detector has given no answer for `stale_seconds`.
+        Devices are stale when their detector has given no answer for `stale_seconds`. Those whose class or id is in `share` are
+        shareable, whatever their detector says.
         """
         self._search = search
         self._stale_seconds = stale_seconds
+        self._share = frozenset(share)
         self._now = now
         self._found: dict[str, Sequence[Found]] = {_CPU: CpuDetector().detect()}
         self._seen = {_CPU: now()}
@@ -112,6 +121,8 @@ class Inventory:
             one = listed[found["device_id"]] = device(found, name, self._seen[name])
             if name in self.errors and now - self._seen[name] > self._stale_seconds:
                 one.conditions.append(STALE)
+            if not self._share.isdisjoint((one.device_id, one.device_class)):
+                one.shareable = True
         for device_id, gone in self._devices.items():
             if device_id not in listed:
                 gone.conditions[:] = [LOST]

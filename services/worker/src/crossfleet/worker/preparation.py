@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from crossfleet.api.types.v1.device_pb2 import Device
+from crossfleet.api.types.v1.device_pb2 import Device, DevicePortion
 from crossfleet.api.worker.v1.worker_service_pb2 import OpenAllocation
 from crossfleet.foundation.errors import FieldViolation, InvalidArgument
 from crossfleet.worker import processenv
@@ -116,10 +116,13 @@ class Preparation:
         return slots
 
     def _visible(self, order: OpenAllocation, position: int, devices: Mapping[str, Device]) -> dict[str, str]:
-        """Variables by which a slot sees its devices alone; none where its run is to see all that its user's shell sees."""
+        """Variables by which a slot sees its devices alone, but for a run that is to see all that its user's shell sees; and how
+        much it may use of those that it shares."""
+        granted = _granted(order, position, devices)
+        amounts = processenv.amounts(granted, _portions(order, position))
         if self._embedded and order.suite.sees_all_devices:
-            return {}
-        return processenv.visible(_granted(order, position, devices))
+            return amounts
+        return {**processenv.visible(granted), **amounts}
 
 
 def below(tree: Path, root: str) -> Path:
@@ -137,6 +140,10 @@ def below(tree: Path, root: str) -> Path:
             fields=[FieldViolation("suite.root", f"there is no folder {root!r} in the workspace")],
         )
     return folder
+
+
+def _portions(order: OpenAllocation, position: int) -> Sequence[DevicePortion]:
+    return order.devices[position].portions if position < len(order.devices) else ()
 
 
 def _granted(order: OpenAllocation, position: int, devices: Mapping[str, Device]) -> list[Device]:

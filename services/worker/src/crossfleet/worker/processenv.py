@@ -8,10 +8,11 @@ over all what crossfleet says itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from crossfleet.api.types.v1.device_pb2 import Device
+from crossfleet.api.types.v1.device_pb2 import Device, DevicePortion
 from crossfleet.api.worker.v1.worker_service_pb2 import OpenAllocation
 
 PASSED_THROUGH = (
@@ -75,6 +76,17 @@ def of_allocation(
 def of_slot(slot: int, artifacts: Path) -> dict[str, str]:
     """What one slot gets beside: its number and its folder."""
     return {"CROSSFLEET_SLOT": str(slot), "CROSSFLEET_ARTIFACTS": str(artifacts)}
+
+
+def amounts(devices: Sequence[Device], portions: Sequence[DevicePortion]) -> dict[str, str]:
+    """How much a slot may use of each device of a class that it shares with others: CROSSFLEET_GPU_MEMORY, in bytes."""
+    classes = {device.device_id: device.device_class for device in devices}
+    return {
+        re.sub(r"\W", "_", f"CROSSFLEET_{classes[one.device_id]}_{name}".upper(), flags=re.ASCII): str(amount)
+        for one in portions
+        if one.device_id in classes
+        for name, amount in one.capacities.items()
+    }
 
 
 def visible(devices: Sequence[Device]) -> dict[str, str]:

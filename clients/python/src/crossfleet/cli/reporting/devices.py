@@ -19,6 +19,10 @@ def device_lines(worker: str, device: Device) -> Iterator[str]:
     yield f"{worker}: {device.device_id} ({device.device_class}, found by {device.detector}, seen {local(device.probed_at)})"
     if device.conditions:
         yield f"  device.conditions = [{', '.join(device.conditions)}]"
+    if device.shareable:
+        yield "  shareable: slots may hold portions of its capacities"
+    for name in sorted(device.capacities.keys() - device.attributes.keys()):
+        yield f"  device.capacities.{name} = {device.capacities[name]}"
     for name in sorted(device.attributes):
         note = ""
         if name in device.override.reported:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from crossfleet.cli.running.alternatives import (
     beside_from,
     beside_of,
 )
+from crossfleet.cli.running.devices import check_capacities, devices_of
 from crossfleet.cli.running.gates import checked_gates, gates_of, with_gates
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
 from crossfleet.cli.running.options import RunOptions, pairs, seconds
@@ -55,7 +56,7 @@ _REQUEST = {
     "placement": (str,),
     "prefer_least": (str,),
 }
-_DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,)}
+_DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,), "capacities": (dict,)}
 _PREFERENCE = {"selector": (str,), "weight": (int,)}
 _PLACEMENTS = ("pack", "spread")
 
@@ -103,22 +104,27 @@ def plan_targets(options: RunOptions) -> tuple[TargetPlan, ...]:
     common = read_requirements(options.requirements) if options.requirements else ""
     if common and options.python:
         raise UsageError("give --python or --requirements, not both")
-    semaphores, gates = semaphores_of(options.semaphore), gates_of(options.gate)
+    semaphores, gates, devices = semaphores_of(options.semaphore), gates_of(options.gate), devices_of(options.devices)
     return tuple(
         _checked(
             _with_gates(
-                _with_common(_with_default(target, options.python, common), semaphores, options.prefer_least), gates
+                _with_common(_with_default(target, options.python, common), semaphores, devices, options.prefer_least),
+                gates,
             )
         )
         for target in (replace(one, build=one.build or options.build) for one in planned.values())
     )
 
 
-def _with_common(target: TargetPlan, semaphores: Mapping[str, int], prefer_least: str) -> TargetPlan:
+def _with_common(
+    target: TargetPlan, semaphores: Mapping[str, int], devices: Sequence[Mapping[str, Any]], prefer_least: str
+) -> TargetPlan:
     """With what is asked for of all targets; what it says itself wins."""
     request = dict(target.request)
     if semaphores:
         request["semaphores"] = {**semaphores, **request.get("semaphores", {})}
+    if devices:
+        request.setdefault("devices", devices)
     if prefer_least:
         request.setdefault("prefer_least", prefer_least)
     return replace(target, request=request)
@@ -200,6 +206,7 @@ def _target(table: Any, where: str, path: str) -> TargetPlan:
 
 def _device(table: Any, where: str) -> None:
     _request(table, where, _DEVICE)
+    check_capacities(table, where)
 
 
 def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> Mapping[str, Any]:
@@ -211,7 +218,7 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         if not isinstance(value, known[key]) or (isinstance(value, bool) and bool not in known[key]):
             raise UsageError(f"{where}.{key}: must be {' or '.join(kind.__name__ for kind in known[key])}")
     for index, device in enumerate(table.get("devices", ())):
-        _request(device, f"{where}.devices[{index}]", _DEVICE)
+        _device(device, f"{where}.devices[{index}]")
     for index, wish in enumerate(table.get("preferred", ())):
         _request(wish, f"{where}.preferred[{index}]", _PREFERENCE)
     if table.get("placement", _PLACEMENTS[0]) not in _PLACEMENTS:

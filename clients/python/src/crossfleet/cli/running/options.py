@@ -48,6 +48,7 @@ class RunOptions:
     apart: tuple[str, ...]
     prefer_least: str
     needs: tuple[str, ...]
+    devices: tuple[str, ...]
     semaphore: tuple[str, ...]
     gate: tuple[str, ...]
     build: str
@@ -174,6 +175,14 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         metavar="NAME=OTHER[:finished]",
         help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; "
         "repeatable",
+    )
+    add(
+        "--devices",
+        action="append",
+        default=[],
+        metavar="CLASS[=N][,CAPACITY=AMOUNT...]",
+        help="each slot gets N (default 1) devices of a class, with so much of each: gpu, gpu=2, gpu=1,memory=4Gi. A device that "
+        "is shareable is shared then. For targets that name no devices; repeatable",
     )
     add(
         "--semaphore",

@@ -15,6 +15,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.quiet import callers_environment
 from crossfleet.cli.running.alternatives import Alternative
 from crossfleet.cli.running.command import Command
+from crossfleet.cli.running.devices import with_amounts
 from crossfleet.cli.running.matrix import TargetPlan
 from crossfleet.cli.running.options import LEARNT, RunOptions, pairs
 from crossfleet.cli.running.planning import RunPlan
@@ -67,7 +68,7 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
     elif plan.python or default_python:
         environment.local_python = plan.python or default_python
     request = {**({"slots_max": slots} if slots else {}), **plan.request}
-    devices = [suite_pb2.DeviceRequest(**device) for device in request.pop("devices", ())]
+    devices = _devices(request.pop("devices", ()))
     preferred = [suite_pb2.Preference(**wish) for wish in request.pop("preferred", ())]
     placement = _PLACEMENTS[request.pop("placement", "")]
     if "gates" in request:
@@ -85,9 +86,12 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
     )
 
 
+def _devices(tables: Sequence[Mapping[str, Any]]) -> list[suite_pb2.DeviceRequest]:
+    return [suite_pb2.DeviceRequest(**with_amounts(one)) for one in tables]
+
+
 def _alternative(plan: Alternative) -> suite_pb2.Alternative:
-    devices = [suite_pb2.DeviceRequest(**device) for device in plan.devices]
-    message = suite_pb2.Alternative(selector=plan.selector, devices=devices)
+    message = suite_pb2.Alternative(selector=plan.selector, devices=_devices(plan.devices))
     if plan.wait:
         message.wait.CopyFrom(_duration(plan.wait))
     return message

@@ -120,7 +120,7 @@ class Coordinator:
             texts = [text for one in unit.values() if (text := books.wrong(one))] or [broken_gang(truth, unit.values())]
             for text in filter(None, texts):
                 self._wrong(text)
-        self._sent[plan.plan_id] = _Sent(base, [as_holding("", one) for one in plan.allocate])
+        self._sent[plan.plan_id] = _Sent(base, [as_holding(truth, "", one) for one in plan.allocate])
         for allocation_id in plan.revoke_allocation_ids:
             if allocation_id not in truth.holdings:
                 self._wrong(f"allocation {allocation_id!r} is to be taken back, and there is none")
@@ -187,7 +187,7 @@ class Coordinator:
                     outcome.refused.append(Refusal(index=index, reason="RESOURCES_UNAVAILABLE", text=text))
                     continue
                 self._committed += 1
-                holding = as_holding(f"a{self._committed}", one)
+                holding = as_holding(self._truth, f"a{self._committed}", one)
                 self._truth.commit(holding)
                 self.seen.reasons.pop(one.group_id, None)
                 outcome.accepted_allocation_ids.append(holding.holding_id)

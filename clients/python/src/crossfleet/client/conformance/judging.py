@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class _Free:
     millicores: int
     memory: int
     taken: set[str]
+    parts: Counter[tuple[str, str]]
     untouched: bool = True
     closed: bool = False
 
@@ -45,7 +47,7 @@ class Books:
         """Why a proposal does not hold; empty where it does, and then it counts as held."""
         found = self._misfit(proposal)
         if not found:
-            self._count(as_holding("", proposal))
+            self._count(as_holding(self._truth, "", proposal))
         return found
 
     def _count(self, one: Holding) -> None:
@@ -90,8 +92,16 @@ class Books:
 
     def _devices(self, wish: Wish, worker: Worker, one: ProposedAllocation) -> str:
         """Exactly the devices that are asked for: none missing, none to spare, none in use."""
-        left, taken = set(one.device_ids), self._of(worker).taken
+        left, free = set(one.device_ids), self._of(worker)
+        taken = free.taken | {name for name, _ in free.parts}
         for device_class, count in _demands(wish):
+            parted = _parted(wish, worker, device_class, left)
+            if parted:
+                wrong = self._portions(wish, worker, one, count, device_class)
+                if wrong:
+                    return wrong
+                left.difference_update(each.device_id for each in worker.devices if _usable(each, device_class, wish))
+                continue
             able = {each.device_id: each for each in worker.devices if _usable(each, device_class, wish)}
             chosen = [each for each in able if each in left]
             shared = [each for each in chosen if able[each].device_class == _SHARED]
@@ -110,10 +120,30 @@ class Books:
             return f"{one.group_id} may not have, or does not ask for, {', '.join(sorted(left))}"
         return ""
 
+    def _portions(self, wish: Wish, worker: Worker, one: ProposedAllocation, count: int, device_class: str) -> str:
+        """Each device as often as slots take a portion of it, and enough left of it for these."""
+        able = {each.device_id: each for each in worker.devices if _usable(each, device_class, wish)}
+        named = Counter(each for each in one.device_ids if each in able)
+        if named.total() != count * one.slots or max(named.values()) > one.slots:
+            return (
+                f"{one.slots} slots of {one.group_id} need {count} devices of {device_class} each, which are named once a slot; "
+                f"named are {', '.join(one.device_ids)}"
+            )
+        free = self._of(worker)
+        for name, times in named.items():
+            amounts = _amounts(wish, device_class) if able[name].shareable else {}
+            if name in free.taken or (not amounts and (times > 1 or any(name == held for held, _ in free.parts))):
+                return f"{name} on {worker.worker_id} is in use"
+            for capacity, amount in amounts.items():
+                rest = able[name].capacities.get(capacity, 0) - free.parts[name, capacity]
+                if amount * times > rest:
+                    return f"{name} on {worker.worker_id} has {rest} of {capacity} left, not {amount * times}"
+        return ""
+
     def _of(self, worker: Worker) -> _Free:
         found = self._free.get(worker.worker_id)
         if found is None:
-            found = _Free(worker.slots, round(worker.cpu_cores * 1000), worker.memory_bytes, set())
+            found = _Free(worker.slots, round(worker.cpu_cores * 1000), worker.memory_bytes, set(), Counter())
             self._free[worker.worker_id] = found
             for one in self._on.get(worker.worker_id, ()):
                 self._take(found, one, worker)
@@ -132,13 +162,23 @@ class Books:
         free.millicores -= one.slots * _millicores(wish, worker)
         free.memory -= one.slots * (wish.row.request.memory_bytes if wish else 0)
         shared = {each.device_id for each in worker.devices if each.device_class == _SHARED}
+        for name, amounts in one.portions:
+            shared.add(name)
+            free.parts.update({(name, capacity): amount for capacity, amount in amounts})
         free.taken.update(set(one.device_ids) - shared)
         free.closed = free.closed or bool(wish and wish.row.request.exclusive)
 
 
-def as_holding(holding_id: str, one: ProposedAllocation) -> Holding:
+def as_holding(truth: Truth, holding_id: str, one: ProposedAllocation) -> Holding:
     """A proposal as what it asks for."""
-    return Holding(holding_id, one.group_id, one.worker_id, one.slots, tuple(one.device_ids))
+    wish, worker = truth.wishes.get(one.group_id), truth.workers.get(one.worker_id)
+    taken: dict[str, Counter[str]] = {}
+    if wish is not None and worker is not None:
+        shareable = {each.device_id: each.device_class for each in worker.devices if each.shareable}
+        for name in (each for each in one.device_ids if each in shareable):
+            taken.setdefault(name, Counter()).update(_amounts(wish, shareable[name]))
+    portions = tuple((name, tuple(sorted(amounts.items()))) for name, amounts in taken.items() if amounts)
+    return Holding(holding_id, one.group_id, one.worker_id, one.slots, tuple(one.device_ids), portions=portions)
 
 
 def broken_gang(truth: Truth, unit: Collection[ProposedAllocation]) -> str:
@@ -183,8 +223,27 @@ def _demands(wish: Wish) -> list[tuple[str, int]]:
     return asked or ([("", 1)] if wish.devices is not None else [])
 
 
+def _amounts(wish: Wish, device_class: str) -> dict[str, int]:
+    """What each slot takes of a shareable device of a class; nothing where it takes it whole."""
+    return {
+        name: amount
+        for one in wish.row.request.devices
+        if one.device_class == device_class
+        for name, amount in one.capacities.items()
+    }
+
+
+def _parted(wish: Wish, worker: Worker, device_class: str, named: Collection[str]) -> bool:
+    """Whether slots take portions of a device that is named."""
+    shareable = (each for each in worker.devices if each.shareable and each.device_id in named)
+    return bool(_amounts(wish, device_class)) and any(_usable(each, device_class, wish) for each in shareable)
+
+
 def _usable(one: Device, device_class: str, wish: Wish) -> bool:
     good = not device_class or one.device_class == device_class
+    good = good and all(
+        one.capacities.get(name, 0) >= amount for name, amount in _amounts(wish, one.device_class).items()
+    )
     blocked = _BLOCKING.intersection(one.conditions).difference(wish.row.request.tolerations)
     return good and not blocked and (wish.devices is None or one.device_id in wish.devices)
 

@@ -10,6 +10,7 @@ from crossfleet.api.types.v1.device_pb2 import (
     WORKER_STATE_READY,
     AttributeValue,
     Device,
+    DevicePortion,
     StringList,
     Worker,
     WorkerState,
@@ -17,6 +18,8 @@ from crossfleet.api.types.v1.device_pb2 import (
 from crossfleet.api.types.v1.suite_pb2 import DeviceRequest, Gates, Request
 
 GIB = 2**30
+Portion = tuple[str, tuple[tuple[str, int], ...]]
+"""A device, and what is taken of its capacities, by name."""
 Value = bool | int | float | str | tuple[str, ...] | AttributeValue
 
 
@@ -36,7 +39,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Holding:
-    """Slots and devices of a worker that a group holds."""
+    """Slots and devices of a worker that a group holds; of those in `portions` only so much."""
 
     holding_id: str
     group_id: str
@@ -44,6 +47,7 @@ class Holding:
     slots: int
     device_ids: tuple[str, ...] = ()
     closing: bool = False
+    portions: tuple[Portion, ...] = ()
 
     def message(self) -> Allocation:
         """As schedulers are told."""
@@ -52,8 +56,9 @@ class Holding:
             group_id=self.group_id,
             worker_id=self.worker_id,
             slots=self.slots,
-            device_ids=self.device_ids,
+            device_ids=dict.fromkeys(self.device_ids),
             closing=self.closing,
+            portions=[DevicePortion(device_id=name, capacities=dict(taken)) for name, taken in self.portions],
         )
 
 
@@ -95,6 +100,18 @@ def device(name: str, device_class: str = "gpu", *, conditions: Iterable[str] = 
     for attribute, value in attributes.items():
         made.attributes[attribute].CopyFrom(_attribute(value))
     return made
+
+
+def shareable(name: str, memory: int, device_class: str = "gpu") -> Device:
+    """A device with so much memory, of which portions may be held."""
+    made = device(name, device_class)
+    made.shareable, made.capacities["memory"] = True, memory
+    return made
+
+
+def portion(name: str, memory: int) -> Portion:
+    """So much of the memory of a device."""
+    return (name, (("memory", memory),))
 
 
 def version(text: str) -> AttributeValue:
@@ -177,6 +194,12 @@ def request(
 def wants(device_class: str, count: int = 1, selector: str = "") -> DeviceRequest:
     """So many devices of a class for each slot. A request of the checks names each class once."""
     return DeviceRequest(device_class=device_class, count=count, selector=selector)
+
+
+def wants_memory(memory: int, device_class: str = "gpu") -> DeviceRequest:
+    """A device with so much memory for each slot, as the coordinator tells of it."""
+    selector = f'device.capacities["memory"] >= {memory}'
+    return DeviceRequest(device_class=device_class, count=1, selector=selector, capacities={"memory": memory})
 
 
 NOON = 1_790_000_000.0

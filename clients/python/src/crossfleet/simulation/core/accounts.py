@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfleet.matching.free import millicores, slot_millicores
+from crossfleet.matching.portions import thousandths_by_class
 from crossfleet.simulation.core.model import Allocation, Worker
 
 CPU = "cpu"
@@ -169,7 +170,7 @@ def jain(ratios: list[float]) -> float:
 
 def _whole(worker: Worker) -> Counter[str]:
     view = worker.view
-    found = Counter(device.device_class for device in view.devices if not device.shared)
+    found = Counter(thousandths_by_class((device.id for device in view.devices), (), view))
     found[CPU] = millicores(view.cpu_cores)
     return found
 
@@ -178,7 +179,6 @@ def _cost(allocation: Allocation) -> Counter[str]:
     request, worker = allocation.group.request, allocation.worker
     if request.exclusive:
         return _whole(worker)
-    granted = set(allocation.device_ids)
-    found = Counter(one.device_class for one in worker.view.devices if not one.shared and one.id in granted)
+    found = Counter(thousandths_by_class(allocation.device_ids, allocation.portions, worker.view))
     found[CPU] = len(allocation.slots) * slot_millicores(request, worker.view)
     return found

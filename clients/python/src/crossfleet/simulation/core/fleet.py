@@ -152,7 +152,7 @@ class Fleet:
     def _open(self, grant: Grant) -> Allocation:
         group, worker = grant.group, grant.worker
         group.never = False
-        one = Allocation(f"a{next(self._numbers)}", group, worker, grant.device_ids)
+        one = Allocation(f"a{next(self._numbers)}", group, worker, grant.device_ids, portions=grant.portions)
         one.slots = tuple(Slot(one) for _ in range(grant.slots))
         if group.first is None:
             group.first = self.now

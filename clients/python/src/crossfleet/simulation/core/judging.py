@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free
 from crossfleet.matching.misfit import Misfit, Wait
+from crossfleet.matching.model import Portions
+from crossfleet.matching.portions import portions_of, together
 from crossfleet.matching.selectors import Selectors
 from crossfleet.simulation.core.model import Group, Proposal, Refusal, Worker
 
@@ -22,6 +24,7 @@ class Grant:
     worker: Worker
     slots: int
     device_ids: tuple[str, ...]
+    portions: Portions = ()
 
 
 class Judge:
@@ -82,9 +85,10 @@ class Judge:
             never = found.wait is Wait.NEVER
             return ("REQUEST_NOT_SATISFIED" if never else "RESOURCES_UNAVAILABLE"), found.text
         devices = tuple(dict.fromkeys(device for slot in found for device in slot))
-        self._free[one.worker_id] = free.minus(group.request, one.slots, devices, worker.view)
+        portions = together(each for slot in portions_of(group.request, found, worker.view) for each in slot)
+        self._free[one.worker_id] = free.minus(group.request, one.slots, devices, worker.view, portions)
         self._wanted[group.id] = wanted - one.slots
-        return Grant(group, worker, one.slots, devices)
+        return Grant(group, worker, one.slots, devices, portions)
 
     def _alone(self, worker: Worker) -> Free:
         return self._free.get(worker.view.name) or worker.free()

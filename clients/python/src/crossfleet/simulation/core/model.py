@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from crossfleet.matching.free import Free
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Portions, Request, WorkerView
 from crossfleet.simulation.core.cases import SHORTEST_PIECE, Cases
 
 _MOST_SLOTS = 4096
@@ -63,7 +63,7 @@ class Worker:
         """What no allocation holds; closing ones still hold."""
         free = Free.whole(self.view)
         for one in self.allocations.values():
-            free = free.minus(one.group.request, len(one.slots), one.device_ids, self.view)
+            free = free.minus(one.group.request, len(one.slots), one.device_ids, self.view, one.portions)
         return free
 
 
@@ -80,7 +80,7 @@ class Slot:
 class Allocation:
     """Slots and devices of a worker that a group holds. Tasks begin when it is `ready`; none do once it is closing.
 
-    `closing` is since when it is being given back.
+    `closing` is since when it is being given back. Of the devices in `portions` others may hold the rest.
     """
 
     id: str
@@ -90,6 +90,7 @@ class Allocation:
     slots: tuple[Slot, ...] = ()
     ready: bool = False
     closing: float | None = None
+    portions: Portions = ()
 
     @property
     def busy(self) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import TaskGroup
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, AttributeValue, Device, StringList, Worker
-from crossfleet.api.types.v1.suite_pb2 import DeviceRequest, Request
-from crossfleet.simulation.trace.rows import DeviceRow, GroupRow, RequestRow, VersionValue, WorkerRow
+from crossfleet.api.types.v1.suite_pb2 import Request
+from crossfleet.matching.messages import device_request_message
+from crossfleet.matching.model import DeviceRequest
+from crossfleet.simulation.trace.rows import DeviceRequestRow, DeviceRow, GroupRow, RequestRow, VersionValue, WorkerRow
 
 _VERSION = "0.1.0"
 
@@ -48,15 +50,17 @@ def _request(row: RequestRow) -> Request:
     return Request(
         cpu_cores=row.cpu_cores,
         memory_bytes=row.memory_bytes,
-        devices=[
-            DeviceRequest(device_class=one.device_class, selector=one.selector, count=one.count) for one in row.devices
-        ],
+        devices=[device_request_message(_device_request(one)) for one in row.devices],
         slots_min=row.slots_min,
         slots_max=row.slots_max,
         exclusive=row.exclusive,
         tolerations=row.tolerations,
         gang=row.gang,
     )
+
+
+def _device_request(row: DeviceRequestRow) -> DeviceRequest:
+    return DeviceRequest(row.device_class, row.selector, row.count, tuple(sorted(row.capacities.items())))
 
 
 def _device(row: DeviceRow) -> Device:
@@ -66,6 +70,7 @@ def _device(row: DeviceRow) -> Device:
         capacities=row.capacities,
         conditions=row.conditions,
         detector="trace",
+        shareable=row.shareable,
     )
     for name, value in row.attributes.items():
         made.attributes[name].CopyFrom(_attribute(value))

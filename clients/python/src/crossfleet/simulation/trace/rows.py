@@ -45,6 +45,7 @@ class DeviceRow(_Strict, frozen=True):
     attributes: dict[str, bool | int | float | str | list[str] | VersionValue] = {}
     capacities: dict[str, Amount] = {}
     conditions: list[str] = []
+    shareable: bool = False
 
 
 class DeviceRequestRow(_Strict, frozen=True):
@@ -53,6 +54,7 @@ class DeviceRequestRow(_Strict, frozen=True):
     device_class: str = ""
     selector: str = ""
     count: Annotated[int, Meta(ge=1, le=64)] = 1
+    capacities: dict[str, Annotated[int, Meta(ge=1, le=2**63 - 1)]] = {}
 
 
 class RequestRow(_Strict, frozen=True):

@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.events import AssignedTask
 from crossfleet.coordinator.core.model import Allocation, Run, State
 from crossfleet.coordinator.core.seeds import following
 from crossfleet.coordinator.core.shards import SEED
+from crossfleet.matching.messages import portion_messages
 
 _KEPT_SPECS = 64
 
@@ -65,8 +66,8 @@ def open_allocation(
     order.suite.CopyFrom(suite)
     order.workspace.CopyFrom(spec.workspace)
     order.environment.CopyFrom(target.environment)
-    for devices in allocation.device_ids:
-        order.devices.add(device_ids=devices)
+    for slot, devices in zip(allocation.slots, allocation.device_ids, strict=False):
+        order.devices.add(device_ids=devices, portions=portion_messages(allocation.portions.get(slot, ())))
     order.cpu_cores = allocation.cpu_cores
     order.memory_limit_bytes = run.policy.memory_limit
     order.case_timeout_seconds = run.policy.case_timeout

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.override import Override
 from crossfleet.matching.gates import NO_GATES, Gates
+from crossfleet.matching.messages import device_request_message
 from crossfleet.matching.model import QUARANTINED, Placement, Request, WorkerView
 from crossfleet.matching.model import WorkerState as ViewState
 
@@ -70,10 +71,7 @@ def request_message(request: Request) -> suite_pb2.Request:
     message = suite_pb2.Request(
         cpu_cores=request.cpu_cores,
         memory_bytes=request.memory_bytes,
-        devices=[
-            suite_pb2.DeviceRequest(device_class=one.device_class, selector=one.selector, count=one.count)
-            for one in request.devices
-        ],
+        devices=list(map(device_request_message, request.devices)),
         slots_min=request.slots_min,
         slots_max=request.slots_max,
         exclusive=request.exclusive,

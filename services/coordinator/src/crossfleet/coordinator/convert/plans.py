@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.model import Allocation, Group, State, Worker
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, WorkerState
 from crossfleet.coordinator.core.reserving import keeper
 from crossfleet.coordinator.core.usage import ProjectUse
+from crossfleet.matching.messages import portion_messages
 from crossfleet.matching.model import QUARANTINED, RESERVED
 
 # A plan is judged in one turn of the loop, while everybody else waits.
@@ -89,6 +90,7 @@ def allocation(one: Allocation) -> scheduler_pb2.Allocation:
         slots=len(one.held),
         device_ids=one.held_devices,
         closing=one.closing,
+        portions=portion_messages(one.held_portions),
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.matching.authoring import settle
 from crossfleet.matching.cel import SelectorError
-from crossfleet.matching.messages import request_from
-from crossfleet.matching.model import DeviceRequest, Preference, Request
+from crossfleet.matching.messages import device_requests, request_from
+from crossfleet.matching.model import Preference, Request
 from crossfleet.matching.request import MAX_PREFERENCES, MAX_WEIGHT, validate
 from crossfleet.matching.selectors import Selectors
 from crossfleet.matching.substitution import Values, uses
@@ -92,8 +92,8 @@ def _is_plain(text: str, selectors: Selectors) -> bool:
 
 
 def _alternative(message: suite_pb2.Alternative) -> Alternative:
-    devices = tuple(DeviceRequest(one.device_class, one.selector, one.count or 1) for one in message.devices)
-    return Alternative(message.selector, message.wait.seconds + message.wait.nanos / 1e9, devices)
+    wait = message.wait.seconds + message.wait.nanos / 1e9
+    return Alternative(message.selector, wait, device_requests(message.devices))
 
 
 def _apart(name: str, targets: Sequence[suite_pb2.Target]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.health import Answer, CarePolicy, Health
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group, Worker
 from crossfleet.coordinator.core.outcomes import Cause
+from crossfleet.coordinator.core.places import PortionsTaken
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.retry import fails_an_allocation
 from crossfleet.coordinator.core.settling import close
@@ -103,6 +104,8 @@ def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
             group.run_id, group.group_id, allocation_id, worker.worker_id, (slot,), devices, cores, emit.now
         )
     )
+    if fitting.taken:
+        emit(PortionsTaken(group.run_id, allocation_id, fitting.portions))
     emit(e.CanaryOpened(group.run_id, allocation_id))
     note_place(emit, group, worker, allocation_id)
     settle_limits(emit)

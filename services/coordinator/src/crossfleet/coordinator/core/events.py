@@ -9,7 +9,13 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import (
+    AllocationPlaced,
+    AlternativeSkipped,
+    AlternativesOpened,
+    PlaceLeft,
+    PortionsTaken,
+)
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -485,6 +491,7 @@ Event = (
     | AlternativesOpened
     | AlternativeSkipped
     | AllocationPlaced
+    | PortionsTaken
     | PlaceLeft
     | SemaphoreSet
     | SemaphoreRemoved

@@ -14,7 +14,13 @@ from crossfleet.coordinator.core import evolve_workers as workers
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import (
+    AllocationPlaced,
+    AlternativeSkipped,
+    AlternativesOpened,
+    PlaceLeft,
+    PortionsTaken,
+)
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -63,6 +69,7 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     AlternativesOpened: work.alternatives_opened,
     AlternativeSkipped: work.alternative_skipped,
     AllocationPlaced: work.allocation_placed,
+    PortionsTaken: work.portions_taken,
     PlaceLeft: work.place_left,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,

@@ -8,7 +8,13 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Slot
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Semaphore, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import (
+    AllocationPlaced,
+    AlternativeSkipped,
+    AlternativesOpened,
+    PlaceLeft,
+    PortionsTaken,
+)
 from crossfleet.coordinator.core.whereabouts import NONE, Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
@@ -137,6 +143,12 @@ def allocation_placed(state: State, event: AllocationPlaced) -> None:
         offer_again(state, state.runs[event.run_id])
 
 
+def portions_taken(state: State, event: PortionsTaken) -> None:
+    """Of these devices it leaves something to others."""
+    allocation = state.allocations[event.allocation_id]
+    allocation.portions = {number: some for number, some in zip(allocation.slots, event.portions, strict=True) if some}
+
+
 def place_left(state: State, event: PlaceLeft) -> None:
     """Whoever nothing could satisfy may be satisfied now: it is given its time again."""
     for group in map(state.groups.__getitem__, state.runs[event.run_id].groups):
@@ -178,6 +190,7 @@ def slots_given_back(state: State, event: SlotsGivenBack) -> None:
         if event.gone and number in allocation.leaving:
             _hold(state, allocation, -1)
             del allocation.leaving[number]
+            allocation.portions.pop(number, None)
             allocation.gone.add(number)
 
 

@@ -22,7 +22,8 @@ from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Portions, Request, WorkerView
+from crossfleet.matching.portions import together
 from crossfleet.matching.selectors import Selectors
 
 OUTCOMES = len(Outcome)
@@ -58,7 +59,8 @@ class Allocation:
     `proved`: a case has shown something there; `broken`: an attempt has ended there for a cause of the infrastructure.
     `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
     with their devices: nobody else may get them yet. `gone` were. `takes` says by class how many devices each slot takes: what
-    counts toward quotas. `served`: for how many seconds in sum those that are gone were held.
+    counts toward quotas. `served`: for how many seconds in sum those that are gone were held. `portions` has by slot what is
+    taken of devices that others may use too; all others are taken whole.
     """
 
     allocation_id: str
@@ -84,6 +86,7 @@ class Allocation:
     gone: set[int] = field(default_factory=set)
     takes: Takes = ()
     served: float = 0.0
+    portions: dict[int, Portions] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -94,6 +97,11 @@ class Allocation:
     def held_devices(self) -> tuple[str, ...]:
         """The devices that it keeps from others, each once."""
         return tuple(dict.fromkeys(one for ids in (*self.device_ids, *self.leaving.values()) for one in ids))
+
+    @property
+    def held_portions(self) -> Portions:
+        """What of that it does not keep whole."""
+        return together(one for slot in self.portions.values() for one in slot) if self.portions else ()
 
     @property
     def next_number(self) -> int:

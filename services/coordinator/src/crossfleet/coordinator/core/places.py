@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crossfleet.matching.model import Portions
+
 
 @dataclass(frozen=True, slots=True)
 class AlternativesOpened:
@@ -36,6 +38,16 @@ class AllocationPlaced:
     host: str
     models: tuple[str, ...]
     alternative: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortionsTaken:
+    """What the slots of an allocation, in their order, take of devices that others may use too. Comes after AllocationOpened: whoever does
+    not know it takes the devices for held whole."""
+
+    run_id: str
+    allocation_id: str
+    portions: tuple[Portions, ...]
 
 
 @dataclass(frozen=True, slots=True)

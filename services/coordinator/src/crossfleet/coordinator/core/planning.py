@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.places import PortionsTaken
 from crossfleet.coordinator.core.quota import Tally, needs
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.settling import close, close_gang, open_allocations, release_dependents
@@ -22,6 +23,8 @@ from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
 from crossfleet.matching.misfit import Misfit, Wait
+from crossfleet.matching.model import Portions
+from crossfleet.matching.portions import portions_of, together
 
 _MAX_ITEMS = 100_000
 
@@ -34,6 +37,7 @@ class _Grant:
     worker: Worker
     slots: tuple[int, ...]
     device_ids: tuple[tuple[str, ...], ...]
+    portions: tuple[Portions, ...]
 
 
 class _Books:
@@ -96,7 +100,9 @@ class _Books:
         request = grant.group.target.request
         flat = tuple(dict.fromkeys(device for slot in grant.device_ids for device in slot))
         worker = grant.worker
-        self._free[worker.worker_id] = self._alone(worker).minus(request, len(grant.slots), flat, worker.view)
+        portions = together(one for slot in grant.portions for one in slot)
+        left = self._alone(worker).minus(request, len(grant.slots), flat, worker.view, portions)
+        self._free[worker.worker_id] = left
         self.taken(worker).update(grant.slots)
         self._wanted[grant.group.group_id] = self.wanted(grant.group) - len(grant.slots)
         for name, each in request.semaphores:
@@ -261,7 +267,7 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
     slots = tuple(number for number in range(worker.view.slots_total) if number not in taken)[: item.slots]
     if len(slots) < item.slots:
         return "RESOURCES_UNAVAILABLE", f"worker {item.worker_id} has {len(slots)} of {item.slots} slots free"
-    return _Grant(group, worker, slots, found)
+    return _Grant(group, worker, slots, found, portions_of(group.target.request, found, worker.view))
 
 
 def _open(emit: Emitter, grant: _Grant) -> str:
@@ -280,6 +286,8 @@ def _open(emit: Emitter, grant: _Grant) -> str:
             emit.now,
         )
     )
+    if grant.portions:
+        emit(PortionsTaken(group.run_id, allocation_id, grant.portions))
     note_place(emit, group, worker, allocation_id)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))

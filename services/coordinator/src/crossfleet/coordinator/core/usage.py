@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.matching.free import millicores, slot_millicores
+from crossfleet.matching.portions import thousandths_by_class
 
 CPU = "cpu"
 _NEGLIGIBLE = 1e-4
@@ -70,17 +71,17 @@ def held_parts(state: State) -> dict[str, Parts]:
         if worker.state is WorkerState.LOST:
             continue
         view = worker.view
-        alone = {device.id: device.device_class for device in view.devices if not device.shared}
+        whole = thousandths_by_class((device.id for device in view.devices), (), view)
         totals[CPU] += millicores(view.cpu_cores)
-        totals.update(alone.values())
+        totals.update(whole)
         for allocation in map(state.allocations.__getitem__, worker.allocations):
             own = held.setdefault(state.runs[allocation.run_id].project, Counter())
             if allocation.request.exclusive:
                 own[CPU] += millicores(view.cpu_cores)
-                own.update(alone.values())
+                own.update(whole)
                 continue
             own[CPU] += len(allocation.held) * slot_millicores(allocation.request, view)
-            own.update(alone[one] for one in allocation.held_devices if one in alone)
+            own.update(thousandths_by_class(allocation.held_devices, allocation.held_portions, view))
     return {
         project: {one: amount / totals[one] for one, amount in amounts.items() if totals[one] > 0}
         for project, amounts in held.items()

@@ -167,5 +167,6 @@ def free_alone(state: State, worker: Worker) -> Free:
     free = Free.whole(worker.view)
     for allocation_id in worker.allocations:
         allocation = state.allocations[allocation_id]
-        free = free.minus(allocation.request, len(allocation.held), allocation.held_devices, worker.view)
+        devices, portions = allocation.held_devices, allocation.held_portions
+        free = free.minus(allocation.request, len(allocation.held), devices, worker.view, portions)
     return free

@@ -15,7 +15,13 @@ from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
-from crossfleet.coordinator.core.places import AllocationPlaced, AlternativeSkipped, AlternativesOpened, PlaceLeft
+from crossfleet.coordinator.core.places import (
+    AllocationPlaced,
+    AlternativeSkipped,
+    AlternativesOpened,
+    PlaceLeft,
+    PortionsTaken,
+)
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -77,6 +83,7 @@ _NUMBERS: dict[int, type] = {
     82: QuotaSet,
     83: QuotaRemoved,
     84: GroupOverQuota,
+    85: PortionsTaken,
     90: AlternativeSkipped,
     91: SlotsFreed,
 }

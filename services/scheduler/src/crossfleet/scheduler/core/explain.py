@@ -167,7 +167,8 @@ class Reasons:
             text = f"it has the {request.slots_max} slots that its slots_max allows"
             return Waiting(group.id, Wait.LATER, "slots_max", text)
         code, text = self._later(self._held(entry.shape.demand, snapshot, placing), entry, refused)
-        return Waiting(group.id, Wait.LATER, code, text)
+        missing = self._fleet.lacking(entry.shape.demand) if any(one.capacities for one in request.devices) else ""
+        return Waiting(group.id, Wait.LATER, code, f"{text}; {missing}" if missing else text)
 
     def _later(self, holders: _Holders, entry: Entry, refused: frozenset[str]) -> tuple[str, str]:
         group, known = entry.group, holders.known

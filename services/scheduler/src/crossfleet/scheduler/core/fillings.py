@@ -99,8 +99,7 @@ class Kind:
         if found is None:
             able, at = demand.able(self.model), {device.id: at for at, device in enumerate(self.model.devices)}
             places = tuple(tuple(at[one] for one in ids) for ids in able.candidates) if able is not None else None
-            counts = able.counts if able is not None else ()
-            found = self._aspects[demand] = self.frame.aspect(demand.request, counts, places)
+            found = self._aspects[demand] = self.frame.aspect(demand.request, able, places)
         return found
 
     def enter(self, name: str, level: Level) -> Filling:
@@ -153,10 +152,14 @@ class Filling:
 
 
 def alike(model: WorkerView, key: Key) -> Alike:
-    """The positions of the devices of a kind that are interchangeable: of one signature, and chosen by the same demands."""
+    """The positions of the devices of a kind that are interchangeable: of one signature, and chosen by the same demands.
+
+    One that is shareable is not: which one is partly taken matters to what fits.
+    """
     twins: dict[object, list[int]] = {}
     for at, device in enumerate(model.devices):
         if not device.shared:
             chosen = tuple((number, at in ids) for number, places, _ in key[1] for ids in places)
-            twins.setdefault((device.signature, chosen), []).append(at)
+            alone = at if device.id in model.shareable else -1
+            twins.setdefault((device.signature, chosen, alone), []).append(at)
     return tuple(tuple(positions) for positions in twins.values())

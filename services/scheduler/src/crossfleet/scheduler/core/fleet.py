@@ -6,11 +6,14 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from heapq import merge
 from itertools import islice
 
+from crossfleet.matching.fit import lacking
 from crossfleet.matching.free import millicores
-from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.matching.model import Portion, Portions, Request, WorkerState, WorkerView
+from crossfleet.matching.portions import together
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Shape
 from crossfleet.scheduler.core.fairness import Accounts
@@ -23,6 +26,7 @@ from crossfleet.scheduler.core.snapshot import Snapshot
 
 _UNKNOWN = Request()
 _MOST_KNOWN = 4096
+_MOST_LOOKED_AT = 8
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -98,10 +102,12 @@ class Fleet:
                 self._counted[demand] = demand.waiting
 
     def large(self, demand: Demand) -> bool:
-        """Whether a slot of a demand takes more than a slot's share of some worker that satisfies it."""
+        """Whether a slot of a demand takes more than a slot's share of some worker that satisfies it, or a device from which
+        others may take less than it does."""
         found = self._large.get(demand)
         if found is None:
-            found = self._large[demand] = any(demand.large(kind.model) for kind in self.able[demand])
+            found = any(demand.large(kind.model) or one.divides for kind, one in self.able[demand].items())
+            self._large[demand] = found
         return found
 
     def look(self, snapshot: Snapshot, name: str) -> Filling | None:
@@ -121,13 +127,15 @@ class Fleet:
         self._fill(snapshot, name, host)
         return host.filling if host.filling is not before else None
 
-    def take(self, name: str, demand: Demand, slots: int, project: str) -> tuple[str, ...]:
-        """Give slots of a host to a project; answers their devices. There must be room for them."""
+    def take(self, name: str, demand: Demand, slots: int, project: str) -> tuple[tuple[str, ...], Portions]:
+        """Give slots of a host to a project; answers their devices, and the portions that they take of some. There must be
+        room for them."""
         host = self.hosts[name]
         kind, filling = host.kind, host.filling
         aspect, level = self.able[demand][kind], filling.level
         grant = level.grants.get((aspect, slots)) or level.grant(aspect, slots)
-        ids = host.pick(grant) if grant.shared or grant.taken is not kind.frame.nothing else ()
+        ids = host.pick(grant) if grant.shared or grant.parts or grant.taken is not kind.frame.nothing else ()
+        portions = host.named(grant.portions) if grant.portions else ()
         host.charges.append((project, grant.cost))
         self._accounts.charge(project, grant.cost)
         filling.leave(name)
@@ -137,7 +145,7 @@ class Fleet:
                 if other in self.hosts:
                     beside = self.hosts[other]
                     self._refill(beside, beside.filling.level.disturbed(alone=demand.request.exclusive))
-        return ids
+        return ids, portions
 
     def neighbours(self, name: str) -> list[str]:
         """The other workers of a ready worker's host."""
@@ -187,14 +195,16 @@ class Fleet:
     def room_beside(self, name: str, demand: Demand, held: Iterable[Allocation]) -> int:
         """How many slots of a demand a worker would have room for if nothing but these were held of it and its neighbours."""
         host = self.hosts[name]
-        level, used = host.kind.idle, set[str]()
+        level, used, parts = host.kind.idle, set[str](), list[Portion]()
         for one in held:
             if one.worker_id != name:
                 level = level.disturbed(alone=self.alone(one))
                 continue
             level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
-            used |= host.own(one.device_ids)
-        return level.without(host.counts(used)).rooms[host.kind.aspect(demand)]
+            whole, mine = self._devices_of(host, one)
+            used |= whole
+            parts += mine
+        return level.without(host.counts(used)).parted(together(parts)).rooms[host.kind.aspect(demand)]
 
     def _demand_of(self, held: Allocation) -> Demand:
         return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
@@ -207,9 +217,29 @@ class Fleet:
     def cost_of(self, held: Allocation) -> Cost:
         """What an allocation takes of its host."""
         host = self.hosts[held.worker_id]
-        devices = host.own(held.device_ids)
+        devices, parts = self._devices_of(host, held)
         kind = host.kind
-        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices))
+        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices), parts)
+
+    @staticmethod
+    def _devices_of(host: Host, held: Allocation) -> tuple[frozenset[str], Portions]:
+        """Of a held allocation the devices that no other may use, and what it has of others, named as those of the frame's model."""
+        devices = host.own(held.device_ids)
+        if not held.portions:
+            return devices, ()
+        parted = host.view.shareable.keys() & {one.device_id for one in held.portions}
+        return devices - parted, host.parts(held.portions)
+
+    def lacking(self, demand: Demand) -> str:
+        """What of a device a slot of a demand lacks on a worker with free slots; empty where it asks for no portion."""
+        for kind in self.able[demand]:
+            for host in (self.hosts[name] for name in kind.names[:_MOST_LOOKED_AT]):
+                able, free = demand.able(host.view), host.filling.level.free
+                if able is not None and able.amounts and free.slots > 0:
+                    missing = lacking(host.view, replace(free, portions=host.named(free.portions)), able)
+                    if missing:
+                        return f"{missing} on {host.view.name}"
+        return ""
 
     def satisfiable(self, shape: Shape) -> bool:
         """Whether a host has room for the fewest slots of a shape when it is idle."""
@@ -236,7 +266,7 @@ class Fleet:
 
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
         kind, frame = host.kind, host.kind.frame
-        level, charges = frame.idle, list[Charge]()
+        level, charges, held_parts = frame.idle, list[Charge](), list[Portion]()
         if host.used:
             host.used = set()
         for held in snapshot.held_on(name):
@@ -244,15 +274,19 @@ class Fleet:
             aspect = kind.aspect(self._demand_of(held))
             level = level.after(aspect, held.slots)
             devices: AbstractSet[str] = _NOTHING
+            parts: Portions = ()
             if held.device_ids:
-                devices = host.own(held.device_ids)
+                devices, parts = self._devices_of(host, held)
                 host.used |= devices
+                held_parts += parts
             if group is not None:
-                cost = frame.cost(aspect, held.slots, host.counts(devices))
+                cost = frame.cost(aspect, held.slots, host.counts(devices), parts)
                 charges.append((group.project, cost))
         self._settle(host, charges)
         if host.used:
             level = level.without(host.counts(host.used))
+        if held_parts:
+            level = level.parted(together(held_parts))
         if self.solitary:
             beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
             if beside:

@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from crossfleet.matching.devices import grant
-from crossfleet.matching.fit import Eligible, room
+from crossfleet.matching.fit import Eligible, granted, room
 from crossfleet.matching.free import Free, millicores, slot_millicores
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Amounts, Portions, Request, WorkerView
+from crossfleet.matching.portions import portions_of, thousandths, thousandths_by_class, together
 
 _MOST_LEVELS = 4096
 _IN_USE = Free(0, 0, 0, frozenset(), untouched=False)
@@ -25,38 +25,46 @@ Slot = tuple[int, int]
 """Thousandths of cores and bytes of memory."""
 
 Cost = tuple[tuple[str, int], ...]
-"""Amounts by resource: thousandths of cores, and devices by class."""
+"""Amounts by resource: thousandths of cores, and of devices by class."""
 
 Charge = tuple[str, Cost]
 """What a project is charged with."""
 
 Alike = tuple[tuple[int, ...], ...]
-"""The positions of devices, each tuple of such as are interchangeable. Those that slots share are in none."""
+"""The positions of devices, each tuple of such as are interchangeable. Those that slots share without limit are in none;
+one that is shareable is alone in its own, as it matters which of several is partly taken."""
 
-FrameKey = tuple[int, float, int, tuple[tuple[str, bool], ...], Alike]
-"""Slots, cores and memory, and class of each device and whether slots share it, and which are alike."""
+FrameKey = tuple[int, float, int, tuple[tuple[str, bool, Amounts | None], ...], Alike]
+"""Slots, cores and memory; class of each device, whether slots share it without limit, and what portions of it are
+taken from (None: it is taken whole); and which are alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What some slots of a request get at one level: devices by position, how many of each alike,
-    what they cost, and how full the worker is then."""
+    what they cost, and how full the worker is then.
+
+    ``parts`` are positions of devices of which slots take ``portions``, once for each slot.
+    """
 
     shared: tuple[int, ...]
     taken: tuple[int, ...]
     cost: Cost
     left: Level
+    parts: tuple[int, ...] = ()
+    portions: Portions = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aspect:
     """What a frame is for a demand: amounts, and the devices that satisfy it (None: it does not fit there).
 
-    Demands that differ in their selectors alone mostly have one aspect.
+    Demands that differ in their selectors alone mostly have one aspect. ``divides``: a device that satisfies it is shareable.
     """
 
     request: Request
     able: Eligible | None
+    divides: bool = False
 
 
 class Frame:
@@ -74,10 +82,10 @@ class Frame:
         self.positions = {device.id: at for at, device in enumerate(model.devices)}
         self.number = {at: number for number, positions in enumerate(self.alike) for at in positions}
         self.totals: Counter[str] = Counter({CPU: max(millicores(model.cpu_cores), 0)})
-        self.totals.update(device.device_class for device in model.devices if not device.shared)
+        self.totals.update(thousandths_by_class(self.positions, (), model))
         self.nothing = (0,) * len(self.alike)
         self._aspects: dict[object, Aspect] = {}
-        self._costs: dict[tuple[Aspect, int, tuple[int, ...]], Cost] = {}
+        self._costs: dict[tuple[Aspect, int, tuple[int, ...], Portions], Cost] = {}
         self.widen(widest)
 
     def widen(self, widest: Slot) -> None:
@@ -87,15 +95,17 @@ class Frame:
         self._levels: dict[Free, Level] = {}
         self.idle = self.level(Free.whole(self.model))
 
-    def aspect(self, request: Request, counts: tuple[int, ...], places: Alike | None) -> Aspect:
+    def aspect(self, request: Request, able: Eligible | None, places: Alike | None) -> Aspect:
         """What the frame is for a request that wants so many devices, each list of those at some places."""
-        key = (request.cpu_cores, request.memory_bytes, request.exclusive, counts, places)
+        counts, amounts = (able.counts, able.amounts) if able is not None else ((), ())
+        key = (request.cpu_cores, request.memory_bytes, request.exclusive, counts, amounts, places)
         found = self._aspects.get(key)
         if found is None:
-            able, ids = None, self.model.devices
+            mine, divides, devices, shareable = None, False, self.model.devices, self.model.shareable
             if places is not None:
-                able = Eligible(counts, tuple(tuple(ids[at].id for at in positions) for positions in places))
-            found = self._aspects[key] = Aspect(request, able)
+                mine = Eligible(counts, tuple(tuple(devices[at].id for at in one) for one in places), amounts)
+                divides = bool(shareable) and any(one in shareable for ids in mine.candidates for one in ids)
+            found = self._aspects[key] = Aspect(request, mine, divides)
         return found
 
     def level(self, free: Free) -> Level:
@@ -103,7 +113,7 @@ class Frame:
         slots = free.slots
         cpu, memory = slots * self._widest[0], slots * self._widest[1]
         if slots <= 0:
-            free = replace(free, cpu_millis=0, memory_bytes=0, devices=frozenset())
+            free = replace(free, cpu_millis=0, memory_bytes=0, devices=frozenset(), portions=())
         elif free.cpu_millis > cpu or free.memory_bytes > memory:
             free = replace(free, cpu_millis=min(free.cpu_millis, cpu), memory_bytes=min(free.memory_bytes, memory))
         found = self._levels.get(free)
@@ -113,15 +123,19 @@ class Frame:
             found = self._levels[free] = Level(self, free)
         return found
 
-    def cost(self, aspect: Aspect, slots: int, counts: tuple[int, ...]) -> Cost:
+    def cost(self, aspect: Aspect, slots: int, counts: tuple[int, ...], portions: Portions = ()) -> Cost:
         """What an allocation takes of the fleet; one that is exclusive takes the whole worker."""
-        found = self._costs.get((aspect, slots, counts))
+        found = self._costs.get((aspect, slots, counts, portions))
         if found is None:
             whole = aspect.request.exclusive
             cost = Counter(self.totals if whole else {CPU: slots * slot_millicores(aspect.request, self.model)})
             for positions, count in zip(self.alike, self.nothing if whole else counts, strict=True):
-                cost[self.model.devices[positions[0]].device_class] += count
-            found = self._costs[aspect, slots, counts] = tuple(sorted(item for item in cost.items() if item[1]))
+                cost[self.model.devices[positions[0]].device_class] += 1000 * count
+            for one in () if whole else portions:
+                device = self.model.shareable[one.device_id]
+                cost[device.device_class] += thousandths(one, device)
+            found = tuple(sorted(item for item in cost.items() if item[1]))
+            self._costs[aspect, slots, counts, portions] = found
         return found
 
     def _forget(self) -> None:
@@ -155,7 +169,7 @@ class Level:
     ``grants`` are those that were made, by aspect and slots.
     """
 
-    __slots__ = ("_after", "_devices", "fillings", "frame", "free", "grants", "rooms", "slots")
+    __slots__ = ("_after", "_devices", "_parted", "fillings", "frame", "free", "grants", "rooms", "slots")
 
     def __init__(self, frame: Frame, free: Free) -> None:
         """Nobody is so full yet."""
@@ -167,10 +181,11 @@ class Level:
         self.grants: dict[tuple[Aspect, int], Grant] = {}
         self._after: dict[tuple[Aspect, int], Level] = {}
         self._devices: dict[tuple[int, ...], Level] = {}
+        self._parted: dict[Portions, Level] = {}
 
     def forget(self) -> None:
         """Drop what was remembered."""
-        for memory in (self.rooms, self.grants, self._after, self._devices):
+        for memory in (self.rooms, self.grants, self._after, self._devices, self._parted):
             memory.clear()
 
     def grant(self, aspect: Aspect, slots: int) -> Grant:
@@ -196,8 +211,20 @@ class Level:
         if found is None:
             free = self.free
             devices = free.devices.difference(self._last(counts))
-            left = Free(free.slots, free.cpu_millis, free.memory_bytes, devices, untouched=False)
+            left = replace(free, devices=devices, untouched=False)
             found = self._devices[counts] = self.frame.level(left)
+        return found
+
+    def parted(self, portions: Portions) -> Level:
+        """How full a worker is when portions of devices, named as those of the frame's model, are held besides."""
+        if not portions or self.free.closed:
+            return self
+        found = self._parted.get(portions)
+        if found is None:
+            devices = self.free.devices.difference([one.device_id for one in portions])
+            parts = together((*self.free.portions, *portions))
+            found = self.frame.level(replace(self.free, devices=devices, portions=parts, untouched=False))
+            self._parted[portions] = found
         return found
 
     def disturbed(self, *, alone: bool) -> Level:
@@ -209,16 +236,23 @@ class Level:
         frame, able = self.frame, aspect.able
         if able is None or self.rooms[aspect] < slots:
             raise ValueError(f"no room for {slots} slots")
-        counts = frame.nothing
-        shared: tuple[int, ...] = ()
+        counts, shared, parts = frame.nothing, tuple[int, ...](), tuple[int, ...]()
+        portions: Portions = ()
         if able.counts:
-            given = grant(frame.model, able.counts, able.candidates, self.free.devices, slots)
-            places = [frame.positions[one] for one in dict.fromkeys(chain.from_iterable(given))]
+            given = granted(frame.model, self.free, able, slots)
+            if able.amounts:
+                portions = together(chain.from_iterable(portions_of(aspect.request, given, frame.model)))
+            divided = {one.device_id for one in portions}
+            ids = dict.fromkeys(one for one in chain.from_iterable(given) if one not in divided)
+            places = [frame.positions[one] for one in ids]
             taken = [frame.number[at] for at in places if at in frame.number]
             counts = tuple([taken.count(number) for number in range(len(frame.alike))]) if taken else counts
             shared = tuple([at for at in places if at not in frame.number])
-        left = frame.level(self.free.minus(aspect.request, slots, self._last(counts), frame.model))
-        return Grant(shared, counts, frame.cost(aspect, slots, counts), left)
+            if divided:
+                parts = tuple([frame.positions[one] for one in chain.from_iterable(given) if one in divided])
+        devices = (*self._last(counts), *(one.device_id for one in portions))
+        left = frame.level(self.free.minus(aspect.request, slots, devices, frame.model, portions))
+        return Grant(shared, counts, frame.cost(aspect, slots, counts, portions), left, parts, portions)
 
     def _last(self, counts: tuple[int, ...]) -> tuple[str, ...]:
         """So many free devices of each alike: those that come last, whichever a worker really holds. Only the number matters."""
@@ -234,5 +268,7 @@ class Level:
 
 def frame_key(model: WorkerView, alike: Alike) -> FrameKey:
     """What workers have in common that are built alike."""
-    devices = tuple([(one.device_class, one.shared) for one in model.devices])
+    shareable = model.shareable
+    parted = [tuple(sorted(one.capacities.items())) if one.id in shareable else None for one in model.devices]
+    devices = tuple([(one.device_class, one.shared, part) for one, part in zip(model.devices, parted, strict=True)])
     return (model.slots_total, model.cpu_cores, model.memory_bytes, devices, alike)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from crossfleet.matching.model import WorkerView
+from crossfleet.matching.model import Portion, Portions, WorkerView
+from crossfleet.matching.portions import together
 from crossfleet.scheduler.core.fillings import Filling, Kind
 from crossfleet.scheduler.core.frames import Charge, Grant
 
@@ -24,6 +25,17 @@ class Host:
         """Of some devices those that no two slots hold."""
         return frozenset(devices) - self.view.shared_ids
 
+    def parts(self, portions: Portions) -> Portions:
+        """Portions of its devices, named as those of the frame's model; those of devices that are not shareable are none."""
+        here, model = {one.id: at for at, one in enumerate(self.view.devices)}, self.kind.frame.model
+        mine = [one for one in portions if one.device_id in self.view.shareable]
+        return together(Portion(model.devices[here[name]].id, amounts) for name, amounts in mine)
+
+    def named(self, portions: Portions) -> Portions:
+        """Portions of the devices of its frame's model, named as its own."""
+        frame, devices = self.kind.frame, self.view.devices
+        return together(Portion(devices[frame.positions[name]].id, amounts) for name, amounts in portions)
+
     def counts(self, devices: Collection[str]) -> tuple[int, ...]:
         """How many of each alike these devices are."""
         frame = self.kind.frame
@@ -35,7 +47,7 @@ class Host:
     def pick(self, grant: Grant) -> tuple[str, ...]:
         """The devices of a grant: the first free ones that are alike are in use from now on."""
         devices, used = self.view.devices, self.used
-        ids = [devices[at].id for at in grant.shared]
+        ids = [devices[at].id for at in (*grant.shared, *grant.parts)]
         for positions, count in zip(self.kind.frame.alike, grant.taken, strict=True):
             for at in positions:
                 if not count:

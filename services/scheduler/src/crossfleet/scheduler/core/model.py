@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Portions, Request, WorkerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Slots and devices of one worker that a group holds, ``closing`` ones included."""
+    """Slots and devices of one worker that a group holds, ``closing`` ones included; of those in ``portions`` only so much."""
 
     id: str
     group_id: str
@@ -41,6 +41,7 @@ class Allocation:
     slots: int
     device_ids: tuple[str, ...] = ()
     closing: bool = False
+    portions: Portions = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,17 @@ class Share:
 
 
 class Proposal(NamedTuple):
-    """Slots of one worker proposed for a group. Those of one ``gang`` are granted together or not at all."""
+    """Slots of one worker proposed for a group. Those of one ``gang`` are granted together or not at all.
+
+    A device of which slots take portions is named once for each of them; ``portions`` is what they take together.
+    """
 
     group_id: str
     worker_id: str
     slots: int
     device_ids: tuple[str, ...] = ()
     gang: str = ""
+    portions: Portions = ()
 
 
 class Waiting(NamedTuple):

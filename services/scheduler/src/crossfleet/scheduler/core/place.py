@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from operator import attrgetter
 
-from crossfleet.matching.model import Placement
+from crossfleet.matching.model import Placement, Portions
+from crossfleet.matching.portions import together
 from crossfleet.scheduler.core.demands import Demand, Shape
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Proposal
@@ -188,14 +189,15 @@ class Placing:
     def _take(self, entry: Entry, name: str, slots: int, gang: str = "") -> int:
         """Twice on one worker makes one larger proposal."""
         group, total = entry.group, slots
-        devices = self._fleet.take(name, entry.shape.demand, slots, group.project)
+        devices, portions = self._fleet.take(name, entry.shape.demand, slots, group.project)
         mine = self.given.get(group.id)
         if mine is None:
             mine = self.given[group.id] = {}
         elif name in mine:
-            devices = tuple(dict.fromkeys((*mine[name].device_ids, *devices)))
+            portions = together((*mine[name].portions, *portions)) if portions or mine[name].portions else ()
+            devices = _each_once((*mine[name].device_ids, *devices), portions)
             total += mine[name].slots
-        mine[name] = Proposal(group.id, name, total, devices, gang)
+        mine[name] = Proposal(group.id, name, total, devices, gang, portions)
         alike = self._search.alike(entry.shape.demand)
         if alike in self._room:
             self._room[alike] -= slots
@@ -203,6 +205,15 @@ class Placing:
         entry.wanted -= slots
         entry.short -= slots
         return slots
+
+
+def _each_once(devices: Iterable[str], portions: Portions) -> tuple[str, ...]:
+    """Devices each once, but those as often as before of which portions are taken."""
+    if not portions:
+        return tuple(dict.fromkeys(devices))
+    parted = {one.device_id for one in portions}
+    named = list(devices)
+    return (*dict.fromkeys(one for one in named if one not in parted), *(one for one in named if one in parted))
 
 
 def least(entry: Entry) -> int:

@@ -115,7 +115,9 @@ class Session:
         if made.allocate:
             self._sent[plan_id] = _Sent(made.allocate, tuple(_basis(snapshot, one) for one in made.allocate), now)
         for index, one in enumerate(made.allocate):
-            snapshot.propose(Allocation(_id(plan_id, index), one.group_id, one.worker_id, one.slots, one.device_ids))
+            ids, portions = one.device_ids, one.portions
+            mine = Allocation(_id(plan_id, index), one.group_id, one.worker_id, one.slots, ids, portions=portions)
+            snapshot.propose(mine)
         return plan_id, made
 
     def _expire(self, snapshot: Snapshot, now: float) -> None:

@@ -20,6 +20,7 @@ def device(found: Found, detector: str, at: float) -> device_pb2.Device:
         capacities={name: int(amount) for name, amount in (found.get("capacities") or {}).items()},
         conditions=[str(condition) for condition in found.get("conditions") or ()],
         detector=detector,
+        shareable=bool(found.get("shareable")),
     )
     for name, value in (found.get("attributes") or {}).items():
         message.attributes[name].CopyFrom(_value(name, value))

@@ -6,7 +6,7 @@ from crossfleet.client.conformance.check import Check, Description, Level
 
 _SECONDS = 5.0
 _CHARACTERS = 200
-_ABILITIES = frozenset(("gangs", "reservations", "revocation"))
+_ABILITIES = frozenset(("gangs", "portions", "reservations", "revocation"))
 
 
 def _prompt(seen: Description) -> str:
