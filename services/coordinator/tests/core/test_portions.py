@@ -59,6 +59,21 @@ def test_several_runs_hold_portions_of_one_device_and_no_more_than_there_is():
     assert taken(fleet) == (Portion("gpu0", (("memory", 16),)),)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "room"), [(WHOLE, WHOLE, False), (memory(10), memory(6), True), (memory(10), memory(7), False)]
+)
+def test_a_device_that_two_workers_of_a_host_offer_is_one_device(first, second, room):
+    fleet = Fleet()
+    for number, request in enumerate((first, second)):
+        fleet.submit(f"run{number}", cases=IDS, request=request)
+    for name, host in (("w1", "h"), ("w2", "h"), ("w3", "other")):
+        fleet.join(name, session=f"s-{name}", slots=8, devices=(GPU,), host=host)
+    answer = plan(fleet, ("run0/default", "w1", 1, ("gpu0",)), ("run1/default", "w2", 1, ("gpu0",)))
+    assert len(answer.accepted) == 1 + room
+    elsewhere = plan(fleet, ("run0/default", "w2", 1, ("gpu0",)), ("run0/default", "w3", 1, ("gpu0",)))
+    assert len(elsewhere.accepted) == 1, "not on the other worker of the host, but on another host"
+
+
 def test_a_device_that_a_run_has_whole_is_shared_with_nobody():
     fleet = sharing(WHOLE, memory(1))
     answer = plan(fleet, ("run0/default", "w1", 1, ("gpu0",)), ("run1/default", "w1", 1, ("gpu0",)))

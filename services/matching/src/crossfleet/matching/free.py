@@ -70,6 +70,14 @@ class Free:
             untouched = untouched and one.untouched
         return self if untouched is self.untouched else replace(self, untouched=untouched)
 
+    def less_shown(self, there: "Free", neighbour: WorkerView) -> "Free":
+        """What is left where another worker of the host offers some of the same devices: what is held there is held here."""
+        if there.untouched or not neighbour.own_ids:
+            return self
+        held = neighbour.own_ids - there.devices
+        portions = together((*self.portions, *there.portions)) if there.portions else self.portions
+        return replace(self, devices=self.devices - held, portions=portions)
+
     def minus(
         self,
         request: Request,

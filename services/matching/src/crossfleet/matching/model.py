@@ -130,6 +130,11 @@ class WorkerView:
         return frozenset(device.id for device in self.devices if device.shared)
 
     @cached_property
+    def own_ids(self) -> frozenset[str]:
+        """All others."""
+        return frozenset(device.id for device in self.devices) - self.shared_ids
+
+    @cached_property
     def shareable(self) -> Mapping[str, Device]:
         """The devices of which allocations may hold portions, by id."""
         return {device.id: device for device in self.devices if device.shareable and not device.shared}

@@ -56,8 +56,7 @@ class _Books:
                 self.wanted(group)
 
     def free(self, worker: Worker) -> Free:
-        neighbours = self._state.neighbours(worker)
-        return self._alone(worker).beside([self._alone(one) for one in neighbours])
+        return view.free_beside(self._state, worker, self._alone)
 
     def _alone(self, worker: Worker) -> Free:
         if worker.worker_id not in self._free:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -156,10 +157,20 @@ def open_groups(state: State) -> list[GroupView]:
 
 
 def free_of(state: State, worker: Worker) -> Free:
-    """What of a worker nobody holds: whoever has another worker of its host for himself holds this one too."""
-    own = free_alone(state, worker)
-    neighbours = state.neighbours(worker)
-    return own.beside([free_alone(state, one) for one in neighbours]) if neighbours else own
+    """What of a worker nobody holds. Whoever has another worker of its host for himself holds this one too, and who holds a
+    device there holds it here."""
+    return free_beside(state, worker, lambda one: free_alone(state, one))
+
+
+def free_beside(state: State, worker: Worker, alone: Callable[[Worker], Free]) -> Free:
+    """The same, given what no allocation on a worker holds."""
+    own, neighbours = alone(worker), state.neighbours(worker)
+    if not neighbours:
+        return own
+    there = [(alone(one), one.view) for one in neighbours]
+    for free, view in there:
+        own = own.less_shown(free, view)
+    return own.beside([free for free, _ in there])
 
 
 def free_alone(state: State, worker: Worker) -> Free:

@@ -34,7 +34,8 @@ class Fleet:
     """Hosts by name, kinds by key, demands by request. ``totals`` are the amounts that all hosts have.
 
     ``unsorted``: a new demand may choose among workers that were alike so far, or want more of one than any did, so each
-    is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one.
+    is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one. On ``overlapping`` hosts
+    several workers offer the same device.
     """
 
     def __init__(self, selectors: Selectors, accounts: Accounts) -> None:
@@ -44,6 +45,7 @@ class Fleet:
         self.totals: Counter[str] = Counter()
         self.unsorted = False
         self.solitary = False
+        self.overlapping: set[str] = set()
         self.kinds: dict[Key, Kind] = {}
         self._frames: dict[FrameKey, Frame] = {}
         self.demands: dict[Request, Demand] = {}
@@ -140,11 +142,12 @@ class Fleet:
         self._accounts.charge(project, grant.cost)
         filling.leave(name)
         host.filling = kind.enter(name, grant.left)
-        if self.solitary:
-            for other in self.neighbours(name):
-                if other in self.hosts:
-                    beside = self.hosts[other]
-                    self._refill(beside, beside.filling.level.disturbed(alone=demand.request.exclusive))
+        overlaps = bool(ids) and host.view.host in self.overlapping
+        for other in self.neighbours(name) if self.solitary or overlaps else ():
+            if other in self.hosts:
+                beside = self.hosts[other]
+                level = self._less_shown(beside, ids, portions) if overlaps else beside.filling.level
+                self._refill(beside, level.disturbed(alone=demand.request.exclusive) if self.solitary else level)
         return ids, portions
 
     def neighbours(self, name: str) -> list[str]:
@@ -201,7 +204,7 @@ class Fleet:
                 level = level.disturbed(alone=self.alone(one))
                 continue
             level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
-            whole, mine = self._devices_of(host, one)
+            whole, mine = self._devices_of(host, one.device_ids, one.portions)
             used |= whole
             parts += mine
         return level.without(host.counts(used)).parted(together(parts)).rooms[host.kind.aspect(demand)]
@@ -217,18 +220,18 @@ class Fleet:
     def cost_of(self, held: Allocation) -> Cost:
         """What an allocation takes of its host."""
         host = self.hosts[held.worker_id]
-        devices, parts = self._devices_of(host, held)
+        devices, parts = self._devices_of(host, held.device_ids, held.portions)
         kind = host.kind
         return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices), parts)
 
     @staticmethod
-    def _devices_of(host: Host, held: Allocation) -> tuple[frozenset[str], Portions]:
-        """Of a held allocation the devices that no other may use, and what it has of others, named as those of the frame's model."""
-        devices = host.own(held.device_ids)
-        if not held.portions:
+    def _devices_of(host: Host, device_ids: Iterable[str], portions: Portions) -> tuple[frozenset[str], Portions]:
+        """Of what somebody has the devices that no other may use, and portions of others, named as those of the frame's model."""
+        devices = host.own(device_ids)
+        if not portions:
             return devices, ()
-        parted = host.view.shareable.keys() & {one.device_id for one in held.portions}
-        return devices - parted, host.parts(held.portions)
+        parted = host.view.shareable.keys() & {one.device_id for one in portions}
+        return devices - parted, host.parts(portions)
 
     def lacking(self, demand: Demand) -> str:
         """What of a device a slot of a demand lacks on a worker with free slots; empty where it asks for no portion."""
@@ -267,6 +270,9 @@ class Fleet:
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
         kind, frame = host.kind, host.kind.frame
         level, charges, held_parts = frame.idle, list[Charge](), list[Portion]()
+        beside = list[Allocation]()
+        if self.solitary or host.view.host in self.overlapping:
+            beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
         if host.used:
             host.used = set()
         for held in snapshot.held_on(name):
@@ -276,22 +282,38 @@ class Fleet:
             devices: AbstractSet[str] = _NOTHING
             parts: Portions = ()
             if held.device_ids:
-                devices, parts = self._devices_of(host, held)
+                devices, parts = self._devices_of(host, held.device_ids, held.portions)
                 host.used |= devices
                 held_parts += parts
             if group is not None:
                 cost = frame.cost(aspect, held.slots, host.counts(devices), parts)
                 charges.append((group.project, cost))
         self._settle(host, charges)
+        if host.view.host in self.overlapping:
+            held_parts += self._shown(host, beside)
         if host.used:
             level = level.without(host.counts(host.used))
         if held_parts:
             level = level.parted(together(held_parts))
-        if self.solitary:
-            beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
-            if beside:
-                level = level.disturbed(alone=any(map(self.alone, beside)))
+        if self.solitary and beside:
+            level = level.disturbed(alone=any(map(self.alone, beside)))
         self._refill(host, level)
+
+    def _shown(self, host: Host, beside: Iterable[Allocation]) -> list[Portion]:
+        """A device that other workers of the host offer too is one: what they hold of it is in use here."""
+        parts = list[Portion]()
+        for held in beside:
+            devices, some = self._devices_of(host, held.device_ids, held.portions)
+            host.used |= devices & host.view.own_ids
+            parts += some
+        return parts
+
+    def _less_shown(self, host: Host, device_ids: Iterable[str], portions: Portions) -> Level:
+        """How full a worker is when another of its host has got these devices, which it may offer too."""
+        devices, parts = self._devices_of(host, device_ids, portions)
+        mine = (devices & host.view.own_ids) - host.used
+        host.used |= mine
+        return host.filling.level.without(host.counts(mine)).parted(parts)
 
     def _refill(self, host: Host, level: Level) -> None:
         if host.filling.level is not level:
@@ -333,10 +355,19 @@ class Fleet:
 
     def _enter(self, name: str, view: WorkerView, kind: Kind) -> Host:
         host = self.hosts[name] = Host(view, kind, kind.enter(name, kind.idle))
+        self._compare(view)
         self._breadth.clear()
         insort(kind.names, name)
         self.totals.update(kind.frame.totals)
         return host
+
+    def _compare(self, view: WorkerView) -> None:
+        """Note whether another worker of its host offers one of its devices. One that no longer does costs a look, and no more."""
+        if not view.own_ids or not view.host or view.host in self.overlapping:
+            return
+        others = (self.hosts[one].view for one in self._on_host.get(view.host, ()) if one in self.hosts)
+        if any(one.name != view.name and view.own_ids & one.own_ids for one in others):
+            self.overlapping.add(view.host)
 
     def _remove(self, name: str) -> None:
         host = self.hosts.pop(name, None)
