@@ -124,8 +124,7 @@ def _scaled(one: Rival, factor: float) -> Rival:
     """The same in slots of another size."""
     if factor == 1:
         return one
-    amounts = (math.ceil(amount * factor) for amount in (one.held, one.wanted, one.least))
-    held, wanted, least = amounts
+    held, wanted, least = (math.ceil(amount * factor) for amount in (one.held, one.wanted, one.least))
     work = LogNormal(one.work.mu + math.log(factor), one.work.sigma)
     return replace(one, work=work, held=held, wanted=wanted, least=least)
 
