@@ -13,6 +13,7 @@ from crossfleet.cli.reporting.table import table
 from crossfleet.client import Client
 
 _MOST = 1_000_000
+_SHOWN = 5
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,5 +93,11 @@ def _row(one: QuotaStatus) -> tuple[str, ...]:
     slots = f"{one.slots_held} of {quota.slots}" if quota.HasField("slots") else f"{one.slots_held}"
     runs = f"{len(one.begun_run_ids)} of {quota.runs}" if quota.HasField("runs") else f"{len(one.begun_run_ids)}"
     devices = ", ".join(f"{one.devices_held[name]} of {most} {name}" for name, most in sorted(quota.devices.items()))
-    by = ", ".join(f"{holder.group_id} ({holder.slots})" for holder in one.holders)
-    return quota.project, slots, devices, runs, by, ", ".join(one.waiting_group_ids)
+    by = [f"{holder.group_id} ({holder.slots})" for holder in one.holders]
+    return quota.project, slots, devices, runs, _some(by), _some(one.waiting_group_ids)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are; --output json has all."""
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])
