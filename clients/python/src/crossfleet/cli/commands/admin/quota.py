@@ -9,11 +9,10 @@ from crossfleet.api.coordinator.v1.admin_service_pb2 import Quota, QuotaStatus
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.table import table
+from crossfleet.cli.reporting.table import some, table
 from crossfleet.client import Client
 
 _MOST = 1_000_000
-_SHOWN = 5
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,10 +93,4 @@ def _row(one: QuotaStatus) -> tuple[str, ...]:
     runs = f"{len(one.begun_run_ids)} of {quota.runs}" if quota.HasField("runs") else f"{len(one.begun_run_ids)}"
     devices = ", ".join(f"{one.devices_held[name]} of {most} {name}" for name, most in sorted(quota.devices.items()))
     by = [f"{holder.group_id} ({holder.slots})" for holder in one.holders]
-    return quota.project, slots, devices, runs, _some(by), _some(one.waiting_group_ids)
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are; --output json has all."""
-    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more])
+    return quota.project, slots, devices, runs, some(by), some(one.waiting_group_ids)
