@@ -28,7 +28,7 @@ from crossfleet.cli.reporting import documents, histories, junit
 from crossfleet.cli.reporting.matrix import matrix
 from crossfleet.cli.reporting.paint import coloured, plain
 from crossfleet.cli.reporting.style import ReportStyle
-from crossfleet.cli.reporting.table import shorten, table
+from crossfleet.cli.reporting.table import shorten, some, table
 from crossfleet.cli.reporting.text import report, verdict_line
 from crossfleet.cli.reporting.times import local, utc
 from crossfleet.cli.reporting.whole import write_whole
@@ -268,6 +268,11 @@ def test_progress_tells_of_a_case_that_is_executed_a_second_time() -> None:
     copy = {"target": "t", "case_id": "c", "running_seconds": 41.6, "attempt": {"attempt_id": 9, "worker_id": "v"}}
     progress.take(event(0, case_copied=copy))
     assert progress.notes == ["c has lasted 42 s, much longer than expected: executed a second time, on v"]
+
+
+def test_of_many_names_a_table_has_the_first_and_their_number() -> None:
+    assert some(["a", "b"]) == "a, b"
+    assert some([f"run-{number}" for number in range(2000)]) == "run-0, run-1, run-2, run-3, run-4, 1995 more"
 
 
 def test_plain_lines_come_every_few_seconds_at_most_and_at_the_end() -> None:

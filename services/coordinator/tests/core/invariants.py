@@ -4,7 +4,8 @@ from collections import Counter
 
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Outcome, RunState
-from crossfleet.coordinator.core.view import free_of
+from crossfleet.coordinator.core.quota import QUOTA, slots_left
+from crossfleet.coordinator.core.view import begins, free_of, least_slots
 
 
 def check(state: State) -> None:
@@ -52,6 +53,7 @@ def check(state: State) -> None:
     check_hosts(state)
     check_held_back(state)
     check_tallies(state)
+    check_shown(state)
     for run in state.runs.values():
         over = all(state.groups[group_id].over for group_id in run.groups)
         assert (run.state is RunState.FINISHED) == over
@@ -98,3 +100,15 @@ def check_tallies(state: State) -> None:
     open_groups = {group.group_id for group in state.groups.values() if not group.over}
     assert {group_id for one in state.tallies.values() for group_id in one.groups} == open_groups
     assert not any(one.empty for one in state.tallies.values())
+
+
+def check_shown(state: State) -> None:
+    """Of a project that holds nothing somebody is shown to schedulers, where its quota leaves enough to anybody who waits."""
+    for project, tally in state.tallies.items():
+        quota = state.quotas.get(project)
+        if quota is None or not tally.settled or tally.allocations:
+            continue
+        groups = [group for group in map(state.groups.__getitem__, tally.groups) if begins(group)]
+        left = {one.group_id: slots_left(quota, tally, one.target.devices, one.run_id) for one in groups}
+        waits = any(one.held_back == QUOTA and left[one.group_id] >= least_slots(one.target.request) for one in groups)
+        assert not waits or any(not one.held_back for one in groups), project

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from crossfleet.cli.reporting.paint import Paint, plain
 
+_NAMED = 5
+
 
 def table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), paint: Paint = plain
@@ -21,6 +23,12 @@ def table(
         return "  ".join(aligned).rstrip()
 
     return "\n".join([paint(line(heads), "bold"), *(line(row) for row in rows)])
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many, and how many more there are."""
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more])
 
 
 def shorten(text: str, width: int) -> str:

@@ -33,7 +33,7 @@ def open_alternatives(emit: Emitter) -> None:
 def skip_never_allowed(emit: Emitter, group: Group) -> None:
     """Leave out the alternatives that the quota of the group's project never allows, and open what follows them."""
     where = group.whereabouts
-    if where is None or group.over or not (where.asked.ways or where.skipped):
+    if where is None or group.over:
         return
     causes = never_allowed(emit.state.quotas.get(emit.state.runs[group.run_id].project), where.asked)
     for index in range(len(where.asked.ways)):

@@ -11,7 +11,7 @@ from crossfleet.coordinator.core.contention import Pool, Rival, Situation, Turn,
 from crossfleet.coordinator.core.forecast import NEVER, Span, Work
 from crossfleet.coordinator.core.lognormal import MIDDLE, LogNormal, total
 from crossfleet.coordinator.core.model import Group, State
-from crossfleet.coordinator.core.quota import QUOTA, RUNS, SLOTS, Quota, Takes, Tally, needs
+from crossfleet.coordinator.core.quota import QUOTA, RUNS, SLOTS, Takes, Tally, needs
 from crossfleet.coordinator.core.quotas import in_words
 from crossfleet.coordinator.core.replay import spans
 from crossfleet.coordinator.core.view import useful_slots
@@ -20,8 +20,9 @@ from crossfleet.matching.classes import UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A group of the project, and what each of its slots takes."""
+    """A group of the project: its run, and what each of its slots takes."""
 
+    run_id: str
     takes: Takes
     rival: Rival
 
@@ -40,14 +41,16 @@ def parties(situation: Situation, project: str, but: str = "") -> list[Party]:
     """The groups of a limited project that have work, without that of the id `but`."""
     if project not in situation.state.quotas:
         return []
-    return [Party(group.target.devices, _rival(situation, group)) for group in _at_work(situation.state, project, but)]
+    state = situation.state
+    groups = [state.groups[group_id] for group_id in state.tallies.get(project, Tally()).groups if group_id != but]
+    at_work = [one for one in groups if waiting(state, one)]
+    return [Party(one.run_id, one.target.devices, _rival(situation, one)) for one in at_work]
 
 
 def limits_of(
-    situation: Situation, project: str, takes: Takes, fewest: int, run_id: str, others: Sequence[Party]
+    state: State, project: str, takes: Takes, fewest: int, run_id: str, others: Sequence[Party]
 ) -> list[Limit]:
     """The limits of its project's quota that concern a target of a run, beside `others`. None without a quota."""
-    state = situation.state
     quota = state.quotas.get(project)
     if quota is None:
         return []
@@ -56,7 +59,7 @@ def limits_of(
     for name, amount, most in needs(quota, tally, takes, fewest, run_id):
         text = in_words(state, quota, (name, amount, most))
         if name == RUNS:
-            found.append(_places(situation, quota, tally, run_id, text))
+            found.append(_places(most, tally, [one for one in others if one.run_id != run_id], text))
         else:
             found.append(_parts(state, tally, name, amount // fewest, most, others, text))
     return found
@@ -89,12 +92,6 @@ def _later(own: Span, theirs: Span, limit: Limit) -> Span:
     return Span(start, max(end, theirs.end), min(own.slots, theirs.slots))
 
 
-def _at_work(state: State, project: str, but: str) -> list[Group]:
-    tally = state.tallies.get(project)
-    groups = [state.groups[group_id] for group_id in tally.groups if group_id != but] if tally is not None else []
-    return [one for one in groups if waiting(state, one)]
-
-
 def _rival(situation: Situation, group: Group) -> Rival:
     """As others of its project meet it: what it wants is what it would take, were the quota no limit."""
     wanted = useful_slots(situation.state, group) if group.held_back in {"", QUOTA} else 0
@@ -124,23 +121,20 @@ def _scaled(one: Rival, factor: float) -> Rival:
     """The same in slots of another size."""
     if factor == 1:
         return one
-    amounts = (math.ceil(amount * factor) for amount in (one.held, one.wanted, one.least))
-    held, wanted, least = amounts
+    held, wanted, least = (math.ceil(amount * factor) for amount in (one.held, one.wanted, one.least))
     work = LogNormal(one.work.mu + math.log(factor), one.work.sigma)
     return replace(one, work=work, held=held, wanted=wanted, least=least)
 
 
-def _places(situation: Situation, quota: Quota, tally: Tally, run_id: str, text: str) -> Limit:
+def _places(most: int, tally: Tally, others: Sequence[Party], text: str) -> Limit:
     """The limit of runs that have begun: each gives its place back when all of its groups have ended."""
     runs: dict[str, list[Rival]] = {}
-    for group in _at_work(situation.state, quota.project, ""):
-        if group.run_id != run_id:
-            runs.setdefault(group.run_id, []).append(_rival(situation, group))
+    for one in others:
+        runs.setdefault(one.run_id, []).append(one.rival)
     begun = [one for one in tally.begun if one in runs]
     usual = sum(one.held for name in begun for one in runs[name]) / max(len(begun), 1)
     rivals = [_run(name, of_run, usual, begun=name in tally.begun) for name, of_run in runs.items()]
-    free = max((quota.runs or 0) - len(begun), 0)
-    return Limit(RUNS, Pool(free, dict.fromkeys(begun, 1), {}), rivals, text)
+    return Limit(RUNS, Pool(max(most - len(begun), 0), dict.fromkeys(begun, 1), {}), rivals, text)
 
 
 def _run(run_id: str, groups: Sequence[Rival], usual: float, *, begun: bool) -> Rival:

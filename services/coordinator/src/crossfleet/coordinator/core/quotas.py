@@ -152,7 +152,7 @@ def _settle(emit: Emitter, quota: Quota, tally: Tally) -> None:
         short += 1
         if short == 1:
             held = holders(state, quota.project)
-        text = f"the quota of project {quota.project} is used up: others were there first"
+        text = f"the quota of project {quota.project} leaves nothing for it yet: others were there first"
         if short <= _TOLD:
             text = _needs_more(state, quota, tally, held, lacking)
         if group.waiting_text != text or group.held_back != QUOTA:

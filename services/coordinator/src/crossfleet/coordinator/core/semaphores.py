@@ -67,10 +67,13 @@ def settle_semaphores(emit: Emitter) -> None:
     short = 0
     for group in _in_order(state):
         needed = {name: each * gang_slots(group.target.request) for name, each in group.target.request.semaphores}
-        own, alike = _lacking(left, needed), kind(state, group)
-        lacking = own or _lacking(left, {name: amount * (shown[alike] + 1) for name, amount in needed.items()})
+        own = lacking = _lacking(left, needed)
+        if not own:
+            alike = kind(state, group)
+            lacking = _lacking(left, {name: amount * (shown[alike] + 1) for name, amount in needed.items()})
+            if begins(group) and not lacking:
+                shown[alike] += 1
         if not lacking:
-            shown[alike] += begins(group)
             if group.held_back:
                 emit(e.GroupHeldBack(group.run_id, group.group_id, "", ""))
             continue

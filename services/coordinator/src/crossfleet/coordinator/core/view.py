@@ -75,14 +75,14 @@ def begins(group: Group) -> bool:
     return not group.allocations and (group.queue.count > 0 or not group.collected)
 
 
-Kind = tuple[Request, str, str]
-"""Request, project and scheduler."""
+Kind = tuple[Request, str, str, frozenset[str]]
+"""Request, project, scheduler, and the workers that it avoids."""
 
 
 def kind(state: State, group: Group) -> Kind:
     """Equal for groups of which one can be placed wherever another can, by whoever decides for both."""
     run = state.runs[group.run_id]
-    return group.target.request, run.project, run.policy.scheduler
+    return group.target.request, run.project, run.policy.scheduler, frozenset(group.avoid)
 
 
 def _most_slots(request: Request) -> int:

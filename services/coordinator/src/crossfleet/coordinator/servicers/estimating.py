@@ -60,7 +60,7 @@ class _Asked:
     def __init__(self, situation: Situation, project: str, turn: Turn, ways: Sequence[Chosen]) -> None:
         found = [one.expected for one in ways]
         self._ways = ways
-        self._situation, self._state = situation, situation.state
+        self._state = situation.state
         self._project = project
         self._turn = turn
         self._found = found
@@ -114,9 +114,7 @@ class _Asked:
         """Those of the project's quota, beside what it has already and the run's targets before this one."""
         request = self._found[index].target.request
         before = [self._party(other) for other in range(index) if not self._needs(other, index)]
-        return limits_of(
-            self._situation, self._project, self._takes(index), least_slots(request), _RUN, [*others, *before]
-        )
+        return limits_of(self._state, self._project, self._takes(index), least_slots(request), _RUN, [*others, *before])
 
     def _needs(self, other: int, index: int) -> bool:
         """Whether a target of the run begins only when the other one of `index` is over."""
@@ -132,7 +130,7 @@ class _Asked:
         load = one.load.seconds if one.load is not None else UNSEEN
         known = one.load is not None
         rival = Rival(turn[-1], self._project, turn, load, known, 0, wanted=work.most, least=work.least, overdue=0.0)
-        return Party(self._takes(index), rival)
+        return Party(_RUN, self._takes(index), rival)
 
     def _takes(self, index: int) -> Takes:
         """What each slot of a target takes that may be limited."""

@@ -94,7 +94,7 @@ async def _add_queue(message: run_service.TargetExplanation, group: Group, situa
     if not own.held:
         others_of_project = parties(situation, own.project, group.group_id)
         fewest = least_slots(target.request)
-        limits = limits_of(situation, own.project, target.devices, fewest, group.run_id, others_of_project)
+        limits = limits_of(state, own.project, target.devices, fewest, group.run_id, others_of_project)
     others = [one for one in rivals_of(situation, pool) if one.group_id != own.group_id]
     if own.wanted and not own.held and not group.held_back:
         message.queue.CopyFrom(queue_place(pool, others, own.turn))

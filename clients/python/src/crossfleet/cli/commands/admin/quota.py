@@ -9,7 +9,7 @@ from crossfleet.api.coordinator.v1.admin_service_pb2 import Quota, QuotaStatus
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.table import table
+from crossfleet.cli.reporting.table import some, table
 from crossfleet.client import Client
 
 _MOST = 1_000_000
@@ -92,5 +92,5 @@ def _row(one: QuotaStatus) -> tuple[str, ...]:
     slots = f"{one.slots_held} of {quota.slots}" if quota.HasField("slots") else f"{one.slots_held}"
     runs = f"{len(one.begun_run_ids)} of {quota.runs}" if quota.HasField("runs") else f"{len(one.begun_run_ids)}"
     devices = ", ".join(f"{one.devices_held[name]} of {most} {name}" for name, most in sorted(quota.devices.items()))
-    by = ", ".join(f"{holder.group_id} ({holder.slots})" for holder in one.holders)
-    return quota.project, slots, devices, runs, by, ", ".join(one.waiting_group_ids)
+    by = [f"{holder.group_id} ({holder.slots})" for holder in one.holders]
+    return quota.project, slots, devices, runs, some(by), some(one.waiting_group_ids)

@@ -9,7 +9,7 @@ from crossfleet.api.coordinator.v1.admin_service_pb2 import Semaphore
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.reporting.table import table
+from crossfleet.cli.reporting.table import some, table
 from crossfleet.client import Client
 
 
@@ -61,5 +61,5 @@ def main(arguments: list[str]) -> int:
 
 
 def _row(one: Semaphore) -> tuple[str, ...]:
-    by = ", ".join(f"{holder.group_id} ({holder.held})" for holder in one.holders)
-    return one.name, str(one.held), str(one.capacity), by, ", ".join(one.waiting_group_ids)
+    by = [f"{holder.group_id} ({holder.held})" for holder in one.holders]
+    return one.name, str(one.held), str(one.capacity), some(by), some(one.waiting_group_ids)
