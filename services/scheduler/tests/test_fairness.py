@@ -73,10 +73,10 @@ def test_shares_converge_within_a_twentieth_of_the_weights(weights, seed, policy
 def test_so_do_those_of_projects_that_ask_for_slots_of_unlike_size(weights, seed, policy):
     wishes, random = {f"p{n}": weight for n, weight in enumerate(weights)}, Random(seed)
     # Of a small fleet a weight's part is no whole number of large slots, and what is too small for these is for others.
-    fleet = Clockwork(alike(64, 16), policy, wishes)
+    fleet = Clockwork(alike(128, 16), policy, wishes)
     smallest, *larger = CORES.values()
     requests = {one: [smallest, *random.sample(larger, random.randint(0, 2))] for one in wishes}
-    contention = Contention(fleet, wishes, requests, random, backlog=1200)
+    contention = Contention(fleet, wishes, requests, random, backlog=2400)
     contention.steps(150)
     contention.assert_fair()
 
