@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,4 +118,46 @@ def test_a_suite_that_knows_of_no_hook_goes_on_to_the_end_of_its_case(shim: Shim
     (tmp_path / "go").touch()
     ended = shim.op("finished", attempt=1)
     assert (ended["cause"], ended["left"]) == ("preempted", [1])
+    assert [one["outcome"] for one in shim.all("result")] == ["passed"]
+
+
+HANDLES = """
+import pathlib, signal, sys, time
+def save(number, frame):
+    pathlib.Path("saved").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+"""
+WAITS = """
+pathlib.Path("begun").touch()
+while not pathlib.Path("go").exists():
+    time.sleep(0.002)
+"""
+
+
+def begin_command(shim: Shim, folder: Path, code: str) -> None:
+    (folder / "command.py").write_text(code)
+    shim.open(folder, "sh", "-c", f"{sys.executable} command.py; exit $?", runner="command")
+    shim.run(0, 1, [0])
+    shim.run(0, 2, [0])
+    while not (folder / "begun").exists():
+        pause()
+    preempt(shim)
+    assert shim.op("finished", attempt=2)["cause"] == "preempted"
+
+
+def test_a_command_that_handles_sigterm_gets_it_and_has_shown_nothing_then(shim: Shim, tmp_path: Path) -> None:
+    begin_command(shim, tmp_path, HANDLES + WAITS)
+    ended = shim.op("finished", attempt=1)
+    assert (ended["cause"], ended["left"], shim.all("result")) == ("preempted", [0], [])
+    assert (tmp_path / "saved").exists()
+    shim.run(0, 3, [0])
+    assert shim.op("finished", attempt=3)["left"] == [0]
+    assert shim.close()["cause"] == "done"
+
+
+def test_a_command_that_does_not_handle_it_goes_on_and_counts_when_it_ends_in_time(shim: Shim, tmp_path: Path) -> None:
+    begin_command(shim, tmp_path, "import pathlib, time" + WAITS)
+    (tmp_path / "go").touch()
+    assert shim.op("finished", attempt=1)["cause"] == "done"
     assert [one["outcome"] for one in shim.all("result")] == ["passed"]

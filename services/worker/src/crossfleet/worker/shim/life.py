@@ -99,6 +99,13 @@ class Life:
         if self.connection is not None:
             processes.send_signal(self.pid, CHECKPOINT_SIGNAL)
 
+    def ask_to_end(self) -> bool:
+        """SIGTERM to those processes that handle it. False: none does."""
+        able = [pid for pid in self._relatives() if processes.catches(pid, signal.SIGTERM)]
+        for pid in able:
+            processes.send_signal(pid, signal.SIGTERM)
+        return bool(able)
+
     def wind_up(self, grace: float) -> None:
         """Nothing is wanted of it any more: let it tear down, then as ``interrupt``."""
         self.send(b'{"op": "last"}\n')

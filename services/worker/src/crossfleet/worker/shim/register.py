@@ -140,9 +140,9 @@ class Register:
             allocation.close_slots([int(number) for number in message["slots"]])
 
     def _preempt(self, message: Message) -> None:
-        """Of programs what executes goes on until it is cancelled."""
+        """Programs go on until they are cancelled."""
         allocation = self._allocations.get(str(message["allocation"]))
-        if isinstance(allocation, PytestAllocation) and allocation.state == "ready":
+        if isinstance(allocation, PytestAllocation | CommandAllocation) and allocation.state != "closing":
             allocation.preempt(float(message["seconds"]))
 
     def _close(self, message: Message) -> None:
