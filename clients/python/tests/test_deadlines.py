@@ -17,6 +17,8 @@ from clients.python.tests.test_commands import fleet_and_shell
 from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.deadlines import kept, latest, prospect
+from crossfleet.cli.reporting.html.contents import contents
+from crossfleet.cli.reporting.junit import write
 from crossfleet.cli.reporting.markdown import summary
 from crossfleet.cli.reporting.paint import plain
 from crossfleet.cli.reporting.text import report
@@ -107,7 +109,7 @@ def test_a_run_ends_with_its_last_target_and_nobody_knows_when_where_one_s_end_i
     assert latest([*some, wire.TargetExplanation()]) is None
 
 
-def test_a_report_says_whether_the_deadline_was_met_and_its_verdict_stays() -> None:
+def test_every_report_says_whether_the_deadline_was_met_and_its_verdict_stays(tmp_path: Path) -> None:
     results = finished(case("t.py::a", "passed"))
     run = results.run
     run.verdict = run_pb2.RUN_VERDICT_PASSED
@@ -120,6 +122,9 @@ def test_a_report_says_whether_the_deadline_was_met_and_its_verdict_stays() -> N
     assert parts[-2].endswith("+01:00, by 3 h 00 m") or parts[-2].endswith("+02:00, by 3 h 00 m")
     assert parts[-1].startswith("PASSED")
     assert "missed its deadline" in summary(results)
+    assert contents(results)["run"]["deadline"].startswith("missed its deadline")
+    write(results, tmp_path / "junit.xml")
+    assert 'name="deadline" value="missed its deadline' in (tmp_path / "junit.xml").read_text()
 
 
 async def test_run_warns_where_the_deadline_will_probably_be_missed(tmp_path: Path) -> None:
