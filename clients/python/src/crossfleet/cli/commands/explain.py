@@ -57,7 +57,9 @@ def main(arguments: list[str]) -> int:
     if run.spec.policy.priority_class:
         print(f"priority {run.spec.policy.priority}, of class {run.spec.policy.priority_class}")
     if run.HasField("deadline"):
-        print(f"{prospect(seconds_left(run, time.time()), latest(targets))} ({local(run.deadline)})")
+        over = {one.name for one in run.targets if one.state >= run_pb2.TARGET_STATE_FINISHED}
+        end = latest([one for one in targets if one.target not in over])
+        print(f"{prospect(seconds_left(run, time.time()), end)} ({local(run.deadline)})")
     for line in limits(run.spec.policy):
         print(line)
     return 0

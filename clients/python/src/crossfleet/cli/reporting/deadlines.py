@@ -17,7 +17,7 @@ def seconds_left(run: run_pb2.Run, now: float) -> float:
 
 
 def latest(targets: Sequence[TargetExplanation]) -> Interval | None:
-    """When the last target of a run is expected to end; None where that cannot be told of each that has not ended."""
+    """When the last of some targets is expected to end; None where that cannot be told of each."""
     ends = [one.end_seconds for one in targets if one.HasField("end_seconds")]
     if len(ends) < len(targets) or not ends:
         return None
