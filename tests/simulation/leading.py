@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from crossfleet.coordinator.core.care import waits_for_care
-from crossfleet.coordinator.core.commands import CareForHosts, Command, ForgetWorkers, PassTime, RecordCollection
+from crossfleet.coordinator.core.commands import Command, ForgetWorkers, PassTime, RecordCollection
 from crossfleet.coordinator.core.deciders import Decider
 from crossfleet.coordinator.core.departing import Memory, departed
-from crossfleet.coordinator.core.health import CarePolicy
+from crossfleet.coordinator.core.health import CareForHosts, CarePolicy
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from crossfleet.coordinator.roles.methods import Handlers
 from crossfleet.coordinator.scheduling.roster import External

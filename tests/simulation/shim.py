@@ -144,6 +144,9 @@ class SimShim:
         elif op == "close_slots":
             if allocation.state != "closing":
                 allocation.close_slots(line["slots"])
+        elif op == "preempt":
+            for slot in allocation.slots.values():
+                slot.preempt()
         elif op == "last":
             allocation.slots[line["slot"]].last()
         elif op == "collection" and allocation.state == "ready":

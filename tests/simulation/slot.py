@@ -33,7 +33,7 @@ class SimSlot:
         self._later: list[Line] = []
         self._last = False
         self._asked = True
-        self._closing = False
+        self._closing = self._preempted = False
         self._life = 0
         self.current: tuple[int, int] | None = None
         self.lingers = False
@@ -53,6 +53,9 @@ class SimSlot:
 
     def run(self, line: Line) -> None:
         """Take an attempt; after `last` it waits for the next life of the slot."""
+        if self._preempted:
+            self._record_end(SlotAttempt(line["attempt"], list(line["cases"])), "preempted")
+            return
         if self._last:
             self._later.append(line)
             return
@@ -84,6 +87,17 @@ class SimSlot:
             self._record_end(attempt, "cancelled")
         self._ask()
         self._pump()
+
+    def preempt(self) -> None:
+        """Begin nothing more."""
+        self._preempted = True
+        later, self._later = self._later, []
+        for line in (one for one in later if one["op"] == "run"):
+            self.run(line)
+        current = self.current[0] if self.current is not None else 0
+        for attempt in [one for one in self.attempts if one.number != current]:
+            self.attempts.remove(attempt)
+            self._record_end(attempt, "preempted")
 
     def close(self) -> None:
         """Cancel everything; the allocation is told when nothing runs any more."""
@@ -127,6 +141,9 @@ class SimSlot:
         if not attempt.pending:
             self.attempts.remove(attempt)
             self._record_end(attempt, "done")
+        elif self._preempted:
+            self.attempts.remove(attempt)
+            self._record_end(attempt, "preempted")
         self._ask()
         self._pump()
 

@@ -9,6 +9,7 @@ from random import Random
 from crossfleet.api.types.v1.run_pb2 import RunSpec
 from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.outcomes import RerunPlacement
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.submitting import case_digest
 from crossfleet.matching.model import DeviceRequest, Preference, Request
 from crossfleet.matching.template import Alternative, Past, Template, offer
@@ -83,6 +84,15 @@ def make_stragglers(random: Random, suites: list[SimSuite]) -> bool:
 def with_speculation(random: Random, submission: SubmitRun) -> SubmitRun:
     """Most runs may execute some of their cases a second time."""
     return replace(submission, policy=replace(submission.policy, speculate=random.choice([0, 5, 100, 100])))
+
+
+def with_classes(random: Random, submission: SubmitRun) -> SubmitRun:
+    """Urgent runs take slots from the others; some have deadlines."""
+    standing = PriorityClass("urgent", submission.priority, preempts=True)
+    if not submission.priority:
+        standing = PriorityClass("batch", 0, preemptible=True, grace=random.choice([None, 0.0, 0.3, 2.0]))
+    due = random.choice([0.0, 0.0, 60.0, 100_000.0])
+    return replace(submission, policy=replace(submission.policy, priority_class=standing, deadline_in=due))
 
 
 def make_history(random: Random, suite: SimSuite) -> None:

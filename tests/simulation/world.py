@@ -37,6 +37,7 @@ from tests.simulation.suites import (
     make_stragglers,
     make_submission,
     make_suite,
+    with_classes,
     with_dependencies,
     with_places,
     with_portions,
@@ -60,6 +61,7 @@ _COORDINATORS = 3
 _HIDING = 0.3  # so often somebody hides a device for a while
 _LIMITING = 0.3  # so often what runs hold is limited
 _SHARING = 0.2  # of the seeds have devices of which several runs hold portions
+_CLASSES = 0.3  # so often runs are of priority classes
 _RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -165,6 +167,9 @@ class World:
         if placing.random() < 0.4:
             self._apart = True
             asked = [with_places(placing, one) for one in asked]
+        classes = self.chance.stream("classes")
+        if classes.random() < _CLASSES:
+            asked = [with_classes(classes, one) for one in asked]
         speculating = self.chance.stream("speculating")
         return [with_speculation(speculating, submission) for submission in asked]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,7 @@ class Script:
     hold: bool = False
     cancel_hangs: bool = False
     estimate: run_service_pb2.EstimateRunResponse = field(default_factory=run_service_pb2.EstimateRunResponse)
+    explained: list[run_service_pb2.TargetExplanation] = field(default_factory=list)
 
 
 class Runs(run_service_pb2_grpc.RunServiceServicer):
@@ -67,6 +69,8 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
             known = run_pb2.Run(run_id=f"run-{len(self.by_request) + 1}", spec=request.spec)
             known.targets.extend(run_pb2.TargetStatus(name=target.name) for target in request.spec.targets)
             known.created_at.CopyFrom(Timestamp(seconds=1_790_000_000))
+            if request.spec.policy.HasField("deadline_in"):
+                known.deadline.seconds = int(time.time()) + request.spec.policy.deadline_in.seconds
             self.by_request[request.request_id] = known
         if self.script.unavailable_answers:
             self.script.unavailable_answers -= 1
@@ -76,6 +80,9 @@ class Runs(run_service_pb2_grpc.RunServiceServicer):
     async def EstimateRun(self, request, context):
         self.estimated.append(request.spec)
         return self.script.estimate
+
+    async def ExplainRun(self, request, context):
+        return run_service_pb2.ExplainRunResponse(targets=self.script.explained)
 
     def run(self, run_id: str) -> run_pb2.Run:
         for run in self.by_request.values():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 
 from hypothesis import strategies as st
 
@@ -93,9 +94,12 @@ groups = st.builds(
     request=requests,
     priority=st.integers(0, 2),
     submitted_at=st.sampled_from([1.0, 2.0]),
+    deadline=st.sampled_from([inf, inf, 86_400.5, 86_401.5]),
     wanted_slots=st.integers(0, 6),
     estimated_seconds=st.sampled_from([0.0, 5.0, 60.0]),
     avoid=st.frozensets(st.sampled_from(NAMES), max_size=1),
+    preempts=st.sampled_from([False, False, True]),
+    preemptible=st.sampled_from([None, None, True, False]),
 )
 allocations = st.builds(
     Allocation,

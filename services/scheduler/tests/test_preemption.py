@@ -95,6 +95,34 @@ def test_no_more_is_taken_in_an_hour_than_the_policy_allows():
     assert len(revoked) == 2
 
 
+def test_a_class_that_preempts_takes_from_lower_ones_that_allow_it_however_the_scheduler_is_set_up():
+    held = [Allocation("a", "kept", "w1", 2), Allocation("b", "batch", "w2", 2)]
+    batch, urgent = group("batch", -10, preemptible=True), group("urgent", 5, 1, preempts=True)
+    kept = group("kept", -20, preemptible=False)
+    assert begun([worker("w1"), worker("w2")], [kept, batch, urgent], held, Policy()).plan(0.0)[1].revoke == ("b",)
+    # Neither what no class speaks of, nor what is as urgent.
+    for other in (group("batch", -10), group("batch", 5, preemptible=True), group("batch", 9, preemptible=True)):
+        assert begun([worker("w1"), worker("w2")], [kept, other, urgent], held, Policy()).plan(0.0)[1].revoke == ()
+    calm = group("urgent", 5, 1)
+    assert begun([worker("w1"), worker("w2")], [kept, batch, calm], held, Policy()).plan(0.0)[1].revoke == ()
+
+
+def test_a_class_that_is_protected_is_never_taken_from_whatever_the_settings_say():
+    held = [Allocation("a", "low", "w1", 2)]
+    policy = Policy(preemption_gap=1, preemption_ratio=1.0)
+    rows = [group("low", 0, preemptible=False), group("high", 20, 1, project="other", preempts=True)]
+    assert begun([worker("w1")], rows, held, policy).plan(0.0)[1].revoke == ()
+
+
+def test_more_urgent_work_that_may_take_nothing_does_not_keep_a_class_from_what_is_its_own():
+    held = [Allocation("a", "batch", "w1", 2), Allocation("b", "busy", "w2", 2)]
+    first = group("first", 50, 1, request=Request('worker.labels.kind == "b"'))
+    urgent = group("urgent", 5, 1, request=Request('worker.labels.kind == "a"'), preempts=True)
+    rows = [group("batch", 0, preemptible=True), group("busy", 0), first, urgent]
+    workers = [worker("w1", labels={"kind": "a"}), worker("w2", labels={"kind": "b"})]
+    assert begun(workers, rows, held, Policy()).plan(0.0)[1].revoke == ("a",)
+
+
 FAIR = Policy(preemption_ratio=2.0)
 
 
@@ -169,6 +197,13 @@ def test_only_what_is_less_urgent_or_of_a_project_that_stays_richer_is_taken(row
     waiting = [one for one in snapshot.groups.values() if one.id in {told.group_id for told in found.waiting}]
     for one in taken:
         victim = snapshot.groups[one.group_id]
-        assert (gap and any(other.priority - victim.priority >= gap for other in waiting)) or (
-            ratio and any(other.project != victim.project and other.priority >= victim.priority for other in waiting)
+        above = [other for other in waiting if other.priority > victim.priority]
+        assert victim.preemptible is not False
+        assert (
+            (victim.preemptible and any(other.preempts for other in above))
+            or (gap and any(other.priority - victim.priority >= gap for other in waiting))
+            or (
+                ratio
+                and any(other.project != victim.project and other.priority >= victim.priority for other in waiting)
+            )
         )

@@ -197,7 +197,7 @@ def test_what_is_told_has_slurms_reason_and_start():
 
 def test_more_urgent_work_is_asked_for_first():
     cluster = Cluster(Pool("cpu", slots=1, pilots=1))
-    cluster.want(wanting(1, "late", submitted_at=1.0), wanting(1, "urgent", submitted_at=2.0, priority=5))
+    cluster.want(wanting(1, "late", since=1.0), wanting(1, "urgent", since=2.0, priority=5))
     assert [order.group_id for order in cluster.look().submit] == ["urgent"]
 
 

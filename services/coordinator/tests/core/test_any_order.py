@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RerunPlacement, WorkerState
+from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClass
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -32,6 +33,14 @@ STEPS = (
     "pass",
     "seats",
     "let go",
+    "revoke",
+)
+CLASSES = (
+    None,
+    PriorityClass("kept", 0),
+    PriorityClass("patient", 0, preemptible=True),
+    PriorityClass("batch", 0, preemptible=True, grace=3.0),
+    PriorityClass("cheap", 0, preemptible=True, grace=0.0),
 )
 NEEDS = (
     {"later": ("default",)},
@@ -75,6 +84,8 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
     elif name == "end" and allocation:
         cause = (Cause.ENVIRONMENT, Cause.DONE)[pick % 2]
         fleet.report(allocation.worker_id, c.AllocationEnded(allocation.allocation_id, cause, "ended"))
+    elif name == "revoke" and allocation:
+        fleet.do(c.ApplyPlan("revoking", (), (allocation.allocation_id,)))
     elif name == "stop" and pick % 5 == 0:
         fleet.do(c.StopRun(f"run{pick % 3}", "stopped"))
     elif name == "submit":
@@ -83,7 +94,7 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
         fleet.submit(
             run_id,
             tuple(f"{n}" for n in range(pick % 30)),
-            policy=replace(policy, rerun_delay=pick % 2, speculate=pick % 2 * 50),
+            policy=replace(policy, rerun_delay=pick % 2, speculate=pick % 2 * 50, priority_class=CLASSES[pick % 5]),
             estimates=tuple(0.1 for _ in range(pick % 30)) if pick % 5 else (),
             targets=("default", "later", "last")[: 1 + pick % 3],
             needs=NEEDS[pick % len(NEEDS)] if pick % 3 == 2 else None,
@@ -132,6 +143,7 @@ def without_memory(state: State):
         state.revoked,
         state.next_attempt,
         state.semaphores,
+        state.preempted,
     )
 
 
@@ -171,7 +183,7 @@ def check_as_an_earlier_version_reads_it(fleet: Fleet) -> None:
     """It leaves out the facts that only add to others, and finds the same verdicts, each case once."""
     earlier = State()
     for event in fleet.events:
-        if not isinstance(event, LimitsLearnt | SlotsGivenBack | CopyAssigned | CopyEnded):
+        if not isinstance(event, LimitsLearnt | SlotsGivenBack | CopyAssigned | CopyEnded | AllocationPreempted):
             evolve(earlier, event)
     assert not earlier.attempts
     for group_id, group in fleet.state.groups.items():

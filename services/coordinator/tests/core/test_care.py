@@ -11,7 +11,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.care import room, waits_for_care
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.evolve import evolve
-from crossfleet.coordinator.core.health import CarePolicy, Stage
+from crossfleet.coordinator.core.health import CareForHosts, CarePolicy, Stage
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.matching.model import Device, DeviceRequest, Request
@@ -39,7 +39,7 @@ def join(fleet, name, life=1, **view):
 
 def care(fleet, seconds=1.0, policy=POLICY):
     fleet.now += seconds
-    return fleet.do(c.CareForHosts(policy))
+    return fleet.do(CareForHosts(policy))
 
 
 def lose(fleet, name, times=3):

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
+from crossfleet.coordinator.core.priority_class import PriorityClass, RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import Quota, RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
 from crossfleet.coordinator.core.schedule import (
@@ -136,6 +137,22 @@ def test_a_later_leader_finds_quotas_and_what_is_held_of_them(database):
     assert successor.state.groups["run/gpu"].target.devices == (("gpu", 1),)
     assert successor.state.groups["run/gpu"].held_back == "quota"
     assert successor.state.tallies["p"].slots == 2
+
+
+def test_a_later_leader_finds_priority_classes_and_the_grace_of_what_was_preempted(database):
+    ledger = opened(database)
+    batch = PriorityClass("batch", -10, preemptible=True, grace=30.0, projects=("ml", "web"))
+    ledger.commit([SetPriorityClass(batch), SetPriorityClass(PriorityClass("gone", 1))], 1.0)
+    ledger.commit([RemovePriorityClass("gone"), SetPriorityClass(PriorityClass("urgent", 100, preempts=True))], 2.0)
+    start(ledger, policy=c.PolicySpec(priority_class=batch, deadline_in=60.0))
+    ledger.commit([c.ApplyPlan("revoking", (), tuple(ledger.state.allocations))], 10.0)
+    successor = opened(database)
+
+    assert successor.state.priority_classes == ledger.state.priority_classes
+    assert set(successor.state.priority_classes) == {"batch", "urgent"}
+    assert list(successor.state.preempted.values()) == [40.0]
+    assert successor.state.runs["run"].policy.priority_class == batch
+    assert successor.state.runs["run"].deadline == ledger.state.runs["run"].created_at + 60.0
 
 
 def test_a_later_leader_keeps_workers_for_whom_they_are_reserved(database):

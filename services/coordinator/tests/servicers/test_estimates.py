@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
@@ -194,6 +195,31 @@ async def test_who_waits_behind_others_begins_when_these_are_expected_to_end(tmp
     assert before.end_seconds.middle < behind.end_seconds.middle
     assert later.start_seconds.middle > behind.start_seconds.middle > sooner.start_seconds.middle
     assert later.targets[0].queue.groups_ahead == 2
+
+
+async def test_who_is_due_first_is_foreseen_before_those_that_came_earlier(tmp_path: Path) -> None:
+    hour = suite_pb2.Policy(deadline_in=Duration(seconds=3_600))
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel, slots=2)
+        await worker.welcomed()
+        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
+        await learnt(fleet, 20)
+        await fleet.submit(noop(20), "running")
+        await worker.next("assign")
+        plain = (await fleet.submit(noop(20), "plain")).run
+        hurried = (await fleet.submit(noop(20, policy=hour), "hurried")).run
+
+        behind, before = await explain(fleet, plain.run_id), await explain(fleet, hurried.run_id)
+        sooner = await estimate(fleet, unnamed(policy=suite_pb2.Policy(deadline_in=Duration(seconds=60))))
+        later = await estimate(fleet, unnamed(policy=suite_pb2.Policy(deadline_in=Duration(seconds=90_000))))
+        kept = (await fleet.runs.GetRun(run_service.GetRunRequest(run_id=hurried.run_id))).run
+
+    assert (before.queue.place, behind.queue.place) == (1, 2)
+    assert before.end_seconds.middle < behind.end_seconds.middle
+    assert (sooner.targets[0].queue.place, later.targets[0].queue.place) == (1, 3)
+    assert kept.deadline.seconds == pytest.approx(kept.created_at.seconds + 3_600, abs=1)
+    assert hurried.deadline == kept.deadline
+    assert not plain.HasField("deadline")
 
 
 async def test_a_target_that_runs_is_told_its_end_and_no_place(tmp_path: Path) -> None:

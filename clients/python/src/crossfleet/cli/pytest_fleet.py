@@ -42,6 +42,19 @@ def pytest_addoption(parser: Any) -> None:
         pass
 
 
+class _Hooks:
+    def pytest_crossfleet_checkpoint(self, item: Any, seconds: float) -> None:
+        """On a fleet: `item` makes room for more urgent work, and is ended in so many seconds unless it ends before."""
+
+
+def pytest_addhooks(pluginmanager: Any) -> None:
+    """Lets suites have the hook that a fleet calls, also where nobody calls it."""
+    try:
+        pluginmanager.add_hookspecs(_Hooks)
+    except ValueError:  # a process of a fleet, which knows it by itself
+        pass
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: Any) -> Any:
     """Hands over where --fleet is given, unless this is a process of a fleet or pytest would run nothing."""

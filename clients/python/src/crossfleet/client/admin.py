@@ -64,6 +64,23 @@ class AdminCalls:
         request = wire.RemoveQuotaRequest(project=project)
         await self._connection.call(lambda limit: self._stub.RemoveQuota(request, timeout=limit))
 
+    async def priority_classes(self) -> Sequence[wire.PriorityClass]:
+        """All priority classes, the highest priority first."""
+        request = wire.ListPriorityClassesRequest()
+        answer = await self._connection.call(lambda limit: self._stub.ListPriorityClasses(request, timeout=limit))
+        return list(answer.priority_classes)
+
+    async def set_priority_class(self, one: wire.PriorityClass) -> wire.PriorityClass:
+        """Makes a priority class, or changes what one is to runs to come."""
+        request = wire.SetPriorityClassRequest(priority_class=one)
+        answer = await self._connection.call(lambda limit: self._stub.SetPriorityClass(request, timeout=limit))
+        return answer.priority_class
+
+    async def remove_priority_class(self, name: str) -> None:
+        """Removes a priority class; its runs keep what it was."""
+        request = wire.RemovePriorityClassRequest(name=name)
+        await self._connection.call(lambda limit: self._stub.RemovePriorityClass(request, timeout=limit))
+
     async def schedulers(self) -> list[wire.SchedulerStanding]:
         """How each scheduler stands, the fallback first."""
         request = wire.GetSchedulerRequest()

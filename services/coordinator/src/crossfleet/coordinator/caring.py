@@ -7,8 +7,8 @@ from typing import Any
 
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.core.care import waits_for_care
-from crossfleet.coordinator.core.commands import CareForHosts, Command
-from crossfleet.coordinator.core.health import CarePolicy
+from crossfleet.coordinator.core.commands import Command
+from crossfleet.coordinator.core.health import CareForHosts, CarePolicy
 from crossfleet.coordinator.ledger.writer import LedgerWriter
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError

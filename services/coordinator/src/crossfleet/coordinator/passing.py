@@ -33,7 +33,7 @@ async def pass_time(writer: LedgerWriter, commit: Callable[[Command], Awaitable[
 
 def _waits_for_time(state: State, now: float) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
-    return bool(limited or state.reservations or choosing(state)) or any(
+    return bool(limited or state.preempted or state.reservations or choosing(state)) or any(
         group.resting
         or group.held_back
         or _impatient(state, group)

@@ -24,6 +24,8 @@ _WAITS = {
     Wait.LATER: scheduler_pb2.WAITING_KIND_LATER,
 }
 
+_PREEMPTIBLE = {scheduler_pb2.PREEMPTION_NEVER: False, scheduler_pb2.PREEMPTION_ALLOWED: True}
+
 
 def rows_from_snapshot(message: scheduler_pb2.Snapshot) -> Delta:
     """The rows of a full snapshot."""
@@ -65,12 +67,15 @@ def group_from(message: scheduler_pb2.TaskGroup) -> Group:
         request=_request(message.request.SerializeToString(), message.selector, message.runner),
         priority=message.priority,
         submitted_at=message.submitted_unix_seconds,
+        deadline=message.deadline_unix_seconds or math.inf,
         wanted_slots=max(message.wanted_slots, 0),
         remaining_cases=message.remaining_cases,
         collected=message.collected,
         estimated_seconds=message.estimated_seconds,
         avoid=frozenset(message.avoid_worker_ids),
         warm=tuple(message.warm_worker_ids),
+        preempts=message.preempts,
+        preemptible=_PREEMPTIBLE.get(message.preemption),
     )
 
 

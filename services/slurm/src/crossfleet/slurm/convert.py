@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.messages import request_from, worker_from
 from crossfleet.matching.model import WorkerView
 from crossfleet.slurm.core.view import Changes, Group
@@ -49,5 +51,5 @@ def _group(message: scheduler_pb2.TaskGroup) -> Group:
         collected=message.collected,
         estimated_seconds=message.estimated_seconds,
         priority=message.priority,
-        submitted_at=message.submitted_unix_seconds,
+        since=counts_from(message.submitted_unix_seconds, message.deadline_unix_seconds or math.inf),
     )

@@ -42,6 +42,7 @@ class Orders:
             "cancel_attempts": lambda message: self.cancel(message.attempt_ids, message.grace_seconds),
             "close_allocation": lambda message: self.close(message.allocation_id),
             "close_slots": self.close_slots,
+            "preempt_notice": self.preempt,
             "acknowledge": lambda message: self._cut(self._link.acknowledged(message.sequence)),
             "check_health": checkup.check,
             "inspect": lambda message: self._shim.send(downward.inspect_line(message)),
@@ -153,6 +154,12 @@ class Orders:
             holding.advance(Phase.CLOSING)
             self._shim.send(downward.close_line(allocation))
         self._wake()
+
+    def preempt(self, message: wire.PreemptNotice) -> None:
+        """An allocation is given back soon: let nothing more begin there."""
+        holding = self._link.holdings.get(message.allocation_id)
+        if holding is not None and holding.phase is Phase.READY and holding.allocation not in self._openings.instants:
+            self._shim.send(downward.preempt_line(holding.allocation, message.seconds))
 
     def close_slots(self, message: wire.CloseSlots) -> None:
         """Give single slots of an allocation back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from crossfleet.cli.collecting.cases import collected
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.deadlines import prospect
 from crossfleet.cli.reporting.prospects import estimated
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.fleet_size import plan_for
@@ -75,7 +77,9 @@ def main(arguments: list[str]) -> int:
     if said.output == "json":
         print(documents.write(documents.envelope("estimate", documents.plain(answer))))
     else:
-        print(*estimated(answer), sep="\n")
+        end = answer.end_seconds if answer.HasField("end_seconds") else None
+        left = options.deadline.left(datetime.now().astimezone()) if options.deadline else None
+        print(*estimated(answer, "" if left is None else prospect(left, end)), sep="\n")
     return 0
 
 

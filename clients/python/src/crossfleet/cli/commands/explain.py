@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 
 from crossfleet.api.coordinator.v1.run_service_pb2 import TargetExplanation
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents
+from crossfleet.cli.reporting.deadlines import latest, prospect, seconds_left
 from crossfleet.cli.reporting.prospects import alternatives, outlook
 from crossfleet.cli.reporting.table import table
+from crossfleet.cli.reporting.times import local
 from crossfleet.cli.running.view import duration
 from crossfleet.client import Client
 
@@ -51,6 +54,12 @@ def main(arguments: list[str]) -> int:
             print(table(("  clause", "pass", "nearest miss"), rows, right=frozenset((1,))))
         for line in outlook(target):
             print(f"  {line}")
+    if run.spec.policy.priority_class:
+        print(f"priority {run.spec.policy.priority}, of class {run.spec.policy.priority_class}")
+    if run.HasField("deadline"):
+        over = {one.name for one in run.targets if one.state >= run_pb2.TARGET_STATE_FINISHED}
+        end = latest([one for one in targets if one.target not in over])
+        print(f"{prospect(seconds_left(run, time.time()), end)} ({local(run.deadline)})")
     for line in limits(run.spec.policy):
         print(line)
     return 0

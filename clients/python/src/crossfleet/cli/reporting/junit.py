@@ -11,6 +11,7 @@ from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunErr
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import written
+from crossfleet.cli.reporting.deadlines import kept
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
 from crossfleet.cli.reporting.suites import suite_on
@@ -46,6 +47,8 @@ def write(results: RunResults, path: Path) -> None:
         suite.timestamp = utc(results.run.started_at) or utc(results.run.created_at) or ""
         suite.add_property("target", written(target))
         suite.add_property("run", results.run.run_id)
+        if kept(results.run):
+            suite.add_property("deadline", kept(results.run))
         for status in results.run.targets:
             if status.name == target and status.alternatives:
                 suite.add_property("alternative", written(used(status)))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import decoded, middle_cut, written
 from crossfleet.cli.reporting.case_lines import word_of
+from crossfleet.cli.reporting.deadlines import kept
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.matrix import matrix, slowest
@@ -47,6 +48,8 @@ def _blocks(results: RunResults) -> Iterator[str]:
     run = results.run
     mark = "✅" if run.verdict == run_pb2.RUN_VERDICT_PASSED else "❌"
     yield f"### {mark} {escaped(verdict_line(run, plain, results.warnings()))}\n\n"
+    if kept(run):
+        yield f"{escaped(kept(run))}\n\n"
     yield from _matrix(results)
     for target in run.targets:
         if target.alternatives:

@@ -11,10 +11,12 @@ _SOON = 1.0
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
-def estimated(answer: wire.EstimateRunResponse) -> Iterator[str]:
-    """The lines of an estimate, the most wanted first."""
+def estimated(answer: wire.EstimateRunResponse, deadline: str = "") -> Iterator[str]:
+    """The lines of an estimate, the most wanted first; `deadline` is what is to be said of one."""
     if answer.HasField("end_seconds"):
         yield f"ends {when(answer.end_seconds)}"
+    if deadline:
+        yield deadline
     if answer.HasField("start_seconds"):
         yield f"begins {when(answer.start_seconds)}"
     several = len(answer.targets) > 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
+from crossfleet.cli.reporting.deadlines import kept, late
 from crossfleet.cli.reporting.durations import durations
 from crossfleet.cli.reporting.failures import failure_sections, output_sections
 from crossfleet.cli.reporting.headlines import several_targets
@@ -50,6 +51,8 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
         yield from _troubles(results.run, paint)
         if results.run.HasField("cost"):
             yield Part(f"cost {results.run.cost:.2g}, by the label cost_per_hour of its workers")
+        if kept(results.run):
+            yield Part(paint(kept(results.run), "yellow" if late(results.run) else "green"))
     yield Part(verdict_line(results.run, paint, results.warnings()))
 
 

@@ -6,11 +6,13 @@ import argparse
 import math
 import shlex
 from dataclasses import dataclass
+from datetime import datetime
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
+from crossfleet.cli.running.deadline import Deadline, moment
 from crossfleet.cli.running.reruns import Reruns, of_options
 from crossfleet.cli.running.reruns import add_options as add_reruns
 
@@ -73,7 +75,8 @@ class RunOptions:
     collect_junit: tuple[str, ...]
     title: str
     label: tuple[str, ...]
-    priority: int
+    priority: int | str
+    deadline: Deadline | None
     scheduler: str
     project: str
     env: tuple[str, ...]
@@ -286,7 +289,21 @@ def _limits(made: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="memory of one slot's processes, such as 512MB, 2GiB",
     )
-    add("--priority", type=int, default=0, metavar="N", help="from -1000 to 1000; larger first")
+    add(
+        "--deadline",
+        type=_deadline,
+        default=None,
+        metavar="TIME",
+        help="when it should have ended: 2h from now, 18:00, '2026-11-27 18:00', with an offset or zone if you like. Of its project's "
+        "runs of this priority those go first that are due first; a deadline that is missed ends nothing",
+    )
+    add(
+        "--priority",
+        type=_priority,
+        default=0,
+        metavar="N|CLASS",
+        help="from -1000 to 1000, larger first; or a class of this fleet (crossfleet admin priority list)",
+    )
     add("--scheduler", default="", metavar="NAME", help="the scheduler that decides; default: as the fleet is set up")
 
 
@@ -384,6 +401,21 @@ def size(text: str) -> int:
             f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
         )
     return int(value * unit)
+
+
+def _priority(text: str) -> int | str:
+    """A number, or the name of a class."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _deadline(text: str) -> Deadline:
+    try:
+        return Deadline(seconds=seconds(text))
+    except argparse.ArgumentTypeError:
+        return moment(text, datetime.now().astimezone())
 
 
 def _percent(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -14,6 +15,8 @@ from crossfleet.cli.coverage.sessions import MeasuredSessions, fetch_measured
 from crossfleet.cli.fleet.link import FleetFault
 from crossfleet.cli.fleet.told import told
 from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.cli.reporting.deadlines import latest, missed, prospect, seconds_left
+from crossfleet.cli.reporting.prospects import when
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
 from crossfleet.cli.running.options import RunOptions
@@ -29,6 +32,7 @@ from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
+from crossfleet.foundation.errors import CrossfleetError
 
 
 def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) -> int:
@@ -89,6 +93,8 @@ async def _submit_and_follow(
             for note in _packing_notes(spec, command):
                 view.note(note)
             answer = await client.runs.submit(spec)
+            for note in await _deadline_notes(client, answer.run):
+                view.note(note)
             following = asyncio.ensure_future(
                 follow(
                     client,
@@ -138,6 +144,18 @@ async def make_spec(
     suite.sees_all_devices = here and not options.target and not options.matrix
     targets = targets_of(plan, options, folder, root, variables, plan.python if here else "")
     return spec_of(plan.command, options, suite, workspace, targets, await sharding.as_message(client))
+
+
+async def _deadline_notes(client: Client, run: run_pb2.Run) -> list[str]:
+    """Says so where a run that was just submitted will probably miss its deadline."""
+    if not run.HasField("deadline"):
+        return []
+    try:
+        end = latest(await client.runs.explain(run.run_id))
+    except CrossfleetError:
+        return []  # it runs all the same
+    left = seconds_left(run, time.time())
+    return [f"{prospect(left, end)}; it ends {when(end)}"] if end is not None and missed(left, end) else []
 
 
 def _python_here(command: Command) -> str:

@@ -119,7 +119,8 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
     policy = suite_pb2.Policy(
         max_failures=failures,
         memory_limit_bytes=options.memory_limit,
-        priority=options.priority,
+        priority=options.priority if isinstance(options.priority, int) else 0,
+        priority_class=options.priority if isinstance(options.priority, str) else "",
         scheduler=options.scheduler,
         speculate_percent=options.speculate,
         grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
@@ -128,6 +129,10 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
     _add_reruns(policy, options.reruns.over(command.reruns))
     if options.timeout:
         policy.run_timeout.CopyFrom(_duration(options.timeout))
+    if options.deadline is not None and options.deadline.at is not None:
+        policy.deadline.FromDatetime(options.deadline.at)
+    elif options.deadline is not None:
+        policy.deadline_in.CopyFrom(_duration(options.deadline.seconds))
     if options.case_timeout == LEARNT:
         policy.learnt_case_timeout = True
     elif options.case_timeout:

@@ -45,6 +45,11 @@ def close(allocation_id: str) -> Message:
     return Message(close_allocation=worker_pb2.CloseAllocation(allocation_id=allocation_id))
 
 
+def preempt_notice(allocation_id: str, seconds: float) -> Message:
+    """An allocation is given back in so many seconds."""
+    return Message(preempt_notice=worker_pb2.PreemptNotice(allocation_id=allocation_id, seconds=seconds))
+
+
 def close_slots(allocation_id: str, slots: Iterable[int]) -> Message:
     """Give single slots of an allocation back."""
     return Message(close_slots=worker_pb2.CloseSlots(allocation_id=allocation_id, slots=slots))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
@@ -16,6 +17,7 @@ from crossfleet.coordinator.core.usage import ProjectUse
 from crossfleet.matching.messages import portion_messages
 from crossfleet.matching.model import QUARANTINED, RESERVED
 
+_PREEMPTIONS = {True: scheduler_pb2.PREEMPTION_ALLOWED, False: scheduler_pb2.PREEMPTION_NEVER}
 # A plan is judged in one turn of the loop, while everybody else waits.
 MOST_ITEMS = 5_000
 Mine = Callable[[Group], bool]
@@ -62,6 +64,7 @@ def group(state: State, one: Group) -> scheduler_pb2.TaskGroup:
     request = request_message(row.request)
     if any(reserved.project == row.project for reserved in state.reservations.values()):
         request.tolerations.append(f"{RESERVED}{row.project}")
+    standing = row.priority_class
     return scheduler_pb2.TaskGroup(
         group_id=row.group_id,
         run_id=row.run_id,
@@ -78,6 +81,9 @@ def group(state: State, one: Group) -> scheduler_pb2.TaskGroup:
         runner=row.runner,
         avoid_worker_ids=row.avoid,
         warm_worker_ids=row.warm,
+        deadline_unix_seconds=row.deadline if math.isfinite(row.deadline) else 0.0,
+        preempts=standing is not None and standing.preempts,
+        preemption=scheduler_pb2.PREEMPTION_UNSPECIFIED if standing is None else _PREEMPTIONS[standing.preemptible],
     )
 
 

@@ -67,6 +67,7 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     set_time(message.created_at, row.created_at)
     set_time(message.started_at, row.started_at)
     set_time(message.finished_at, row.finished_at)
+    _set_deadline(message, row.created_at)
     alternatives = {one.name: one.alternatives for one in message.spec.targets}
     for one in groups:
         status = target(one, state)
@@ -78,6 +79,14 @@ def run(row: RunRow, groups: Sequence[GroupRow], state: State) -> run_pb2.Run:
     if total:
         message.counts.CopyFrom(counts(total))
     return message
+
+
+def _set_deadline(message: run_pb2.Run, created_at: float) -> None:
+    policy = message.spec.policy
+    if policy.HasField("deadline"):
+        message.deadline.CopyFrom(policy.deadline)
+    elif policy.HasField("deadline_in"):
+        set_time(message.deadline, created_at + policy.deadline_in.ToNanoseconds() / 1e9)
 
 
 def show_spec(shown: run_pb2.RunSpec, stored: bytes) -> None:
@@ -100,6 +109,7 @@ def submitted(fact: RunSubmitted, cases: int) -> run_pb2.Run:
     message = run_pb2.Run(run_id=fact.run_id, state=run_pb2.RUN_STATE_QUEUED)
     show_spec(message.spec, fact.spec)
     set_time(message.created_at, fact.at)
+    _set_deadline(message, fact.at)
     for one in fact.targets:
         target_message = message.targets.add(name=one.name, group_id=f"{fact.run_id}/{one.name}")
         target_message.state = run_pb2.TARGET_STATE_WAITING

@@ -27,6 +27,10 @@ def schedule_from(given: wire.Schedule, schedule_id: str, now: float) -> Schedul
         alone, "schedule.missed", "ALL only with overlap QUEUE: runs that are made up for wait for each other"
     )
     checks.require(len(given.spec.labels) <= _MOST_LABELS, "schedule.spec.labels", f"at most {_MOST_LABELS}")
+    once = given.spec.policy.HasField("deadline")
+    checks.require(
+        not once, "schedule.spec.policy.deadline", "given as deadline_in: each run of a schedule has its own"
+    )
     next_at = 0.0
     try:
         next_at = next(times(given.cron, given.timezone, now), 0.0)

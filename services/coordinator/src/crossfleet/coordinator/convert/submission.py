@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -12,9 +12,11 @@ from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
 from crossfleet.coordinator.convert import templates
 from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
+from crossfleet.coordinator.convert.priorities import classify
 from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.shards import SEED
 from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
@@ -38,13 +40,20 @@ _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
 
 
 def submission(
-    request_id: str, spec: run_pb2.RunSpec, run_id: str, selectors: Selectors, traceparent: str, seed: int
+    request_id: str,
+    spec: run_pb2.RunSpec,
+    run_id: str,
+    selectors: Selectors,
+    traceparent: str,
+    seed: int,
+    classes: Mapping[str, PriorityClass],
 ) -> SubmitRun:
     """The command of a checked spec, with defaults filled in. All hosts get its `seed`. Raises InvalidArgument, SelectorInvalid."""
     given = spec.SerializeToString(deterministic=True)
     checks = Checks()
     checks.require(0 < len(request_id.encode()) <= 200, "request_id", "1 to 200 bytes, a UUID for instance")
     _fill(spec)
+    standing = classify(checks, spec, classes)
     _check_run(checks, spec)
     _check_suite(checks, spec.suite, "spec.suite")
     _check_policy(checks, spec.policy)
@@ -67,7 +76,7 @@ def submission(
         runner=spec.suite.runner,
         priority=spec.policy.priority,
         targets=targets,
-        policy=_policy(spec.policy),
+        policy=_policy(spec.policy, standing),
         seed=SEED if spec.policy.shard.count > 1 else seed,
         spec=spec.SerializeToString(),
         cases=tuple(spec.suite.cases),
@@ -136,9 +145,12 @@ def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
     checks.require(0 <= policy.speculate_percent <= 100, "spec.policy.speculate_percent", "0 to 100")
     names = ", ".join(suite_pb2.Grouping.keys())
     checks.require(policy.grouping in _GROUPINGS, "spec.policy.grouping", f"one of {names}")
-    for name in ("case_timeout", "run_timeout", "unsatisfiable_wait"):
+    for name in ("case_timeout", "run_timeout", "unsatisfiable_wait", "deadline_in"):
         seconds = _seconds(getattr(policy, name))
         checks.require(0 <= seconds <= 365 * _DAY, f"spec.policy.{name}", "0 to 365 days")
+    if policy.HasField("deadline"):
+        checks.require(not policy.HasField("deadline_in"), "spec.policy.deadline", "not beside deadline_in")
+        checks.require(policy.deadline.seconds > 0, "spec.policy.deadline", "a time to come")
 
 
 def _check_reruns(checks: Checks, policy: suite_pb2.Policy) -> None:
@@ -264,7 +276,7 @@ def _check_environment(checks: Checks, environment: suite_pb2.Environment, path:
     _check_variables(checks, environment.variables, f"{path}.variables")
 
 
-def _policy(policy: suite_pb2.Policy) -> PolicySpec:
+def _policy(policy: suite_pb2.Policy, standing: PriorityClass | None) -> PolicySpec:
     return PolicySpec(
         max_failures=policy.max_failures,
         case_timeout=_seconds(policy.case_timeout),
@@ -286,6 +298,9 @@ def _policy(policy: suite_pb2.Policy) -> PolicySpec:
         scheduler=policy.scheduler,
         speculate=policy.speculate_percent,
         learnt_timeout=policy.learnt_case_timeout,
+        priority_class=standing,
+        deadline=policy.deadline.ToNanoseconds() / 1e9 if policy.HasField("deadline") else 0.0,
+        deadline_in=_seconds(policy.deadline_in),
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from crossfleet.coordinator.core import canary, health
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import CareForHosts, HealthChecked, QuarantineWorker
+from crossfleet.coordinator.core.commands import HealthChecked, QuarantineWorker
 from crossfleet.coordinator.core.emitter import Emitter, Refused
-from crossfleet.coordinator.core.health import Answer, CarePolicy, Health, Stage
+from crossfleet.coordinator.core.health import Answer, CareForHosts, CarePolicy, Health, Stage
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.settling import close

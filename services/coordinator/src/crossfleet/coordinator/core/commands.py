@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.grouping import Grouping
-from crossfleet.coordinator.core.health import CarePolicy
+from crossfleet.coordinator.core.health import CareForHosts
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RerunPlacement
 from crossfleet.coordinator.core.override import OverrideDevice
+from crossfleet.coordinator.core.priority_class import PriorityClass, RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
@@ -76,6 +79,16 @@ class PolicySpec:
     """How many of a target's cases, in percent, may be executed a second time when they last too long."""
     learnt_timeout: bool = False
     """Whether cases that were measured have time limits of their own."""
+    priority_class: PriorityClass | None = None
+    """Its class, as it was at the submission."""
+    deadline: float = 0.0
+    """When the run should have ended, in unix seconds."""
+    deadline_in: float = 0.0
+    """The same, in seconds from its submission."""
+
+    def due(self, submitted_at: float) -> float:
+        """When a run of that time should have ended; infinite where nobody said. In unix seconds."""
+        return submitted_at + self.deadline_in if self.deadline_in else self.deadline or math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +245,6 @@ class QuarantineWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class CareForHosts:
-    """Time went by: whoever has failed too much is taken out, whoever is out goes a step on."""
-
-    policy: CarePolicy
-
-
-@dataclass(frozen=True, slots=True)
 class HealthChecked:
     """A worker has tested itself, or the device that is named. `report` is one line or a few."""
 
@@ -279,16 +285,6 @@ class ApplyPlan:
     revoke: tuple[str, ...] = ()
     waiting: tuple[WaitingReason, ...] = ()
     unfinished: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeDecider:
-    """Another scheduler decides for groups from now on. `fallback`: it stands in for the one that they belong to."""
-
-    groups: tuple[str, ...]
-    scheduler: str
-    fallback: bool
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,4 +493,6 @@ Command = (
     | OverrideDevice
     | SetQuota
     | RemoveQuota
+    | SetPriorityClass
+    | RemovePriorityClass
 )

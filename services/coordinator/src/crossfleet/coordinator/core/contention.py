@@ -27,7 +27,7 @@ _SLACK = 2 * dispatcher.LONGEST_PIECE
 Shares = Callable[[str], float]
 """How much a project has for its weight."""
 Turn = tuple[int, float, float, str]
-"""What decides whose turn it is, the smallest first: priority, share of the project, age, id."""
+"""What decides whose turn it is, the smallest first: priority, share of the project, age or deadline, id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +131,11 @@ def rival(situation: Situation, group: Group) -> Rival:
     """A group as others meet it."""
     state = situation.state
     run, request = state.runs[group.run_id], group.target.request
+    priority, since = run.turn
     return Rival(
         group.group_id,
         run.project,
-        (-run.priority, situation.shares(run.project), run.created_at, group.group_id),
+        (priority, situation.shares(run.project), since, group.group_id),
         left(state, group) if group.collected else situation.expected.get(group.group_id, UNSEEN),
         group.collected or group.group_id in situation.expected,
         held_slots(state, group),

@@ -22,6 +22,16 @@ class Decider:
     canary: float = 100.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeDecider:
+    """Another scheduler decides for groups from now on. `fallback`: it stands in for the one that they belong to."""
+
+    groups: tuple[str, ...]
+    scheduler: str
+    fallback: bool
+    cause: str
+
+
 def decider_of(group_id: str, pool: str, named: str, deciders: Iterable[Decider]) -> str:
     """The name of the scheduler that decides for a group; empty: the fallback.
 

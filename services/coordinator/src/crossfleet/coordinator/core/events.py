@@ -9,16 +9,11 @@ from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.places import (
-    AllocationPlaced,
-    AlternativeSkipped,
-    AlternativesOpened,
-    PlaceLeft,
-    PortionsTaken,
-)
-from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.places import PlaceFact
+from crossfleet.coordinator.core.priority_class import PriorityFact
+from crossfleet.coordinator.core.quota import QuotaFact
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
-from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
+from crossfleet.coordinator.core.schedule import ScheduleFact
 from crossfleet.matching.model import WorkerView
 
 
@@ -488,21 +483,14 @@ Event = (
     | CaseStruck
     | GroupHeldBack
     | GroupSkipped
-    | AlternativesOpened
-    | AlternativeSkipped
-    | AllocationPlaced
-    | PortionsTaken
-    | PlaceLeft
+    | PlaceFact
     | SemaphoreSet
     | SemaphoreRemoved
-    | ScheduleCreated
-    | ScheduleChanged
-    | ScheduleDeleted
+    | ScheduleFact
     | DeciderChanged
     | ReservationChanged
     | ReservationEnded
     | DeviceOverridden
-    | QuotaSet
-    | QuotaRemoved
-    | GroupOverQuota
+    | QuotaFact
+    | PriorityFact
 )

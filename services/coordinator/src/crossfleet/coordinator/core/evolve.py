@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import evolve_priorities as priorities
 from crossfleet.coordinator.core import evolve_quotas as quotas
 from crossfleet.coordinator.core import evolve_runs as runs
 from crossfleet.coordinator.core import evolve_schedules as schedules
@@ -21,6 +22,7 @@ from crossfleet.coordinator.core.places import (
     PlaceLeft,
     PortionsTaken,
 )
+from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -81,6 +83,9 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     QuotaSet: quotas.quota_set,
     QuotaRemoved: quotas.quota_removed,
     GroupOverQuota: quotas.group_over_quota,
+    PriorityClassSet: priorities.priority_class_set,
+    PriorityClassRemoved: priorities.priority_class_removed,
+    AllocationPreempted: priorities.allocation_preempted,
     e.DeciderChanged: runs.decider_changed,
 }
 

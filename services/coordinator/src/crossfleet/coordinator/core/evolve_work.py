@@ -108,6 +108,7 @@ def allocation_closing(state: State, event: e.AllocationClosing) -> None:
 def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     """Its slots are free."""
     allocation = state.allocations.pop(event.allocation_id)
+    state.preempted.pop(event.allocation_id, None)
     _hold(state, allocation, -len(allocation.held))
     evolve_quotas.closed(state, allocation)
     worker = state.workers.get(allocation.worker_id)

@@ -61,6 +61,13 @@ class CarePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class CareForHosts:
+    """Time went by: whoever has failed too much is taken out, whoever is out goes a step on."""
+
+    policy: CarePolicy
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """A failure of infrastructure: when (unix seconds), how it is called, how much it weighs.
 

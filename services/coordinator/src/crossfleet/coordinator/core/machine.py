@@ -15,6 +15,7 @@ from crossfleet.coordinator.core import (
     overriding,
     passing,
     planning,
+    preempting,
     reporting,
     reserving,
     scheduling,
@@ -25,10 +26,13 @@ from crossfleet.coordinator.core import (
     workers,
 )
 from crossfleet.coordinator.core.answers import Answer
+from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
+from crossfleet.coordinator.core.health import CareForHosts
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import OverrideDevice
+from crossfleet.coordinator.core.priority_class import RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
@@ -49,10 +53,10 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.DrainWorker: workers.drain_worker,
     commands.WorkerLeaving: workers.worker_leaving,
     commands.QuarantineWorker: care.quarantine_worker,
-    commands.CareForHosts: care.care_for_hosts,
+    CareForHosts: care.care_for_hosts,
     commands.HealthChecked: care.health_checked,
     commands.ApplyPlan: planning.apply_plan,
-    commands.ChangeDecider: planning.change_decider,
+    ChangeDecider: planning.change_decider,
     commands.RecordCollection: collecting.record_collection,
     commands.WantTasks: reporting.want_tasks,
     commands.SlotsClosed: spare.slots_closed,
@@ -61,6 +65,8 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.RemoveSemaphore: semaphores.remove_semaphore,
     SetQuota: limits.set_quota,
     RemoveQuota: limits.remove_quota,
+    SetPriorityClass: preempting.set_priority_class,
+    RemovePriorityClass: preempting.remove_priority_class,
     CreateSchedule: scheduling.create_schedule,
     PauseSchedule: scheduling.pause_schedule,
     DeleteSchedule: scheduling.delete_schedule,

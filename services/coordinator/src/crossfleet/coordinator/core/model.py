@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.levelling import Load
 from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, RunState, RunVerdict, WorkerState
 from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.pace import Pace
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Takes, Tally
 from crossfleet.coordinator.core.reservation import Reservation
@@ -22,6 +23,7 @@ from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.model import Portions, Request, WorkerView
 from crossfleet.matching.portions import together
 from crossfleet.matching.selectors import Selectors
@@ -273,6 +275,16 @@ class Run:
     numbers: SlotNumbers = field(default_factory=SlotNumbers)
 
     @property
+    def deadline(self) -> float:
+        """When it should have ended, in unix seconds; infinite where nobody said."""
+        return self.policy.due(self.created_at)
+
+    @property
+    def turn(self) -> tuple[int, float]:
+        """What decides whose turn it is within a project, the smallest first: priority, then age or deadline."""
+        return -self.priority, counts_from(self.created_at, self.deadline)
+
+    @property
     def forgettable(self) -> bool:
         """Finished, and nothing of the fleet is held for it any more."""
         return self.state is RunState.FINISHED and not self.allocations
@@ -342,7 +354,8 @@ class State:
 
     `sharing` has the groups that are not over and ask for semaphores, in the order of submission. `hosts` has the workers
     that said to be on a host, by its name; some of them may be elsewhere by now. `quotas` and
-    `tallies` are by project; the latter of each that has something.
+    `tallies` are by project; the latter of each that has something. `preempted` has the unix seconds until which allocations that
+    were taken back may go on.
     """
 
     next_attempt: int = 1
@@ -359,6 +372,8 @@ class State:
     revoked: dict[int, str] = field(default_factory=dict)
     semaphores: dict[str, Semaphore] = field(default_factory=dict)
     sharing: dict[str, None] = field(default_factory=dict)
+    priority_classes: dict[str, PriorityClass] = field(default_factory=dict)
+    preempted: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)

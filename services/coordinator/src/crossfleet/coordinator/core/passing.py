@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.needs import NEEDS
 from crossfleet.coordinator.core.outcomes import RunState
+from crossfleet.coordinator.core.preempting import end_preempted
 from crossfleet.coordinator.core.reruns import bring_back
 from crossfleet.coordinator.core.reserving import settle_reservations
 from crossfleet.coordinator.core.settling import release_dependents
@@ -18,12 +19,13 @@ from crossfleet.coordinator.core.stragglers import speculate
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Begin and end reservations; stop runs over their time limit; open alternatives; fail targets that nothing has satisfied
+    """Begin and end reservations; end what was preempted; stop runs over their time limit; open alternatives; fail targets that nothing has satisfied
     for long enough; end the rest of cases; look again at slots that were left idle, and give back those that are of no use.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
     settle_reservations(emit)
+    end_preempted(emit)
     for run in list(emit.state.runs.values()):
         if any(emit.state.groups[group_id].held_back == NEEDS for group_id in run.groups):
             release_dependents(emit, run.run_id)

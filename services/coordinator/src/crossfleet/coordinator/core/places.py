@@ -57,3 +57,6 @@ class PlaceLeft:
     run_id: str
     group_id: str
     at: float
+
+
+PlaceFact = AlternativesOpened | AlternativeSkipped | AllocationPlaced | PlaceLeft | PortionsTaken

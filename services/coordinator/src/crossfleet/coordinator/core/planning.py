@@ -9,16 +9,18 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.alternatives import note_place
 from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
-from crossfleet.coordinator.core.commands import ApplyPlan, ChangeDecider, ProposedAllocation, WaitingReason
+from crossfleet.coordinator.core.commands import ApplyPlan, ProposedAllocation, WaitingReason
+from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Group, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.places import PortionsTaken
+from crossfleet.coordinator.core.preempting import take_back
 from crossfleet.coordinator.core.quota import Tally, needs
 from crossfleet.coordinator.core.reserving import kept_from
-from crossfleet.coordinator.core.settling import close, close_gang, open_allocations, release_dependents
+from crossfleet.coordinator.core.settling import open_allocations, release_dependents
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
@@ -126,10 +128,7 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
     for allocation_id in command.revoke:
         allocation = emit.state.allocations.get(allocation_id)
         if allocation is not None and not allocation.closing:
-            gang = emit.state.groups[allocation.group_id].target.request.gang > 1
-            close(emit, allocation, "revoked by the scheduler")
-            if gang:
-                close_gang(emit, emit.state.groups[allocation.group_id], "its gang was revoked by the scheduler")
+            take_back(emit, allocation)
     refused: list[Refusal] = []
     accepted: list[str] = []
     books = _Books(emit, command.allocate[:_MAX_ITEMS])

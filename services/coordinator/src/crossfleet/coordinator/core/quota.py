@@ -126,3 +126,6 @@ class GroupOverQuota:
     run_id: str
     group_id: str
     text: str
+
+
+QuotaFact = QuotaSet | QuotaRemoved | GroupOverQuota

@@ -1,8 +1,9 @@
 """Groups for which a quota leaves too little are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is left: schedulers do, among those of the project's groups for which it is enough. Who is
-short waits in order of priority and age, and what it needs is kept from those behind it. Of groups that ask for the same, no
-more are shown than could begin: which of a thousand it is makes no difference, and each that is shown in vain is two facts.
+short waits in order of priority, and of age or deadline, and what it needs is kept from those behind it. Of groups that ask for
+the same, no more are shown than could begin: which of a thousand it is makes no difference, and each that is shown in vain is
+two facts.
 """
 
 from __future__ import annotations
@@ -220,10 +221,10 @@ def _let_go(emit: Emitter, group: Group) -> None:
 
 
 def _in_order(state: State, tally: Tally) -> list[Group]:
-    """Groups that hold something, or that no other cause keeps from schedulers; the more urgent first, then the older."""
+    """Groups that hold something, or that no other cause keeps from schedulers; the more urgent first, then who is older or due sooner."""
     found = [state.groups[group_id] for group_id in tally.groups]
     found = [one for one in found if one.held_back in {"", QUOTA}]
-    return sorted(found, key=lambda one: -state.runs[one.run_id].priority)
+    return sorted(found, key=lambda one: state.runs[one.run_id].turn)
 
 
 def _needs_more(

@@ -108,3 +108,6 @@ class ScheduleDeleted:
     """There is no such schedule any more."""
 
     name: str
+
+
+ScheduleFact = ScheduleCreated | ScheduleChanged | ScheduleDeleted

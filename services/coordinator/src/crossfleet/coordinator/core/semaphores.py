@@ -1,8 +1,8 @@
 """Semaphores are checked and removed; groups that are short of one are kept from schedulers until it is their turn.
 
 Nothing here decides who gets what is free: schedulers do, among all that are not short. Who is short waits in order of
-priority and age, and what it needs is kept from those behind it, so that small requests never starve a large one. Of groups
-that ask for the same, no more are shown than could begin.
+priority, and of age or deadline, and what it needs is kept from those behind it, so that small requests never starve a large
+one. Of groups that ask for the same, no more are shown than could begin.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def in_line(state: State, name: str) -> list[Group]:
 
 def _in_order(state: State) -> list[Group]:
     waiting = [group for group in map(state.groups.__getitem__, state.sharing) if _may_wait(group)]
-    return sorted(waiting, key=lambda one: -state.runs[one.run_id].priority)
+    return sorted(waiting, key=lambda one: state.runs[one.run_id].turn)
 
 
 def _may_wait(group: Group) -> bool:

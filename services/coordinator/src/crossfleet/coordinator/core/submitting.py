@@ -84,6 +84,8 @@ def _check(emit: Emitter, command: SubmitRun, targets: tuple[TargetSpec, ...]) -
         path = f"spec.targets[{position}].request"
         check_semaphores(emit.state, target, f"{path}.semaphores", waits=waits)
         check_quota(emit.state, command.project, target, path, waits=waits)
+    if command.policy.due(emit.now) <= emit.now:
+        raise Refused("INVALID_ARGUMENT", "it has passed: name a time to come", "spec.policy.deadline")
     if command.estimates and len(command.estimates) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
     if len(set(command.cases)) != len(command.cases):

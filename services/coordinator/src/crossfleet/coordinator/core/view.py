@@ -10,6 +10,7 @@ from itertools import islice
 from crossfleet.coordinator.core.dispatcher import SHORTEST_PIECE
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
@@ -20,7 +21,7 @@ MOST_WARM = 16
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A task group as schedulers see it; seconds are estimated slot-seconds, `submitted_at` is in unix seconds."""
+    """A task group as schedulers see it; seconds are estimated slot-seconds, `submitted_at` and `deadline` in unix seconds."""
 
     group_id: str
     run_id: str
@@ -37,6 +38,8 @@ class GroupView:
     runner: str
     avoid: tuple[str, ...]
     warm: tuple[str, ...]
+    deadline: float
+    priority_class: PriorityClass | None
 
 
 def held_slots(state: State, group: Group) -> int:
@@ -141,6 +144,8 @@ def group_view(state: State, group: Group) -> GroupView:
         group.target.request.runner or run.runner,
         tuple(sorted(group.avoid)),
         warm_workers(state, group),
+        run.deadline,
+        run.policy.priority_class,
     )
 
 

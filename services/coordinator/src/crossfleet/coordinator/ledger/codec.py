@@ -22,6 +22,7 @@ from crossfleet.coordinator.core.places import (
     PlaceLeft,
     PortionsTaken,
 )
+from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -84,6 +85,9 @@ _NUMBERS: dict[int, type] = {
     83: QuotaRemoved,
     84: GroupOverQuota,
     85: PortionsTaken,
+    87: PriorityClassSet,
+    88: PriorityClassRemoved,
+    89: AllocationPreempted,
     90: AlternativeSkipped,
     91: SlotsFreed,
 }

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.commands import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import Semaphore, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota import Quota
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
@@ -34,6 +35,9 @@ def rebuild(stored: Stored) -> State:
     for row in stored.quotas:
         devices = tuple(json.loads(row["devices"]).items())
         state.quotas[row["project"]] = Quota(row["project"], row["slots"], row["runs"], devices)
+    for row in stored.priority_classes:
+        values = dict(row) | {"projects": tuple(json.loads(row["projects"]))}
+        state.priority_classes[row["name"]] = PriorityClass(**values)
     for row in stored.schedules:
         state.schedules[row["name"]] = schedule_of(row)
         state.schedule_specs[row["name"]] = row["spec"]

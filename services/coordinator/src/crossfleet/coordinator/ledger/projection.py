@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Limi
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.override import DeviceOverridden
+from crossfleet.coordinator.core.priority_class import PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
@@ -19,6 +20,7 @@ from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
 from crossfleet.coordinator.ledger.stored_rows import (
     group_variables,
+    priority_class_row,
     quota_row,
     reservation_row,
     run_constants,
@@ -62,6 +64,7 @@ class _Projection:
         self._schedules: dict[str, bool] = {}
         self._reservations: dict[str, None] = {}
         self._quotas: dict[str, None] = {}
+        self._priority_classes: dict[str, None] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -83,6 +86,8 @@ class _Projection:
         writes.append(Write("workers", Mode.DELETE, forgotten))
         if self._semaphores or self._schedules or self._reservations or self._quotas:
             writes += self._named()
+        if self._priority_classes:
+            writes += self._classes()
         return writes
 
     def _insert(self, table: str, **row: Any) -> None:
@@ -351,6 +356,13 @@ class _Projection:
         }
         self._upserts.setdefault("artifacts", []).extend(rows.values())
 
+    def _classes(self) -> list[Write]:
+        """Priority classes that were set or removed, as they stand after the last fact."""
+        known, touched = self._state.priority_classes, self._priority_classes
+        rows = [priority_class_row(known[one]) for one in touched if one in known]
+        gone = [{"name": one} for one in touched if one not in known]
+        return [Write("priority_classes", Mode.UPSERT, rows), Write("priority_classes", Mode.DELETE, gone)]
+
     def _artifacts_waiting(self, event: e.ArtifactsWaiting) -> None:
         target = event.group_id[len(event.run_id) + 1 :]
         self._upserts.setdefault("waiting_artifacts", []).extend(
@@ -372,6 +384,12 @@ class _Projection:
 
     def _quota_removed(self, event: QuotaRemoved) -> None:
         self._quotas[event.project] = None
+
+    def _priority_class_set(self, event: PriorityClassSet) -> None:
+        self._priority_classes[event.priority_class.name] = None
+
+    def _priority_class_removed(self, event: PriorityClassRemoved) -> None:
+        self._priority_classes[event.name] = None
 
     def _reservation_changed(self, event: ReservationChanged) -> None:
         self._reservations[event.reservation.reservation_id] = None
@@ -416,6 +434,8 @@ _HANDLERS: dict[type, str] = {
     GroupOverQuota: "_touch_group",
     QuotaSet: "_quota_set",
     QuotaRemoved: "_quota_removed",
+    PriorityClassSet: "_priority_class_set",
+    PriorityClassRemoved: "_priority_class_removed",
     e.SemaphoreSet: "_touch_semaphore",
     e.SemaphoreRemoved: "_touch_semaphore",
     ReservationChanged: "_reservation_changed",

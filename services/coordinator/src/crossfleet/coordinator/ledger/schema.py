@@ -24,6 +24,7 @@ REVISIONS = (
     "0015",
     "0017",
     "0018",
+    "0020",
     "0021",
 )
 """Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""

@@ -303,6 +303,7 @@ def _load(connection: Connection) -> Stored:
         _all(connection, tables.schedules),
         _all(connection, tables.reservations),
         _all(connection, tables.quotas),
+        _all(connection, tables.priority_classes),
     )
 
 

@@ -167,6 +167,7 @@ class Stored:
     schedules: Sequence[Row] = ()
     reservations: Sequence[Row] = ()
     quotas: Sequence[Row] = ()
+    priority_classes: Sequence[Row] = ()
 
 
 class Store(Protocol):

@@ -6,6 +6,7 @@ import json
 
 from crossfleet.coordinator.core.model import Group, Run, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota import Quota
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
@@ -21,6 +22,12 @@ def quota_row(quota: Quota) -> Row:
         "runs": quota.runs,
         "devices": json.dumps(dict(quota.devices)),
     }
+
+
+def priority_class_row(one: PriorityClass) -> Row:
+    """A priority class as it is stored."""
+    values = {name: getattr(one, name) for name in PriorityClass.__slots__}
+    return values | {"projects": json.dumps(one.projects)}
 
 
 def run_constants(run: Run, seq: int) -> Row:

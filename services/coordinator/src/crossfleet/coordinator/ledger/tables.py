@@ -271,6 +271,18 @@ quotas = Table(
     Column("devices", Text, nullable=False),
 )
 
+# A grace of null: what executes goes on to its end; `projects` is a JSON list.
+priority_classes = Table(
+    "priority_classes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("priority", Integer, nullable=False),
+    Column("preempts", Boolean, nullable=False),
+    Column("preemptible", Boolean, nullable=False),
+    Column("grace", Double, nullable=True),
+    Column("projects", Text, nullable=False),
+)
+
 # `worker_ids` lists those that are kept now.
 reservations = Table(
     "reservations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from crossfleet.coordinator.core.commands import ChangeDecider
+from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.errors import CrossfleetError

@@ -25,10 +25,11 @@ from crossfleet.coordinator.core.workload import Workload, work_at
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.prospects import Expected, Prospects
 from crossfleet.coordinator.servicers.choosing import Chosen, chosen
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.explain import explain
 from crossfleet.matching.model import Request
 
-# A run that is not submitted yet is younger than all others.
+# A run that is not submitted yet is younger than all others, unless its deadline says otherwise.
 _RUN, _YOUNGEST = "run-to-come", math.inf
 
 
@@ -36,12 +37,13 @@ async def estimate_run(
     request: run_service.EstimateRunRequest, lookup: Lookup, prospects: Prospects
 ) -> run_service.EstimateRunResponse:
     """What to expect of each target and of the whole. Raises InvalidArgument, SelectorInvalid."""
-    selectors = lookup.state().selectors
-    command = submission(_RUN, request.spec, _RUN, selectors, "", 0)
-    command = replace(command, targets=tuple(whole(one, command.runner, selectors) for one in command.targets))
+    state = lookup.state()
+    command = submission(_RUN, request.spec, _RUN, state.selectors, "", 0, state.priority_classes)
+    command = replace(command, targets=tuple(whole(one, command.runner, state.selectors) for one in command.targets))
     found = await prospects.expected(command, request.spec)
     situation = await prospects.situation()
-    turn = (-command.priority, situation.shares(command.project), _YOUNGEST, "")
+    since = counts_from(_YOUNGEST, command.policy.due(situation.now))
+    turn = (-command.priority, situation.shares(command.project), since, "")
     waits = not command.policy.fail_unsatisfiable
     ways = [await chosen(one, situation, command.project, turn, waits=waits) for one in found]
     asked = _Asked(situation, command.project, turn, ways)

@@ -1,4 +1,4 @@
-"""AdminService of a leader: what else needs its stores and its state, such as retention, backups, semaphores and quotas."""
+"""AdminService of a leader: what else needs its stores and its state, such as retention, backups, semaphores, quotas and priority classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import grpc
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
+from crossfleet.coordinator.convert.priorities import class_from, class_message, class_messages
 from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
+from crossfleet.coordinator.core.priority_class import RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.lookup import Lookup
@@ -128,6 +130,28 @@ class HousekeepingServicer(AdminServicer):
         """Lifts a project's limits. Raises ProjectNotFound where it has none."""
         await self._lookup.commit(RemoveQuota(request.project))
         return admin_pb2.RemoveQuotaResponse()
+
+    async def ListPriorityClasses(
+        self, request: admin_pb2.ListPriorityClassesRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.ListPriorityClassesResponse:
+        """All priority classes."""
+        found = class_messages(self._lookup.state().priority_classes)
+        return admin_pb2.ListPriorityClassesResponse(priority_classes=found)
+
+    async def SetPriorityClass(
+        self, request: admin_pb2.SetPriorityClassRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.SetPriorityClassResponse:
+        """Makes or changes one. Raises InvalidArgument, and StateConflict where there are too many."""
+        made = class_from(request.priority_class)
+        await self._lookup.commit(SetPriorityClass(made))
+        return admin_pb2.SetPriorityClassResponse(priority_class=class_message(made))
+
+    async def RemovePriorityClass(
+        self, request: admin_pb2.RemovePriorityClassRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> admin_pb2.RemovePriorityClassResponse:
+        """Removes one. Raises PriorityClassNotFound."""
+        await self._lookup.commit(RemovePriorityClass(request.name))
+        return admin_pb2.RemovePriorityClassResponse()
 
     async def MakeReservation(
         self, request: admin_pb2.MakeReservationRequest, context: grpc.aio.ServicerContext[Any, Any]

@@ -86,11 +86,12 @@ class Submitting:
 
     async def prepare(self, request_id: str, spec: run_pb2.RunSpec) -> SubmitRun:
         """The command of a submission that can work, to be committed at once. Fills in defaults of `spec`; raises as `submit`."""
-        selectors = self._lookup.state().selectors
+        state = self._lookup.state()
         run_id = self._ids.new("run")
         seed = self._seeds.draw(run_id, spec.workspace.local_path)
-        command = submission(request_id, spec, run_id, selectors, current_traceparent() or "", seed)
-        if command.request_id not in self._lookup.state().requests:
+        traceparent = current_traceparent() or ""
+        command = submission(request_id, spec, run_id, state.selectors, traceparent, seed, state.priority_classes)
+        if command.request_id not in state.requests:
             check_understood(spec, "spec")
             await self._check_surroundings(spec)
             command = await self._with_estimates(command)

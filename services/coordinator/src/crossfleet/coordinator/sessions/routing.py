@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import events as facts
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause, WorkerState
+from crossfleet.coordinator.core.priority_class import AllocationPreempted
 
 Orders = dict[str, list[orders.Message]]
 
@@ -49,6 +50,8 @@ def route(
                 if allocation is not None:
                     order = allocations.open_allocation(state, allocation, specs, by_number(event.worker_id))
                     found.setdefault(event.worker_id, []).append(order)
+            case AllocationPreempted():
+                _tell(found, event.worker_id, orders.preempt_notice(event.allocation_id, event.seconds))
             case SlotsGivenBack() | CopyAssigned() | CopyEnded():
                 _tell_last(state, event, found, groups)
             case facts.AllocationClosing():

@@ -168,6 +168,13 @@ class ScheduleNotFound(CrossfleetError):
     code = StatusCode.NOT_FOUND
 
 
+class PriorityClassNotFound(CrossfleetError):
+    """No priority class has this name."""
+
+    reason = "PRIORITY_CLASS_NOT_FOUND"
+    code = StatusCode.NOT_FOUND
+
+
 class SemaphoreNotFound(CrossfleetError):
     """No semaphore has this name."""
 

@@ -176,7 +176,11 @@ class Reasons:
         if higher:
             return "behind_priority", f"behind higher priority: {holders.first(higher)}"
         if older:
-            return "behind", f"behind earlier work: {holders.first(older)}"
+            hurried = any(one.submitted_at > group.submitted_at for _, one in known[:older])
+            return (
+                "behind",
+                f"behind {'work that is due sooner' if hurried else 'earlier work'}: {holders.first(older)}",
+            )
         slots = holders.total - holders.slots.get(group.id, 0)
         if slots:
             named = _named([pair for pair in known if pair[0] != entry.rank], holders.slots)

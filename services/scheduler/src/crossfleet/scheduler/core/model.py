@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from crossfleet.matching.misfit import Wait
@@ -12,8 +13,9 @@ from crossfleet.matching.model import Portions, Request, WorkerView
 class Group:
     """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds.
 
-    ``submitted_at`` is in seconds since 1970; a larger ``priority`` goes first. ``warm`` are workers on which there is less
-    to do before its first case, the best first.
+    ``submitted_at`` and ``deadline`` are in seconds since 1970, the latter infinite where nobody said; a larger ``priority``
+    goes first. ``warm`` are workers on which there is less to do before its first case, the best first. One that
+    ``preempts`` may have slots of lower priority that are ``preemptible``; where that is not said (None) the policy decides.
     """
 
     id: str
@@ -23,12 +25,15 @@ class Group:
     request: Request = field(default_factory=Request)
     priority: int = 0
     submitted_at: float = 0.0
+    deadline: float = inf
     wanted_slots: int = 0
     remaining_cases: int = 0
     collected: bool = False
     estimated_seconds: float = 0.0
     avoid: frozenset[str] = frozenset()
     warm: tuple[str, ...] = ()
+    preempts: bool = False
+    preemptible: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,10 @@ class Planner:
     def due(self, now: float) -> float | None:
         """When the patience of a group ends next."""
         times = (
-            first.group.submitted_at + self._policy.patience_seconds
+            oldest + self._policy.patience_seconds
             for lanes in self.queue.levels.values()
             for lane in lanes.values()
-            if not lane.held and (first := lane.oldest(lambda _: True)) is not None
+            if not lane.held and (oldest := lane.oldest(lambda _: True)) is not None
         )
         return min((time for time in times if time > now), default=None)
 
@@ -210,4 +210,10 @@ class Planner:
 def _stays(entry: Entry, group: Group) -> bool:
     """Whether a group's place in the queue is what it was."""
     before = entry.group
-    return entry.rank == rank(group) and before.project == group.project and before.request == group.request
+    return (
+        entry.rank == rank(group)
+        and before.submitted_at == group.submitted_at
+        and before.preempts == group.preempts
+        and before.project == group.project
+        and before.request == group.request
+    )

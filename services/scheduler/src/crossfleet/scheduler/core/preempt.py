@@ -1,9 +1,9 @@
 """Which allocations are taken back between two tasks, so that others need not wait for their end.
 
-Far more urgent work takes from less urgent work, and a project from one that has far more by its weight, and still has
-once that is done. So whoever was preempted and waits again can preempt nobody who preempted it, and nothing goes in
-circles. One request is helped in a cycle, on one worker, and nobody while something is being given back there that may
-be enough.
+Work of a priority class that preempts takes from lower classes that allow it; by the settings, far more urgent work from
+less urgent work, and a project from one that has far more by its weight, and still has once that is done. So whoever was
+preempted and waits again can preempt nobody who preempted it, and nothing goes in circles. One request is helped in a
+cycle, on one worker, and nobody while something is being given back there that may be enough.
 """
 
 from __future__ import annotations
@@ -40,19 +40,32 @@ class _Loss:
 
 def victims(snapshot: Snapshot, fleet: Fleet, queue: Queue, accounts: Accounts, policy: Policy) -> tuple[str, ...]:
     """The allocations to revoke for the group that finds no room and comes first; none where nothing is worth it."""
-    if not policy.preemption_gap and not policy.preemption_ratio:
+    set_up = policy.preemption_gap or policy.preemption_ratio
+    if not set_up and not any(lane.preempting for lanes in queue.levels.values() for lane in lanes.values()):
         return ()
     for priority in sorted(queue.levels, reverse=True):
         heads = {
             project: head
             for project, lane in queue.levels[priority].items()
-            if (head := lane.oldest(lambda shape: shape.shut and shape.hosts == 1 and fleet.satisfiable(shape)))
+            if (head := lane.leading(lambda shape: shape.shut and shape.hosts == 1 and fleet.satisfiable(shape)))
         }
-        if heads:
+        classed = [one for one in heads.values() if one.group.preempts]
+        if classed and (found := _for_class(snapshot, fleet, classed)):
+            return found
+        if heads and (set_up or classed):
             return _for_urgent(snapshot, fleet, queue, heads.values(), policy.preemption_gap) or _for_poor(
                 snapshot, fleet, _Shares(snapshot, fleet, accounts), heads, policy.preemption_ratio
             )
     return ()
+
+
+def _for_class(snapshot: Snapshot, fleet: Fleet, heads: Iterable[Entry]) -> tuple[str, ...]:
+    entry = min(heads, key=lambda one: one.rank)
+
+    def may(group: Group, one: Allocation, taken: Sequence[Allocation]) -> bool:
+        return group.preemptible is True and group.priority < entry.group.priority
+
+    return _for_one(snapshot, fleet, entry, lambda name: may)
 
 
 def _for_urgent(snapshot: Snapshot, fleet: Fleet, queue: Queue, heads: Iterable[Entry], gap: int) -> tuple[str, ...]:
@@ -136,7 +149,11 @@ def _loss(
 ) -> _Loss | None:
     """The least urgent allocations of a worker, as few as make room for the fewest slots of a group."""
     rows = ((snapshot.groups.get(one.group_id), one) for one in on_it if one.id not in snapshot.proposed)
-    able = [(group.priority, -group.submitted_at, one.id, group, one) for group, one in rows if group is not None]
+    able = [
+        (group.priority, -group.submitted_at, one.id, group, one)
+        for group, one in rows
+        if group is not None and group.preemptible is not False
+    ]
     taken: list[Allocation] = []
     for priority, _, _, group, one in sorted(able, key=lambda row: row[:3]):
         if not may(group, one, taken):

@@ -1,4 +1,4 @@
-"""Who waits, in order: by priority, project and age, and for each project by what its groups wait for."""
+"""Who waits, in order: by priority, project, and age or deadline, and for each project by what its groups wait for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.scheduler.core.demands import Shape
 from crossfleet.scheduler.core.model import Group
 
@@ -14,8 +15,8 @@ Rank = tuple[int, float, str, str]
 
 
 def rank(group: Group) -> Rank:
-    """Smaller goes first where shares do not decide: priority, then the older run. Total: ids break ties."""
-    return (-group.priority, group.submitted_at, group.run_id, group.id)
+    """Smaller goes first where shares do not decide: priority, then the run that counts as older. Total: ids break ties."""
+    return (-group.priority, counts_from(group.submitted_at, group.deadline), group.run_id, group.id)
 
 
 @dataclass(eq=False, slots=True)
@@ -38,20 +39,22 @@ class Entry:
 
 
 class Lane:
-    """The groups of one project at one priority, in ``runs`` by run; together they hold ``held`` slots.
+    """The groups of one project at one priority, in ``runs`` by run; together they hold ``held`` slots. Of those that wait so many
+    are ``preempting``.
 
     The rest is of those that wait. In one round through the queue shapes only shut, so who looks for one
     that is not goes on where the search before ended; ``begin`` starts the next round.
     """
 
-    __slots__ = ("_heads", "_passed", "_queues", "held", "runs")
+    __slots__ = ("_heads", "_hurried", "_passed", "_queues", "held", "preempting", "runs")
 
     def __init__(self) -> None:
         """No group."""
-        self.held = 0
+        self.held = self.preempting = 0
         self.runs: dict[str, list[Entry]] = {}
         self._queues: dict[Shape, list[tuple[Rank, Entry]]] = {}
         self._heads: list[tuple[Rank, Shape]] = []
+        self._hurried = 0
         self._passed = 0
 
     @property
@@ -62,6 +65,8 @@ class Lane:
     def add(self, entry: Entry) -> None:
         """A group waits."""
         self._passed = 0
+        self._hurried += _hurried(entry)
+        self.preempting += entry.group.preempts
         queue = self._queues.get(entry.shape)
         if queue is None:
             self._queues[entry.shape] = [(entry.rank, entry)]
@@ -75,6 +80,8 @@ class Lane:
     def remove(self, entry: Entry) -> None:
         """A group no longer waits."""
         shape, queue = entry.shape, self._queues[entry.shape]
+        self._hurried -= _hurried(entry)
+        self.preempting -= entry.group.preempts
         if len(queue) == 1:
             del self._queues[shape]
             self._lead(shape, entry.rank, None)
@@ -89,7 +96,7 @@ class Lane:
         self._passed = 0
 
     def first(self, besides: Callable[[Shape], bool] | None) -> Entry | None:
-        """The oldest group that may find room, or whose shape is shut and one of those besides."""
+        """The first group that may find room, or whose shape is shut and one of those besides."""
         heads = self._heads
         for at in range(self._passed, len(heads)):
             shape = heads[at][1]
@@ -103,13 +110,21 @@ class Lane:
         self._passed = len(heads)
         return None
 
-    def oldest(self, which: Callable[[Shape], bool], until: float = inf) -> Entry | None:
-        """The oldest group of a shape that is one of those, if it was submitted until then."""
+    def leading(self, which: Callable[[Shape], bool]) -> Entry | None:
+        """The first group of a shape that is one of those."""
+        return next((self._queues[shape][0][1] for _, shape in self._heads if which(shape)), None)
+
+    def oldest(self, which: Callable[[Shape], bool], until: float = inf) -> float | None:
+        """When the oldest group of a shape that is one of those was submitted, if that was until then."""
+        if self._hurried:  # deadlines have put others before the oldest
+            queues = (queue for shape, queue in self._queues.items() if which(shape))
+            first = min((entry.group.submitted_at for queue in queues for _, entry in queue), default=inf)
+            return first if first <= until else None
         for (_, submitted_at, _, _), shape in self._heads:
             if submitted_at > until:
                 break
             if which(shape):
-                return self._queues[shape][0][1]
+                return submitted_at
         return None
 
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
@@ -186,6 +201,11 @@ def together(entry: Entry) -> list[Entry]:
 
 def _by_rank(entry: Entry) -> Rank:
     return entry.rank
+
+
+def _hurried(entry: Entry) -> bool:
+    """Whether its deadline gives it an earlier place than its age."""
+    return entry.rank[1] < entry.group.submitted_at
 
 
 def _run(group: Group) -> str:

@@ -20,7 +20,7 @@ _DEPTH = 4
 
 
 class Round:
-    """Higher priority first; then the project with the smallest share; of its groups the oldest that finds room.
+    """Higher priority first; then the project with the smallest share; of its groups the first that finds room, by age or deadline.
 
     Who finds no room and could be kept out for ever by smaller work keeps workers for itself as its turn comes.
     """
@@ -55,15 +55,15 @@ class Round:
             shape.rests = False
 
     def _serve_the_impatient(self, since: float) -> None:
-        """The oldest group of each project that holds nothing at a priority gets its fewest slots, before all others."""
-        heads = (
-            lane.oldest(self._planner.fleet.satisfiable, since)
+        """Of each project that holds nothing at a priority, though a group waits so long, the first gets its fewest slots, before all others."""
+        able = self._planner.fleet.satisfiable
+        late = [
+            (oldest, first.rank, first)
             for lanes in self._planner.queue.levels.values()
             for lane in lanes.values()
-            if not lane.held
-        )
-        late = [one for one in heads if one is not None]
-        for entry in sorted(late, key=lambda one: (one.group.submitted_at, one.rank)):
+            if not lane.held and (oldest := lane.oldest(able, since)) is not None and (first := lane.leading(able))
+        ]
+        for _, _, entry in sorted(late, key=lambda one: one[:2]):
             if not entry.shape.shut and self._give([entry], entry.shape.least * entry.shape.hosts):
                 continue
             # Some worker may have room for a part of a gang: it gets nothing, and has to be kept workers all the same.

@@ -9,7 +9,8 @@ from crossfleet.matching.model import Request, WorkerView
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds."""
+    """The tasks of one run with one target. ``wanted_slots`` is over and above what it holds. ``since`` when it counts as waiting
+    is in seconds since 1970."""
 
     id: str
     request: Request = field(default_factory=Request)
@@ -17,7 +18,7 @@ class Group:
     collected: bool = False
     estimated_seconds: float = 0.0
     priority: int = 0
-    submitted_at: float = 0.0
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class View:
     def waiting(self, now: float, patience: float) -> list[Group]:
         """Groups that have wanted slots for ``patience`` seconds without getting any, in the order of their turn."""
         late = [self.groups[one] for one, since in self._short.items() if now - since >= patience]
-        return sorted(late, key=lambda one: (-one.priority, one.submitted_at, one.id))
+        return sorted(late, key=lambda one: (-one.priority, one.since, one.id))
 
     def held(self) -> Counter[str]:
         """Slots that groups have."""

@@ -13,6 +13,7 @@ from typing import Any, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import benchmarks, capture, measuring, nodes, parent
 from .channel import Channel, Closed, Message
+from .checkpoint import Checkpoint
 from .reports import CaseReports
 from .reruns import begin_anew, tear_down_all
 from .spool import Spool
@@ -81,6 +82,7 @@ class Slot:
         self._unjudged: Optional[int] = None
         self._announced: Optional[Tuple[int, int]] = None
         self._ran: Set[int] = set()
+        self._checkpoint = Checkpoint(self._poll)
         self._results = ResultPlugin()
         self._spool = Spool(spool_path, session.config)
         session.config.pluginmanager.register(self._results, "crossfleet-results")
@@ -127,7 +129,7 @@ class Slot:
             self._channel.send_line(b"H\n")
 
     def _poll(self) -> None:
-        """Look for a withdrawal before the first case of another attempt becomes the next item."""
+        """Take in what the shim has written, such as a withdrawal, and wait for nothing."""
         while True:
             message = self._channel.receive(wait=False)
             if message is None:
@@ -156,6 +158,8 @@ class Slot:
             if self._unjudged is not None:
                 benchmarks.note(self._items[self._unjudged], message["host"])
             self._unjudged = None
+        elif op == "checkpoint":
+            self._checkpoint.tell(message["seconds"])
         elif op == "drop":
             kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
             self._queue.clear()
@@ -178,6 +182,7 @@ class Slot:
         interrupted = False
         start = _time()
         cpu = _times()
+        self._checkpoint.begin(item)
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
         except KeyboardInterrupt as error:
@@ -185,6 +190,8 @@ class Slot:
             stop = "KeyboardInterrupt {}".format(error).strip()
         except BaseException as error:  # pytest.exit() and what escapes from hooks of plugins
             stop = "{}: {}".format(type(error).__name__, error)
+        finally:
+            self._checkpoint.end()
         after = _times()
         fields = reports.result(self._section_limit)
         fields["start"] = start
@@ -197,8 +204,8 @@ class Slot:
         elif self._session.shouldstop:
             stop = str(self._session.shouldstop)
             following = None
-        if interrupted and _asked:
-            # The shim's own interrupt: the case has no verdict.
+        if (interrupted and _asked) or (self._checkpoint.told and fields["outcome"] in ("failed", "error")):
+            # The shim's own interrupt, or a case that ended early since it was told to: it has no verdict.
             raise KeyboardInterrupt
         self._spool.take(index, self._results.heard)
         self._send(attempt, index, fields, following)

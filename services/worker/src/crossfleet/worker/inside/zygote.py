@@ -17,6 +17,7 @@ from . import (
     ahead,
     cache,
     capture,
+    checkpoint,
     collection,
     ending,
     facts,
@@ -58,6 +59,13 @@ class ZygotePlugin:
             group = parser.getgroup("crossfleet")
             group.addoption("--fleet", action="store_true", help="ignored on a fleet")
             group.addoption("--fleet-slots", help="ignored on a fleet")
+        except ValueError:  # the suite's interpreter has crossfleet itself
+            pass
+
+    def pytest_addhooks(self, pluginmanager: Any) -> None:
+        """Know the hook that a suite may implement."""
+        try:
+            pluginmanager.add_hookspecs(checkpoint.Hooks)
         except ValueError:  # the suite's interpreter has crossfleet itself
             pass
 

@@ -144,6 +144,11 @@ class PytestAllocation:
         """Give single slots back; the others go on."""
         close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.give_back(self._grace))
 
+    def preempt(self, seconds: float) -> None:
+        """Let no slot begin anything more; what is in flight has so long, and is told so."""
+        for slot in self.slots.values():
+            slot.preempt(seconds)
+
     def _refuse(self, text: str) -> None:
         """Its host is not quiet: give everything back, for the cases to be executed elsewhere."""
         self._unquiet = text

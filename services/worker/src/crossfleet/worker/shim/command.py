@@ -87,6 +87,11 @@ class CommandAllocation:
         """Give single slots back; the others go on."""
         close_slots(self._host, self.name, self.slots, numbers, lambda slot: slot.close(self._grace))
 
+    def preempt(self, seconds: float) -> None:
+        """Let no slot begin anything more; a command is not told how long it has."""
+        for slot in self.slots.values():
+            slot.preempt()
+
     def kill(self) -> None:
         """End every process of this allocation now, without a record."""
         processes.kill_marked(f"{ALLOCATION_TOKEN}={self._mark}".encode(), set())
@@ -125,6 +130,7 @@ class CommandSlot:
         self._limit: Timer | None = None
         self._started = 0.0
         self._timed_out = 0.0
+        self._preempted = self._told = False
 
     @property
     def alive(self) -> bool:
@@ -157,6 +163,9 @@ class CommandSlot:
     def run(self, message: Message) -> None:
         """Take an attempt; it starts when the one before it has ended."""
         attempt = Attempt(int(message["attempt"]), message["cases"], message.get("case_seconds") or {})
+        if self._preempted:
+            self._host.record(attempt.finished("preempted", "", 0))
+            return
         self._attempts.append(attempt)
         self._ask(message)
         if self._life is None and not self._admission.busy:
@@ -172,12 +181,24 @@ class CommandSlot:
             if attempt.started and self._life is not None:
                 self._life.interrupt(grace)
             else:
-                self._attempts.remove(attempt)
-                self._host.record(attempt.finished("cancelled", "", 0))
-                if self._life is None and not self._admission.judging:
-                    self._admission.withdraw()
-                    if self._attempts:
-                        self._begin()
+                self._drop(attempt, "cancelled")
+
+    def preempt(self) -> None:
+        """Begin nothing more. A command that handles SIGTERM gets it: it has shown nothing then, however it ends."""
+        self._preempted = True
+        for attempt in [one for one in self._attempts if not one.started]:
+            self._drop(attempt, "preempted")
+        if self._life is not None and not self._told:
+            self._told = self._life.ask_to_end()
+
+    def _drop(self, attempt: Attempt, cause: str) -> None:
+        """End an attempt that has not started."""
+        self._attempts.remove(attempt)
+        self._host.record(attempt.finished(cause, "", 0))
+        if self._life is None and not self._admission.judging:
+            self._admission.withdraw()
+            if self._attempts:
+                self._begin()
 
     def forget(self) -> None:
         """Drop what waits here without a word: the coordinator ends it with the whole allocation."""
@@ -249,6 +270,9 @@ class CommandSlot:
     def _conclude(self, life: Life, attempt: Attempt, code: int, peak: int) -> None:
         if attempt.cancelled:
             self._finish(attempt, "cancelled", "", peak)
+            return
+        if self._told:
+            self._finish(attempt, "preempted", "", peak)
             return
         if life.starved(code):
             text = f"the host had no memory left, and its kernel killed the command; {peak >> 20} MiB seen"

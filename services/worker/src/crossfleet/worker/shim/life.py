@@ -18,6 +18,7 @@ from crossfleet.worker.shim.memory import Watched, kernel_kills
 from crossfleet.worker.shim.output import OutputPipe
 
 CANCEL_SIGNAL = STACKS_SIGNAL + 1
+CHECKPOINT_SIGNAL = STACKS_SIGNAL + 2
 LIVE_OUTPUT_BYTES = 16 * 1024 * 1024
 _TAIL_CHARACTERS = 4096
 LATE = "the slot's process did not end when nothing was left for it"
@@ -91,6 +92,19 @@ class Life:
             self._host.loop,
             [(0, self._ask_to_cancel), (grace / 2, self.terminate), (grace / 2, self.kill)],
         )
+
+    def warn(self, seconds: float) -> None:
+        """Tell the case in flight that its process is ended in so many seconds."""
+        self.send(b'{"op": "checkpoint", "seconds": %.3f}\n' % seconds)
+        if self.connection is not None:
+            processes.send_signal(self.pid, CHECKPOINT_SIGNAL)
+
+    def ask_to_end(self) -> bool:
+        """SIGTERM to those processes that handle it. False: none does."""
+        able = [pid for pid in self._relatives() if processes.catches(pid, signal.SIGTERM)]
+        for pid in able:
+            processes.send_signal(pid, signal.SIGTERM)
+        return bool(able)
 
     def wind_up(self, grace: float) -> None:
         """Nothing is wanted of it any more: let it tear down, then as ``interrupt``."""

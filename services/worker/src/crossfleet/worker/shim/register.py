@@ -44,6 +44,7 @@ class Register:
             "collection": lambda m: self._find(m).send_collection(),
             "close": self._close,
             "close_slots": self._close_slots,
+            "preempt": self._preempt,
             "inspect": self._inspect,
             "ack": self._acknowledge,
             "stop": lambda m: stop(),
@@ -137,6 +138,12 @@ class Register:
         allocation = self._allocations.get(str(message["allocation"]))
         if allocation is not None and allocation.state != "closing":
             allocation.close_slots([int(number) for number in message["slots"]])
+
+    def _preempt(self, message: Message) -> None:
+        """Programs go on until they are cancelled."""
+        allocation = self._allocations.get(str(message["allocation"]))
+        if isinstance(allocation, PytestAllocation | CommandAllocation) and allocation.state != "closing":
+            allocation.preempt(float(message["seconds"]))
 
     def _close(self, message: Message) -> None:
         allocation = self._allocations.get(str(message["allocation"]))

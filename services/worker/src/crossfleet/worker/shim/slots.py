@@ -61,6 +61,7 @@ class Slot:
         self._told: tuple[int, int] | None = None
         self._timed_out: tuple[int, int] | None = None
         self._dropped: set[int] = set()
+        self._preempted = False
 
     @property
     def alive(self) -> bool:
@@ -110,13 +111,13 @@ class Slot:
 
     def run(self, message: Message) -> None:
         """Take an attempt. After "last" it waits for the next process of this slot."""
-        if self._last:
+        if self._last and not self._preempted:
             self._later.append(message)
             return
         cases = [int(case) for case in message["cases"]]
         attempt = Attempt(int(message["attempt"]), cases, message.get("case_seconds") or {})
-        if not cases:
-            self._host.record(attempt.finished("done", "", 0))
+        if not cases or self._preempted:
+            self._host.record(attempt.finished("preempted" if cases else "done", "", 0))
             return
         self._attempts.append(attempt)
         self._last = bool(message.get("last"))
@@ -149,12 +150,30 @@ class Slot:
                 if self._life is not None:
                     self._life.interrupt(grace)
                 continue
-            if attempt.sent and self._life is not None:
-                self._dropped.add(number)
-                self._life.send(b'{"op": "drop", "attempt": %d}\n' % number)
-            self._attempts.remove(attempt)
-            self._host.record(attempt.finished("cancelled", "", 0))
+            self._withdraw(attempt, "cancelled")
         self._ask()
+
+    def _withdraw(self, attempt: Attempt, cause: str) -> None:
+        """End an attempt of which nothing is in flight."""
+        if attempt.sent and self._life is not None:
+            self._dropped.add(attempt.number)
+            self._life.send(b'{"op": "drop", "attempt": %d}\n' % attempt.number)
+        self._attempts.remove(attempt)
+        self._host.record(attempt.finished(cause, "", 0))
+
+    def preempt(self, seconds: float) -> None:
+        """Begin nothing more. The case in flight is told that it has so long; should it not pass until then, it has shown nothing."""
+        if self._preempted or self._closing:
+            return
+        self._preempted = True
+        waiting, self._later = self._later, []
+        for message in (one for one in waiting if one["op"] == "run"):
+            self.run(message)
+        current = self._current[0] if self._current is not None else None
+        for attempt in [one for one in self._attempts if one.number != current]:
+            self._withdraw(attempt, "preempted")
+        if current is not None and self._life is not None:
+            self._life.warn(seconds)
 
     def close(self, grace: float) -> None:
         """Cancel everything and end the process; ``on_idle`` follows, at once when there is none."""
@@ -315,6 +334,8 @@ class Slot:
             if not attempt.pending:
                 self._finish(attempt, "done", "")
                 self._clock.watch_exit(wanted=self._last and not self._attempts)
+            elif self._preempted:
+                self._withdraw(attempt, "preempted")
         elif failed:
             self.go_on()
         self._move_to(following)
@@ -388,6 +409,9 @@ class Slot:
             attempt = self._attempts[0]
         if attempt is None:
             self._judge_unstarted(end)
+            return
+        if self._preempted:
+            self._finish(attempt, "preempted", "")
             return
         judgement = self._judging.begun(end, cancelled=attempt.cancelled)
         if judgement.note:

@@ -143,6 +143,11 @@ def close_slots_line(allocation: str, slots: Iterable[int]) -> Line:
     return {"op": "close_slots", "allocation": allocation, "slots": list(slots)}
 
 
+def preempt_line(allocation: str, seconds: float) -> Line:
+    """`preempt`."""
+    return {"op": "preempt", "allocation": allocation, "seconds": seconds}
+
+
 def close_line(allocation: str) -> Line:
     """`close`."""
     return {"op": "close", "allocation": allocation}

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "election": "`election reset`: let the winner of a new or restored etcd cluster lead",
     "semaphore": "list, set or remove the counters that slots hold a part of, such as seats of a licence",
     "quota": "list, set or remove the most that a project holds and runs at a time",
+    "priority": "list, set or remove the classes of runs that go before others, and may take slots from them",
     "retention": "show how long things are kept, and what would go now",
 }
 """Name of a module of this package -> one line of help."""

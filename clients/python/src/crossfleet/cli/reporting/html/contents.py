@@ -7,6 +7,7 @@ from typing import Any
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.captured import decoded, middle_cut, written
+from crossfleet.cli.reporting.deadlines import kept
 from crossfleet.cli.reporting.documents import verdict_word
 from crossfleet.cli.reporting.earlier import earlier_texts
 from crossfleet.cli.reporting.locations import location_of
@@ -34,6 +35,7 @@ def contents(results: RunResults) -> dict[str, Any]:
             "title": run.spec.title,
             "verdict": verdict_word(run),
             "cause": run.cause,
+            "deadline": kept(run),
             "commit": run.spec.workspace.commit,
             "created": utc(run.created_at),
             "seconds": round(span(run.created_at, run.finished_at), 3),

@@ -7,6 +7,7 @@ function drawHead() {
   const facts = [`${total} cases`, spanText(run.seconds * 1000)];
   if (run.warnings) facts.push(`${run.warnings} warnings`);
   if (run.created) facts.push(new Date(run.created).toLocaleString());
+  if (run.deadline) facts.push(run.deadline);
   if (run.commit) facts.push(run.commit.slice(0, 12));
   facts.push(run.id);
   byId("facts").textContent = facts.join("  ·  ");
