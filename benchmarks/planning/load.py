@@ -19,7 +19,7 @@ class Sizes:
     """How large a load is. A worker has as many devices as slots, at most eight.
 
     ``wishes``: of ten requests one is for a gang, one for whole hosts, one for two slots at once, one is spread, and two
-    prefer some hosts.
+    prefer some hosts. ``sharing``: all devices are shareable, and whoever wants one wants a part of its memory.
     """
 
     workers: int = 10_000
@@ -29,6 +29,7 @@ class Sizes:
     kinds: int = 40
     slots: int = 4
     wishes: bool = False
+    sharing: bool = False
 
     def __str__(self) -> str:
         devices = self.workers * min(self.slots, 8)
@@ -44,12 +45,16 @@ def rows(sizes: Sizes) -> Delta:
     requests = [
         _wishful(_request(number), number) if sizes.wishes else _request(number) for number in range(sizes.shapes)
     ]
+    if sizes.sharing:
+        requests = [_portioned(one, number) for number, one in enumerate(requests)]
     groups = tuple(_group(number, requests, sizes, random) for number in range(sizes.groups))
     shares = tuple(
         Share(f"project-{number:03}", 1.0 + number % 3, {"cpu": random.random() / sizes.projects})
         for number in range(sizes.projects)
     )
     workers = tuple(_worker(number, sizes.kinds, sizes.slots) for number in range(sizes.workers))
+    if sizes.sharing:
+        workers = tuple(replace(one, devices=tuple(map(_shareable, one.devices))) for one in workers)
     return Delta(workers=workers, groups=groups, shares=shares)
 
 
@@ -118,6 +123,16 @@ def _request(number: int) -> Request:
         devices=(DeviceRequest("gpu", "", 2),) if which % 20 == 2 and size == 1 else (),
         runner="pytest",
     )
+
+
+def _shareable(device: Device) -> Device:
+    return replace(device, capacities={"memory": 16 * _GIB}, shareable=True)
+
+
+def _portioned(request: Request, number: int) -> Request:
+    asks = request.devices or ((DeviceRequest("gpu"),) if "device" in request.selector else ())
+    amount = (("memory", (3, 5, 8, 16)[number // 3 % 4] * _GIB),)
+    return replace(request, devices=tuple(replace(one, capacities=amount) for one in asks))
 
 
 def _wishful(request: Request, number: int) -> Request:

@@ -15,6 +15,7 @@ MIXES = {
     "400 workers of 100 slots": Sizes(workers=400, slots=100),
     "40,000 workers of one slot": Sizes(workers=40_000, slots=1),
     "gangs, whole hosts, preferences": Sizes(wishes=True),
+    "devices in portions": Sizes(sharing=True),
     "a queue ten times as long": Sizes(groups=200_000),
     "a tenth of all, with wishes": Sizes(1_000, 2_000, wishes=True),
 }

@@ -178,6 +178,12 @@ WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "host.gates": (lambda: blind_to("request.gates"), Verdict.FAILED),
     "device.granted": (lambda: each_proposal(lambda one: one.ClearField("device_ids")), Verdict.FAILED),
     "device.not-asked": (lambda: each_proposal(lambda one: one.device_ids.append("gpu-1")), Verdict.FAILED),
+    "portion.held-whole": (lambda: blind_to("device_ids", "allocations"), Verdict.FAILED),
+    "portion.left": (lambda: blind_to("portions", "allocations"), Verdict.FAILED),
+    "portion.several-slots": (
+        lambda: each_proposal(lambda one: one.device_ids.__setitem__(slice(None), [*dict.fromkeys(one.device_ids)])),
+        Verdict.FAILED,
+    ),
     "gang.whole": (lambda: each_proposal(lambda one: one.ClearField("gang_id")), Verdict.FAILED),
     "gang.nothing-by-halves": (lambda: blind_to("request.gang"), Verdict.FAILED),
     "order.priority": (lambda: blind_to("priority"), Verdict.WARNED),

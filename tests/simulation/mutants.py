@@ -23,7 +23,7 @@ from crossfleet.coordinator.core import (
 )
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
-from crossfleet.coordinator.core.model import State, Worker
+from crossfleet.coordinator.core.model import Allocation, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.ledger.memory import MemoryStore
@@ -93,6 +93,13 @@ def _forget_who_shares_a_host() -> Iterator[Any]:
     yield patch.object(State, "neighbours", lambda self, worker: [])
     yield patch.object(Snapshot, "neighbours", lambda self, worker_id: [])
     yield patch.object(Fleet, "neighbours", lambda self, name: [])
+
+
+def _count_the_portion_of_one_slot_alone() -> Iterator[Any]:
+    def first(self: Allocation) -> Any:
+        return next(iter(self.portions.values()), ())
+
+    yield patch.object(Allocation, "held_portions", property(first))
 
 
 def _lose_wants_on_reconnect() -> Iterator[Any]:
@@ -248,26 +255,27 @@ def _forget_the_others_hosts() -> Iterator[Any]:
 MUTANTS: dict[str, Mutant] = {
     "acknowledge-before-commit": Mutant(_acknowledge_before_commit, 0),
     "forget-the-head-check": Mutant(_forget_the_head_check, 9),
-    "accept-old-tokens": Mutant(_accept_old_tokens, 7),
-    "double-count-on-resend": Mutant(_double_count_on_resend, 1),
-    "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 1),
-    "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 2),
-    "no-plan-validation": Mutant(_no_plan_validation, 0),
-    "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 3),
+    "accept-old-tokens": Mutant(_accept_old_tokens, 14),
+    "double-count-on-resend": Mutant(_double_count_on_resend, 31),
+    "drop-no-more-tasks": Mutant(_drop_no_more_tasks, 4),
+    "count-the-portion-of-one-slot-alone": Mutant(_count_the_portion_of_one_slot_alone, 68),
+    "lose-wants-on-reconnect": Mutant(_lose_wants_on_reconnect, 1),
+    "no-plan-validation": Mutant(_no_plan_validation, 1),
+    "forget-what-a-lost-worker-left": Mutant(_forget_what_a_lost_worker_left, 8),
     "submit-twice": Mutant(_submit_twice, 4),
     "never-miss-an-assignment": Mutant(_never_miss_an_assignment, 52),
     "lose-a-case-that-is-run-again": Mutant(_lose_a_case_that_is_run_again, 11),
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
-    "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 3),
-    "take-everybody-out": Mutant(_take_everybody_out, 20),
+    "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
+    "take-everybody-out": Mutant(_take_everybody_out, 9),
     "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 9),
     "close-under-running-tests": Mutant(_close_under_running_tests, 9),
-    "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 41),
+    "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 7),
     "wait-for-a-frozen-scheduler": Mutant(_wait_for_a_frozen_scheduler, 6),
     "forget-who-shares-a-host": Mutant(_forget_who_shares_a_host, 1),
     "keep-its-groups-from-the-fallback": Mutant(_keep_its_groups_from_the_fallback, 6),
-    "give-back-busy-slots": Mutant(_give_back_busy_slots, 44),
+    "give-back-busy-slots": Mutant(_give_back_busy_slots, 53),
     "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 4),
     "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 59),
     "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),

@@ -169,16 +169,17 @@ def with_whole_hosts(random: Random, submission: SubmitRun) -> SubmitRun:
 
 
 def with_portions(random: Random, submission: SubmitRun) -> SubmitRun:
-    """What wants a device mostly wants a part of its memory."""
+    """What wants a device mostly wants a part of its memory, and so do others now and then."""
 
     def part(one: DeviceRequest) -> DeviceRequest:
         amount = random.choice([0, 1, 1, 2, 3])
         return replace(one, capacities=(("memory", amount),)) if amount else one
 
-    targets = (
-        replace(one, request=replace(one.request, devices=tuple(map(part, one.request.devices))))
-        for one in submission.targets
-    )
+    def parts(request: Request) -> Request:
+        more = () if request.devices or random.random() < 0.4 else (DeviceRequest("gpu"),)
+        return replace(request, devices=tuple(map(part, (*request.devices, *more))))
+
+    targets = (replace(one, request=parts(one.request)) for one in submission.targets)
     return replace(submission, targets=tuple(targets))
 
 

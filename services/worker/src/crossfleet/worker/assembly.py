@@ -51,8 +51,7 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
     runners = Runners()
     link = Link()
     who = identity(settings, runners.names)
-    search = Search(settings.detector_seconds)
-    inventory = Inventory(search, stale_seconds=settings.detector_stale_seconds, share=devices_to_share(settings.share))
+    inventory = _inventory(settings)
     agent = Agent(who, link, inventory, on_ready)
     version = worker_version()
     process = _process(settings, state, version)
@@ -107,6 +106,11 @@ def assemble(settings: Settings, state: Path, cache: Path, on_ready: Callable[[]
         devices=devices,
     )
     return agent
+
+
+def _inventory(settings: Settings) -> Inventory:
+    search, share = Search(settings.detector_seconds), devices_to_share(settings.share)
+    return Inventory(search, stale_seconds=settings.detector_stale_seconds, share=share)
 
 
 def _process(settings: Settings, state: Path, version: str) -> ShimProcess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,18 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.matching.quantity import parse_quantity
 
 _WORD = re.compile(r"(?P<device_class>[A-Za-z][\w.-]*)(=(?P<count>[1-9]\d{0,3}))?(?P<amounts>(,[^,=]+=[^,=]+)*)")
+
+
+def add_devices(group: argparse._ArgumentGroup) -> None:
+    """The option that asks for devices."""
+    group.add_argument(
+        "--devices",
+        action="append",
+        default=[],
+        metavar="CLASS[=N][,CAPACITY=AMOUNT...]",
+        help="each slot gets N (default 1) devices of a class, with so much of each: gpu, gpu=2, gpu=1,memory=4Gi. A device that "
+        "is shareable is shared then. For targets that name no devices; repeatable",
+    )
 
 
 def devices_of(words: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
 from crossfleet.cli.running.deadline import Deadline, moment
+from crossfleet.cli.running.devices import add_devices
 from crossfleet.cli.running.reruns import Reruns, of_options
 from crossfleet.cli.running.reruns import add_options as add_reruns
 
@@ -179,14 +180,7 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; "
         "repeatable",
     )
-    add(
-        "--devices",
-        action="append",
-        default=[],
-        metavar="CLASS[=N][,CAPACITY=AMOUNT...]",
-        help="each slot gets N (default 1) devices of a class, with so much of each: gpu, gpu=2, gpu=1,memory=4Gi. A device that "
-        "is shareable is shared then. For targets that name no devices; repeatable",
-    )
+    add_devices(group)
     add(
         "--semaphore",
         action="append",

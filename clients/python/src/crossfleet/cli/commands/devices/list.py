@@ -61,4 +61,5 @@ def _row(worker: str, device: Device) -> tuple[str, ...]:
     model = device.attributes["model"].string_value if "model" in device.attributes else ""
     conditions = ", ".join(device.conditions)
     found = (device.detector, ago(device.probed_at))
-    return worker, device.device_id, device.device_class, shorten(model, 40), *found, conditions, said(device)
+    kind = f"{device.device_class}, shareable" if device.shareable else device.device_class
+    return worker, device.device_id, kind, shorten(model, 40), *found, conditions, said(device)
