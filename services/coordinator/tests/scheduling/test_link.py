@@ -99,6 +99,23 @@ async def test_a_scheduler_that_wants_snapshots_only_gets_nothing_else(tmp_path:
     assert {update.WhichOneof("update") for update in scheduler.updates} == {"snapshot"}
 
 
+async def test_a_scheduler_that_wants_fits_is_told_where_groups_fit_and_what_is_free(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler(snapshots_only=True, wants_fits=True)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await fleet.submit(noop(1))
+        await worker.next("assign")
+        await eventually(lambda: bool(scheduler.updates[-1].snapshot.allocations), what="what was given")
+
+    waiting = next(one.snapshot for one in scheduler.updates if any(row.fit for row in one.snapshot.groups))
+    (row,) = waiting.groups
+    assert [one.worker_id for one in waiting.fits[row.fit].candidates] == ["w1"]
+    assert waiting.free["w1"].slots == 2
+    assert scheduler.updates[-1].snapshot.free["w1"].slots == 1
+
+
 async def test_a_group_is_shown_with_its_request_and_taken_away_when_it_is_over(tmp_path: Path) -> None:
     scheduler = GreedyScheduler()
     target = suite_pb2.Target(name="big", selector="worker.cpu_cores >= 1.0")
