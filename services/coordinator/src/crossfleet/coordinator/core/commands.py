@@ -49,7 +49,7 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True)
 class PolicySpec:
-    """How a run is carried out; seconds and bytes, zero means no limit."""
+    """How a run is carried out; seconds and bytes, zero: no limit. `rerun_wait` is for another host, or with `other_model` model."""
 
     max_failures: int = 0
     case_timeout: float = 0.0
@@ -76,6 +76,8 @@ class PolicySpec:
     """How many of a target's cases, in percent, may be executed a second time when they last too long."""
     learnt_timeout: bool = False
     """Whether cases that were measured have time limits of their own."""
+    other_model: bool = False
+    rerun_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

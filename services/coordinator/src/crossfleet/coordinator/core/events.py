@@ -17,6 +17,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.rerun_facts import RerunFact
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.matching.model import WorkerView
@@ -505,4 +506,5 @@ Event = (
     | QuotaSet
     | QuotaRemoved
     | GroupOverQuota
+    | RerunFact
 )
