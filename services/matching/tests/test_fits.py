@@ -169,6 +169,28 @@ def test_what_changes_between_two_snapshots_is_judged_anew():
     assert candidates(ready, {"zone": "us"}) == []
 
 
+def test_a_fleet_that_is_new_is_judged_little_by_little_and_nothing_is_lost_by_it():
+    fits = Fits(most_new=3)
+    ready = device_pb2.WORKER_STATE_READY
+    workers = [
+        device_pb2.Worker(slots=2, cpu_cores=2, state=ready, runners=["pytest"], labels={"n": str(number)})
+        for number in range(4)
+    ]
+    told = []
+    for _ in range(4):
+        queue = [
+            scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", selector=text)
+            for text in ("", 'worker.labels.n != "0"')
+        ]
+        snapshot = snapshot_of(workers, queue)
+        whole = fits.add_to(snapshot)
+        candidates = [len(snapshot.fits[group.fit].candidates) for group in snapshot.groups]
+        told.append((whole, candidates))
+        if not whole:
+            assert snapshot.fits[2].waiting.kind == scheduler_pb2.WAITING_KIND_LATER
+    assert told == [(False, [3, 0]), (False, [4, 1]), (True, [4, 3]), (True, [4, 3])]
+
+
 def test_a_long_queue_gets_fits_from_its_front():
     worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
     queue = [

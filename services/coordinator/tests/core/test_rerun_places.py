@@ -12,7 +12,7 @@ from crossfleet.coordinator.core.view import group_view, wanted_slots
 from crossfleet.matching.model import Device, DeviceRequest, Request
 from services.coordinator.tests.core.fleet import Fleet
 
-GPU = Request(devices=(DeviceRequest("gpu"),), slots_max=1)
+GPU = Request(devices=(DeviceRequest("gpu"),))
 
 
 def gpus(*models):
@@ -57,7 +57,7 @@ def pass_time(fleet, seconds):
 def test_a_case_is_run_again_with_another_model_of_device_where_the_run_has_one(models, expected):
     fleet = Fleet()
     fleet.join("w1", 3, devices=gpus(*models))
-    request = Request(devices=GPU.devices)
+    request = GPU
     ids = tuple(f"gpu-{number}" for number in range(len(models)))
     whole = (c.ProposedAllocation("run/default", "w1", len(models), ids),)
     begun(fleet, request, placed=whole, other_model=True)
@@ -77,7 +77,7 @@ def test_another_model_counts_more_than_another_host():
         c.ProposedAllocation("run/default", "w1", 2, ("gpu-0", "gpu-1")),
         c.ProposedAllocation("run/default", "w2", 1, ("gpu-0",)),
     )
-    begun(fleet, Request(devices=GPU.devices), placed=placed, other_model=True)
+    begun(fleet, GPU, placed=placed, other_model=True)
     first = fail(fleet)
     (again,) = fleet.live()
     assert (first.worker_id, again.worker_id) == ("w1", "w1")
@@ -126,12 +126,13 @@ def test_a_case_goes_back_to_where_it_failed_when_it_has_waited_in_vain():
         ({"other_model": True}, {"devices": gpus("T4")}),
         ({"other_model": False}, {"runners": ("go",)}),
         ({"rerun_placement": RerunPlacement.SLOT}, {}),
+        ({"slots_max": 1}, {}),
     ],
 )
-def test_nothing_is_waited_for_that_the_fleet_does_not_have(policy, others):
-    fleet = Fleet()
+def test_nothing_is_waited_for_that_the_fleet_does_not_have_or_the_run_may_not(policy, others):
+    policy, fleet = dict(policy), Fleet()
     fleet.join("w1", 1, devices=gpus("T4"))
-    request = GPU if policy.get("other_model") else Request(slots_max=2)
+    request = GPU if policy.get("other_model") else Request(slots_max=policy.pop("slots_max", 2))
     begun(fleet, request, rerun_wait=30.0, **policy)
     fleet.join("w2", 1, session="s2", **others)
     fail(fleet)
@@ -156,7 +157,7 @@ def test_a_run_with_other_work_left_takes_slots_anywhere_meanwhile():
 def test_a_device_of_the_model_where_a_case_failed_is_refused_while_another_one_is_sought():
     fleet = Fleet()
     fleet.join("w1", 1, devices=gpus("T4"))
-    begun(fleet, Request(devices=GPU.devices), other_model=True, rerun_wait=30.0)
+    begun(fleet, GPU, other_model=True, rerun_wait=30.0)
     fleet.join("w2", 2, session="s2", devices=gpus("T4", "A100"))
     fail(fleet)
     proposal = c.ProposedAllocation("run/default", "w2", 1, ("gpu-0",))
@@ -168,7 +169,7 @@ def test_a_device_of_the_model_where_a_case_failed_is_refused_while_another_one_
 def test_another_leader_waits_for_the_same():
     fleet = Fleet()
     fleet.join("w1", 1, devices=gpus("T4"))
-    begun(fleet, Request(devices=GPU.devices), other_model=True, rerun_wait=30.0)
+    begun(fleet, GPU, other_model=True, rerun_wait=30.0)
     fleet.join("w2", 1, session="s2", devices=gpus("A100"))
     fail(fleet)
     again = State()

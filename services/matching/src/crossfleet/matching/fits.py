@@ -13,8 +13,11 @@ from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 
-MOST_PAIRS = 200_000
-"""Workers times requests that one snapshot may ask to be judged. What is behind that in the queue gets no fit yet."""
+MOST_PAIRS = 50_000
+"""Workers times requests of which one snapshot says anything. What is behind that in the queue gets no fit yet."""
+
+_MOST_NEW = 2_000
+"""Of these so many may be judged anew for one snapshot, since everybody waits meanwhile; others for the next."""
 
 _KINDS = {Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER, Wait.LATER: scheduler_pb2.WAITING_KIND_LATER}
 _GONE = Request()
@@ -22,7 +25,7 @@ _GONE = Request()
 
 @dataclass
 class _Judged:
-    """A request, what was found of each worker (None: it does not fit), and the fit that says so."""
+    """A request, what was found of each worker (None: it does not fit), and the fit that says so once all are judged."""
 
     found: dict[str, tuple[WorkerView, scheduler_pb2.Candidate | None]] = field(default_factory=dict)
     fit: scheduler_pb2.Fit | None = None
@@ -31,20 +34,26 @@ class _Judged:
 class Fits:
     """Fills snapshots of one stream, and remembers what has not changed between two of them."""
 
-    def __init__(self, most_pairs: int = MOST_PAIRS) -> None:
+    def __init__(self, most_pairs: int = MOST_PAIRS, most_new: int = _MOST_NEW) -> None:
         """Nothing is known."""
-        self._most_pairs = most_pairs
+        self._most_pairs, self._most_new = most_pairs, most_new
+        self._left = 0
         self._selectors = Selectors()
         self._workers: dict[str, tuple[bytes, WorkerView]] = {}
         self._requests: dict[bytes, Request] = {}
         self._judged: dict[Request, _Judged] = {}
 
-    def add_to(self, snapshot: scheduler_pb2.Snapshot) -> None:
-        """Give the groups that want slots their fits, and each worker what is free of it."""
+    def add_to(self, snapshot: scheduler_pb2.Snapshot) -> bool:
+        """Give the groups that want slots their fits, and each worker what is free of it.
+
+        Answers whether that is all: else fits lack workers that were not judged yet, and the next snapshot has more.
+        """
+        self._left = self._most_new
         views = self._views(snapshot.workers)
         requests = self._requests_of(snapshot.groups)
         self._add_fits(snapshot, tuple(views.values()), requests)
         _add_free(snapshot, views, requests)
+        return self._left >= 0
 
     def _views(self, workers: Iterable[device_pb2.Worker]) -> dict[str, WorkerView]:
         """The workers, by name: the same objects as before where they have not changed."""
@@ -96,16 +105,23 @@ class Fits:
 
     def _fit(self, request: Request, workers: Sequence[WorkerView]) -> scheduler_pb2.Fit:
         judged = self._judged.setdefault(request, _Judged())
-        if judged.fit is None:
-            before, judged.found = judged.found, {}
-            for one in workers:
-                known = before.get(one.name)
-                if known is None or known[0] is not one:
-                    known = (one, self._judge(request, one))
-                judged.found[one.name] = known
-            candidates = [candidate for _, candidate in judged.found.values() if candidate is not None]
-            waiting = self._why(request, workers, len(candidates))
-            judged.fit = scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
+        if judged.fit is not None:
+            return judged.fit
+        before, judged.found = judged.found, {}
+        for one in workers:
+            known = before.get(one.name)
+            if known is None or known[0] is not one:
+                self._left -= 1
+                if self._left < 0:
+                    continue
+                known = (one, self._judge(request, one))
+            judged.found[one.name] = known
+        candidates = [candidate for _, candidate in judged.found.values() if candidate is not None]
+        if len(judged.found) < len(workers):
+            text = f"{len(judged.found)} of {len(workers)} workers were looked at"
+            waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code="looking", text=text)
+            return scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
+        judged.fit = scheduler_pb2.Fit(candidates=candidates, waiting=self._why(request, workers, len(candidates)))
         return judged.fit
 
     def _judge(self, request: Request, worker: WorkerView) -> scheduler_pb2.Candidate | None:

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.settling import open_allocations
 from crossfleet.coordinator.core.sought import away_from
+from crossfleet.coordinator.core.view import wanted_slots
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.model import Request
 
@@ -28,6 +29,8 @@ def seek(emit: Emitter, group: Group, indices: Iterable[int]) -> None:
     fixed = request.gang > 1 or group.measures or group.whereabouts is not None
     if policy.rerun_placement is not RerunPlacement.HOST or not policy.rerun_wait or fixed or group.over:
         return
+    if not wanted_slots(emit.state, group):
+        return  # It has all that it may have.
     hopes: dict[Failed, bool] = {}
     cases = []
     for index in indices:

@@ -52,6 +52,7 @@ class Teller:
         self._held = self._snapshots_only = False
         self._seen: State | None = None
         self._fits: Fits | None = None
+        self._judging = False
 
     def begin(self) -> None:
         """A new stream: it is told everything, and nothing of earlier plans."""
@@ -114,7 +115,7 @@ class Teller:
     async def tell(self, call: Any, *, snapshots_only: bool, wants_fits: bool = False) -> None:
         """Writes updates until it is cancelled, or writing fails."""
         revision = 0
-        self._fits = Fits() if wants_fits else None
+        self._fits, self._judging = Fits() if wants_fits else None, False
         self._snapshots_only = snapshots_only
         while True:
             revision += 1
@@ -143,7 +144,7 @@ class Teller:
             return None
         if self._snapshot or changes.press or (changes.matter and self.kept_waiting):
             return 0.0
-        if changes.matter:
+        if changes.matter or self._judging:
             # Slots that nobody waits for: a short run is told of in one message, not in four.
             return _SETTLED_SECONDS
         if self._outcomes:
@@ -164,7 +165,7 @@ class Teller:
             update.snapshot.CopyFrom(plans.snapshot(state, mine))
             update.snapshot.shares.extend(self._shares(state, whole=True))
             if self._fits is not None:
-                self._fits.add_to(update.snapshot)
+                self._judging = not self._fits.add_to(update.snapshot)
         else:
             update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine))
             update.delta.shares.extend(self._shares(state, whole=False))
