@@ -152,8 +152,7 @@ def test_an_example_is_as_short_as_it_is_told_to_be(example):
         for path in example.place.rglob(f"*.{ending}")
         if not {"gen", "build", "target", "node_modules"}.intersection(path.relative_to(example.place).parts)
     ]
-    assert written
-    assert {path.name: lines for path in written if (lines := len(path.read_text().splitlines())) >= 200} == {}
+    assert 0 < sum(len(path.read_text().splitlines()) for path in written) < 200
 
 
 async def test_a_wrong_address_of_a_scheduler_is_refused_before_anything_starts(tmp_path):

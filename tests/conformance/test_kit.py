@@ -10,7 +10,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import WAITING_KIND_NEVER
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY
 from crossfleet.client.conformance.check import Level
 from crossfleet.client.conformance.checks import CHECKS
-from crossfleet.client.conformance.judging import _demands, _unfit, _usable
+from crossfleet.client.conformance.judging import demands, unsuited, usable
 from crossfleet.client.conformance.kit import Verdict, chosen, examine
 from crossfleet.foundation.errors import InvalidArgument
 from crossfleet.foundation.serve import ServiceDefinition
@@ -64,12 +64,12 @@ def test_what_the_kit_takes_for_a_fit_is_one_for_the_coordinator():
         view = worker_from(worker, WorkerState.READY)
         selectors.learn([view])
         found = eligible(request_from(wish.row.request, wish.row.selector, wish.row.runner), view, selectors)
-        unfit = _unfit(wish, worker)
+        unfit = unsuited(wish, worker)
         if isinstance(found, Eligible):
             assert not unfit, name
             mine = tuple(
-                tuple(one.device_id for one in worker.devices if _usable(one, device_class, wish))
-                for device_class, _ in _demands(wish)
+                tuple(one.device_id for one in worker.devices if usable(one, device_class, wish))
+                for device_class, _ in demands(wish)
             )
             assert mine == found.candidates, name
         elif found.code in ("runner", "taint", "selector", "invalid_selector", "gates") and wish.devices is None:
@@ -158,6 +158,7 @@ def that_repeats_itself() -> Distorted:
 
 WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "describe.name": (lambda: Distorted(describes=lambda one: one.ClearField("name")), Verdict.FAILED),
+    "describe.fits": (lambda: Distorted(describes=lambda one: setattr(one, "wants_fits", True)), Verdict.FAILED),
     "describe.abilities": (lambda: Distorted(describes=lambda one: one.abilities.append("gnags")), Verdict.WARNED),
     "first.held": (lambda: deaf_to("allocations"), Verdict.FAILED),
     "first.based": (lambda: said(lambda plan: setattr(plan, "base_revision", plan.base_revision + 7)), Verdict.FAILED),
@@ -231,6 +232,28 @@ async def test_a_scheduler_that_wants_snapshots_only_is_sent_nothing_else():
     assert verdicts.pop("stream.gap") is Verdict.SKIPPED
     assert set(verdicts.values()) == {Verdict.PASSED}
     assert kinds == {"snapshot"}
+
+
+async def test_a_scheduler_that_wants_fits_is_told_where_each_group_fits_and_what_is_free():
+    told = []
+
+    def hears(update):
+        told.append(update.snapshot)
+        yield update
+
+    def describes(one):
+        one.snapshots_only = one.wants_fits = True
+
+    async with served(Distorted(hears, describes=describes)) as running:
+        report = await examine(running.channel, chosen(["device.two-classes", "describe.fits"]))
+    assert [one.verdict for one in report.findings] == [Verdict.PASSED, Verdict.PASSED]
+    fitting = next(one for one in told if any(row.request.devices for row in one.groups))
+    (row,) = fitting.groups
+    (candidate,) = fitting.fits[row.fit].candidates
+    assert candidate.worker_id == "w1"
+    assert [(one.count, [*one.device_ids]) for one in candidate.choices] == [(1, ["npu-0"]), (1, ["gpu-0", "gpu-1"])]
+    free = fitting.free["w1"]
+    assert (free.slots, [*free.device_ids], free.idle) == (4, ["gpu-0", "gpu-1", "npu-0"], True)
 
 
 async def test_a_scheduler_without_gangs_is_not_asked_for_them():

@@ -24,7 +24,10 @@ PURE = frozenset([
 BARE = frozenset(sys.stdlib_module_names)
 
 RULES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
-    "services/matching/src/crossfleet/matching": (PURE | {"cel_expr_python"}, ("crossfleet.api.types",)),
+    "services/matching/src/crossfleet/matching": (
+        PURE | {"cel_expr_python"},
+        ("crossfleet.api.types", "crossfleet.api.scheduler"),
+    ),
     "services/worker/src/crossfleet/worker/shim": (BARE, ()),
     "services/worker/src/crossfleet/worker/inside": (BARE | {"pytest", "_pytest", "numpy", "pytest_benchmark"}, ()),
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.standing import PYTEST, Standing, outcomes
+from tests.commands import Finished
+from tests.end_to_end.standing import PYTEST, Standing, crossfleet, outcomes
 from tests.truth.subjects import environment
 
 FLAKY = """
@@ -89,6 +90,37 @@ def test_a_case_that_passes_on_another_host_is_flaky_in_every_report(fleet: Stan
     assert {each["case_id"].partition("::")[2] for each in cases} >= {"test_fails_once", "test_marked"}
     shown = fleet.ask("show", report["run"]["run_id"], "--case", "test_fails_once")
     assert "the first time" in shown.out, shown.text
+
+
+def _override(fleet: Standing, worker: str, word: str) -> Finished:
+    return crossfleet("devices", "override", "--data", str(fleet.data), worker, "cpu-0", word, cwd=fleet.data)
+
+
+def test_a_case_that_failed_waits_for_another_model_of_device_and_the_report_names_both(
+    fleet: Standing, flaky: Path
+) -> None:
+    models = {"left": "rack-a", "right": "rack-b"}
+    for worker, model in models.items():
+        given = _override(fleet, worker, f"model={model}")
+        assert given.status == 0, given.text
+    options = ("--target", 'any=device.class == "cpu"', "--reruns", "1", "--rerun-on", "model", "--junit", "out.xml")
+    try:
+        done, report = fleet.report(*PYTEST, "-k", "fails_once", cwd=flaky, options=options)
+    finally:
+        for worker in models:
+            _override(fleet, worker, "--clear")
+
+    assert done.status == 0, done.text
+    (case,) = report["cases"]
+    (earlier,) = case["earlier"]
+    assert (earlier["device_model"], case["device_model"]) == (models[earlier["worker"]], models[case["worker"]])
+    told = f"failed on {earlier['device_model']}, passed on {case['device_model']}"
+    assert {earlier["device_model"], case["device_model"]} == set(models.values()), done.text
+    assert told in done.out
+    assert "1 flaky case failed on one model of device and passed on another" in done.out
+    assert told in (flaky / "out.xml").read_text()
+    shown = fleet.ask("show", report["run"]["run_id"], "--case", "test_fails_once", "--output", "json")
+    assert json.loads(shown.out)["case"]["device_model"] == case["device_model"], shown.text
 
 
 def test_a_run_with_flaky_cases_passes_unless_it_says_otherwise(fleet: Standing, flaky: Path) -> None:

@@ -110,10 +110,14 @@ def make_rerun_policy(random: Random, suite: SimSuite) -> PolicySpec:
     if random.random() < 0.5:
         return PolicySpec()
     suite.flaky = frozenset(case for case in suite.cases if suite.runner == "pytest" and random.random() < 0.2)
+    twin = Random()
+    twin.setstate(random.getstate())  # What is drawn of it leaves all else of a seed as it was.
     return PolicySpec(
         max_reruns=random.choice([1, 2, 5]),
         rerun_placement=random.choice(list(RerunPlacement)),
         rerun_delay=random.choice([0.0, 0.0, 0.3, 2.0]),
+        rerun_wait=twin.choice([0.0, 0.0, 0.5, 3.0]),
+        other_model=twin.random() < 0.3,
     )
 
 

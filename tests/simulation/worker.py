@@ -158,6 +158,8 @@ class Host:
         labels = {"side": side}
         self.identity = Identity(name, labels, (), slots, float(slots), 1 << 34, ("noop", "pytest"))
         self.devices = [Device(device_id=f"{name}-gpu{one}", device_class="gpu") for one in range(gpus)]
+        for number, device in enumerate(self.devices):
+            device.attributes["model"].string_value = "AB"[number % 2]
         self.agent: Agent | None = None
         self.process: Process | None = None
         self.shim: SimShim | None = None

@@ -10,27 +10,25 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
 	pb "crossfleet.example/firstfit/gen/crossfleet/api/scheduler/v1"
-	types "crossfleet.example/firstfit/gen/crossfleet/api/types/v1"
 )
 
 type firstFit struct {
 	pb.UnimplementedSchedulerServiceServer
 }
 
+// Describe asks for fits: the coordinator says which workers satisfy what groups ask for, and what is free of each.
 func (firstFit) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	return &pb.DescribeResponse{Name: "first-fit", Version: "1", SnapshotsOnly: true}, nil
+	return &pb.DescribeResponse{Name: "first-fit", Version: "2", SnapshotsOnly: true, WantsFits: true}, nil
 }
 
-// Schedule answers each snapshot with a plan. From one to the next it keeps nothing but compiled selectors.
+// Schedule answers each snapshot with a plan, and keeps nothing from one to the next.
 func (firstFit) Schedule(stream grpc.BidiStreamingServer[pb.ScheduleRequest, pb.ScheduleResponse]) error {
-	compiled := map[string]selector{}
 	for {
 		update, err := stream.Recv()
 		if err == io.EOF {
@@ -41,7 +39,7 @@ func (firstFit) Schedule(stream grpc.BidiStreamingServer[pb.ScheduleRequest, pb.
 		if update.GetSnapshot() == nil { // updates of later versions are passed over
 			continue
 		}
-		plan := makePlan(update.GetSnapshot(), compiled)
+		plan := makePlan(update.GetSnapshot())
 		plan.PlanId, plan.BaseRevision = fmt.Sprint("plan-", update.Revision), update.Revision
 		if len(plan.Allocate)+len(plan.Waiting) > 0 {
 			if err := stream.Send(plan); err != nil {
@@ -51,75 +49,117 @@ func (firstFit) Schedule(stream grpc.BidiStreamingServer[pb.ScheduleRequest, pb.
 	}
 }
 
-func makePlan(now *pb.Snapshot, compiled map[string]selector) *pb.ScheduleResponse {
-	plan, hosts, wishes := &pb.ScheduleResponse{}, map[string]*host{}, map[string]*wish{}
-	sites := map[string]*site{}
-	for _, worker := range now.Workers {
-		name := cmp.Or(worker.Host, "worker "+worker.WorkerId)
-		sites[name] = cmp.Or(sites[name], &site{})
-		hosts[worker.WorkerId] = &host{Worker: worker, view: view(worker), taken: map[string]bool{}, site: sites[name],
-			slots: int64(worker.Slots), cores: millicores(worker.CpuCores), memory: worker.MemoryBytes}
+// makePlan subtracts what it proposes from the snapshot itself.
+func makePlan(now *pb.Snapshot) *pb.ScheduleResponse {
+	plan, held := &pb.ScheduleResponse{}, map[string]int32{}
+	for _, one := range now.Allocations {
+		held[one.GroupId] += one.Slots
 	}
-	for _, group := range now.Groups {
-		wishes[group.GroupId] = newWish(group, compiled)
-	}
-	for _, one := range now.Allocations { // closing ones hold as well, and those of groups that are gone
-		owner := cmp.Or(wishes[one.GroupId], &wish{})
-		owner.held += int64(one.Slots)
-		if h := hosts[one.WorkerId]; h != nil {
-			h.take(owner, int64(one.Slots), one.DeviceIds)
-		}
-	}
-	slices.SortFunc(now.Workers, func(a, b *types.Worker) int { return cmp.Compare(a.WorkerId, b.WorkerId) })
 	slices.SortFunc(now.Groups, func(a, b *pb.TaskGroup) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.SubmittedUnixSeconds, b.SubmittedUnixSeconds))
 	})
 	for _, group := range now.Groups {
-		w := wishes[group.GroupId]
-		for _, avoided := range []bool{false, true} { // where it failed for the host's sake comes last
-			for _, worker := range now.Workers {
-				if w.wanted <= 0 || slices.Contains(group.AvoidWorkerIds, worker.WorkerId) != avoided {
-					continue
-				}
-				if slots, devices := hosts[worker.WorkerId].place(w); slots > 0 {
-					plan.Allocate = append(plan.Allocate, &pb.ProposedAllocation{
-						GroupId: group.GroupId, WorkerId: worker.WorkerId, Slots: int32(slots), DeviceIds: devices})
-					hosts[worker.WorkerId].take(w, slots, devices)
-					w.wanted, w.held = w.wanted-slots, w.held+slots
-				}
+		for _, worker := range inOrder(group, now.Fits[group.Fit]) {
+			least := min(max(group.Request.GetSlotsMin()-held[group.GroupId], 1), group.WantedSlots)
+			slots, devices := room(group, worker, now.Free[worker.WorkerId])
+			if slots < max(least, 1) {
+				continue
 			}
+			plan.Allocate = append(plan.Allocate, &pb.ProposedAllocation{
+				GroupId: group.GroupId, WorkerId: worker.WorkerId, Slots: slots, DeviceIds: devices})
+			take(now, group, worker, slots, devices)
+			held[group.GroupId] += slots
+			group.WantedSlots -= slots
 		}
-		if w.wanted > 0 {
-			plan.Waiting = append(plan.Waiting, why(w, hosts))
+		if group.WantedSlots > 0 {
+			plan.Waiting = append(plan.Waiting, why(group, now.Fits[group.Fit]))
 		}
 	}
 	return plan
 }
 
-// why says what a group waits for. NEVER makes its run fail: it is for what no worker, idle, could satisfy.
-func why(w *wish, hosts map[string]*host) *pb.Waiting {
-	misfits := []string{}
-	for _, h := range hosts {
-		if misfit := h.misfit(w); misfit != "" {
-			misfits = append(misfits, misfit)
+// inOrder lists the workers that fit by name; where the group failed for the host's sake comes last.
+func inOrder(group *pb.TaskGroup, fit *pb.Fit) []*pb.Candidate {
+	if group.Request.GetGang() > 1 { // all or nothing, on several workers: that is beyond this scheduler
+		return nil
+	}
+	avoided := func(one *pb.Candidate) int {
+		if slices.Contains(group.AvoidWorkerIds, one.WorkerId) {
+			return 1
+		}
+		return 0
+	}
+	return slices.SortedFunc(slices.Values(fit.GetCandidates()), func(a, b *pb.Candidate) int {
+		return cmp.Or(cmp.Compare(avoided(a), avoided(b)), cmp.Compare(a.WorkerId, b.WorkerId))
+	})
+}
+
+// room finds how many of the slots that a group wants a worker has, and their devices.
+func room(group *pb.TaskGroup, worker *pb.Candidate, free *pb.Free) (int32, []string) {
+	slots := min(group.WantedSlots, free.Slots)
+	if group.Request.GetExclusive() && !free.Idle {
+		return 0, nil
+	}
+	if worker.Millicores > 0 {
+		slots = min(slots, free.Millicores/worker.Millicores)
+	}
+	if worker.MemoryBytes > 0 {
+		slots = int32(min(int64(slots), free.MemoryBytes/worker.MemoryBytes))
+	}
+	devices := slices.Clone(worker.SharedDeviceIds)
+	for given := range max(slots, 0) {
+		own := choose(worker.Choices, free.DeviceIds, devices)
+		if len(own) == 0 && len(worker.Choices) > 0 {
+			return given, devices
+		}
+		devices = append(devices, own...)
+	}
+	return slots, devices
+}
+
+// choose picks the devices of one slot among those that are free and not taken; none where some are missing.
+func choose(choices []*pb.Choice, free, taken []string) (own []string) {
+	for _, choice := range choices {
+		left := choice.Count
+		for _, id := range choice.DeviceIds {
+			if left > 0 && slices.Contains(free, id) && !slices.Contains(taken, id) && !slices.Contains(own, id) {
+				own, left = append(own, id), left-1
+			}
+		}
+		if left > 0 {
+			return nil
 		}
 	}
-	told := &pb.Waiting{GroupId: w.GroupId, Kind: pb.WaitingKind_WAITING_KIND_LATER}
+	return own
+}
+
+// take subtracts a proposal from what is free. Who wants a host for himself has all workers on it.
+func take(now *pb.Snapshot, group *pb.TaskGroup, worker *pb.Candidate, slots int32, devices []string) {
+	free := now.Free[worker.WorkerId]
+	free.Slots -= slots
+	free.Millicores -= slots * worker.Millicores
+	free.MemoryBytes -= int64(slots) * worker.MemoryBytes
+	free.DeviceIds = slices.DeleteFunc(free.DeviceIds, func(id string) bool { return slices.Contains(devices, id) })
+	for _, other := range now.Free {
+		if other.Host == free.Host {
+			other.Idle = false
+			if group.Request.GetExclusive() {
+				other.Slots = 0
+			}
+		}
+	}
+}
+
+// why says what a group waits for: what the coordinator says of its fit, where that is all.
+func why(group *pb.TaskGroup, fit *pb.Fit) *pb.Waiting {
+	told := &pb.Waiting{GroupId: group.GroupId, Kind: pb.WaitingKind_WAITING_KIND_LATER}
 	switch {
-	case len(hosts) == 0:
-		told.Code, told.Text = "no_workers", "the fleet has no workers yet"
-	case w.slip != nil: // the coordinator took it: it is this scheduler that lacks something
-		told.Code, told.Text = "selector", fmt.Sprint("this scheduler does not understand its selector: ", w.slip)
-	case w.Request.GetGang() > 1:
+	case group.Request.GetGang() > 1:
 		told.Code, told.Text = "gang", "this scheduler does not place gangs"
-	case len(misfits) < len(hosts):
-		able := len(hosts) - len(misfits)
-		told.Code, told.Text = "busy", fmt.Sprintf("%d of %d workers can take it once they are free", able, len(hosts))
+	case fit == nil:
+		told.Code, told.Text = "queue", "it has not come to its turn"
 	default:
-		slices.Sort(misfits)
-		named := strings.Join(slices.Compact(misfits), ", ")
-		told.Kind, told.Code = pb.WaitingKind_WAITING_KIND_NEVER, misfits[0]
-		told.Text = fmt.Sprintf("no worker of %d can take it, for its %s", len(hosts), named)
+		told.Kind, told.Code, told.Text = fit.Waiting.Kind, fit.Waiting.Code, fit.Waiting.Text
 	}
 	return told
 }

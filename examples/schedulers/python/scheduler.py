@@ -11,21 +11,14 @@ import grpc
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as messages
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2_grpc as services
-from crossfleet.api.types.v1 import device_pb2
 from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free
-from crossfleet.matching.messages import request_from, worker_from
+from crossfleet.matching.messages import request_from, state_from, worker_from
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Request, WorkerState
+from crossfleet.matching.model import Request
 from crossfleet.matching.selectors import Selectors
 
-STATES = {
-    device_pb2.WORKER_STATE_READY: WorkerState.READY,
-    device_pb2.WORKER_STATE_DRAINING: WorkerState.DRAINING,
-    device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
-    device_pb2.WORKER_STATE_QUARANTINED: WorkerState.QUARANTINED,
-}
 # The coordinator pings every 20 s and sends up to 16 MiB: by themselves gRPC's servers bear 5 minutes and 4 MiB.
 OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -60,7 +53,7 @@ class Fleet:
             self.begin()
         rows = update.snapshot if snapshot else update.delta
         for one in rows.workers:
-            self.workers[one.worker_id] = worker_from(one, STATES.get(one.state, WorkerState.SUSPECT))
+            self.workers[one.worker_id] = worker_from(one, state_from(one.state))
         for one in rows.groups:
             self.groups[one.group_id] = one
             self.requests[one.group_id] = request_from(one.request, one.selector, one.runner)

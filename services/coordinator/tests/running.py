@@ -143,6 +143,7 @@ class GreedyScheduler(scheduler_grpc.SchedulerServiceServicer):
     """Gives every group what is free, worker by worker. Keeps what it was told."""
 
     snapshots_only: bool = False
+    wants_fits: bool = False
     updates: list[scheduler_pb2.ScheduleRequest] = field(default_factory=list)
     draining: Draining = field(default_factory=Draining)
     idle: bool = False
@@ -154,7 +155,9 @@ class GreedyScheduler(scheduler_grpc.SchedulerServiceServicer):
 
     async def Describe(self, request: Any, context: Any) -> scheduler_pb2.DescribeResponse:
         """Who it is."""
-        return scheduler_pb2.DescribeResponse(name="greedy", version="1", snapshots_only=self.snapshots_only)
+        return scheduler_pb2.DescribeResponse(
+            name="greedy", version="1", snapshots_only=self.snapshots_only, wants_fits=self.wants_fits
+        )
 
     async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[scheduler_pb2.ScheduleResponse]:
         """A plan for each update that leaves something to give."""

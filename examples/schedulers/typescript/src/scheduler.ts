@@ -3,104 +3,148 @@ import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { Host, Wish, type Site } from "./fit.js";
 import {
   ProposedAllocationSchema,
   ScheduleResponseSchema,
   SchedulerService,
   WaitingKind,
   WaitingSchema,
+  type Candidate,
+  type Free,
   type ScheduleRequest,
   type ScheduleResponse,
   type Snapshot,
+  type TaskGroup,
   type Waiting,
 } from "./gen/crossfleet/api/scheduler/v1/scheduler_service_pb.js";
-import { Selectors } from "./selectors.js";
 
-// Each snapshot is answered with a plan. From one to the next nothing is kept but compiled selectors.
+/** A worker that fits a group, what is free of it, and what it is to give. */
+interface Place {
+  worker: Candidate;
+  free: Free;
+  avoided: boolean;
+  slots: number;
+  devices: string[];
+}
+
+/** Each snapshot is answered with a plan. From one to the next nothing is kept. */
 async function* schedule(updates: AsyncIterable<ScheduleRequest>) {
-  const selectors = new Selectors();
   for await (const { revision, update } of updates) {
     if (update.case !== "snapshot") continue; // updates of later versions are passed over
-    const plan = makePlan(update.value, selectors);
+    const plan = makePlan(update.value);
     plan.planId = `plan-${revision}`;
     plan.baseRevision = revision;
     if (plan.allocate.length + plan.waiting.length > 0) yield plan;
   }
 }
 
-function makePlan(now: Snapshot, selectors: Selectors): ScheduleResponse {
+/** Subtracts what it proposes from the snapshot itself. */
+function makePlan(now: Snapshot): ScheduleResponse {
   const plan = create(ScheduleResponseSchema);
-  const sites = new Map<string, Site>();
-  const hosts = new Map(now.workers.map((row) => [row.workerId, new Host(row, sites)]));
-  const wishes = new Map(now.groups.map((row) => [row.groupId, new Wish(row, selectors)]));
-  for (const one of now.allocations) {
-    // Closing ones hold as well, and those of groups that are gone.
-    hosts.get(one.workerId)?.take(wishes.get(one.groupId), one.slots, one.deviceIds);
-  }
-  const queue = [...wishes.values()].sort(
-    ({ row: a }, { row: b }) => b.priority - a.priority || a.submittedUnixSeconds - b.submittedUnixSeconds,
-  );
-  for (const wish of queue) {
-    for (const [host, slots] of spread(wish, [...hosts.values()])) {
-      const deviceIds = host.place(wish, 1, slots)?.devices ?? [];
-      host.take(wish, slots, deviceIds);
-      wish.wanted -= slots;
+  const queue = now.groups.filter((group) => group.wantedSlots > 0);
+  queue.sort((a, b) => b.priority - a.priority || a.submittedUnixSeconds - b.submittedUnixSeconds);
+  for (const group of queue) {
+    for (const { worker, slots, devices } of spread(now, group)) {
+      const { workerId } = worker;
       plan.allocate.push(
-        create(ProposedAllocationSchema, { groupId: wish.row.groupId, workerId: host.row.workerId, slots, deviceIds }),
+        create(ProposedAllocationSchema, { groupId: group.groupId, workerId, slots, deviceIds: devices }),
       );
+      group.wantedSlots -= slots;
     }
-    if (wish.wanted > 0) plan.waiting.push(why(wish, [...hosts.values()]));
+    if (group.wantedSlots > 0) plan.waiting.push(why(now, group));
   }
   return plan;
 }
 
-// How many slots each host gives. Of hosts with as many, the emptiest; those where it failed for the host's sake come last.
-function spread(wish: Wish, hosts: Host[]): Map<Host, number> {
-  const given = new Map<Host, number>();
-  const counts = new Map(wish.on); // by the name of the host: several workers may be on one
-  const rooms = hosts.map((host) => host.place(wish, 1, wish.wanted)?.slots ?? 0);
-  const fewest = wish.row.request?.slotsMin ?? 0;
-  const alone = wish.row.request?.exclusive ?? false; // then it gets one worker of each host
-  let held = wish.held;
-  for (let left = wish.wanted; left > 0; ) {
-    const step = Math.min(Math.max(fewest - held, 1), left);
-    let best: Host | undefined;
-    let bestRank: number[] = [];
-    hosts.forEach((host, at) => {
-      const room = rooms[at]! - (given.get(host) ?? 0);
-      const avoided = wish.row.avoidWorkerIds.includes(host.row.workerId) ? 1 : 0;
-      const rank = [avoided, counts.get(host.name) ?? 0, -room];
-      const shared = alone && [...given.keys()].some((other) => other !== host && other.name === host.name);
-      if (!shared && room >= step && (!best || less(rank, bestRank))) [best, bestRank] = [host, rank];
-    });
-    if (!best) break;
-    given.set(best, (given.get(best) ?? 0) + step);
-    counts.set(best.name, (counts.get(best.name) ?? 0) + step);
+/** The workers from which a group gets slots, and takes these from what is free. */
+function spread(now: Snapshot, group: TaskGroup): Place[] {
+  const fit = now.fits[group.fit];
+  if (!fit || (group.request?.gang ?? 0) > 1) return []; // gangs, all or nothing, are beyond this scheduler
+  const places = fit.candidates.map((worker): Place => ({
+    worker,
+    free: now.free[worker.workerId]!,
+    avoided: group.avoidWorkerIds.includes(worker.workerId),
+    slots: 0,
+    devices: [...worker.sharedDeviceIds],
+  }));
+  let held = 0;
+  const on = new Map<string, number>(); // the group's slots by host: several workers may be on one
+  for (const one of now.allocations.filter(({ groupId }) => groupId === group.groupId)) {
+    held += one.slots;
+    const host = now.free[one.workerId]?.host ?? "";
+    on.set(host, (on.get(host) ?? 0) + one.slots);
+  }
+  for (let left = group.wantedSlots; left > 0; ) {
+    const step = Math.min(Math.max((group.request?.slotsMin ?? 0) - held, 1), left);
+    const able = places.filter((place) => fits(place, step, group));
+    if (able.length === 0) break;
+    const best = able.reduce((first, place) => (before(place, first, on) < 0 ? place : first));
+    take(now, best, step, group);
+    on.set(best.free.host, (on.get(best.free.host) ?? 0) + step);
     held += step;
     left -= step;
   }
+  const given = places.filter((place) => place.slots > 0);
+  if (group.request?.exclusive) given.forEach(({ free }) => (free.slots = 0));
   return given;
 }
 
-function less(a: number[], b: number[]): boolean {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  return at >= 0 && a[at]! < b[at]!;
+/** Those that it avoids last; the host with the fewest slots of the group; of such the emptiest worker. */
+function before(a: Place, b: Place, on: Map<string, number>): number {
+  return (
+    Number(a.avoided) - Number(b.avoided) ||
+    (on.get(a.free.host) ?? 0) - (on.get(b.free.host) ?? 0) ||
+    b.free.slots - a.free.slots
+  );
 }
 
-// What a group waits for. NEVER makes its run fail: it is for what no worker, idle, could satisfy.
-function why(wish: Wish, hosts: Host[]): Waiting {
-  const misfits = hosts.map((host) => host.misfitIdle(wish)).filter((misfit) => misfit !== undefined);
+/** Whether a worker has so many slots more, and their devices. For an exclusive group its host must be idle. */
+function fits({ worker, free, slots }: Place, step: number, group: TaskGroup): boolean {
+  return (
+    free.slots >= step &&
+    free.millicores >= step * worker.millicores &&
+    free.memoryBytes >= BigInt(step) * worker.memoryBytes &&
+    (free.idle || slots > 0 || !group.request?.exclusive) &&
+    choose(worker, free, step) !== undefined
+  );
+}
+
+/** The devices of so many slots, beside the shared ones; undefined where some are missing. */
+function choose({ choices }: Candidate, { deviceIds }: Free, slots: number): string[] | undefined {
+  const chosen: string[] = [];
+  for (let slot = 0; slot < slots; slot++) {
+    for (const choice of choices) {
+      const able = choice.deviceIds.filter((id) => deviceIds.includes(id) && !chosen.includes(id));
+      if (able.length < choice.count) return undefined;
+      chosen.push(...able.slice(0, choice.count));
+    }
+  }
+  return chosen;
+}
+
+/** Takes slots from what is free. Who wants a host for himself has all workers on it. */
+function take(now: Snapshot, place: Place, step: number, group: TaskGroup) {
+  const { worker, free } = place;
+  const chosen = choose(worker, free, step) ?? [];
+  place.slots += step;
+  place.devices.push(...chosen);
+  free.slots -= step;
+  free.millicores -= step * worker.millicores;
+  free.memoryBytes -= BigInt(step) * worker.memoryBytes;
+  free.deviceIds = free.deviceIds.filter((id) => !chosen.includes(id));
+  for (const other of Object.values(now.free).filter(({ host }) => host === free.host)) {
+    other.idle = false;
+    if (group.request?.exclusive && other !== free) other.slots = 0;
+  }
+}
+
+/** What a group waits for: what the coordinator says of its fit, where that is all. */
+function why(now: Snapshot, { groupId, request, fit }: TaskGroup): Waiting {
   const told = (code: string, text: string, kind = WaitingKind.LATER) =>
-    create(WaitingSchema, { groupId: wish.row.groupId, kind, code, text });
-  if (hosts.length === 0) return told("no_workers", "the fleet has no workers yet");
-  // The coordinator took the selector: it is this scheduler that lacks something.
-  if (wish.slip) return told("selector", `this scheduler does not understand its selector: ${wish.slip}`);
-  if (wish.gang) return told("gang", "this scheduler does not place gangs");
-  const able = hosts.length - misfits.length;
-  if (able > 0) return told("busy", `${able} of ${hosts.length} workers can take it once they are free`);
-  const named = [...new Set(misfits)].sort();
-  return told(named[0]!, `no worker of ${hosts.length} can take it, for its ${named.join(", ")}`, WaitingKind.NEVER);
+    create(WaitingSchema, { groupId, kind, code, text });
+  if ((request?.gang ?? 0) > 1) return told("gang", "this scheduler does not place gangs");
+  const waiting = now.fits[fit]?.waiting;
+  return waiting ? told(waiting.code, waiting.text, waiting.kind) : told("queue", "it has not come to its turn");
 }
 
 const [, host, port] = /^(.+):(\d{1,5})$/.exec(process.argv[2] ?? "127.0.0.1:7401") ?? [];
@@ -114,7 +158,7 @@ const server = createServer(
     grpcWeb: false,
     routes: (router) =>
       router.service(SchedulerService, {
-        describe: () => ({ name: "spread", version: "1", snapshotsOnly: true }),
+        describe: () => ({ name: "spread", version: "2", snapshotsOnly: true, wantsFits: true }),
         schedule,
       }),
   }),

@@ -21,6 +21,8 @@ def check(state: State) -> None:
         assert group.copies == copies
         assert group.copied >= copies.keys()
         assert all(index in held or not state.attempts[copies[index]].pending for index in copies), "a copy of nothing"
+        assert group.sought.keys() <= set(queued), "a place is sought for a case that is not pending"
+        assert group.failed_models.keys() <= group.earlier.keys()
         places = Counter([*queued, *held, *group.resting])
         assert not [index for index, times in places.items() if times > 1], "a case is in two places"
         open_cases = {index for index, outcome in enumerate(group.outcomes) if outcome == Outcome.PENDING}
@@ -32,6 +34,7 @@ def check(state: State) -> None:
                 assert len(failures) <= group.marks.get(index, policy.max_reruns), "a case is run again too often"
         else:
             assert not group.earlier
+            assert not group.failed_models
             assert not open_cases
             assert not group.attempts
         if group.queue.count:

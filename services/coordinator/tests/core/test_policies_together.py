@@ -38,6 +38,7 @@ POLICIES = st.builds(
     grouping=st.sampled_from(Grouping),
     max_reruns=st.integers(0, 2),
     rerun_placement=st.sampled_from(RerunPlacement),
+    rerun_wait=st.sampled_from((0.0, 1.0)),
     rerun_delay=st.sampled_from((0.0, 0.0, 1.0)),
 )
 

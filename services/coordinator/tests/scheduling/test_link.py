@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -12,7 +13,9 @@ from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Batch, StoreFull
+from crossfleet.coordinator.scheduling import teller
 from crossfleet.foundation.wait import eventually
+from crossfleet.matching.fits import Fits
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 
@@ -97,6 +100,43 @@ async def test_a_scheduler_that_wants_snapshots_only_gets_nothing_else(tmp_path:
 
     assert assign.tasks
     assert {update.WhichOneof("update") for update in scheduler.updates} == {"snapshot"}
+
+
+async def test_a_scheduler_that_wants_fits_is_told_where_groups_fit_and_what_is_free(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler(snapshots_only=True, wants_fits=True)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        await fleet.submit(noop(1))
+        await worker.next("assign")
+        await eventually(lambda: bool(scheduler.updates[-1].snapshot.allocations), what="what was given")
+
+    waiting = next(one.snapshot for one in scheduler.updates if any(row.fit for row in one.snapshot.groups))
+    (row,) = waiting.groups
+    assert [one.worker_id for one in waiting.fits[row.fit].candidates] == ["w1"]
+    assert waiting.free["w1"].slots == 2
+    assert scheduler.updates[-1].snapshot.free["w1"].slots == 1
+
+
+async def test_fits_that_take_long_to_find_are_told_little_by_little_though_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teller, "Fits", partial(Fits, most_new=1))
+    scheduler = GreedyScheduler(snapshots_only=True, wants_fits=True, idle=True)
+
+    def candidates() -> list[int]:
+        rows = [(one.snapshot, row) for one in scheduler.updates for row in one.snapshot.groups if row.fit]
+        return [len(snapshot.fits[row.fit].candidates) for snapshot, row in rows]
+
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await connected(fleet)
+        for name in ("w1", "w2", "w3"):
+            await ScriptedWorker(fleet.channel, name).welcomed()
+        await fleet.submit(noop(1))
+        await eventually(lambda: 3 in candidates(), what="all workers that fit")
+
+    assert candidates() == sorted(candidates())
 
 
 async def test_a_group_is_shown_with_its_request_and_taken_away_when_it_is_over(tmp_path: Path) -> None:

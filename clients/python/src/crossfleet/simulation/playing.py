@@ -15,6 +15,7 @@ from crossfleet.client.conformance.stream import Stream, StreamEnded
 from crossfleet.foundation.clock import Clock, SystemClock
 from crossfleet.foundation.errors import Unavailable
 from crossfleet.foundation.retry import RetryPolicy, retrying
+from crossfleet.matching.fits import MOST_PAIRS, Fits
 from crossfleet.simulation.core.measures import Results, Spread
 from crossfleet.simulation.core.simulation import Simulation
 from crossfleet.simulation.fence import passed
@@ -167,7 +168,12 @@ async def play(
     described = await describe(channel)
     rows = Rows(happenings)
     simulation = Simulation(rows.arrivals(), weights, half_life, pace.grace)
-    teller = Teller(simulation, rows, snapshots_only=described.snapshots_only)
+    teller = Teller(
+        simulation,
+        rows,
+        snapshots_only=described.snapshots_only,
+        fits=Fits(most_new=MOST_PAIRS) if described.wants_fits else None,
+    )
     player = Player(SchedulerServiceStub(channel), simulation, teller, pace, clock or SystemClock())
     try:
         await player.play(tell)

@@ -17,6 +17,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
     TaskGroup,
 )
 from crossfleet.api.types.v1.device_pb2 import Worker
+from crossfleet.matching.fits import Fits
 from crossfleet.matching.messages import portion_messages, request_from, worker_from
 from crossfleet.simulation.core import model
 from crossfleet.simulation.core.arrivals import Arrival, GroupCame, WorkerCame, WorkerLost
@@ -81,10 +82,11 @@ def _kind(gang: bool, exclusive: bool, seconds: float) -> str:
 class Teller:
     """Makes the updates of one stream."""
 
-    def __init__(self, simulation: Simulation, rows: Rows, *, snapshots_only: bool) -> None:
-        """Nothing is told yet."""
+    def __init__(self, simulation: Simulation, rows: Rows, *, snapshots_only: bool, fits: Fits | None = None) -> None:
+        """Nothing is told yet. `fits`: of a scheduler that wants some."""
         self._simulation, self._rows = simulation, rows
         self._snapshots_only = snapshots_only
+        self._fits = fits
         self.snapshot_next = True
         self.revision = 0
         self._outcomes: list[PlanOutcome] = []
@@ -102,6 +104,8 @@ class Teller:
         if self.snapshot_next or self._snapshots_only:
             self._snapshot(made.snapshot)
             made.snapshot.groups.append(fence)
+            if self._fits is not None:
+                self._fits.add_to(made.snapshot)
         else:
             self._delta(made.delta, changes)
             made.delta.groups.append(fence)

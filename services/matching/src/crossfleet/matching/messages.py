@@ -24,6 +24,17 @@ from crossfleet.matching.template import conjunction
 from crossfleet.matching.version import Version
 
 _PLACEMENTS = {suite_pb2.PLACEMENT_SPREAD: Placement.SPREAD}
+_STATES = {
+    device_pb2.WORKER_STATE_READY: WorkerState.READY,
+    device_pb2.WORKER_STATE_DRAINING: WorkerState.DRAINING,
+    device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
+    device_pb2.WORKER_STATE_QUARANTINED: WorkerState.QUARANTINED,
+}
+
+
+def state_from(message: device_pb2.WorkerState.ValueType) -> WorkerState:
+    """The state of a worker. One that is unknown is taken as suspect: nothing is placed on what cannot be judged."""
+    return _STATES.get(message, WorkerState.SUSPECT)
 
 
 def worker_from(message: device_pb2.Worker, state: WorkerState = WorkerState.READY) -> WorkerView:

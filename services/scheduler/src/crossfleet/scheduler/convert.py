@@ -7,18 +7,12 @@ from functools import lru_cache
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.foundation.errors import InvalidArgument
-from crossfleet.matching.messages import portions_from, request_from, worker_from
+from crossfleet.matching.messages import portions_from, request_from, state_from, worker_from
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.matching.model import Request, WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Share
 from crossfleet.scheduler.core.session import Outcome
 
-_STATES = {
-    device_pb2.WORKER_STATE_READY: WorkerState.READY,
-    device_pb2.WORKER_STATE_DRAINING: WorkerState.DRAINING,
-    device_pb2.WORKER_STATE_LOST: WorkerState.LOST,
-    device_pb2.WORKER_STATE_QUARANTINED: WorkerState.QUARANTINED,
-}
 _WAITS = {
     Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER,
     Wait.LATER: scheduler_pb2.WAITING_KIND_LATER,
@@ -51,9 +45,9 @@ def delta_from(message: scheduler_pb2.Delta) -> Delta:
 
 
 def worker_view(message: device_pb2.Worker) -> WorkerView:
-    """A worker. An unknown state is taken as suspect: nothing is placed on what cannot be judged."""
+    """A worker."""
     _check_cores(message.cpu_cores, f"workers[{message.worker_id}].cpu_cores")
-    return worker_from(message, _STATES.get(message.state, WorkerState.SUSPECT))
+    return worker_from(message, state_from(message.state))
 
 
 def group_from(message: scheduler_pb2.TaskGroup) -> Group:

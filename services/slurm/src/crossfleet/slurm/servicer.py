@@ -48,6 +48,7 @@ class BridgeServicer(scheduler_grpc.SchedulerServiceServicer):
             name=f"crossfleet-slurm before {found.name}",
             version=self._version,
             snapshots_only=found.snapshots_only,
+            wants_fits=found.wants_fits,
             abilities=found.abilities,
         )
 

@@ -65,6 +65,8 @@ def case_document(
         "worker": case.worker_id,
         "slot": case.slot,
     }
+    if case.device_model:
+        document["device_model"] = case.device_model
     if case.earlier:
         document["earlier"] = [_earlier_document(one) for one in case.earlier]
     if detail is not None:
@@ -78,12 +80,14 @@ def case_document(
 
 def _earlier_document(one: result_pb2.EarlierResult) -> dict[str, Any]:
     """A failure after which its case was run again. Without a worker: in the same slot, by a plugin of the suite."""
+    model = {"device_model": one.device_model} if one.device_model else {}
     return {
         "outcome": outcome_word(one.outcome),
         "seconds": round(one.seconds, 6),
         "message": one.message,
         "worker": one.worker_id,
         "slot": one.slot,
+        **model,
         "details": one.details.decode("utf-8", "backslashreplace"),
         "sections": _sections(one),
     }

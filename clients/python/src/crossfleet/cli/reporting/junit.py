@@ -12,6 +12,7 @@ from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunErr
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import written
 from crossfleet.cli.reporting.deadlines import kept
+from crossfleet.cli.reporting.earlier import of_models
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import Location, location_of
 from crossfleet.cli.reporting.suites import suite_on
@@ -112,6 +113,11 @@ def _add_properties(made: TestCase, case: result_pb2.CaseRecord, detail: result_
     passed = case.outcome == result_pb2.OUTCOME_PASSED
     told = case.worker_id and (case.message or not passed)
     found = {"worker": case.worker_id, "slot": str(case.slot)} if told else {}
+    if case.device_model:
+        found["device_model"] = case.device_model
+    models = of_models(case)
+    if models:
+        found["flaky_by_model"] = models
     if passed and case.message:
         found["note"] = case.message
     found |= dict(detail.properties) if detail is not None else {}

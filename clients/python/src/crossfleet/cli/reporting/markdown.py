@@ -10,6 +10,7 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import decoded, middle_cut, written
 from crossfleet.cli.reporting.case_lines import word_of
 from crossfleet.cli.reporting.deadlines import kept
+from crossfleet.cli.reporting.earlier import of_models
 from crossfleet.cli.reporting.headlines import target_mark
 from crossfleet.cli.reporting.locations import location_of
 from crossfleet.cli.reporting.matrix import matrix, slowest
@@ -105,9 +106,15 @@ def _flaky(results: RunResults) -> Iterator[str]:
     again = results.flaky()
     if again:
         lines = [
-            f"- <code>{escaped(case.case_id)}</code>{_mark(results, case)} {escaped(case.message)}" for case in again
+            f"- <code>{escaped(case.case_id)}</code>{_mark(results, case)} {escaped(case.message)}{_models(case)}"
+            for case in again
         ]
         yield "\n".join([f"#### {len(again)} passed only when tried again", "", *lines, "", ""])
+
+
+def _models(case: result_pb2.CaseRecord) -> str:
+    models = of_models(case)
+    return f" ({escaped(models)})" if models else ""
 
 
 def _slowest(results: RunResults) -> Iterator[str]:

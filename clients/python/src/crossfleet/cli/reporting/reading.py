@@ -63,6 +63,7 @@ def _results(document: Mapping[str, Any]) -> RunResults:
             message=content["message"],
             worker_id=content["worker"],
             slot=content["slot"],
+            device_model=content.get("device_model", ""),
             earlier=[_earlier(one) for one in content.get("earlier", ())],
         )
         cases.append(case)
@@ -87,6 +88,7 @@ def _earlier(content: Mapping[str, Any]) -> result_pb2.EarlierResult:
         message=content["message"],
         worker_id=content["worker"],
         slot=content["slot"],
+        device_model=content.get("device_model", ""),
         details=_bytes(content["details"]),
         sections=_sections(content),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.deadlines import kept, late
 from crossfleet.cli.reporting.durations import durations
+from crossfleet.cli.reporting.earlier import of_models
 from crossfleet.cli.reporting.failures import failure_sections, output_sections
 from crossfleet.cli.reporting.headlines import several_targets
 from crossfleet.cli.reporting.matrix import matrix
@@ -47,6 +48,7 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
             yield from durations(results, paint, style)
             yield from noisy(results, paint, style)
             yield from short_summary(results, paint, style)
+        yield from _by_model(results, paint)
         yield from _alternatives(results.run, paint)
         yield from _troubles(results.run, paint)
         if results.run.HasField("cost"):
@@ -100,6 +102,14 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
     cases = "1 case" if counts.total == 1 else f"{counts.total} cases"
     text = f"{name} in {took}: {cases}, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
+
+
+def _by_model(results: RunResults, paint: Paint) -> Iterator[Part]:
+    """What may be of the device is not to pass for an accident."""
+    count = sum(bool(of_models(case)) for case in results.flaky())
+    if count:
+        cases = "case" if count == 1 else "cases"
+        yield Part(paint(f"{count} flaky {cases} failed on one model of device and passed on another", "yellow"))
 
 
 def _alternatives(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:

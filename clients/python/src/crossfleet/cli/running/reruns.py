@@ -8,20 +8,29 @@ from dataclasses import dataclass, replace
 
 from crossfleet.cli.exits import UsageError
 
-PLACEMENTS = ("same", "slot", "host")
+PLACEMENTS = ("same", "slot", "host", "model")
+WAIT = 30.0
+"""For how long another host or model is waited for, in seconds, where nothing else is said."""
 MOST = 100
+_AWAY = frozenset(("host", "model"))
 _WITH_VALUE = frozenset(("--reruns", "--reruns-delay", "--only-rerun"))
 
 
 @dataclass(frozen=True, slots=True)
 class Reruns:
-    """What a command line says of reruns; None or empty: nothing. `delay` in seconds."""
+    """What a command line says of reruns; None or empty: nothing. `delay` and `wait` in seconds."""
 
     count: int | None = None
     placement: str = ""
     only: tuple[str, ...] = ()
     delay: float = 0.0
     fail_on_flaky: bool = False
+    wait: float | None = None
+
+    @property
+    def patience(self) -> float:
+        """For how long another place is waited for, in seconds."""
+        return (WAIT if self.wait is None else self.wait) if self.placement in _AWAY else 0.0
 
     def over(self, other: Reruns) -> Reruns:
         """The same, with what only the other says."""
@@ -31,6 +40,7 @@ class Reruns:
             self.only or other.only,
             self.delay or other.delay,
             self.fail_on_flaky or other.fail_on_flaky,
+            other.wait if self.wait is None else self.wait,
         )
 
 
@@ -42,7 +52,14 @@ def add_options(made: argparse.ArgumentParser) -> None:
         "--rerun-on",
         choices=PLACEMENTS,
         default="",
-        help="where: the same slot, another slot (the default) or another host, wherever the run has one",
+        help="where: the same slot, another slot (the default), another host, or another model of device (else host)",
+    )
+    add(
+        "--rerun-wait",
+        type=pause,
+        default=None,
+        metavar="TIME",
+        help="with --rerun-on host or model: how long to wait for one that the fleet has and the run does not (30 s); then anywhere",
     )
     add(
         "--only-rerun",
@@ -56,10 +73,12 @@ def add_options(made: argparse.ArgumentParser) -> None:
 
 
 def of_options(found: dict[str, object]) -> Reruns:
-    """Takes the values of the group out of parsed options."""
-    values = [found.pop(name) for name in ("reruns", "rerun_on", "only_rerun", "reruns_delay", "fail_on_flaky")]
-    number, placement, only, delay, fail = values
-    return Reruns(number, placement, tuple(only), delay, fail)  # type: ignore[arg-type]
+    """Takes the values of the group out of parsed options. Raises UsageError."""
+    names = ("reruns", "rerun_on", "only_rerun", "reruns_delay", "fail_on_flaky", "rerun_wait")
+    number, placement, only, delay, fail, wait = (found.pop(name) for name in names)
+    if wait is not None and placement not in _AWAY:
+        raise UsageError("--rerun-wait needs --rerun-on host or --rerun-on model: other places are not waited for")
+    return Reruns(number, placement, tuple(only), delay, fail, wait)  # type: ignore[arg-type]
 
 
 def take_from_pytest(words: Sequence[str]) -> tuple[list[str], Reruns]:

@@ -145,6 +145,8 @@ def _add_reruns(policy: suite_pb2.Policy, reruns: Reruns) -> None:
     rule = suite_pb2.RerunRule(only=reruns.only, fail_on_flaky=reruns.fail_on_flaky)
     if reruns.placement:
         rule.placement = suite_pb2.RerunPlacement.Value(f"RERUN_PLACEMENT_{reruns.placement.upper()}")
+    if reruns.patience:
+        rule.wait.CopyFrom(_duration(reruns.patience))
     if reruns.delay:
         rule.delay.CopyFrom(_duration(reruns.delay))
     if rule.ByteSize():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
+    DescribeResponse,
     PlanOutcome,
     ProposedAllocation,
     Refusal,
@@ -15,6 +16,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
 from crossfleet.client.conformance import updates
 from crossfleet.client.conformance.check import Answer, Form, Level, Step
 from crossfleet.client.conformance.expecting import Seen
+from crossfleet.client.conformance.fits import add_fits
 from crossfleet.client.conformance.judging import Books, as_holding, broken_gang
 from crossfleet.client.conformance.lines import plan_line, update_line
 from crossfleet.client.conformance.rows import Holding
@@ -41,14 +43,14 @@ class _Sent:
 class Coordinator:
     """Knows the truth of one check. `wrongs` and `lines` say what was wrong and what happened."""
 
-    def __init__(self, *, snapshots_only: bool, first_revision: int) -> None:
-        """Begin with an empty fleet."""
+    def __init__(self, described: DescribeResponse, *, first_revision: int) -> None:
+        """Begin with an empty fleet. `described`: what the scheduler says of itself."""
         self.wrongs: list[Wrong] = []
         self.lines: list[str] = []
         self.seen = Seen()
         self.revision = 0
         self._truth = self.seen.truth
-        self._snapshots_only = snapshots_only
+        self._snapshots_only, self._wants_fits = described.snapshots_only, described.wants_fits
         self._first = first_revision
         self._committed = 0
         self.begin_stream()
@@ -93,6 +95,8 @@ class Coordinator:
         self._outcomes = []
         if form is Form.SNAPSHOT or (form is Form.CHANGES and (self._snapshot_next or self._snapshots_only)):
             made.snapshot.CopyFrom(updates.snapshot(self._truth))
+            if self._wants_fits:
+                add_fits(made.snapshot, self._truth)
             self._snapshot_next = False
         elif form is not Form.BARE:
             strangers = [one for one in step.gone if one.startswith("stranger")]

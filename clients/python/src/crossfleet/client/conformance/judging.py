@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from crossfleet.api.scheduler.v1.scheduler_service_pb2 import ProposedAllocation
+from crossfleet.api.scheduler.v1.scheduler_service_pb2 import Free, ProposedAllocation
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, Device, Worker, WorkerState
 from crossfleet.client.conformance.rows import Holding, Wish
 from crossfleet.client.conformance.truth import Truth
 from crossfleet.foundation.words import word
 
 _BLOCKING = frozenset(("lost", "unhealthy", "quarantined"))
-_SHARED = "cpu"
+SHARED = "cpu"
+"""The class of devices that slots use together."""
+
 _GATES = ("temperature", "clock", "load", "pressure", "gpu")
 
 
@@ -50,6 +52,18 @@ class Books:
             self._count(as_holding(self._truth, "", proposal))
         return found
 
+    def free(self, worker: Worker) -> Free:
+        """What is left of a worker, as a scheduler is told that wants fits."""
+        own, beside = self._of(worker), [self._of(one) for one in self._neighbours(worker)]
+        told = Free(host=worker.host or f"worker {worker.worker_id}")
+        told.idle = own.untouched and all(one.untouched for one in beside)
+        if not own.closed and not any(one.closed for one in beside):
+            told.slots, told.millicores, told.memory_bytes = own.slots, own.millicores, own.memory
+            alone = (one.device_id for one in worker.devices if one.device_class != SHARED)
+            held = own.taken | {name for name, _ in own.parts}
+            told.device_ids.extend(one for one in alone if one not in held)
+        return told
+
     def _count(self, one: Holding) -> None:
         free = self._free.get(one.worker_id)
         worker = self._truth.workers.get(one.worker_id)
@@ -66,7 +80,9 @@ class Books:
             return f"there is no worker {one.worker_id!r}"
         if one.slots < 1:
             return f"{one.slots} slots are proposed for {one.group_id}"
-        return _unfit(wish, worker) or self._crowded(wish, worker, one) or self._devices(wish, worker, one)
+        if worker.state != WORKER_STATE_READY:
+            return f"{worker.worker_id} is {word(WorkerState, worker.state)}, and gets nothing new"
+        return unsuited(wish, worker) or self._crowded(wish, worker, one) or self._devices(wish, worker, one)
 
     def _crowded(self, wish: Wish, worker: Worker, one: ProposedAllocation) -> str:
         wanted = wish.row.wanted_slots - self._proposed.get(one.group_id, 0)
@@ -82,7 +98,7 @@ class Books:
                 return f"{one.group_id} wants a host for itself, and {whose} is in use"
         if one.slots > free.slots:
             return f"{name} has {max(free.slots, 0)} slots free, not {one.slots}"
-        needed = one.slots * _millicores(wish, worker)
+        needed = one.slots * millicores(wish, worker)
         if needed > free.millicores:
             return f"{name} has {free.millicores / 1000:g} cores free, not {needed / 1000:g}"
         memory = one.slots * wish.row.request.memory_bytes
@@ -94,17 +110,17 @@ class Books:
         """Exactly the devices that are asked for: none missing, none to spare, none in use."""
         left, free = set(one.device_ids), self._of(worker)
         taken = free.taken | {name for name, _ in free.parts}
-        for device_class, count in _demands(wish):
+        for device_class, count in demands(wish):
             parted = _parted(wish, worker, device_class, left)
             if parted:
                 wrong = self._portions(wish, worker, one, count, device_class)
                 if wrong:
                     return wrong
-                left.difference_update(each.device_id for each in worker.devices if _usable(each, device_class, wish))
+                left.difference_update(each.device_id for each in worker.devices if usable(each, device_class, wish))
                 continue
-            able = {each.device_id: each for each in worker.devices if _usable(each, device_class, wish)}
+            able = {each.device_id: each for each in worker.devices if usable(each, device_class, wish)}
             chosen = [each for each in able if each in left]
-            shared = [each for each in chosen if able[each].device_class == _SHARED]
+            shared = [each for each in chosen if able[each].device_class == SHARED]
             exact = len(shared) == count if shared else len(chosen) == count * one.slots
             if not exact:
                 kind, devices = device_class or "any class", "1 device" if count == 1 else f"{count} devices"
@@ -122,7 +138,7 @@ class Books:
 
     def _portions(self, wish: Wish, worker: Worker, one: ProposedAllocation, count: int, device_class: str) -> str:
         """Each device as often as slots take a portion of it, and enough left of it for these."""
-        able = {each.device_id: each for each in worker.devices if _usable(each, device_class, wish)}
+        able = {each.device_id: each for each in worker.devices if usable(each, device_class, wish)}
         named = Counter(each for each in one.device_ids if each in able)
         if named.total() != count * one.slots or max(named.values()) > one.slots:
             return (
@@ -159,9 +175,9 @@ class Books:
         wish = self._truth.wishes.get(one.group_id)
         free.untouched = False
         free.slots -= one.slots
-        free.millicores -= one.slots * _millicores(wish, worker)
+        free.millicores -= one.slots * millicores(wish, worker)
         free.memory -= one.slots * (wish.row.request.memory_bytes if wish else 0)
-        shared = {each.device_id for each in worker.devices if each.device_class == _SHARED}
+        shared = {each.device_id for each in worker.devices if each.device_class == SHARED}
         for name, amounts in one.portions:
             shared.add(name)
             free.parts.update({(name, capacity): amount for capacity, amount in amounts})
@@ -198,11 +214,9 @@ def broken_gang(truth: Truth, unit: Collection[ProposedAllocation]) -> str:
     return ""
 
 
-def _unfit(wish: Wish, worker: Worker) -> str:
-    """What does not depend on what is in use."""
+def unsuited(wish: Wish, worker: Worker) -> str:
+    """Why a worker does not do for a group, whatever its state and what is in use of it; devices aside. Empty where it does."""
     row, name = wish.row, worker.worker_id
-    if worker.state != WORKER_STATE_READY:
-        return f"{name} is {word(WorkerState, worker.state)}, and gets nothing new"
     if row.runner and row.runner not in worker.runners:
         return f"{name} has no runner {row.runner!r}"
     intolerable = sorted(set(worker.taints) - set(row.request.tolerations))
@@ -218,7 +232,8 @@ def _unfit(wish: Wish, worker: Worker) -> str:
     return ""
 
 
-def _demands(wish: Wish) -> list[tuple[str, int]]:
+def demands(wish: Wish) -> list[tuple[str, int]]:
+    """The classes of devices that a slot asks for (empty: any), and how many of each."""
     asked = [(one.device_class, one.count or 1) for one in wish.row.request.devices]
     return asked or ([("", 1)] if wish.devices is not None else [])
 
@@ -236,10 +251,11 @@ def _amounts(wish: Wish, device_class: str) -> dict[str, int]:
 def _parted(wish: Wish, worker: Worker, device_class: str, named: Collection[str]) -> bool:
     """Whether slots take portions of a device that is named."""
     shareable = (each for each in worker.devices if each.shareable and each.device_id in named)
-    return bool(_amounts(wish, device_class)) and any(_usable(each, device_class, wish) for each in shareable)
+    return bool(_amounts(wish, device_class)) and any(usable(each, device_class, wish) for each in shareable)
 
 
-def _usable(one: Device, device_class: str, wish: Wish) -> bool:
+def usable(one: Device, device_class: str, wish: Wish) -> bool:
+    """Whether a device would do for a group."""
     good = not device_class or one.device_class == device_class
     good = good and all(
         one.capacities.get(name, 0) >= amount for name, amount in _amounts(wish, one.device_class).items()
@@ -248,6 +264,7 @@ def _usable(one: Device, device_class: str, wish: Wish) -> bool:
     return good and not blocked and (wish.devices is None or one.device_id in wish.devices)
 
 
-def _millicores(wish: Wish | None, worker: Worker) -> int:
+def millicores(wish: Wish | None, worker: Worker) -> int:
+    """Thousandths of cores that a slot of a group takes of a worker; None: a group that nobody knows any more."""
     cores = wish.row.request.cpu_cores if wish else 0.0
     return round(cores * 1000) if cores > 0 else round(worker.cpu_cores * 1000) // max(worker.slots, 1)

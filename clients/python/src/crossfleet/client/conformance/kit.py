@@ -92,7 +92,7 @@ async def examine(
     stub, time = SchedulerServiceStub(channel), clock or SystemClock()
     described = await _described(stub, time)
     able = frozenset(described.first.abilities) | (frozenset() if described.first.snapshots_only else {"deltas"})
-    pace = await _pace(stub, time, limit, snapshots_only=described.first.snapshots_only)
+    pace = await _pace(stub, time, limit, described.first)
     findings = []
     for check in checks:
         began = time.monotonic()
@@ -102,9 +102,7 @@ async def examine(
         elif not check.needs <= able:
             found = Finding(check, Verdict.SKIPPED, (f"it has no {', '.join(sorted(check.needs - able))}",))
         else:
-            coordinator = Coordinator(
-                snapshots_only=described.first.snapshots_only, first_revision=check.first_revision
-            )
+            coordinator = Coordinator(described.first, first_revision=check.first_revision)
             await Stage(stub, coordinator, time, pace).play(check.steps)
             found = _finding(check, coordinator.wrongs, coordinator.lines)
         findings.append(replace(found, seconds=time.monotonic() - began))
@@ -152,12 +150,12 @@ async def _first_answer(stub: Any, clock: Clock) -> tuple[scheduler_pb2.Describe
     raise AssertionError("the last dial answers or raises")
 
 
-async def _pace(stub: Any, clock: Clock, limit: float, *, snapshots_only: bool) -> Pace:
+async def _pace(stub: Any, clock: Clock, limit: float, described: scheduler_pb2.DescribeResponse) -> Pace:
     """Silence means that nothing comes once it lasts several times as long as a simple plan took."""
     step = Step((worker("w1"),), (group("g1"),), expect=(Holds("g1", 2),))
     took = limit
     for _ in range(2):  # The first plan of a process is slower than the others.
-        coordinator = Coordinator(snapshots_only=snapshots_only, first_revision=1)
+        coordinator = Coordinator(described, first_revision=1)
         await Stage(stub, coordinator, clock, Pace(limit, _LEAST_QUIET)).play((step,))
         took = min(took, coordinator.seen.seconds or limit)
     return Pace(limit, min(max(_LEAST_QUIET, 4 * took), _MOST_QUIET, limit))

@@ -28,6 +28,7 @@ from crossfleet.coordinator.ledger.rows import (
 HIDDEN = "***"
 """Stands for the value of a variable that was given to a suite."""
 _SHOWN_CASES = 1000
+_SEVERAL = ", "
 _COUNT_FIELDS = (
     ("passed", (Outcome.PASSED,)),
     ("failed", (Outcome.FAILED,)),
@@ -201,6 +202,7 @@ def case(row: CaseRow) -> result_pb2.CaseRecord:
         process=row.process,
         position=row.place,
         time_limit_seconds=row.time_limit,
+        device_model=_SEVERAL.join(row.models),
     )
     message.outcome = int(row.outcome)  # type: ignore[assignment]
     for one in row.earlier:
@@ -214,7 +216,12 @@ def case(row: CaseRow) -> result_pb2.CaseRecord:
 def _add_earlier(message: result_pb2.CaseRecord, row: EarlierRow) -> None:
     """A failure after which the case was run again; with what it printed, where the row has that."""
     shown = message.earlier.add(
-        seconds=row.seconds, message=row.message, worker_id=row.worker_id, slot=row.slot, attempt_id=row.attempt_id
+        seconds=row.seconds,
+        message=row.message,
+        worker_id=row.worker_id,
+        slot=row.slot,
+        attempt_id=row.attempt_id,
+        device_model=_SEVERAL.join(row.models),
     )
     shown.outcome = int(row.outcome)  # type: ignore[assignment]
     if row.payload:

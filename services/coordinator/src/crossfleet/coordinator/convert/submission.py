@@ -35,7 +35,10 @@ MOST_SHARDS = 10_000
 _DAY = 86_400.0
 _WHENS = frozenset(suite_pb2.NeedWhen.values())
 _GROUPINGS = frozenset(map(int, Grouping))
-_PLACEMENTS = {placement.value: placement for placement in RerunPlacement}
+# Versions that know nothing of models take another host.
+_PLACEMENTS = {placement.value: placement for placement in RerunPlacement} | {
+    suite_pb2.RERUN_PLACEMENT_MODEL: RerunPlacement.HOST
+}
 _PYTHON_VERSION = re.compile(r"(\d+(\.\d+){0,2}[a-z0-9]*)?")
 
 
@@ -157,6 +160,7 @@ def _check_reruns(checks: Checks, policy: suite_pb2.Policy) -> None:
     rule, path = policy.rerun_rule, "spec.policy.rerun_rule"
     checks.require(0 <= policy.max_reruns <= MOST_RERUNS, "spec.policy.max_reruns", f"0 to {MOST_RERUNS}")
     checks.require(0 <= _seconds(rule.delay) <= _HOUR, f"{path}.delay", "0 to an hour")
+    checks.require(0 <= _seconds(rule.wait) <= _HOUR, f"{path}.wait", "0 to an hour")
     checks.require(len(rule.only) <= _MOST_PATTERNS, f"{path}.only", f"at most {_MOST_PATTERNS}")
     for index, pattern in enumerate(rule.only[:_MOST_PATTERNS]):
         checks.size(pattern, f"{path}.only[{index}]", 500)
@@ -289,6 +293,8 @@ def _policy(policy: suite_pb2.Policy, standing: PriorityClass | None) -> PolicyS
         grouping=Grouping(policy.grouping),
         max_reruns=policy.max_reruns,
         rerun_placement=_PLACEMENTS.get(policy.rerun_rule.placement, RerunPlacement.SLOT),
+        other_model=policy.rerun_rule.placement == suite_pb2.RERUN_PLACEMENT_MODEL,
+        rerun_wait=_seconds(policy.rerun_rule.wait),
         rerun_only=tuple(policy.rerun_rule.only),
         rerun_delay=_seconds(policy.rerun_rule.delay),
         fail_on_flaky=policy.rerun_rule.fail_on_flaky,

@@ -17,6 +17,7 @@ from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.places import PortionsTaken
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.retry import fails_an_allocation
+from crossfleet.coordinator.core.seeking import note_models
 from crossfleet.coordinator.core.settling import close
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free, slot_millicores
@@ -88,6 +89,7 @@ def _may_be_tried(emit: Emitter, group: Group) -> bool:
         group.collected
         and not alone
         and not whole
+        and not group.sought
         and group.queue.shareable > 0
         and view.wanted_slots(emit.state, group) > 0
     )
@@ -108,6 +110,7 @@ def _open(emit: Emitter, worker: Worker, group: Group, fitting: Fit) -> str:
         emit(PortionsTaken(group.run_id, allocation_id, fitting.portions))
     emit(e.CanaryOpened(group.run_id, allocation_id))
     note_place(emit, group, worker, allocation_id)
+    note_models(emit, group, worker, allocation_id)
     settle_limits(emit)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))

@@ -52,7 +52,7 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True)
 class PolicySpec:
-    """How a run is carried out; seconds and bytes, zero means no limit."""
+    """How a run is carried out; seconds and bytes, zero: no limit. `rerun_wait` is for another host, or with `other_model` model."""
 
     max_failures: int = 0
     case_timeout: float = 0.0
@@ -85,6 +85,8 @@ class PolicySpec:
     """When the run should have ended, in unix seconds."""
     deadline_in: float = 0.0
     """The same, in seconds from its submission."""
+    other_model: bool = False
+    rerun_wait: float = 0.0
 
     def due(self, submitted_at: float) -> float:
         """When a run of that time should have ended; infinite where nobody said. In unix seconds."""

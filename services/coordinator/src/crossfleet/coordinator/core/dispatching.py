@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
@@ -10,7 +10,7 @@ from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Group, Slot, State
 from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
-from crossfleet.coordinator.core.placement import Apart, Elsewhere, Place
+from crossfleet.coordinator.core.placement import NO_MODELS, Apart, Elsewhere, Spot, spots
 from crossfleet.coordinator.core.settling import close, open_allocations
 
 # One that runs and the one that follows, so that no slot waits for a message.
@@ -195,16 +195,17 @@ def _allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) ->
 def _reruns_allowed(emit: Emitter, group: Group, allocation: Allocation, slot: Slot) -> Container[int] | None:
     if not group.earlier:
         return allocation.local_of
-    placement = emit.state.runs[group.run_id].policy.rerun_placement
-    # Another host that was asked for is worth waiting for while it gets ready; another slot is not.
-    places = [
-        (Place(one.worker_id, number), one.local_of)
-        for one in open_allocations(emit, group)
-        if one.ready or placement is RerunPlacement.HOST
-        for number in one.slots
-    ]
-    here = Place(allocation.worker_id, slot.number)
-    return Elsewhere(placement, group.earlier, places, here, allocation.local_of, group.queue.is_bound)
+    policy = emit.state.runs[group.run_id].policy
+
+    def others() -> Iterator[Spot]:
+        # Another host that was asked for is worth waiting for while it gets ready; another slot is not.
+        for one in open_allocations(emit, group):
+            if one.ready or policy.rerun_placement is RerunPlacement.HOST:
+                yield from spots(one)
+
+    models = allocation.models.get(slot.number, NO_MODELS)
+    here = Spot(allocation.worker_id, (slot.number,), models, allocation.local_of)
+    return Elsewhere(group, policy, emit.now, here, others)
 
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.places import PlaceFact
 from crossfleet.coordinator.core.priority_class import PriorityFact
 from crossfleet.coordinator.core.quota import QuotaFact
+from crossfleet.coordinator.core.rerun_facts import RerunFact
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleFact
 from crossfleet.matching.model import WorkerView
@@ -493,4 +494,5 @@ Event = (
     | DeviceOverridden
     | QuotaFact
     | PriorityFact
+    | RerunFact
 )

@@ -24,6 +24,7 @@ from crossfleet.coordinator.core.places import (
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 
@@ -73,6 +74,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     AllocationPlaced: work.allocation_placed,
     PortionsTaken: work.portions_taken,
     PlaceLeft: work.place_left,
+    SlotModels: work.slot_models,
+    RerunsSought: runs.reruns_sought,
     e.SemaphoreSet: work.semaphore_set,
     e.SemaphoreRemoved: work.semaphore_removed,
     ReservationChanged: workers.reservation_changed,

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
 from crossfleet.coordinator.core.queue import CaseQueue
+from crossfleet.coordinator.core.rerun_facts import RerunsSought
 from crossfleet.coordinator.core.whereabouts import offer_again, whereabouts_of
 
 
@@ -101,6 +102,7 @@ def cases_finished(state: State, event: e.CasesFinished) -> None:
         if outcome in BAD:
             run.failures += 1
         group.earlier.pop(index, None)
+        group.failed_models.pop(index, None)
         attempt = state.attempts.get(case.attempt_id)
         if attempt is None:
             if not case.attempt_id and index < len(group.cases):
@@ -148,6 +150,9 @@ def cases_rerun(state: State, event: e.CasesRerun) -> None:
         attempt.pending.discard(index)
         _executed(state, group, attempt, case, event.at)
         group.earlier.setdefault(index, []).append(case)
+        models = state.allocations[attempt.allocation_id].models.get(attempt.slot)
+        if models:
+            group.failed_models[index] = models | group.failed_models.get(index, models)
         if delay:
             group.resting[index] = event.at + delay
         else:
@@ -163,10 +168,21 @@ def cases_due(state: State, event: e.CasesDue) -> None:
     group.queue.put(event.case_indices)
 
 
+def reruns_sought(state: State, event: RerunsSought) -> None:
+    """They wait for a place elsewhere, or no longer. Those that went on or ended meanwhile do not."""
+    group = state.groups[event.group_id]
+    for index in event.case_indices:
+        if event.until:
+            group.sought[index] = event.until
+        else:
+            group.sought.pop(index, None)
+
+
 def _unqueue(group: Group, indices: list[int]) -> None:
     """Drop cases that got their verdict without an attempt; those of revoked attempts were not in the queue."""
     for index in indices:
         group.resting.pop(index, None)
+        group.sought.pop(index, None)
     if not group.counts[Outcome.PENDING]:
         group.queue.clear()
         return

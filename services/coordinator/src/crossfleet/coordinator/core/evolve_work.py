@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.places import (
     PlaceLeft,
     PortionsTaken,
 )
+from crossfleet.coordinator.core.rerun_facts import SlotModels
 from crossfleet.coordinator.core.whereabouts import NONE, Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
@@ -150,6 +151,12 @@ def portions_taken(state: State, event: PortionsTaken) -> None:
     allocation.portions = {number: some for number, some in zip(allocation.slots, event.portions, strict=True) if some}
 
 
+def slot_models(state: State, event: SlotModels) -> None:
+    """Where cases fail, it is known on what."""
+    models = {number: frozenset(names) for number, names in event.models}
+    state.allocations[event.allocation_id].models = models
+
+
 def place_left(state: State, event: PlaceLeft) -> None:
     """Whoever nothing could satisfy may be satisfied now: it is given its time again."""
     for group in map(state.groups.__getitem__, state.runs[event.run_id].groups):
@@ -229,6 +236,8 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
     for task in event.tasks:
         cases = task.case_indices
         queue.take(cases)
+        for index in cases if group.sought else ():
+            group.sought.pop(index, None)
         _begin(
             state,
             group,

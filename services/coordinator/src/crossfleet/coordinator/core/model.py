@@ -62,7 +62,8 @@ class Allocation:
     `slots` are those that work for the group, and `device_ids[i]` belongs to the i-th of them. `leaving` are given back singly,
     with their devices: nobody else may get them yet. `gone` were. `takes` says by class how many devices each slot takes: what
     counts toward quotas. `served`: for how many seconds in sum those that are gone were held. `portions` has by slot what is
-    taken of devices that others may use too; all others are taken whole.
+    taken of devices that others may use too; all others are taken whole. `models` are those of a slot's
+    devices, by its number.
     """
 
     allocation_id: str
@@ -89,6 +90,7 @@ class Allocation:
     takes: Takes = ()
     served: float = 0.0
     portions: dict[int, Portions] = field(default_factory=dict)
+    models: dict[int, frozenset[str]] = field(default_factory=dict)
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -162,7 +164,8 @@ class Group:
     lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `allowance`: the most slots that
     its project's quota leaves to it, behind others. `under_fallback`: another scheduler stands in for its own. `marks` says how
     often a case may be run again, `earlier` has the failures of cases that are to be, `resting` the unix seconds at which they
-    are pending again. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
+    are pending again. `failed_models` are those of the devices on which such cases failed, `sought` the unix seconds until which
+    pending ones wait for a place elsewhere. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
     `target` is then what is asked for as it stands now. `renumbered` are those of its allocations whose workers number their
     cases in another way.
     `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
@@ -187,6 +190,8 @@ class Group:
     marks: dict[int, int] = field(default_factory=dict)
     earlier: dict[int, list[FinishedCase]] = field(default_factory=dict)
     resting: dict[int, float] = field(default_factory=dict)
+    failed_models: dict[int, frozenset[str]] = field(default_factory=dict)
+    sought: dict[int, float] = field(default_factory=dict)
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False

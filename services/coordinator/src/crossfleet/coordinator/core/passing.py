@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.core.preempting import end_preempted
 from crossfleet.coordinator.core.reruns import bring_back
 from crossfleet.coordinator.core.reserving import settle_reservations
+from crossfleet.coordinator.core.seeking import end_search
 from crossfleet.coordinator.core.settling import release_dependents
 from crossfleet.coordinator.core.spare import give_back_spare
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable, halt
@@ -19,8 +20,9 @@ from crossfleet.coordinator.core.stragglers import speculate
 
 
 def pass_time(emit: Emitter, command: PassTime) -> None:
-    """Begin and end reservations; end what was preempted; stop runs over their time limit; open alternatives; fail targets that nothing has satisfied
-    for long enough; end the rest of cases; look again at slots that were left idle, and give back those that are of no use.
+    """Begin and end reservations; end what was preempted; stop runs over their time limit; open alternatives; fail targets that
+    nothing has satisfied for long enough; end the rest of cases, and their search for another place; look again at slots that
+    were left idle, and give back those that are of no use.
 
     What is held back is looked at again: a leader of an earlier version releases nothing.
     """
@@ -36,6 +38,7 @@ def pass_time(emit: Emitter, command: PassTime) -> None:
     open_alternatives(emit)
     fail_unsatisfiable(emit)
     bring_back(emit)
+    end_search(emit)
     feed_idle(emit)
     speculate(emit)
     give_back_spare(emit)

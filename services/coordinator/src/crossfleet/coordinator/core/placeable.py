@@ -11,6 +11,7 @@ from itertools import islice
 from crossfleet.coordinator.core import view
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.sought import request_now
 from crossfleet.matching.fit import eligible, fit
 from crossfleet.matching.free import Fit, Free
 from crossfleet.matching.misfit import Misfit, Wait
@@ -41,7 +42,7 @@ def surely_satisfiable(state: State, group: Group) -> bool:
     Of gangs and the like nothing is said here: for these one worker is no proof. Nor of what asks for other things with time.
     """
     request = group.target.request
-    if request.gang > 1 or request.slots_min > 1 or group.whereabouts is not None:
+    if request.gang > 1 or request.slots_min > 1 or group.whereabouts is not None or group.sought:
         return False
     living = (one.view for one in state.workers.values() if one.state is not WorkerState.LOST)
     return any(not _never(eligible(request, one, state.selectors)) for one in islice(living, _MOST_WORKERS))
@@ -60,7 +61,7 @@ def _has_slots(state: State, worker: Worker) -> bool:
 
 def _placeable(state: State, group: Group, room: Room) -> bool:
     """Whether there is room for the fewest slots that make sense for it; of a gang, on as many workers as it takes."""
-    request = group.target.request
+    request = request_now(state, group)
     held = view.held_slots(state, group)
     least = min(max(request.slots_min - held, 1), view.wanted_slots(state, group))
     missing = max(request.gang, 1)

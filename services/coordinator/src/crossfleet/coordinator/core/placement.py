@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.outcomes import RerunPlacement
+
+if TYPE_CHECKING:
+    from crossfleet.coordinator.core.commands import PolicySpec
+    from crossfleet.coordinator.core.model import Allocation, Group
+
+NO_MODELS: frozenset[str] = frozenset()
+# More than all that hosts and slots can add up to.
+_SAME_MODEL = 3
 
 
 class Place(NamedTuple):
@@ -16,55 +25,96 @@ class Place(NamedTuple):
     slot: int
 
 
-Open = Sequence[tuple[Place, Container[int] | None]]
-"""Slots that take work of a group, each with the cases that its worker has (None: all)."""
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Slots of one worker that take work of a group, the models of the devices that each has, and the cases that the worker
+    has (None: all)."""
+
+    worker_id: str
+    slots: Collection[int]
+    models: frozenset[str]
+    known: Container[int] | None
 
 
-def dislike(placement: RerunPlacement, failed_at: Sequence[Place], place: Place) -> int:
-    """How little a place is wanted for a case that failed at others; zero is best."""
-    if placement is RerunPlacement.SAME:
-        return int(place != failed_at[-1])
-    again = int(place in failed_at)
-    if placement is RerunPlacement.HOST:
-        return again + any(place.worker_id == one.worker_id for one in failed_at)
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Where a case failed, the last place last, and on which models of devices."""
+
+    at: tuple[Place, ...]
+    models: frozenset[str]
+
+    def is_away(self, worker_id: str, models: AbstractSet[str], *, other_model: bool) -> bool:
+        """Whether a slot is on another host; with `other_model`, where models are known, whether its devices are others."""
+        if other_model and self.models:
+            return not self.models & models
+        return all(one.worker_id != worker_id for one in self.at)
+
+
+def failed(group: Group, index: int) -> Failed:
+    """Of a case that is run again."""
+    places = tuple(Place(one.worker_id, one.slot) for one in group.earlier[index])
+    return Failed(places, group.failed_models.get(index, NO_MODELS))
+
+
+def spots(allocation: Allocation) -> Iterable[Spot]:
+    """The slots of an allocation, those with devices of the same models together."""
+    by_models: dict[frozenset[str], list[int]] = {}
+    if not allocation.models:
+        return (Spot(allocation.worker_id, allocation.slots, NO_MODELS, allocation.local_of),)
+    for number in allocation.slots:
+        by_models.setdefault(allocation.models.get(number, NO_MODELS), []).append(number)
+    return [Spot(allocation.worker_id, some, models, allocation.local_of) for models, some in by_models.items()]
+
+
+def dislike(policy: PolicySpec, case: Failed, spot: Spot, *, bound: bool = False) -> int:
+    """How little the best of some slots is wanted for a case that failed; zero is best. A `bound` one stays with others."""
+    if bound or policy.rerun_placement is RerunPlacement.SAME:
+        last = case.at[-1]
+        return int(last.worker_id != spot.worker_id or last.slot not in spot.slots)
+    again = int(all(Place(spot.worker_id, number) in case.at for number in spot.slots))
+    if policy.rerun_placement is RerunPlacement.HOST:
+        host = any(spot.worker_id == one.worker_id for one in case.at)
+        return again + host + _SAME_MODEL * bool(policy.other_model and case.models & spot.models)
     return again
 
 
 class Elsewhere:
-    """The cases that a slot may have: a rerun only where no other open slot is wanted more. It waits for one that is busy."""
+    """The cases that a slot may have: a rerun only where no other open slot is wanted more. It waits for one that is busy.
+
+    One for which another place is sought goes to no other meanwhile.
+    """
 
     def __init__(
-        self,
-        placement: RerunPlacement,
-        earlier: Mapping[int, Sequence[FinishedCase]],
-        places: Open,
-        here: Place,
-        known: Container[int] | None,
-        bound: Callable[[int], bool],
+        self, group: Group, policy: PolicySpec, now: float, here: Spot, others: Callable[[], Iterable[Spot]]
     ) -> None:
-        """`earlier` has the failures of cases that are run again, `known` the cases that the slot's worker has.
+        """`here` is the one slot, `others` answers all that are open. `now` is in unix seconds.
 
-        A case that is `bound` to others by a grouping goes to no other slot while the one where it failed is open.
+        A case that is bound to others by a grouping goes to no other slot while the one where it failed is open.
         """
-        self._placement = placement
-        self._earlier = earlier
-        self._places = places
+        self._group, self._policy, self._now = group, policy, now
         self._here = here
-        self._known = known
-        self._bound = bound
+        self._others = others
+        self._open: list[Spot] | None = None
 
     def __contains__(self, index: object) -> bool:
         """Whether the slot may have a case."""
-        if not isinstance(index, int) or (self._known is not None and index not in self._known):
+        group, policy, here = self._group, self._policy, self._here
+        if not isinstance(index, int) or (here.known is not None and index not in here.known):
             return False
-        failures = self._earlier.get(index)
-        if not failures:
+        if index not in group.earlier:
             return True
-        failed_at = [Place(one.worker_id, one.slot) for one in failures]
-        placement = RerunPlacement.SAME if self._bound(index) else self._placement
-        own = dislike(placement, failed_at, self._here)
-        return not own or own <= min(
-            dislike(placement, failed_at, place) for place, known in self._places if known is None or index in known
+        case, bound = failed(group, index), group.queue.is_bound(index)
+        if group.sought.get(index, 0.0) > self._now:
+            return case.is_away(here.worker_id, here.models, other_model=policy.other_model)
+        own = dislike(policy, case, here, bound=bound)
+        if not own:
+            return True
+        if self._open is None:
+            self._open = [*self._others()]
+        return not any(
+            dislike(policy, case, one, bound=bound) < own
+            for one in self._open
+            if one.known is None or index in one.known
         )
 
 

@@ -20,7 +20,9 @@ from crossfleet.coordinator.core.places import PortionsTaken
 from crossfleet.coordinator.core.preempting import take_back
 from crossfleet.coordinator.core.quota import Tally, needs
 from crossfleet.coordinator.core.reserving import kept_from
+from crossfleet.coordinator.core.seeking import note_models
 from crossfleet.coordinator.core.settling import open_allocations, release_dependents
+from crossfleet.coordinator.core.sought import request_now
 from crossfleet.coordinator.core.stopping import fail_unsatisfiable
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free, slot_millicores
@@ -255,9 +257,8 @@ def _judge(emit: Emitter, books: _Books, item: ProposedAllocation) -> _Grant | t
                 "RESOURCES_UNAVAILABLE",
                 f"{item.slots} slots need {each * item.slots} of semaphore {name}: {left} is free",
             )
-    found = check(
-        group.target.request, worker.view, books.free(worker), item.slots, item.device_ids, emit.state.selectors
-    )
+    asked = request_now(emit.state, group)
+    found = check(asked, worker.view, books.free(worker), item.slots, item.device_ids, emit.state.selectors)
     if isinstance(found, Misfit):
         never = found.wait is Wait.NEVER
         return ("REQUEST_NOT_SATISFIED" if never else "RESOURCES_UNAVAILABLE"), found.text
@@ -287,6 +288,7 @@ def _open(emit: Emitter, grant: _Grant) -> str:
     if grant.portions:
         emit(PortionsTaken(group.run_id, allocation_id, grant.portions))
     note_place(emit, group, worker, allocation_id)
+    note_models(emit, group, worker, allocation_id)
     if group.given:
         emit(e.AllocationReady(group.run_id, allocation_id))
     return allocation_id

@@ -21,6 +21,7 @@ from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome
 from crossfleet.coordinator.core.reruns import runs_again, shown
+from crossfleet.coordinator.core.seeking import seek
 from crossfleet.coordinator.core.settling import end_attempt, settle_group
 from crossfleet.coordinator.core.stopping import stop_at_failure_limit
 
@@ -92,6 +93,7 @@ def _record(emit: Emitter, attempt: Attempt, results: tuple[CaseOutcome, ...]) -
         end_copies(emit, group, showed, f"{attempt.worker_id} was first")
     if failed[0]:
         emit(e.CasesRerun(*names, tuple(failed[0]), tuple(failed[1]), emit.now))
+        seek(emit, group, [case.case_index for case in failed[0]])
     if settled[0]:
         emit(e.CasesFinished(*names, tuple(settled[0]), tuple(settled[1]), emit.now))
         stop_at_failure_limit(emit, run)

@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Run
 from crossfleet.coordinator.core.outcomes import BAD, Outcome
+from crossfleet.coordinator.core.seeking import seek
 from crossfleet.matching.patterns import found
 
 
@@ -40,4 +41,5 @@ def bring_back(emit: Emitter) -> None:
         due = tuple(sorted(index for index, at in group.resting.items() if at <= emit.now))
         if due:
             emit(e.CasesDue(group.run_id, group.group_id, due))
+            seek(emit, group, due)
             feed_group(emit, group)

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota import NO_LIMIT, Tally, slots_left
+from crossfleet.coordinator.core.sought import request_now, seeks, slots_away
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Request
 
@@ -70,6 +71,8 @@ def useful_slots(state: State, group: Group) -> int:
     # More slots than pieces worth their messages gain nothing; a guess is no reason to hold slots back.
     worth = math.ceil(group.queue.seconds / SHORTEST_PIECE) if group.estimates_known else group.queue.count
     busy = group.queue.shareable + bool(group.queue.exclusive.cases)
+    if seeks(group):
+        busy = worth = group.queue.count - slots_away(state, group)
     return max(min(most, busy, worth), 0)
 
 
@@ -85,7 +88,7 @@ Kind = tuple[Request, str, str, frozenset[str]]
 def kind(state: State, group: Group) -> Kind:
     """Equal for groups of which one can be placed wherever another can, by whoever decides for both."""
     run = state.runs[group.run_id]
-    return group.target.request, run.project, run.policy.scheduler, frozenset(group.avoid)
+    return request_now(state, group), run.project, run.policy.scheduler, frozenset(group.avoid)
 
 
 def _most_slots(request: Request) -> int:
@@ -128,13 +131,14 @@ def gang_slots(request: Request) -> int:
 def group_view(state: State, group: Group) -> GroupView:
     """One row."""
     run = state.runs[group.run_id]
+    request = request_now(state, group)
     return GroupView(
         group.group_id,
         group.run_id,
         run.project,
         group.target.name,
-        group.target.selector,
-        group.target.request,
+        request.selector if request is not group.target.request else group.target.selector,
+        request,
         run.priority,
         run.created_at,
         group.queue.count,

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.core.time_limits import time_limits as limits_of
 from crossfleet.coordinator.ledger import codec, tables
 from crossfleet.coordinator.ledger.history import known_durations
+from crossfleet.coordinator.ledger.model_queries import with_models
 from crossfleet.coordinator.ledger.rows import CaseRow, EarlierRow
 
 _verdicts, _groups = tables.verdicts.c, tables.task_groups.c
@@ -91,7 +92,8 @@ def _of_group(connection: Connection, group: Any, first: int, limit: int, wanted
             one = replace(one, time_limit=limits[index])
         if not wanted or one.outcome in wanted:
             found.append(one)
-    return list(_with_earlier(connection, group.group_id, found))
+    run_id = group.group_id.removesuffix(f"/{group.target}")
+    return with_models(connection, run_id, list(_with_earlier(connection, group.group_id, found)))
 
 
 def verdict_row(where: tuple[str, int, int, str], row: Any) -> CaseRow:

@@ -24,6 +24,7 @@ from crossfleet.coordinator.core.places import (
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
@@ -90,6 +91,8 @@ _NUMBERS: dict[int, type] = {
     89: AllocationPreempted,
     90: AlternativeSkipped,
     91: SlotsFreed,
+    92: SlotModels,
+    93: RerunsSought,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.priority_class import PriorityClassRemoved, PriorityClassSet
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.rerun_facts import SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
 from crossfleet.coordinator.ledger import codec
@@ -53,6 +54,7 @@ class _Projection:
         self._described: list[Row] = []
         self._given_back: dict[str, Row] = {}
         self._spent: dict[str, Row] = {}
+        self._models: list[Row] = []
         self._kept: set[int] = set()
         self._limits: list[Row] = []
         self._payloads: dict[str, list[tuple[int, bytes]]] = {}
@@ -81,6 +83,7 @@ class _Projection:
         writes.append(Write("allocations", Mode.UPDATE, self._described))
         writes.append(Write("allocations", Mode.UPDATE, list(self._given_back.values())))
         writes.append(Write("allocations", Mode.UPDATE, list(self._spent.values())))
+        writes.append(Write("allocations", Mode.UPDATE, self._models))
         writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
         writes.append(Write("workers", Mode.DELETE, forgotten))
@@ -245,6 +248,9 @@ class _Projection:
 
     def _runner_described(self, event: e.RunnerDescribed) -> None:
         self._described.append({"allocation_id": event.allocation_id, "runner": event.facts})
+
+    def _slot_models(self, event: SlotModels) -> None:
+        self._models.append({"allocation_id": event.allocation_id, "models": json.dumps(dict(event.models))})
 
     def _slots_given_back(self, event: SlotsGivenBack) -> None:
         allocation = self._state.allocations.get(event.allocation_id)
@@ -448,6 +454,7 @@ _HANDLERS: dict[type, str] = {
     e.AllocationClosed: "_allocation_closed",
     SlotsGivenBack: "_slots_given_back",
     SlotsFreed: "_slots_freed",
+    SlotModels: "_slot_models",
     e.TasksAssigned: "_tasks_assigned",
     CopyAssigned: "_copy_assigned",
     CopyEnded: "_copy_ended",

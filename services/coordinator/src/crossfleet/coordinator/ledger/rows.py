@@ -86,6 +86,7 @@ class EarlierRow:
     attempt_id: int
     batch: int = 0
     payload: bytes = b""
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class CaseRow:
     """A case with its verdict; PENDING where there is none. `payload` is the full result, where asked for and kept.
 
     `position` is the target's in the matrix, `place` the case's among those of its process; `batch` is the commit that has
-    the full result, 0 for none. `time_limit` is one of its own, in seconds, 0.0 for none.
+    the full result, 0 for none. `time_limit` is one of its own, in seconds, 0.0 for none. `models` are those of the devices of its
+    slot, where it was run again and they are known.
     """
 
     target: str
@@ -112,6 +114,7 @@ class CaseRow:
     process: int = 0
     place: int = 0
     time_limit: float = 0.0
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ REVISIONS = (
     "0018",
     "0020",
     "0021",
+    "0022",
 )
 """Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0021"
+REVISION = "0022"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -180,6 +180,7 @@ attempts = Table(
     Index("attempts_by_run", "run_id", "attempt_id"),
 )
 
+# `models` is a JSON object, the models of a slot's devices by its number; empty where they are not known.
 allocations = Table(
     "allocations",
     metadata,
@@ -196,6 +197,7 @@ allocations = Table(
     Column("cost_per_hour", Double, nullable=False, server_default=text("0")),
     Column("given_back", Text, nullable=False, server_default=text("'[]'")),
     Column("spent", Double, nullable=False, server_default=text("0")),
+    Column("models", Text, nullable=False, server_default=text("''")),
     Index("allocations_by_run", "run_id"),
 )
 

@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.places import AlternativeSkipped, AlternativesOpened
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.rerun_facts import RerunsSought
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 
 _PRESSING = frozenset(
@@ -19,6 +20,7 @@ _PRESSING = frozenset(
         facts.CasesCollected,
         facts.CasesRerun,
         facts.CasesDue,
+        RerunsSought,
         facts.RunStopping,
         facts.WorkerJoined,
         facts.WorkerUpdated,
@@ -73,7 +75,7 @@ class Changes:
                     limited.add(event.run_id)
                 case facts.CasesCollected() | facts.CasesRerun() | facts.CasesDue():
                     self.groups.add(event.group_id)
-                case facts.GroupHeldBack() | AlternativesOpened() | AlternativeSkipped():
+                case facts.GroupHeldBack() | AlternativesOpened() | AlternativeSkipped() | RerunsSought():
                     self.groups.add(event.group_id)
                 case facts.GroupFinished() | GroupOverQuota():
                     self.groups.add(event.group_id)

@@ -122,7 +122,7 @@ class SchedulerLink:
             self._conduct.connected()
             self._told = ""
             self._log.info("scheduler connected", address=self._address, name=figures.name)
-            telling = self.teller.tell(call, snapshots_only=described.snapshots_only)
+            telling = self.teller.tell(call, snapshots_only=described.snapshots_only, wants_fits=described.wants_fits)
             try:
                 await first_of(telling, self._hearer.hear(call), self._hearer.commit_plans(), self._conduct.watch())
             finally:

@@ -17,6 +17,7 @@ from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.sight import Sight
 from crossfleet.foundation.clock import Clock
+from crossfleet.matching.fits import Fits
 
 _COUNTDOWN_SECONDS = 0.5
 _REFUSED_SECONDS = 0.1
@@ -50,6 +51,8 @@ class Teller:
         self._ahead = False
         self._held = self._snapshots_only = False
         self._seen: State | None = None
+        self._fits: Fits | None = None
+        self._judging = False
 
     def begin(self) -> None:
         """A new stream: it is told everything, and nothing of earlier plans."""
@@ -109,9 +112,10 @@ class Teller:
         holding = (one.worker_id for one in held if one is not None)
         return frozenset((*changes.workers, *changes.groups, *changes.minor, *holding))
 
-    async def tell(self, call: Any, *, snapshots_only: bool) -> None:
+    async def tell(self, call: Any, *, snapshots_only: bool, wants_fits: bool = False) -> None:
         """Writes updates until it is cancelled, or writing fails."""
         revision = 0
+        self._fits, self._judging = Fits() if wants_fits else None, False
         self._snapshots_only = snapshots_only
         while True:
             revision += 1
@@ -140,7 +144,7 @@ class Teller:
             return None
         if self._snapshot or changes.press or (changes.matter and self.kept_waiting):
             return 0.0
-        if changes.matter:
+        if changes.matter or self._judging:
             # Slots that nobody waits for: a short run is told of in one message, not in four.
             return _SETTLED_SECONDS
         if self._outcomes:
@@ -160,6 +164,8 @@ class Teller:
         if whole:
             update.snapshot.CopyFrom(plans.snapshot(state, mine))
             update.snapshot.shares.extend(self._shares(state, whole=True))
+            if self._fits is not None:
+                self._judging = not self._fits.add_to(update.snapshot)
         else:
             update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine))
             update.delta.shares.extend(self._shares(state, whole=False))

@@ -18,6 +18,7 @@ from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.quota import QUOTA
 from crossfleet.coordinator.core.quota_outlook import Limit, limits_of, parties, within
 from crossfleet.coordinator.core.replay import PARTS, spans, work_of
+from crossfleet.coordinator.core.sought import request_now
 from crossfleet.coordinator.core.view import least_slots, useful_slots
 from crossfleet.coordinator.core.whereabouts import past_of
 from crossfleet.coordinator.prospects import Prospects
@@ -47,7 +48,7 @@ def _add_fit(
     message: run_service.TargetExplanation, group: Group, situation: Situation, workers: list[WorkerView]
 ) -> None:
     state = situation.state
-    request = group.target.request
+    request = request_now(state, group)
     _add_alternatives(message, group, situation, workers)
     message.matching_workers = len(explain(request, workers, state.selectors).workers)
     found = explain_clauses(request, workers, state.selectors)
@@ -87,7 +88,7 @@ def _add_alternatives(
 async def _add_queue(message: run_service.TargetExplanation, group: Group, situation: Situation) -> None:
     """Where it stands, and when it begins and ends."""
     state, target = situation.state, group.target
-    pool, own = pool_of(state, target.request), rival(situation, group)
+    pool, own = pool_of(state, request_now(state, group)), rival(situation, group)
     limits: list[Limit] = []
     if group.held_back:
         own = replace(own, wanted=min(useful_slots(state, group), pool.slots))

@@ -117,6 +117,7 @@ def _print_summary(report: Report, address: str, paint: Paint) -> None:
     print(table(("family", *Verdict), rows, right=frozenset((1, 2, 3, 4)), paint=paint))
     described = report.described
     takes = "snapshots only" if described.snapshots_only else "deltas"
+    takes += " with fits" if described.wants_fits else ""
     able = f"; {', '.join(described.abilities)}" if described.abilities else ""
     verdict = Verdict.FAILED if report.count(Verdict.FAILED) else Verdict.PASSED
     print(f"\n{described.name} {described.version} at {address} ({takes}{able}): {paint(verdict, _STYLES[verdict])}")

@@ -40,6 +40,11 @@ def _meanwhile(seen: Description) -> str:
     return "" if seen.first == seen.streaming else "while a stream was open it was answered differently"
 
 
+def _whole(seen: Description) -> str:
+    good = seen.first.snapshots_only or not seen.first.wants_fits
+    return "" if good else "wants_fits is said without snapshots_only"
+
+
 def _known(seen: Description) -> str:
     strange = sorted(set(seen.first.abilities) - _ABILITIES)
     return f"unknown: {', '.join(strange)}; there are {', '.join(sorted(_ABILITIES))}" if strange else ""
@@ -61,6 +66,12 @@ CHECKS = (
         "Describe answers while a stream is open",
         "several coordinators may ask at once",
         describes=_meanwhile,
+    ),
+    Check(
+        "describe.fits",
+        "Who wants fits wants snapshots only",
+        "deltas have no fits: it would know of no worker that is new",
+        describes=_whole,
     ),
     Check(
         "describe.abilities",

@@ -1,8 +1,5 @@
 package crossfleet.example;
 
-import static crossfleet.api.scheduler.v1.SchedulerServiceOuterClass.WaitingKind.WAITING_KIND_LATER;
-import static crossfleet.api.scheduler.v1.SchedulerServiceOuterClass.WaitingKind.WAITING_KIND_NEVER;
-
 import crossfleet.api.scheduler.v1.SchedulerServiceGrpc.SchedulerServiceImplBase;
 import crossfleet.api.scheduler.v1.SchedulerServiceOuterClass.*;
 import io.grpc.Server;
@@ -11,27 +8,27 @@ import io.grpc.stub.StreamObserver;
 import java.net.InetSocketAddress;
 import java.util.*;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
 /** Best fit: each group gets as few workers as possible, and of those the fullest, so that whole workers stay free. */
 final class BestFit extends SchedulerServiceImplBase {
+    /** The coordinator says which workers fit what groups ask for, and what is free of each. */
     @Override
     public void describe(DescribeRequest request, StreamObserver<DescribeResponse> answers) {
-        answers.onNext(DescribeResponse.newBuilder().setName("best-fit").setVersion("1").setSnapshotsOnly(true).build());
+        answers.onNext(DescribeResponse.newBuilder().setName("best-fit").setVersion("2")
+                .setSnapshotsOnly(true).setWantsFits(true).build());
         answers.onCompleted();
     }
 
-    /** Each snapshot is answered with a plan. From one to the next nothing is kept but compiled selectors. */
+    /** Each snapshot is answered with a plan. From one to the next nothing is kept. */
     @Override
     public StreamObserver<ScheduleRequest> schedule(StreamObserver<ScheduleResponse> plans) {
-        Selectors selectors = new Selectors();
         return new StreamObserver<>() {
             @Override
             public void onNext(ScheduleRequest update) {
                 if (!update.hasSnapshot()) {
                     return; // updates of later versions are passed over
                 }
-                ScheduleResponse.Builder plan = plan(update.getSnapshot(), selectors);
+                ScheduleResponse.Builder plan = plan(update.getSnapshot());
                 plan.setPlanId("plan-" + update.getRevision()).setBaseRevision(update.getRevision());
                 if (plan.getAllocateCount() + plan.getWaitingCount() > 0) {
                     plans.onNext(plan.build());
@@ -48,65 +45,129 @@ final class BestFit extends SchedulerServiceImplBase {
         };
     }
 
-    private static ScheduleResponse.Builder plan(Snapshot now, Selectors selectors) {
-        ScheduleResponse.Builder plan = ScheduleResponse.newBuilder();
-        Map<String, Host> hosts = new TreeMap<>();
-        Map<String, Wish> wishes = new HashMap<>();
-        Map<String, Site> sites = new HashMap<>();
-        now.getWorkersList().forEach(worker -> hosts.put(worker.getWorkerId(), new Host(worker, sites)));
-        now.getGroupsList().forEach(group -> wishes.put(group.getGroupId(), new Wish(group, selectors)));
-        Wish gone = new Wish(TaskGroup.getDefaultInstance(), selectors);
-        for (Allocation one : now.getAllocationsList()) { // closing ones hold as well, and those of groups that are gone
-            Wish owner = wishes.getOrDefault(one.getGroupId(), gone);
-            owner.held += one.getSlots();
-            if (hosts.containsKey(one.getWorkerId())) {
-                hosts.get(one.getWorkerId()).take(owner, one.getSlots(), one.getDeviceIdsList());
-            }
+    /** What is left of a worker as the plan takes from it. */
+    private static final class Left {
+        final String host;
+        final Set<String> devices;
+        long slots;
+        long millicores;
+        long memory;
+        boolean idle;
+
+        Left(Free free) {
+            host = free.getHost();
+            devices = new HashSet<>(free.getDeviceIdsList());
+            slots = free.getSlots();
+            millicores = free.getMillicores();
+            memory = free.getMemoryBytes();
+            idle = free.getIdle();
         }
-        List<Wish> queue = new ArrayList<>(wishes.values());
-        queue.sort(Comparator.comparing((Wish wish) -> -wish.row.getPriority())
-                .thenComparing(wish -> wish.row.getSubmittedUnixSeconds()).thenComparing(wish -> wish.row.getGroupId()));
-        for (Wish wish : queue) {
-            for (Place place = best(wish, hosts.values()); place != null; place = best(wish, hosts.values())) {
-                plan.addAllocateBuilder().setGroupId(wish.row.getGroupId()).setWorkerId(place.host().row.getWorkerId())
-                        .setSlots((int) place.slots()).addAllDeviceIds(place.devices());
-                place.host().take(wish, place.slots(), place.devices());
-                wish.held += place.slots();
-                wish.wanted -= place.slots();
+    }
+
+    /** Slots of a worker, and their devices. */
+    private record Place(Candidate worker, Left left, long slots, Set<String> devices) {}
+
+    private static ScheduleResponse.Builder plan(Snapshot now) {
+        ScheduleResponse.Builder plan = ScheduleResponse.newBuilder();
+        Map<String, Left> fleet = new HashMap<>();
+        now.getFreeMap().forEach((workerId, free) -> fleet.put(workerId, new Left(free)));
+        Map<String, Long> held = new HashMap<>();
+        now.getAllocationsList().forEach(one -> held.merge(one.getGroupId(), (long) one.getSlots(), Long::sum));
+        List<TaskGroup> queue = new ArrayList<>(now.getGroupsList());
+        queue.removeIf(group -> group.getWantedSlots() <= 0);
+        queue.sort(Comparator.comparing((TaskGroup group) -> -group.getPriority())
+                .thenComparing(TaskGroup::getSubmittedUnixSeconds));
+        for (TaskGroup group : queue) {
+            Fit fit = now.getFitsOrDefault(group.getFit(), Fit.getDefaultInstance());
+            long wanted = group.getWantedSlots();
+            Place place;
+            while ((place = best(group, fit, fleet, wanted, held.getOrDefault(group.getGroupId(), 0L))) != null) {
+                plan.addAllocateBuilder().setGroupId(group.getGroupId()).setWorkerId(place.worker.getWorkerId())
+                        .setSlots((int) place.slots).addAllDeviceIds(place.devices);
+                take(place, group, fleet.values());
+                held.merge(group.getGroupId(), place.slots, Long::sum);
+                wanted -= place.slots;
             }
-            if (wish.wanted > 0) {
-                plan.addWaiting(why(wish, hosts.values()).setGroupId(wish.row.getGroupId()));
+            if (wanted > 0) {
+                plan.addWaiting(why(group, fit));
             }
         }
         return plan;
     }
 
     /** Where it did not fail for the host's sake; with room for all, else the most; the fullest. */
-    private static Place best(Wish wish, Collection<Host> hosts) {
-        List<String> avoided = wish.row.getAvoidWorkerIdsList();
-        return hosts.stream().map(host -> host.place(wish)).filter(Objects::nonNull)
-                .min(Comparator.comparing((Place one) -> avoided.contains(one.host().row.getWorkerId()))
-                        .thenComparing(one -> -one.slots()).thenComparing(one -> one.host().slots))
+    private static Place best(TaskGroup group, Fit fit, Map<String, Left> fleet, long wanted, long held) {
+        long least = Math.max(Math.min(group.getRequest().getSlotsMin() - held, wanted), 1);
+        if (group.getRequest().getGang() > 1) {
+            return null; // all or nothing, on several workers: that is beyond this scheduler
+        }
+        List<String> avoided = group.getAvoidWorkerIdsList();
+        return fit.getCandidatesList().stream()
+                .map(worker -> place(group, worker, fleet.get(worker.getWorkerId()), wanted))
+                .filter(place -> place.slots >= least)
+                .min(Comparator.comparing((Place place) -> avoided.contains(place.worker.getWorkerId()))
+                        .thenComparing(place -> -place.slots).thenComparing(place -> place.left.slots))
                 .orElse(null);
     }
 
-    /** What a group waits for. NEVER makes its run fail: it is for what no worker, idle, could satisfy. */
-    private static Waiting.Builder why(Wish wish, Collection<Host> hosts) {
-        List<String> misfits = hosts.stream().map(host -> host.misfit(wish)).filter(Objects::nonNull).toList();
-        Waiting.Builder told = Waiting.newBuilder().setKind(WAITING_KIND_LATER);
-        if (hosts.isEmpty()) {
-            return told.setCode("no_workers").setText("the fleet has no workers yet");
-        } else if (wish.slip != null) { // the coordinator took it: it is this scheduler that lacks something
-            return told.setCode("selector").setText("this scheduler does not understand its selector: " + wish.slip);
-        } else if (wish.row.getRequest().getGang() > 1) {
-            return told.setCode("gang").setText("this scheduler does not place gangs");
-        } else if (misfits.size() < hosts.size()) {
-            int able = hosts.size() - misfits.size();
-            return told.setCode("busy").setText(able + " of " + hosts.size() + " workers can take it once they are free");
+    /** As many slots of a worker as a group wants and there are, with the devices of each. */
+    private static Place place(TaskGroup group, Candidate worker, Left left, long wanted) {
+        long most = Math.min(wanted, left.slots);
+        if (group.getRequest().getExclusive() && !left.idle) {
+            most = 0;
         }
-        String named = misfits.stream().distinct().sorted().collect(Collectors.joining(", "));
-        return told.setKind(WAITING_KIND_NEVER).setCode(misfits.stream().min(Comparator.naturalOrder()).get())
-                .setText("no worker of " + hosts.size() + " can take it, for its " + named);
+        if (worker.getMillicores() > 0) {
+            most = Math.min(most, left.millicores / worker.getMillicores());
+        }
+        if (worker.getMemoryBytes() > 0) {
+            most = Math.min(most, left.memory / worker.getMemoryBytes());
+        }
+        Set<String> devices = new LinkedHashSet<>(worker.getSharedDeviceIdsList());
+        long slots = worker.getChoicesCount() == 0 ? most : 0;
+        for (Set<String> own; slots < most && (own = choose(worker, left, devices)) != null; slots++) {
+            devices.addAll(own);
+        }
+        return new Place(worker, left, slots, devices);
+    }
+
+    /** The devices of one slot beside those of others; null where some are missing. */
+    private static Set<String> choose(Candidate worker, Left left, Set<String> others) {
+        Set<String> own = new LinkedHashSet<>();
+        for (Choice choice : worker.getChoicesList()) {
+            List<String> able = choice.getDeviceIdsList().stream()
+                    .filter(id -> left.devices.contains(id) && !others.contains(id) && !own.contains(id)).toList();
+            if (able.size() < choice.getCount()) {
+                return null;
+            }
+            own.addAll(able.subList(0, choice.getCount()));
+        }
+        return own;
+    }
+
+    /** Subtracts a proposal from what is left. Who wants a host for himself has all workers on it. */
+    private static void take(Place place, TaskGroup group, Collection<Left> fleet) {
+        Left left = place.left;
+        left.slots -= place.slots;
+        left.millicores -= place.slots * place.worker.getMillicores();
+        left.memory -= place.slots * place.worker.getMemoryBytes();
+        left.devices.removeAll(place.devices);
+        for (Left other : fleet) {
+            if (other.host.equals(left.host)) {
+                other.idle = false;
+                other.slots = group.getRequest().getExclusive() ? 0 : other.slots;
+            }
+        }
+    }
+
+    /** What a group waits for: what the coordinator says of its fit, where that is all. */
+    private static Waiting why(TaskGroup group, Fit fit) {
+        Waiting.Builder told = fit.getWaiting().toBuilder().setGroupId(group.getGroupId());
+        if (group.getRequest().getGang() > 1) {
+            told.setKind(WaitingKind.WAITING_KIND_LATER).setCode("gang").setText("this scheduler does not place gangs");
+        } else if (!fit.hasWaiting()) {
+            told.setKind(WaitingKind.WAITING_KIND_LATER).setCode("queue").setText("it has not come to its turn");
+        }
+        return told.build();
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -117,9 +178,9 @@ final class BestFit extends SchedulerServiceImplBase {
             System.exit(2);
         }
         String host = address.substring(0, colon);
-        // The coordinator pings every 20 s and sends up to 16 MiB: by themselves gRPC's servers bear 5 minutes and 4 MiB.
-        Server server = NettyServerBuilder
-                .forAddress(new InetSocketAddress(host, Integer.parseInt(address.substring(colon + 1))))
+        int port = Integer.parseInt(address.substring(colon + 1));
+        // The coordinator pings every 20 s and sends up to 16 MiB; by itself a server bears 5 minutes and 4 MiB.
+        Server server = NettyServerBuilder.forAddress(new InetSocketAddress(host, port))
                 .permitKeepAliveTime(10, TimeUnit.SECONDS).permitKeepAliveWithoutCalls(true)
                 .maxInboundMessageSize(16 << 20).addService(new BestFit()).build().start();
         System.out.println("serving " + host + ":" + server.getPort());

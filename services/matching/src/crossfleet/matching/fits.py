@@ -1,0 +1,180 @@
+"""Judges a snapshot for a scheduler that does not: which workers fit what its groups ask for, and what is free of each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import device_pb2
+from crossfleet.matching.explain import explain
+from crossfleet.matching.fit import Eligible, eligible
+from crossfleet.matching.free import Free, slot_millicores
+from crossfleet.matching.messages import request_from, state_from, worker_from
+from crossfleet.matching.misfit import Code, Misfit, Wait
+from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.matching.selectors import Selectors
+
+MOST_PAIRS = 50_000
+"""Workers times requests of which one snapshot says anything. What is behind that in the queue gets no fit yet."""
+
+_MOST_NEW = 2_000
+"""Of these so many may be judged anew for one snapshot, since everybody waits meanwhile; others for the next."""
+
+_KINDS = {Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER, Wait.LATER: scheduler_pb2.WAITING_KIND_LATER}
+_GONE = Request()
+
+
+@dataclass
+class _Judged:
+    """A request, what was found of each worker (None: it does not fit), and the fit that says so once all are judged."""
+
+    found: dict[str, tuple[WorkerView, scheduler_pb2.Candidate | None]] = field(default_factory=dict)
+    fit: scheduler_pb2.Fit | None = None
+
+
+class Fits:
+    """Fills snapshots of one stream, and remembers what has not changed between two of them."""
+
+    def __init__(self, most_pairs: int = MOST_PAIRS, most_new: int = _MOST_NEW) -> None:
+        """Nothing is known."""
+        self._most_pairs, self._most_new = most_pairs, most_new
+        self._left = 0
+        self._selectors = Selectors()
+        self._workers: dict[str, tuple[bytes, WorkerView]] = {}
+        self._requests: dict[bytes, Request] = {}
+        self._judged: dict[Request, _Judged] = {}
+
+    def add_to(self, snapshot: scheduler_pb2.Snapshot) -> bool:
+        """Give the groups that want slots their fits, and each worker what is free of it.
+
+        Answers whether that is all: else fits lack workers that were not judged yet, and the next snapshot has more.
+        """
+        self._left = self._most_new
+        views = self._views(snapshot.workers)
+        requests = self._requests_of(snapshot.groups)
+        self._add_fits(snapshot, tuple(views.values()), requests)
+        _add_free(snapshot, views, requests)
+        return self._left >= 0
+
+    def _views(self, workers: Iterable[device_pb2.Worker]) -> dict[str, WorkerView]:
+        """The workers, by name: the same objects as before where they have not changed."""
+        before, self._workers = self._workers, {}
+        for one in workers:
+            text = one.SerializeToString(deterministic=True)
+            known = before.get(one.worker_id)
+            if known is None or known[0] != text:
+                known = (text, worker_from(one, state_from(one.state)))
+            self._workers[one.worker_id] = known
+        views = {name: view for name, (_, view) in self._workers.items()}
+        if self._workers != before:
+            learned = self._selectors.learned
+            self._selectors.learn(views.values())
+            for judged in self._judged.values():
+                judged.fit = None
+                if self._selectors.learned > learned:
+                    judged.found.clear()
+        return views
+
+    def _requests_of(self, groups: Iterable[scheduler_pb2.TaskGroup]) -> dict[str, Request]:
+        """What each group asks for; one object for all that ask for the same."""
+        before, self._requests = self._requests, {}
+        found = {}
+        for group in groups:
+            key = scheduler_pb2.TaskGroup(selector=group.selector, request=group.request, runner=group.runner)
+            text = key.SerializeToString(deterministic=True)
+            request = self._requests.get(text) or before.get(text)
+            request = request or request_from(group.request, group.selector, group.runner)
+            found[group.group_id] = self._requests[text] = request
+        return found
+
+    def _add_fits(
+        self, snapshot: scheduler_pb2.Snapshot, workers: Sequence[WorkerView], requests: dict[str, Request]
+    ) -> None:
+        """In the order of the queue, as far as that may be judged in one snapshot."""
+        numbers: dict[Request, int] = {}
+        most = max(self._most_pairs // max(len(workers), 1), 1)
+        for group in sorted(snapshot.groups, key=lambda one: (-one.priority, one.submitted_unix_seconds)):
+            request = requests[group.group_id]
+            number = numbers.get(request)
+            if group.wanted_slots <= 0 or (number is None and len(numbers) == most):
+                continue
+            if number is None:
+                number = numbers[request] = len(numbers) + 1
+                snapshot.fits[number].CopyFrom(self._fit(request, workers))
+            group.fit = number
+        self._judged = {request: one for request, one in self._judged.items() if request in numbers}
+
+    def _fit(self, request: Request, workers: Sequence[WorkerView]) -> scheduler_pb2.Fit:
+        judged = self._judged.setdefault(request, _Judged())
+        if judged.fit is not None:
+            return judged.fit
+        before, judged.found = judged.found, {}
+        for one in workers:
+            known = before.get(one.name)
+            if known is None or known[0] is not one:
+                self._left -= 1
+                if self._left < 0:
+                    continue
+                known = (one, self._judge(request, one))
+            judged.found[one.name] = known
+        candidates = [candidate for _, candidate in judged.found.values() if candidate is not None]
+        if len(judged.found) < len(workers):
+            text = f"{len(judged.found)} of {len(workers)} workers were looked at"
+            waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code="looking", text=text)
+            return scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
+        judged.fit = scheduler_pb2.Fit(candidates=candidates, waiting=self._why(request, workers, len(candidates)))
+        return judged.fit
+
+    def _judge(self, request: Request, worker: WorkerView) -> scheduler_pb2.Candidate | None:
+        if worker.state is not WorkerState.READY:
+            return None
+        found = eligible(request, worker, self._selectors)
+        return None if isinstance(found, Misfit) else _candidate(request, worker, found)
+
+    def _why(self, request: Request, workers: Sequence[WorkerView], able: int) -> scheduler_pb2.Waiting:
+        if able:
+            text = f"{able} of {len(workers)} workers can take it once they are free"
+            return scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code=Code.BUSY, text=text)
+        found = explain(request, workers, self._selectors)
+        return scheduler_pb2.Waiting(kind=_KINDS[found.wait], code=found.code, text=found.text)
+
+
+def _candidate(request: Request, worker: WorkerView, found: Eligible) -> scheduler_pb2.Candidate:
+    made = scheduler_pb2.Candidate(
+        worker_id=worker.name, millicores=slot_millicores(request, worker), memory_bytes=request.memory_bytes
+    )
+    common: dict[str, None] = {}
+    for count, ids in zip(found.counts, found.candidates, strict=True):
+        together = [one for one in ids if one in worker.shared_ids][:count]
+        common.update(dict.fromkeys(together))
+        if count > len(together):
+            alone = (one for one in ids if one not in worker.shared_ids)
+            made.choices.add(count=count - len(together), device_ids=alone)
+    made.shared_device_ids.extend(common)
+    made.choices.sort(key=lambda one: len(one.device_ids))
+    return made
+
+
+def _add_free(snapshot: scheduler_pb2.Snapshot, views: dict[str, WorkerView], requests: dict[str, Request]) -> None:
+    """What allocations leave of each worker, those of groups that are gone too."""
+    left = {name: Free.whole(view) for name, view in views.items()}
+    for one in snapshot.allocations:
+        worker = views.get(one.worker_id)
+        if worker is not None:
+            request = requests.get(one.group_id, _GONE)
+            left[worker.name] = left[worker.name].minus(request, one.slots, tuple(one.device_ids), worker)
+    hosts: dict[str, list[str]] = {}
+    for name, view in views.items():
+        hosts.setdefault(view.host or f"worker {name}", []).append(name)
+    for host, names in hosts.items():
+        for name in names:
+            free = left[name].beside(left[other] for other in names if other != name)
+            snapshot.free[name].CopyFrom(
+                scheduler_pb2.Free(
+                    slots=free.slots,
+                    millicores=free.cpu_millis,
+                    memory_bytes=free.memory_bytes,
+                    device_ids=(one.id for one in views[name].devices if one.id in free.devices and not one.shared),
+                    host=host,
+                    idle=free.untouched,
+                )
+            )

@@ -1,0 +1,202 @@
+"""What a scheduler is told that wants fits: whoever goes by that proposes what the coordinator would accept."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import device_pb2, suite_pb2
+from crossfleet.matching.check import check
+from crossfleet.matching.fit import fit
+from crossfleet.matching.fits import Fits
+from crossfleet.matching.free import Fit, Free
+from crossfleet.matching.messages import attribute_message, request_from, state_from, worker_from
+from crossfleet.matching.misfit import Misfit
+from crossfleet.matching.selectors import Selectors
+
+SELECTORS = Selectors()
+SELECTOR_TEXTS = ("", 'device.model == "a"', "worker.cpu > 2", 'worker.labels.zone == "eu"', "worker.nonsense ==")
+
+
+def device(name, kind, model, conditions=()):
+    made = device_pb2.Device(device_id=name, device_class=kind, conditions=conditions)
+    made.attributes["model"].CopyFrom(attribute_message(model))
+    return made
+
+
+devices = st.lists(
+    st.tuples(st.sampled_from(["gpu", "npu", "cpu"]), st.sampled_from("ab"), st.sampled_from([(), ("unhealthy",)])),
+    max_size=5,
+).map(lambda kinds: [device(f"d{number}", *kind) for number, kind in enumerate(kinds)])
+workers = st.builds(
+    device_pb2.Worker,
+    slots=st.integers(1, 5),
+    cpu_cores=st.sampled_from([1.0, 2.5, 4.0]),
+    memory_bytes=st.sampled_from([0, 2**30, 2**32]),
+    devices=devices,
+    host=st.sampled_from(["", "h1", "h2"]),
+    labels=st.sampled_from([{}, {"zone": "eu"}]),
+    taints=st.sampled_from([(), ("odd",)]),
+    state=st.sampled_from([device_pb2.WORKER_STATE_READY, device_pb2.WORKER_STATE_DRAINING]),
+    runners=st.just(["pytest"]),
+)
+asked = st.builds(
+    suite_pb2.Request,
+    cpu_cores=st.sampled_from([0.0, 0.5, 2.0]),
+    memory_bytes=st.sampled_from([0, 2**29]),
+    exclusive=st.booleans(),
+    tolerations=st.sampled_from([(), ("odd",)]),
+    devices=st.lists(
+        st.builds(suite_pb2.DeviceRequest, device_class=st.sampled_from(["", "gpu", "cpu"]), count=st.integers(1, 2)),
+        max_size=1,
+    ),
+)
+groups = st.builds(
+    scheduler_pb2.TaskGroup,
+    selector=st.sampled_from(SELECTOR_TEXTS),
+    request=asked,
+    wanted_slots=st.integers(0, 4),
+    runner=st.sampled_from(["pytest", "go"]),
+    priority=st.integers(0, 2),
+)
+
+
+def snapshot_of(workers, groups, allocations=()):
+    for number, one in enumerate(workers):
+        one.worker_id = f"w{number}"
+    for number, one in enumerate(groups):
+        one.group_id = f"g{number}"
+    return scheduler_pb2.Snapshot(workers=workers, groups=groups, allocations=allocations)
+
+
+def devices_of(candidate, free, slots):
+    """The devices of so many slots, in the order in which they are told; None where there are not so many."""
+    left, chosen = list(free.device_ids), list(candidate.shared_device_ids)
+    for _ in range(slots):
+        for choice in candidate.choices:
+            own = [one for one in choice.device_ids if one in left][: choice.count]
+            if len(own) < choice.count:
+                return None
+            left = [one for one in left if one not in own]
+            chosen += own
+    return tuple(chosen)
+
+
+def room(request, candidate, free):
+    """How many slots a scheduler finds that knows no more than it is told."""
+    if request.exclusive and not free.idle:
+        return 0
+    slots = free.slots
+    if candidate.millicores:
+        slots = min(slots, free.millicores // candidate.millicores)
+    if candidate.memory_bytes:
+        slots = min(slots, free.memory_bytes // candidate.memory_bytes)
+    while slots > 0 and devices_of(candidate, free, slots) is None:
+        slots -= 1
+    return max(slots, 0)
+
+
+@given(st.lists(workers, min_size=1, max_size=3), st.lists(groups, min_size=1, max_size=3), st.data())
+def test_who_goes_by_fits_finds_as_many_slots_as_the_coordinator_and_is_never_refused(workers, groups, data):
+    snapshot = snapshot_of(workers, groups)
+    Fits().add_to(snapshot)
+    group = data.draw(st.sampled_from(groups), label="group")
+    row = next(one for one in snapshot.groups if one.group_id == group.group_id)
+    request = request_from(group.request, group.selector, group.runner)
+    candidates = {one.worker_id: one for one in snapshot.fits[row.fit].candidates} if row.fit else {}
+    assert bool(row.fit) == (group.wanted_slots > 0)
+    for one in workers:
+        view = worker_from(one, state_from(one.state))
+        whole = Free.whole(view)
+        found = fit(request, view, whole, SELECTORS)
+        candidate = candidates.get(one.worker_id)
+        slots = room(request, candidate, snapshot.free[one.worker_id]) if candidate else 0
+        if row.fit:
+            assert slots == (found.slots if isinstance(found, Fit) else 0)
+        if slots:
+            ids = devices_of(candidate, snapshot.free[one.worker_id], slots)
+            assert not isinstance(check(request, view, whole, slots, ids, SELECTORS), Misfit)
+
+
+@given(workers, groups, st.integers(1, 3))
+def test_what_is_free_is_what_allocations_leave_those_of_groups_that_are_gone_too(worker, group, held):
+    allocations = [
+        scheduler_pb2.Allocation(allocation_id="a1", group_id="g0", worker_id="w0", slots=held),
+        scheduler_pb2.Allocation(allocation_id="a2", group_id="gone", worker_id="w0", slots=1, closing=True),
+    ]
+    snapshot = snapshot_of([worker], [group], allocations)
+    Fits().add_to(snapshot)
+    view = worker_from(worker)
+    request = request_from(group.request, group.selector, group.runner)
+    left = Free.whole(view).minus(request, held, (), view).minus(request_from(suite_pb2.Request(), "", ""), 1, (), view)
+    told = snapshot.free["w0"]
+    assert (told.slots, told.millicores, told.memory_bytes) == (left.slots, left.cpu_millis, left.memory_bytes)
+    assert not told.idle
+    assert told.host == (worker.host or "worker w0")
+
+
+def test_groups_that_ask_for_the_same_share_a_fit_and_one_that_nobody_satisfies_is_told_why():
+    worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
+    plain = [scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest") for _ in range(2)]
+    odd = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", selector='worker.labels.zone == "eu"')
+    snapshot = snapshot_of([worker], [*plain, odd])
+    Fits().add_to(snapshot)
+    first, second, third = snapshot.groups
+    assert first.fit == second.fit != third.fit
+    told = snapshot.fits[third.fit].waiting
+    assert told.kind == scheduler_pb2.WAITING_KIND_NEVER
+    assert "zone" in told.text
+    assert snapshot.fits[first.fit].waiting.kind == scheduler_pb2.WAITING_KIND_LATER
+
+
+def test_what_changes_between_two_snapshots_is_judged_anew():
+    fits = Fits()
+    worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
+
+    def candidates(state, labels):
+        worker.state = state
+        worker.labels.clear()
+        worker.labels.update(labels)
+        group = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", selector='worker.labels.zone == "eu"')
+        snapshot = snapshot_of([worker], [group])
+        fits.add_to(snapshot)
+        return [one.worker_id for one in snapshot.fits[snapshot.groups[0].fit].candidates]
+
+    ready, draining = device_pb2.WORKER_STATE_READY, device_pb2.WORKER_STATE_DRAINING
+    assert candidates(ready, {}) == []
+    assert candidates(ready, {"zone": "eu"}) == ["w0"]
+    assert candidates(draining, {"zone": "eu"}) == []
+    assert candidates(ready, {"zone": "eu"}) == ["w0"]
+    assert candidates(ready, {"zone": "us"}) == []
+
+
+def test_a_fleet_that_is_new_is_judged_little_by_little_and_nothing_is_lost_by_it():
+    fits = Fits(most_new=3)
+    ready = device_pb2.WORKER_STATE_READY
+    workers = [
+        device_pb2.Worker(slots=2, cpu_cores=2, state=ready, runners=["pytest"], labels={"n": str(number)})
+        for number in range(4)
+    ]
+    told = []
+    for _ in range(4):
+        queue = [
+            scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", selector=text)
+            for text in ("", 'worker.labels.n != "0"')
+        ]
+        snapshot = snapshot_of(workers, queue)
+        whole = fits.add_to(snapshot)
+        candidates = [len(snapshot.fits[group.fit].candidates) for group in snapshot.groups]
+        told.append((whole, candidates))
+        if not whole:
+            assert snapshot.fits[2].waiting.kind == scheduler_pb2.WAITING_KIND_LATER
+    assert told == [(False, [3, 0]), (False, [4, 1]), (True, [4, 3]), (True, [4, 3])]
+
+
+def test_a_long_queue_gets_fits_from_its_front():
+    worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
+    queue = [
+        scheduler_pb2.TaskGroup(wanted_slots=1, selector=f"worker.slots > {number}", priority=number % 3)
+        for number in range(6)
+    ]
+    snapshot = snapshot_of([worker], queue)
+    Fits(most_pairs=2).add_to(snapshot)
+    assert {one.group_id for one in snapshot.groups if one.fit} == {"g2", "g5"}
