@@ -74,8 +74,9 @@ def test_a_run_without_targets_sees_the_devices_that_its_shell_sees_and_a_target
     shell = {"CUDA_VISIBLE_DEVICES": "1,3"}
     as_pytest = fleet.run(*PYTEST, cwd=project, env={**shell, "EXPECTED": "1,3"})
     assert as_pytest.status == 0, as_pytest.text
-    given = fleet.run(*PYTEST, cwd=project, env={**shell, "EXPECTED": ""}, options=("--target", "cpu="))
-    assert given.status == 0, given.text
+    for asks in (("--target", "cpu="), ("--devices", "cpu")):
+        given = fleet.run(*PYTEST, cwd=project, env={**shell, "EXPECTED": ""}, options=asks)
+        assert given.status == 0, given.text
 
 
 @pytest.mark.parametrize(

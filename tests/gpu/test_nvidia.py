@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from crossfleet.foundation.wait import eventually
-from tests.end_to_end.standing import PYTEST, Standing, crossfleet, outcomes
+from tests.end_to_end.standing import PYTEST, Standing, crossfleet, outcomes, up
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gpu"
 GPU = ("--target", 'gpu=device.class == "gpu" && device.vendor == "nvidia"')
@@ -43,11 +42,25 @@ def _gpus(fleet: Standing) -> dict[str, dict[str, Any]]:
     return {one["device_id"]: one for one in listed["devices"]}
 
 
-async def test_the_detector_tells_of_each_gpu_what_nvidia_smi_tells(fleet: Standing) -> None:
+def _seen(fleet: Standing) -> dict[str, dict[str, Any]]:
+    """The GPUs, when they have been found: a fleet serves before its detectors are done."""
+    late = time.monotonic() + 20
+    while not (found := _gpus(fleet)):
+        assert time.monotonic() < late, "no GPU is found"
+    return found
+
+
+def _assert_apart(lines: list[str]) -> None:
+    """Of lines with a device, a beginning and an end: that no two of one device overlap."""
+    ends: dict[str, float] = {}
+    for device, begun, ended in sorted((line.split() for line in lines), key=lambda words: float(words[1])):
+        assert float(begun) >= ends.get(device, 0.0), lines
+        ends[device] = float(ended)
+
+
+def test_the_detector_tells_of_each_gpu_what_nvidia_smi_tells(fleet: Standing) -> None:
     told = _asked("uuid", "name", "driver_version", "memory.total", "compute_cap", "pci.bus_id", "index")
-    # A fleet serves before its detectors are done.
-    await eventually(lambda: bool(_gpus(fleet)), deadline=20)
-    found = _gpus(fleet)
+    found = _seen(fleet)
     assert set(found) == {one["uuid"] for one in told}
     for one in told:
         attributes = found[one["uuid"]]["attributes"]
@@ -111,12 +124,73 @@ def test_no_gpu_is_held_by_two_runs_at_once(fleet: Standing, project: Path) -> N
     for one in runs:
         out, _ = one.communicate(timeout=50)
         assert one.returncode == 0, out.decode()
-    ends: dict[str, float] = {}
-    held = sorted((line.split() for line in spans.read_text().splitlines()), key=lambda words: float(words[1]))
-    assert len(held) == len(runs)
-    for device, begun, ended in held:
-        assert float(begun) >= ends.get(device, 0.0), held
-        ends[device] = float(ended)
+    lines = spans.read_text().splitlines()
+    assert len(lines) == len(runs)
+    _assert_apart(lines)
+
+
+def test_two_workers_of_a_host_do_not_give_one_gpu_away_twice(tmp_path: Path, project: Path) -> None:
+    spans = project / "spans"
+    (project / "test_alone.py").write_text(
+        "import os, pathlib, pytest, time\n\n"
+        "@pytest.mark.parametrize('number', range(6))\n"
+        "def test_it(number):\n"
+        "    begun = time.monotonic()\n"
+        "    time.sleep(0.3)\n"
+        f"    with pathlib.Path({str(spans)!r}).open('a') as file:\n"
+        "        file.write(f\"{os.environ['CUDA_VISIBLE_DEVICES']} {begun} {time.monotonic()}\\n\")\n"
+    )
+    with up(tmp_path / "fleet", "--workers", "2", "--slots", "4") as own:
+        done = own.run(*PYTEST, cwd=project, options=GPU)
+    assert done.status == 0, done.text
+    _assert_apart(spans.read_text().splitlines())
+
+
+def test_runs_that_take_portions_of_a_gpu_hold_it_together(tmp_path: Path, project: Path, torch_python: Path) -> None:
+    (project / "test_portion.py").write_text(
+        "import os, pathlib, time, torch\n\n"
+        "def test_it(tmp_path_factory):\n"
+        "    half = int(os.environ['CROSSFLEET_GPU_MEMORY'])\n"
+        "    torch.cuda.set_per_process_memory_fraction(half / torch.cuda.get_device_properties(0).total_memory)\n"
+        "    held = torch.ones(1 << 28, device='cuda')\n"
+        "    here = pathlib.Path(os.environ['MEETING'])\n"
+        "    (here / os.environ['CROSSFLEET_RUN']).touch()\n"
+        "    late = time.monotonic() + 30\n"
+        "    while len(list(here.iterdir())) < 2:\n"
+        "        assert time.monotonic() < late, 'the other run is not here'\n"
+        "    assert held.sum().item() == 1 << 28\n"
+    )
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    with up(tmp_path / "fleet", "--slots", "2", env={"CROSSFLEET_WORKER_SHARE": "gpu"}) as own:
+        memory = min(int(one["capacities"]["memory"]) for one in _seen(own).values())
+        words = [
+            sys.executable,
+            "-P",
+            "-m",
+            "crossfleet.cli.main",
+            "run",
+            "--data",
+            str(own.data),
+            "--python",
+            str(torch_python),
+        ]
+        words += [
+            "--env",
+            f"MEETING={meeting}",
+            "--devices",
+            f"gpu=1,memory={memory // 2}",
+            "--",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+        ]
+        runs = [
+            subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)
+        ]
+        for one in runs:
+            out, _ = one.communicate(timeout=55)
+            assert one.returncode == 0, out.decode()
 
 
 def test_a_gpu_that_somebody_else_keeps_busy_shuts_the_gate(fleet: Standing, project: Path, torch_python: Path) -> None:

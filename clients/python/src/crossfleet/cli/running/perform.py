@@ -141,7 +141,7 @@ async def make_spec(
         workspace = packed.as_message(isolated=options.isolated)
     variables = variables_of(options.env, whole_environment=here and inherits)
     suite = suite_of(plan.command, options, folder, root, variables)
-    suite.sees_all_devices = here and not options.target and not options.matrix
+    suite.sees_all_devices = here and not (options.target or options.matrix or options.devices)
     targets = targets_of(plan, options, folder, root, variables, plan.python if here else "")
     return spec_of(plan.command, options, suite, workspace, targets, await sharding.as_message(client))
 
