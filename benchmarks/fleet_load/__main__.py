@@ -2,10 +2,10 @@
 
     python -m benchmarks.fleet_load [--workers N] [--slots N] [--tasks N] [--rounds N] [--quick]
 
-The workers are sessions in one process, which end a task as soon as it arrives; coordinator, scheduler, ledger and
-messages are the real ones. A run of one-case tasks takes nine tenths of the slots; beside it short runs of higher
-priority are submitted one after the other, and timed from their submission to the arrival of their first task at a
-worker, stage by stage. Beside those stands what a call that does nothing takes, and a message of a worker that has no
+The workers are sessions in two processes, which end a task as soon as it arrives; coordinator, scheduler, ledger and
+messages are the real ones. A run of one-case tasks takes nine tenths of the workers, all of one process; beside it short
+runs of higher priority are submitted one after the other, and timed from their submission to the arrival of their first
+task at a worker, stage by stage. Beside those stands what a call that does nothing takes, and a message of a worker that has no
 tasks with its empty answer. Then the same with an external scheduler that takes 200 ms for each cycle. Rounds are
 interleaved; tasks a second are medians. Exits 1 where a goal is missed.
 """
@@ -62,13 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     slow = Side(f"one that takes {SLOW_SECONDS * 1e3:.0f} ms", SLOW_SECONDS)
     for _ in range(rounds):
         for side in (usual, slow):
-            with fleet(side.pause) as running, workers(running, count, options.slots) as process:
-                asyncio.run(_round(side, running, process, tasks, int(count * options.slots * _SHARE)))
+            with fleet(side.pause) as running, workers(running, count, options.slots) as processes:
+                asyncio.run(_round(side, running, processes, tasks, int(count * options.slots * _SHARE)))
     return _report(usual, slow)
 
 
-async def _round(side: Side, fleet: WarmFleet, process: subprocess.Popen[bytes], tasks: int, slots: int) -> None:
-    told = Told(process)
+async def _round(
+    side: Side, fleet: WarmFleet, processes: Sequence[subprocess.Popen[bytes]], tasks: int, slots: int
+) -> None:
+    told = Told(processes)
     async with told.reading(), Client.open(Endpoint(fleet.address)) as client:
         await _load(fleet, "warming", 200, 8)
         load = asyncio.ensure_future(_load(fleet, "load", tasks, slots))

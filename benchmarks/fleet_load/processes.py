@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.environments import environment
+from benchmarks.fleet_load.workers import BUSY, FREE
 from benchmarks.warm_fleet import WarmFleet
 
 _END_SECONDS = 60
@@ -29,10 +30,18 @@ def fleet(pause: float) -> Iterator[WarmFleet]:
 
 
 @contextlib.contextmanager
-def workers(fleet: WarmFleet, count: int, slots: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The process of the simulated workers, all of them welcome."""
-    with _service("benchmarks.fleet_load.workers", fleet.address, str(count), str(slots)) as process:
-        yield process
+def workers(fleet: WarmFleet, count: int, slots: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes of the simulated workers, all of them welcome: of those that are to be busy, and of a tenth that stays free.
+
+    A worker is a process of its own: what comes to a free one must not wait for hundreds of busy ones.
+    """
+    free = max(count // 10, 1)
+    module = "benchmarks.fleet_load.workers"
+    with (
+        _service(module, fleet.address, BUSY, str(count - free), str(slots)) as busy,
+        _service(module, fleet.address, FREE, str(free), str(slots)) as idle,
+    ):
+        yield [busy, idle]
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
-"""What the process of the simulated workers tells while it works."""
+"""What the processes of the simulated workers tell while they work."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from benchmarks.fleet_load.workers import ECHO
 
@@ -15,9 +15,9 @@ _ARRIVAL_SECONDS = 60
 class Told:
     """When the first task of each run arrived at a worker (unix seconds), and how long the echoes of an idle one took."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        """`process` prints a line for each."""
-        self._process = process
+    def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+        """They print a line for each."""
+        self._processes = processes
         self._at: dict[str, float] = {}
         self._news = asyncio.Condition()
         self.echoes: list[float] = []
@@ -25,17 +25,17 @@ class Told:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """Reads inside the block."""
-        task = asyncio.ensure_future(self._read())
+        tasks = [asyncio.ensure_future(self._read(process)) for process in self._processes]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self) -> None:
+    async def _read(self, process: subprocess.Popen[bytes]) -> None:
         loop, stream = asyncio.get_running_loop(), asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), self._process.stdout)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), process.stdout)
         async for line in stream:
             name, seconds = line.decode().split()
             if name == ECHO:

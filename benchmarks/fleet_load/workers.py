@@ -1,9 +1,10 @@
 """Many workers in one process: real sessions over gRPC, whose tasks of the runner `noop` end as soon as they arrive.
 
-    python -m benchmarks.fleet_load.workers ADDRESS COUNT SLOTS
+    python -m benchmarks.fleet_load.workers ADDRESS PART COUNT SLOTS
 
-Prints `ready` when all are welcome, then a line `RUN_ID SECONDS` when the first task of a run arrives, in unix seconds,
-and a line `echo SECONDS` for each message to which a worker that has no tasks got an empty answer. Ends with its stdin.
+PART is a label of theirs, `busy` or `free`. Prints `ready` when all are welcome, then a line `RUN_ID SECONDS` when the first task of a run arrives, in unix seconds,
+and, of the free ones, a line `echo SECONDS` for each message to which a worker that has no tasks got an empty answer. Ends
+with its stdin.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from crossfleet.foundation.channel import channel_options
 from crossfleet.foundation.loop import new_loop
 
 LABEL = "simulated"
+BUSY, FREE = "busy", "free"
 ECHO = "echo"
 _STREAMS = 50
 """Sessions that share a connection."""
@@ -34,11 +36,11 @@ _ECHO_SECONDS = 0.05
 class SimulatedWorker:
     """One session, from its Hello on."""
 
-    def __init__(self, stub: Any, name: str, slots: int, seen: set[str]) -> None:
+    def __init__(self, stub: Any, part: str, name: str, slots: int, seen: set[str]) -> None:
         """`seen`: runs of which a task has arrived at any of the workers."""
         self.welcomed = asyncio.Event()
         self._call = stub.Connect()
-        self._name, self._slots, self._seen = name, slots, seen
+        self._part, self._name, self._slots, self._seen = part, name, slots, seen
         self._runs: dict[str, str] = {}
         self._sequence = 0
         self._unsaid: list[wire.WorkerMessage] = []
@@ -49,7 +51,7 @@ class SimulatedWorker:
         hello = wire.Hello(protocol_version=1, first_unacknowledged_sequence=1)
         worker = hello.worker
         worker.worker_id, worker.incarnation, worker.host = self._name, "1", self._name
-        worker.slots, worker.cpu_cores, worker.labels[LABEL] = self._slots, float(self._slots), "yes"
+        worker.slots, worker.cpu_cores, worker.labels[LABEL] = self._slots, float(self._slots), self._part
         worker.runners.append("noop")
         hello.runners_by_number.append("noop")
         self._say(wire.WorkerMessage(hello=hello))
@@ -138,7 +140,7 @@ async def echo(stub: Any) -> None:
         await asyncio.sleep(_ECHO_SECONDS)
 
 
-async def main(address: str, count: int, slots: int) -> None:
+async def main(address: str, part: str, count: int, slots: int) -> None:
     """Serve until stdin ends."""
     seen: set[str] = set()
     channels: list[grpc.aio.Channel] = []
@@ -146,12 +148,13 @@ async def main(address: str, count: int, slots: int) -> None:
     for number in range(count):
         if number % _STREAMS == 0:
             channels.append(grpc.aio.insecure_channel(address, options=[*channel_options(), _ALONE]))
-        workers.append(SimulatedWorker(WorkerServiceStub(channels[-1]), f"s{number}", slots, seen))
+        workers.append(SimulatedWorker(WorkerServiceStub(channels[-1]), part, f"{part}{number}", slots, seen))
     tasks = [asyncio.ensure_future(worker.work()) for worker in workers]
     for worker in workers:
         await worker.welcomed.wait()
     print("ready", flush=True)
-    tasks.append(asyncio.ensure_future(echo(WorkerServiceStub(channels[0]))))
+    if part == FREE:
+        tasks.append(asyncio.ensure_future(echo(WorkerServiceStub(channels[0]))))
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done:
@@ -160,4 +163,4 @@ async def main(address: str, count: int, slots: int) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+        runner.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -10,6 +10,7 @@ from benchmarks.makespan.recording import Process, Recording
 from benchmarks.makespan.timeline import Timeline
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State
@@ -122,7 +123,7 @@ class Side:
         self._slots: dict[tuple[str, int], Slot] = {}
         self._begin(speeds)
         cases = tuple(
-            c.CollectedCase(id, tuple(filter(None, (case.file, case.group))))
+            CollectedCase(id, tuple(filter(None, (case.file, case.group))))
             for id, case in zip(recording.ids, recording.cases, strict=True)
         )
         for one in self._state.allocations.values():

@@ -11,7 +11,8 @@ from typing import Any
 
 import grpc
 
-from crossfleet.coordinator.core.commands import CollectedCase, SubmitRun
+from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.commands import SubmitRun
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import Batch
 from crossfleet.foundation.errors import CrossfleetError

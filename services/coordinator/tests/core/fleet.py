@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.machine import apply
 from crossfleet.coordinator.core.model import State
@@ -135,7 +136,7 @@ class Fleet:
 
     def collect(self, allocation_id, ids, *, digest="d1", errors=(), estimates=(), groups=None, **more):
         worker = self.state.allocations[allocation_id].worker_id
-        cases = tuple(c.CollectedCase(one, groups(one) if groups else (one.partition("::")[0],)) for one in ids)
+        cases = tuple(CollectedCase(one, groups(one) if groups else (one.partition("::")[0],)) for one in ids)
         return self.do(
             c.RecordCollection(worker, allocation_id, digest, cases, tuple(estimates), tuple(errors), **more)
         )

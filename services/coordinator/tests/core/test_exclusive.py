@@ -2,11 +2,12 @@
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.outcomes import Cause, Ending, RunVerdict
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
-CASES = tuple(c.CollectedCase(f"test_it.py::test_{n}", ("test_it.py",), exclusive=n >= 8) for n in range(12))
+CASES = tuple(CollectedCase(f"test_it.py::test_{n}", ("test_it.py",), exclusive=n >= 8) for n in range(12))
 
 
 def measuring(fleet, targets=("default",), slots=2, workers=("w1",)):

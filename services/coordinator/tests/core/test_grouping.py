@@ -6,17 +6,18 @@ from hypothesis import strategies as st
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import dispatcher
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.grouping import Grouping, setup_keys
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.ledger import codec
 from services.coordinator.tests.core.fleet import Fleet
 
-FUNCTION = c.CollectedCase("a.py::test_f", ("a.py",))
-METHOD = c.CollectedCase("a.py::A::test_m", ("a.py", "A"), "database")
-INNER = c.CollectedCase("a.py::A::B::test_i", ("a.py", "A", "B"), "database")
-OTHER = c.CollectedCase("b.py::test_o", ("b.py",), "database")
-BARE = c.CollectedCase("only an id")
+FUNCTION = CollectedCase("a.py::test_f", ("a.py",))
+METHOD = CollectedCase("a.py::A::test_m", ("a.py", "A"), "database")
+INNER = CollectedCase("a.py::A::B::test_i", ("a.py", "A", "B"), "database")
+OTHER = CollectedCase("b.py::test_o", ("b.py",), "database")
+BARE = CollectedCase("only an id")
 ALL = (FUNCTION, METHOD, INNER, OTHER, BARE)
 
 
@@ -43,9 +44,9 @@ def test_cases_without_a_named_group_stay_with_their_file_as_by_default():
 
 
 def test_what_failed_last_goes_first_also_from_the_smallest_file():
-    cases = [c.CollectedCase(f"large.py::{i}", ("large.py",)) for i in range(50)]
-    cases += [c.CollectedCase(f"small.py::{i}", ("small.py",), first=i == 1) for i in range(3)]
-    cases += [c.CollectedCase("loose"), c.CollectedCase("loose first", first=True)]
+    cases = [CollectedCase(f"large.py::{i}", ("large.py",)) for i in range(50)]
+    cases += [CollectedCase(f"small.py::{i}", ("small.py",), first=i == 1) for i in range(3)]
+    cases += [CollectedCase("loose"), CollectedCase("loose first", first=True)]
     shared = setup_keys(cases, Grouping.NONE)
     queue = CaseQueue(shared.keys, [1.0] * 53 + [100.0] * 2, shared.bound, shared.first)
 
@@ -58,7 +59,7 @@ def test_what_failed_last_goes_first_also_from_the_smallest_file():
 
 def test_a_group_that_stays_together_goes_first_as_a_whole():
     cases = [
-        c.CollectedCase(f"{file}.py::{i}", (f"{file}.py",), first=(file, i) == ("b", 2))
+        CollectedCase(f"{file}.py::{i}", (f"{file}.py",), first=(file, i) == ("b", 2))
         for file in "ab"
         for i in range(3)
     ]
@@ -71,7 +72,7 @@ def test_a_group_that_stays_together_goes_first_as_a_whole():
 def test_collections_keep_their_named_groups_and_those_that_were_stored_without_are_read():
     assert codec.decode_cases(codec.encode_cases(ALL)) == ALL
     old = codec._pack(codec._encoder.encode([("a", ("f",)), ("b", ())]))
-    assert codec.decode_cases(old) == (c.CollectedCase("a", ("f",)), c.CollectedCase("b"))
+    assert codec.decode_cases(old) == (CollectedCase("a", ("f",)), CollectedCase("b"))
 
 
 def test_a_restarted_coordinator_knows_what_a_run_keeps_together():

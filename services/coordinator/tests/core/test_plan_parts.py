@@ -1,10 +1,12 @@
 """A long plan is committed in parts that together are the plan."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core.plan_parts import parts
+from crossfleet.coordinator.core.planning import FED_AT_ONCE
 from services.coordinator.tests.core.fleet import Fleet
 
 proposals = st.lists(st.sampled_from(["", "", "", "x", "y"]), max_size=40).map(
@@ -57,6 +59,25 @@ def test_what_comes_first_of_a_plan_takes_nothing_away_from_what_comes_later():
 
     assert not [one for answer in answers for one in answer.refused]
     assert [len(attempt.cases) for attempt in fleet.live()] == [1] * 80
+
+
+@pytest.mark.parametrize("slots_of_a_worker", [1, 300])
+def test_many_slots_get_their_work_part_by_part_and_each_as_much_as_if_all_were_given_at_once(slots_of_a_worker):
+    fleet = Fleet()
+    allocate = []
+    for number in range(300 // slots_of_a_worker):
+        fleet.join(f"w{number:03}", slots=slots_of_a_worker)
+        allocate.append(c.ProposedAllocation("run/default", f"w{number:03}", slots_of_a_worker, ()))
+    fleet.submit(cases=[f"case-{number}" for number in range(300)])
+    begun = []
+    for part in parts(c.ApplyPlan("plan", tuple(allocate)), 32):
+        before = len(fleet.live())
+        fleet.do(part.plan)
+        begun.append(len(fleet.live()) - before)
+
+    assert sum(begun) == 300
+    assert slots_of_a_worker > FED_AT_ONCE or max(begun) <= FED_AT_ONCE
+    assert [len(attempt.cases) for attempt in fleet.live()] == [1] * 300
 
 
 def test_a_group_whose_plan_was_broken_off_works_with_what_it_got():

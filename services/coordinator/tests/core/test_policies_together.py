@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.grouping import Grouping, setup_keys
@@ -47,7 +48,7 @@ POLICIES = st.builds(
 class Suite:
     """What workers find in it."""
 
-    cases: tuple[c.CollectedCase, ...]
+    cases: tuple[CollectedCase, ...]
     reruns: tuple[tuple[int, int], ...]
 
     def of(self, worker, hides):
@@ -63,7 +64,7 @@ def suite_of(rows):
     cases, reruns = [], []
     for number, (file, klass, named, first, exclusive, most) in enumerate(rows):
         groups = (f"f{file}.py", f"C{klass}") if klass else (f"f{file}.py",)
-        cases.append(c.CollectedCase(f"f{file}.py::t{number}", groups, named, first, exclusive))
+        cases.append(CollectedCase(f"f{file}.py::t{number}", groups, named, first, exclusive))
         if most:
             reruns.append((number, most))
     return Suite(tuple(cases), tuple(reruns))

@@ -6,6 +6,7 @@ import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunVerdict, WorkerState
 from crossfleet.matching.gates import Gates
@@ -91,7 +92,7 @@ def placed(fleet):
     """The worker that the run's cases are on now, which have been collected."""
     (allocation_id,) = fleet.place()
     allocation = fleet.state.allocations[allocation_id]
-    cases = tuple(c.CollectedCase(one, ("test_a.py",), exclusive=True) for one in CASES)
+    cases = tuple(CollectedCase(one, ("test_a.py",), exclusive=True) for one in CASES)
     fleet.do(c.RecordCollection(allocation.worker_id, allocation_id, "d", cases))
     return allocation
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import Ending, Outcome, RunVerdict
 from crossfleet.coordinator.core.shards import Cut, Piece, cut, lower_bound
@@ -156,7 +157,7 @@ def test_a_shard_parts_no_group_that_a_run_keeps_together(grouping, shards_of_a_
         fleet.submit(policy=c.PolicySpec(shard_index=index, shard_count=3, grouping=grouping))
         fleet.join()
         (allocation,) = fleet.place()
-        cases = tuple(c.CollectedCase(one, ("a.py",), "db" if n % 4 == 0 else "") for n, one in enumerate(ids))
+        cases = tuple(CollectedCase(one, ("a.py",), "db" if n % 4 == 0 else "") for n, one in enumerate(ids))
         fleet.do(c.RecordCollection("w1", allocation, "d", cases))
         where |= {case.case_id: index for case in fleet.state.groups["run/default"].cases}
 

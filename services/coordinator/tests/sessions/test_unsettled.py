@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.executing.inquiries import Inquiries
 from crossfleet.coordinator.executing.lasting import Lasting
 from crossfleet.coordinator.sessions.session import Session
+from crossfleet.coordinator.sessions.turns import Turns
 from crossfleet.coordinator.sessions.unsettled import Reported, Unsettled
 from crossfleet.foundation.clock import ManualClock
 from crossfleet.foundation.errors import Unavailable
@@ -49,9 +50,9 @@ def test_what_is_no_report_keeps_its_place_between_reports():
     unsettled.other(nothing)
     unsettled.report([finished(2)], (), 2)
 
-    assert unsettled.report_first
+    assert unsettled.first_report is not None
     assert sequence(unsettled) == 1
-    assert not unsettled.report_first
+    assert unsettled.first_report is None
     assert unsettled.next() is nothing
     assert sequence(unsettled) == 2
 
@@ -89,7 +90,7 @@ async def test_nothing_is_committed_in_front_of_a_report_that_could_not_be():
 
     hello = worker_pb2.Hello(worker=device_pb2.Worker(worker_id="w", incarnation="i"))
     lasting = Lasting(State, ManualClock())
-    session = Session("s", hello, commit, commit, lasting, Inquiries(lambda *_: True), asyncio.Semaphore(1))
+    session = Session("s", hello, commit, commit, lasting, Inquiries(lambda *_: True), Turns(1), State)
     for number in (1, 2):
         ended = worker_pb2.WorkerMessage(sequence=number)
         ended.attempt_finished.attempt_id = number

@@ -117,6 +117,7 @@ class Coordinator:
         unsubscribe = self.writer.subscribe(self.committed)
         self.writer.foresee(self.schedulers.foreseen)
         self._start(garbage.collect_in_peace(lambda: self.writer.cursor[0]))
+        self._start(garbage.collect_young(lambda: self.writer.cursor[0]))
         self._start(self.schedulers.run())
         self._start(self.feed.run())
         self._start(self.sessions.watch_leases())

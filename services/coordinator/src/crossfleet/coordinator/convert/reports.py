@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert.submission import MOST_RERUNS
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.commands import (
     AllocationEnded,
     AttemptFinished,
     AttemptResults,
     CaseOutcome,
-    CollectedCase,
     CollectionError,
     HealthChecked,
     HeldAllocation,

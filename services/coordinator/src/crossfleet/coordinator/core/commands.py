@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.health import CareForHosts
@@ -280,28 +281,19 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
-    """A scheduler's plan, judged item by item against the state as it is. `unfinished` groups get more by its later parts."""
+    """A scheduler's plan, judged item by item against the state as it is.
+
+    `unfinished` groups get more slots by its later parts. `feed` are groups that got theirs by earlier ones, and get work now;
+    those that are `partly_fed` get work for some slots now and for others by later parts.
+    """
 
     plan_id: str
     allocate: tuple[ProposedAllocation, ...] = ()
     revoke: tuple[str, ...] = ()
     waiting: tuple[WaitingReason, ...] = ()
     unfinished: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class CollectedCase:
-    """A case that a runner found; groups are setup groups, widest first (file, class).
-
-    `named_group` is the group that the suite itself put it into, or empty; `first` says that it goes before others. An
-    `exclusive` one measures: nothing else of its run executes on the worker meanwhile.
-    """
-
-    case_id: str
-    groups: tuple[str, ...] = ()
-    named_group: str = ""
-    first: bool = False
-    exclusive: bool = False
+    feed: tuple[str, ...] = ()
+    partly_fed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

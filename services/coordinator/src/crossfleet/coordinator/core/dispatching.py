@@ -15,17 +15,22 @@ from crossfleet.coordinator.core.settling import close, open_allocations
 
 # One that runs and the one that follows, so that no slot waits for a message.
 _HELD_BY_SLOT = 2
+# Of one group, in one turn: time comes by again.
+_FED_BY_TIME = 512
 
 
-def feed_group(emit: Emitter, group: Group) -> None:
-    """Cases came (back): every slot that has nothing to do, or asked for more, is fed."""
+def feed_group(emit: Emitter, group: Group, most: int | None = None) -> None:
+    """Cases came (back): every slot that has nothing to do, or asked for more, is fed; or only until about `most` got something."""
     if group.over or not group.queue.count:
         return
     outlook = Outlook(emit.state, group, emit.now)
+    before = len(group.attempts)
     for allocation in open_allocations(emit, group):
         hungry = [slot.number for slot in allocation.slots.values() if not slot.attempts or slot.wanting]
         if hungry:
             feed(emit, group, allocation, hungry, outlook)
+            if most is not None and len(group.attempts) - before >= most:
+                return
 
 
 def feed_allocation(emit: Emitter, group: Group, allocation: Allocation, asking: Iterable[int] = ()) -> None:
@@ -58,11 +63,11 @@ def feed_waiting_for_quiet(emit: Emitter, run_id: str) -> None:
 def feed_idle(emit: Emitter) -> None:
     """Time went by: what was left for a slot that should have ended by now, and did not, is for whoever is idle.
 
-    So are cases of a group that only a part of a plan has given slots, where the rest never came.
+    So are cases of a group that only a part of a plan has given slots, where the rest never came, or comes yet.
     """
     for group in list(emit.state.groups.values()):
         if leaves_slots_idle(emit.state, group):
-            feed_group(emit, group)
+            feed_group(emit, group, _FED_BY_TIME)
 
 
 def leaves_slots_idle(state: State, group: Group) -> bool:

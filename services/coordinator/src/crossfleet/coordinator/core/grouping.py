@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -50,8 +50,10 @@ class SetupKeys:
     first: frozenset[str]
 
 
-def setup_keys(cases: Iterable[Case], grouping: Grouping) -> SetupKeys:
+def setup_keys(cases: Sequence[Case], grouping: Grouping) -> SetupKeys:
     """The keys of a collection."""
+    if grouping is Grouping.NONE and not any(case.first for case in cases):
+        return SetupKeys([case.groups[0] if case.groups else "" for case in cases], frozenset(), frozenset())
     keys: list[str] = []
     bound: set[str] = set()
     first: set[str] = set()

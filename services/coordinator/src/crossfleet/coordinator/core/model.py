@@ -8,7 +8,8 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from crossfleet.coordinator.core.commands import CollectedCase, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.commands import PolicySpec, TargetSpec
 from crossfleet.coordinator.core.events import FinishedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.levelling import Load

@@ -30,6 +30,8 @@ from crossfleet.matching.misfit import Misfit, Wait
 from crossfleet.matching.model import Portions
 from crossfleet.matching.portions import portions_of, together
 
+FED_AT_ONCE = 128
+"""Slots of a group that get work in one turn, where its plan has others that follow."""
 _MAX_ITEMS = 100_000
 
 
@@ -151,12 +153,12 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
 
 
 def _feed(emit: Emitter, command: ApplyPlan) -> None:
-    """Once for each group, when all that the plan gives it is there: each look is at every slot that it has, and what these get
-    depends on how many they are. What an earlier part gave it waits for that, also where the last one gives nothing."""
-    for group_id in dict.fromkeys(item.group_id for item in command.allocate):
+    """When all that the plan gives a group is there: each look is at every slot that it has, and what these get depends on how
+    many they are. What an earlier part gave it waits for that, also where the last one gives nothing."""
+    for group_id in dict.fromkeys((*(item.group_id for item in command.allocate), *command.feed)):
         group = emit.state.groups.get(group_id)
         if group is not None and group.given and group_id not in command.unfinished:
-            feed_group(emit, group)
+            feed_group(emit, group, FED_AT_ONCE if group_id in command.partly_fed else None)
 
 
 def _excused(

@@ -116,7 +116,8 @@ class CaseQueue:
             changed.setdefault(self._group_of[index], []).append(index)
         for setup, more in changed.items():
             if setup.splittable:
-                setup.cases = deque(sorted([*setup.cases, *more], key=lambda i: (-self.estimates[i], i)))
+                # Sorted twice, since sorting is stable: equally long ones stay in their order.
+                setup.cases = deque(sorted(sorted([*setup.cases, *more]), key=self.estimates.__getitem__, reverse=True))
             else:
                 setup.cases = deque(sorted([*setup.cases, *more]))
             gained = sum(self.estimates[index] for index in more)

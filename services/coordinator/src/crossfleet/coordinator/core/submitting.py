@@ -8,7 +8,8 @@ from hashlib import sha256
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.alternatives import skip_never_allowed
 from crossfleet.coordinator.core.answers import RunAnswer
-from crossfleet.coordinator.core.commands import AttachArtifacts, CollectedCase, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.commands import AttachArtifacts, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.quotas import check_quota

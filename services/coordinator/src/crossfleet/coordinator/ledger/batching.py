@@ -1,11 +1,17 @@
-"""How many commands a batch takes, so that nobody waits for long behind it."""
+"""How many commands a batch takes, and what comes between two batches, so that nobody waits for long."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
 
 _LEAST, _MOST = 8, 128
 # What the loop is kept for by one batch, while it serves nobody else.
 _TURN_SECONDS = 0.004
 _WEIGHT = 0.1
+# A call, or a message to a worker, goes through some turns of the loop; with a batch in each of them it would wait for as many.
+_TURNS_BETWEEN = 8
+_NOTHING_SECONDS = 0.0001
 
 
 class BatchSize:
@@ -28,3 +34,12 @@ class BatchSize:
         """A batch kept the loop for so long."""
         each = min(max(seconds, 1e-6) / commands, self._turn)
         self._each += _WEIGHT * (each - self._each)
+
+
+async def let_others(stopwatch: Callable[[], float]) -> None:
+    """Some turns of the loop without a batch: until it has nothing else to do, or for so many. `stopwatch` gives seconds."""
+    for _ in range(_TURNS_BETWEEN):
+        began = stopwatch()
+        await asyncio.sleep(0)
+        if stopwatch() - began < _NOTHING_SECONDS:
+            return

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import CollectedCase
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
@@ -158,18 +158,8 @@ class _StoredId(msgspec.Struct, array_like=True):
     case_id: str
 
 
-class _StoredCase(msgspec.Struct, array_like=True):
-    """A collected case; earlier versions stored fewer of its fields."""
-
-    case_id: str
-    groups: tuple[str, ...]
-    named_group: str = ""
-    first: bool = False
-    exclusive: bool = False
-
-
 _ids: msgspec.msgpack.Decoder[list[_StoredId]] = msgspec.msgpack.Decoder(list[_StoredId])
-_cases: msgspec.msgpack.Decoder[list[_StoredCase]] = msgspec.msgpack.Decoder(list[_StoredCase])
+_cases: msgspec.msgpack.Decoder[tuple[CollectedCase, ...]] = msgspec.msgpack.Decoder(tuple[CollectedCase, ...])
 
 
 def encode_events(numbered: Iterable[tuple[int, e.Event]]) -> bytes:
@@ -208,16 +198,12 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    rows = [(case.case_id, case.groups, case.named_group, case.first, case.exclusive) for case in cases]
-    return _pack(_encoder.encode(rows))
+    return _pack(_encoder.encode(cases))
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:
     """A collection, in order."""
-    return tuple(
-        CollectedCase(case.case_id, case.groups, case.named_group, case.first, case.exclusive)
-        for case in _cases.decode(_unpack(body))
-    )
+    return _cases.decode(_unpack(body))
 
 
 def decode_case_ids(body: bytes) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import CollectedCase
+from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import Semaphore, State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState

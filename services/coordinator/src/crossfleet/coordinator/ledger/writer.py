@@ -14,7 +14,7 @@ from crossfleet.coordinator.core.commands import Command
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.events import Event
 from crossfleet.coordinator.core.model import State
-from crossfleet.coordinator.ledger.batching import BatchSize
+from crossfleet.coordinator.ledger.batching import BatchSize, let_others
 from crossfleet.coordinator.ledger.ledger import Committed, Ledger, Outcome
 from crossfleet.coordinator.ledger.observing import in_parts
 from crossfleet.coordinator.ledger.patience import NO_PATIENCE, Patience
@@ -223,6 +223,8 @@ class LedgerWriter:
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
                 self._fail(error)
                 return
+            if self._waiters:
+                await let_others(self._stopwatch)
 
     async def _patiently(self, work: Callable[..., Awaitable[_Result]], *arguments: Any) -> _Result:
         """Does `work` at the store, while a clock runs for those who wait. Raises TermOver, also where it was done."""

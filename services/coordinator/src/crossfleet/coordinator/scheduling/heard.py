@@ -95,8 +95,9 @@ class HeardPlans:
         await self._until(lambda: not self._plans)
 
     def _rank(self, plan: HeardPlan) -> int:
-        proposals = plan.left[0].plan.allocate
-        return self._urgency(proposals[0].group_id) if proposals else 0
+        part = plan.left[0].plan
+        concerned = [one.group_id for one in part.allocate[:1]] or part.feed
+        return self._urgency(concerned[0]) if concerned else 0
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():

@@ -125,7 +125,9 @@ class Hearer:
             return answer if isinstance(answer, PlanAnswer) else None
         own, indices = own_part(plan, self._state(), self._sight.mine)
         answer = (
-            await self._commit(own) if own.allocate or own.revoke or own.waiting else PlanAnswer(plan.plan_id, (), ())
+            await self._commit(own)
+            if own.allocate or own.revoke or own.waiting or own.feed
+            else PlanAnswer(plan.plan_id, (), ())
         )
         if not isinstance(answer, PlanAnswer):
             return None

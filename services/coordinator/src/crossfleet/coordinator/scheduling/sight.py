@@ -72,5 +72,6 @@ def own_part(plan: ApplyPlan, state: State, mine: Mine) -> tuple[ApplyPlan, tupl
         allocate=tuple(plan.allocate[index] for index in indices),
         revoke=revocable(plan.revoke),
         waiting=tuple(one for one in plan.waiting if owns(one.group_id)),
+        feed=tuple(filter(owns, plan.feed)),
     )
     return own, indices

@@ -21,6 +21,7 @@ from crossfleet.coordinator.sessions.leases import LeaseChange, Leases
 from crossfleet.coordinator.sessions.reconciliation import reconcile, welcome
 from crossfleet.coordinator.sessions.routing import route
 from crossfleet.coordinator.sessions.session import Commit, Record, Session
+from crossfleet.coordinator.sessions.turns import Turns
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError, DeadlineExceeded, Draining, LeaseLost, SessionReplaced
 from crossfleet.foundation.ids import IdSource
@@ -50,7 +51,7 @@ class FleetSessions:
     _specs: Specs = field(default_factory=Specs)
     _told_to_close: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNCOMMITTED_REPORTS))
+    _turns: Turns = field(default_factory=lambda: Turns(_UNCOMMITTED_REPORTS))
     _broken: Counter[str] = field(default_factory=Counter)
     _closed: bool = False
 
@@ -122,9 +123,9 @@ class FleetSessions:
         gone = known is not None and known.state is WorkerState.LOST and earlier is None
         leased = self.leases.living(worker_id) and not gone
         refuse_twin(hello, known, earlier, leased=leased, lease=self.leases.seconds)
-        session = Session(
-            self.ids.new("session"), hello, self.commit, self.record, self.lasting, self.inquiries, self._room
-        )
+        told = (self.lasting, self.inquiries)
+        session_id = self.ids.new("session")
+        session = Session(session_id, hello, self.commit, self.record, *told, self._turns, lambda: self.state)
         if earlier is not None:
             earlier.outbox.close(
                 SessionReplaced("the worker opened another session", worker=worker_id, incarnation=earlier.incarnation)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from crossfleet.api.worker.v1.worker_service_pb2 import Collected
 from crossfleet.coordinator.convert import reports
-from crossfleet.coordinator.core.commands import CollectedCase, CollectionError, RecordCollection
+from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.commands import CollectionError, RecordCollection
 from crossfleet.foundation.errors import MessageTooLarge
 
 MOST_CASES = 1_000_000

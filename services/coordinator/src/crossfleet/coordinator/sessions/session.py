@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -12,13 +12,16 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert import orders, reports
+from crossfleet.coordinator.convert.reports import Item
 from crossfleet.coordinator.core import commands
 from crossfleet.coordinator.core.answers import ReportAnswer
 from crossfleet.coordinator.core.commands import HeldAllocation
+from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.executing.inquiries import Inquiries
 from crossfleet.coordinator.executing.lasting import Lasting
 from crossfleet.coordinator.sessions.outbox import Outbox
 from crossfleet.coordinator.sessions.pieces import Pieces
+from crossfleet.coordinator.sessions.turns import Turn, Turns, concerned
 from crossfleet.coordinator.sessions.unsettled import Other, Reported, Unsettled
 from crossfleet.foundation.errors import CrossfleetError, InternalError
 from crossfleet.foundation.logs import get_logger
@@ -44,10 +47,12 @@ class Session:
         record: Record,
         lasting: Lasting,
         inquiries: Inquiries,
-        fleet_room: asyncio.Semaphore,
+        turns: Turns,
+        state: Callable[[], State],
     ) -> None:
-        """`fleet_room` bounds what waits for its commit over all sessions. `commit` takes commands; `record` a collection, whose estimates are looked up first; the others are told what
-        is not committed."""
+        """`commit` takes commands; `record` a collection, whose estimates are looked up first; `lasting` and `inquiries` are told
+        what is not committed. `turns` bounds the reports of all sessions that wait for their commit; `state` says which runs
+        they concern."""
         self.session_id = session_id
         self.worker = hello.worker
         self.worker_id = hello.worker.worker_id
@@ -67,7 +72,9 @@ class Session:
         self._unsettled = Unsettled(_UNCOMMITTED_MESSAGES)
         self._settling: asyncio.Task[None] | None = None
         self._over = False
-        self._fleet_room = fleet_room
+        self._turns = turns
+        self._turn: Turn | None = None
+        self._state = state
 
     async def read(
         self,
@@ -100,16 +107,23 @@ class Session:
         """Submits what one message says, and returns as soon as there is room for the next."""
         items, highest = reports.journalled(messages)
         if items:
-            self._unsettled.report(items, (), highest)
+            self._report(items, (), highest)
         for message in messages:
             kind = message.WhichOneof("kind")
             if kind not in _PLAIN_KINDS:
                 self._take_one(kind, message)
         wants = reports.wants(self.worker_id, messages)
         if wants:
-            self._unsettled.report((), wants, 0)
+            self._report((), wants, 0)
         self._settle_soon()
         await self._unsettled.room()
+
+    def _report(self, items: Sequence[Item], wants: Sequence[commands.WantTasks], sequence: int) -> None:
+        """Where an earlier report waits for its turn, this one may join it, and bring it a sooner one."""
+        runs = concerned(self._state(), items, wants)
+        self._unsettled.report(items, wants, sequence, runs)
+        if self._turn is not None:
+            self._turn.concern(runs)
 
     def _take_one(self, kind: str | None, message: worker_pb2.WorkerMessage) -> None:
         if kind in _SIGNS_OF_LIFE:
@@ -164,12 +178,21 @@ class Session:
         """One commit after the other, each with all that has gathered meanwhile. Reading goes on: signs of life wait for no disk."""
         try:
             while self._unsettled:
-                async with self._fleet_room if self._unsettled.report_first else nullcontext():
+                async with self._next_turn() or nullcontext():
+                    self._turn = None
                     if self._unsettled and not await self._settle(self._unsettled.next()):
                         self._over = True
                         self._unsettled.clear()
         finally:
-            self._settling = None
+            self._settling = self._turn = None
+
+    def _next_turn(self) -> Turn | None:
+        """That of the report which is next, if one is."""
+        report = self._unsettled.first_report
+        if report is not None:
+            self._turn = Turn(self._turns)
+            self._turn.concern(report.runs)
+        return self._turn
 
     async def _settle(self, said: Reported | Other) -> bool:
         """Acknowledges after the commit. A refused report is acknowledged too: sending it again would change nothing.

@@ -14,11 +14,15 @@ from crossfleet.coordinator.core.commands import WantTasks
 
 @dataclass(slots=True)
 class Reported:
-    """What is committed together, up to the worker's `sequence`: items, then the slots that want more, by allocation."""
+    """What is committed together, up to the worker's `sequence`: items, then the slots that want more, by allocation.
+
+    `runs` are those that it concerns.
+    """
 
     items: list[Item] = field(default_factory=list)
     slots: dict[str, dict[int, None]] = field(default_factory=dict)
     sequence: int = 0
+    runs: dict[str, None] = field(default_factory=dict)
 
     def wants(self, worker_id: str) -> tuple[WantTasks, ...]:
         """The slots as commands have them."""
@@ -44,18 +48,22 @@ class Unsettled:
         return len(self._said)
 
     @property
-    def report_first(self) -> bool:
-        """Whether a report is next."""
-        return bool(self._said) and isinstance(self._said[0], Reported)
+    def first_report(self) -> Reported | None:
+        """The report that is next, if one is."""
+        first = self._said[0] if self._said else None
+        return first if isinstance(first, Reported) else None
 
-    def report(self, items: Iterable[Item], wants: Iterable[WantTasks], sequence: int) -> None:
-        """One message's worth of reports."""
+    def report(
+        self, items: Iterable[Item], wants: Iterable[WantTasks], sequence: int, runs: Iterable[str] = ()
+    ) -> None:
+        """One message's worth of reports, which concerns these runs."""
         last = self._said[-1] if self._said else None
         if not isinstance(last, Reported):
             last = Reported()
             self._said.append(last)
         last.items += items
         last.sequence = max(last.sequence, sequence)
+        last.runs.update(dict.fromkeys(runs))
         for want in wants:
             last.slots.setdefault(want.allocation_id, {}).update(dict.fromkeys(want.slots))
         self._weight += 1
