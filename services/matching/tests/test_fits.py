@@ -134,6 +134,24 @@ def test_what_is_free_is_what_allocations_leave_those_of_groups_that_are_gone_to
     assert told.host == (worker.host or "worker w0")
 
 
+def test_a_device_of_which_somebody_holds_a_portion_is_not_free():
+    gpus = [device(f"gpu-{number}", "gpu", "a") for number in range(2)]
+    for one in gpus:
+        one.shareable = True
+        one.capacities["memory"] = 2**34
+    ready = device_pb2.WORKER_STATE_READY
+    worker = device_pb2.Worker(slots=4, cpu_cores=4, state=ready, runners=["pytest"], devices=gpus)
+    group = scheduler_pb2.TaskGroup(wanted_slots=4, runner="pytest")
+    group.request.devices.add(device_class="gpu", capacities={"memory": 2**32})
+    held = scheduler_pb2.Allocation(allocation_id="a1", group_id="g0", worker_id="w0", slots=1, device_ids=["gpu-0"])
+    held.portions.add(device_id="gpu-0", capacities={"memory": 2**32})
+    snapshot = snapshot_of([worker], [group], [held])
+    Fits().add_to(snapshot)
+    (candidate,) = snapshot.fits[snapshot.groups[0].fit].candidates
+    assert [[*one.device_ids] for one in candidate.choices] == [["gpu-0", "gpu-1"]]
+    assert [*snapshot.free["w0"].device_ids] == ["gpu-1"]
+
+
 def test_groups_that_ask_for_the_same_share_a_fit_and_one_that_nobody_satisfies_is_told_why():
     worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
     plain = [scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest") for _ in range(2)]

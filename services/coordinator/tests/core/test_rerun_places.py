@@ -39,9 +39,11 @@ def fail(fleet):
 def take_up(fleet):
     """The scheduler gives what the run asks for; answers on which workers, which then have what was collected."""
     opened = fleet.place()
+    group = fleet.state.groups["run/default"]
+    assert not group.sought or not wanted_slots(fleet.state, group), "no more than that is sought"
     for allocation in opened:
         if not fleet.state.allocations[allocation].ready:
-            fleet.collect(allocation, [one.case_id for one in fleet.state.groups["run/default"].cases])
+            fleet.collect(allocation, [one.case_id for one in group.cases])
     return [fleet.state.allocations[one].worker_id for one in opened]
 
 
@@ -102,6 +104,35 @@ def test_what_the_run_does_not_hold_is_asked_for_as_long_as_is_waited(wait):
     assert not group.sought
     fleet.work()
     assert fleet.of(e.RunFinished)
+
+
+def test_a_case_that_rests_first_waits_for_another_host_afterwards():
+    fleet = Fleet()
+    fleet.join("w1", 2)
+    group = begun(fleet, Request(), rerun_wait=30.0, rerun_delay=5.0)
+    fleet.join("w2", 2, session="s2")
+    fail(fleet)
+    assert not group.sought
+    pass_time(fleet, 5.0)
+    assert not fleet.live()
+    assert take_up(fleet) == ["w2"]
+    assert [one.worker_id for one in fleet.live()] == ["w2"]
+
+
+def test_a_run_that_has_waited_in_vain_asks_for_any_worker_again():
+    fleet = Fleet()
+    fleet.join("w1", 1)
+    group = begun(fleet, Request(), rerun_wait=30.0)
+    fleet.join("w2", 1, session="s2")
+    fail(fleet)
+    fleet.do(c.WorkerLost("w1", "gone"))
+    fleet.do(c.DrainWorker("w2", drain=True, reason="repair"))
+    fleet.join("w1", 1, incarnation="i2", session="s3")
+    assert fleet.place() == ()
+    assert group_view(fleet.state, group).selector
+    pass_time(fleet, 31.0)
+    assert not group_view(fleet.state, group).selector
+    assert take_up(fleet) == ["w1"]
 
 
 def test_a_case_goes_back_to_where_it_failed_when_it_has_waited_in_vain():
