@@ -76,6 +76,34 @@ def test_the_case_in_flight_is_told_how_long_it_has_and_counts_when_it_passes(sh
     assert shim.close()["cause"] == "done"
 
 
+def test_a_slot_that_waits_for_what_follows_its_case_gives_it_back_at_once(shim: Shim, tmp_path: Path) -> None:
+    shim.open(suite(tmp_path, conftest=CONFTEST, test_a=SUITE))
+    shim.run(0, 1, [1, 4], last=False)
+    shim.op("result", case=1)
+    preempt(shim)
+
+    ended = shim.op("finished", attempt=1)
+    assert (ended["cause"], ended["left"]) == ("preempted", [4])
+    assert shim.close()["cause"] == "done"
+    assert not (tmp_path / "began-lasts").exists()
+
+
+@pytest.mark.parametrize("cases", [[1, 0], [0, 1], [1, 1, 0]])
+def test_whatever_a_slot_does_at_that_moment_no_case_is_lost_or_ended_before_its_time(
+    shim: Shim, tmp_path: Path, cases: list[int]
+) -> None:
+    """Sent at once, when the slot's process is hardly there; a case that begins all the same is told, and passes."""
+    shim.open(suite(tmp_path, conftest=CONFTEST, test_a=SUITE))
+    shim.run(0, 1, cases)
+    preempt(shim)
+
+    ended = shim.op("finished", attempt=1)
+    shown = [one["case"] for one in shim.all("result")]
+    assert [one["outcome"] for one in shim.all("result")] == ["passed"] * len(shown)
+    assert shown + ended.get("left", []) == cases
+    assert shim.close()["cause"] == "done"
+
+
 @pytest.mark.parametrize(("case", "name", "hook"), [(2, "fails", ""), (3, "leaves", ""), (4, "lasts", "exit")])
 def test_a_case_that_ends_early_since_it_was_told_has_shown_nothing(
     shim: Shim, tmp_path: Path, case: int, name: str, hook: str

@@ -29,6 +29,7 @@ class Checkpoint:
     def __init__(self, hear: Callable[[], None]) -> None:
         """Heed the signal from now on."""
         self.told = False
+        self._missed = False
         self._item: Any = None
         self._hear = hear
         signal.signal(CHECKPOINT_SIGNAL, self._signalled)
@@ -36,17 +37,20 @@ class Checkpoint:
     def begin(self, item: Any) -> None:
         """A case is in flight."""
         self._item = item
+        if self._missed:
+            self._missed = False
+            self._hear()
 
     def end(self) -> None:
         """None is: the signal must find nobody who reads from the shim at that moment."""
         self._item = None
 
-    def tell(self, seconds: float) -> None:
-        """Call the hook, for the case in flight."""
+    def tell(self, seconds: float) -> bool:
+        """Call the hook, for the case in flight. False: none is."""
         import pytest
 
         if self._item is None or self.told:
-            return
+            return self._item is not None
         self.told = True
         try:
             self._item.ihook.pytest_crossfleet_checkpoint(item=self._item, seconds=seconds)
@@ -54,6 +58,7 @@ class Checkpoint:
             raise
         except BaseException:
             self._complain()
+        return True
 
     def _complain(self) -> None:
         """Say so past the capture: what a case printed that is ended is not kept."""
@@ -63,5 +68,7 @@ class Checkpoint:
             traceback.print_exc()
 
     def _signalled(self, number: int, frame: Any) -> None:
-        if self._item is not None:
+        if self._item is None:
+            self._missed = True
+        else:
             self._hear()

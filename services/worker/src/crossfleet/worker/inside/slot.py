@@ -159,7 +159,10 @@ class Slot:
                 benchmarks.note(self._items[self._unjudged], message["host"])
             self._unjudged = None
         elif op == "checkpoint":
-            self._checkpoint.tell(message["seconds"])
+            if not self._checkpoint.tell(message["seconds"]):
+                self._queue.clear()
+                self._announced = None
+                self._channel.send_line(b"H\n")
         elif op == "drop":
             kept = [entry for entry in self._queue if entry[0] != message["attempt"]]
             self._queue.clear()

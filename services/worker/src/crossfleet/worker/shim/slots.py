@@ -162,17 +162,21 @@ class Slot:
         self._host.record(attempt.finished(cause, "", 0))
 
     def preempt(self, seconds: float) -> None:
-        """Begin nothing more. The case in flight is told that it has so long; should it not pass until then, it has shown nothing."""
+        """Begin nothing more. The case in flight is told that it has so long; should it not pass until then, it has shown nothing.
+
+        A process that says no word of a case may have begun one all the same: it is told too, and says so where it has not.
+        """
         if self._preempted or self._closing:
             return
         self._preempted = True
         waiting, self._later = self._later, []
         for message in (one for one in waiting if one["op"] == "run"):
             self.run(message)
-        current = self._current[0] if self._current is not None else None
+        sent = [one.number for one in self._attempts if one.sent]
+        current = self._current[0] if self._current is not None else next(iter(sent), None)
         for attempt in [one for one in self._attempts if one.number != current]:
             self._withdraw(attempt, "preempted")
-        if current is not None and self._life is not None:
+        if self._attempts and self._life is not None:
             self._life.warn(seconds)
 
     def close(self, grace: float) -> None:
@@ -306,6 +310,8 @@ class Slot:
             self._move_to((int(number), int(case)))
         elif kind == b"H":
             self._move_to(None)
+            for attempt in list(self._attempts) if self._preempted else ():
+                self._withdraw(attempt, "preempted")
         elif kind == b"{":
             try:
                 message = json.loads(line)
