@@ -54,17 +54,18 @@ def greedy(played: Simulation) -> Plan:
     proposals: list[Proposal] = []
     for one in played.fleet.groups.values():
         wanted, gang = one.wanted(), max(one.request.gang, 1)
-        found: list[tuple[str, int, tuple[str, ...]]] = []
+        found: list[tuple[str, Fit]] = []
         for name, view in ((name, each.view) for name, each in played.fleet.workers.items()):
             each = max(one.request.slots_min, 1) if gang > 1 else 1
-            most = each if gang > 1 else wanted - sum(slots for _, slots, _ in found)
+            most = each if gang > 1 else wanted - sum(fits.slots for _, fits in found)
             fits = fit(one.request, view, free[name], played.selectors, least=each, most=most) if most > 0 else None
             if isinstance(fits, Fit) and (gang == 1 or len(found) < gang):
-                found.append((name, fits.slots, fits.device_ids))
+                found.append((name, fits))
         if wanted and (gang == 1 or len(found) == gang):
-            for name, slots, devices in found:
+            for name, fits in found:
+                slots, devices, view = fits.slots, fits.device_ids, played.fleet.workers[name].view
                 proposals.append(Proposal(one.id, name, slots, devices, one.id if gang > 1 else ""))
-                free[name] = free[name].minus(one.request, slots, devices, played.fleet.workers[name].view)
+                free[name] = free[name].minus(one.request, slots, devices, view, fits.taken)
     return Plan("greedy", tuple(proposals))
 
 

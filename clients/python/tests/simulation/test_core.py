@@ -34,14 +34,16 @@ REQUESTS: tuple[Row, ...] = (
     {"gang": 2},
     {"gang": 2, "slots_min": 2},
     {"devices": [{"device_class": "gpu"}]},
+    {"devices": [{"device_class": "board", "capacities": {"memory": 3}}]},
 )
+BOARD: Row = {"device_id": "board", "device_class": "board", "capacities": {"memory": 8}, "shareable": True}
 
 
 @st.composite
 def fleets(draw: st.DrawFn) -> list[Row]:
     """Rows of workers, groups and losses. Every request fits the workers that are never lost."""
     gpus = [{"device_id": f"gpu-{at}", "device_class": "gpu"} for at in range(2)]
-    rows = [worker(f"w{at}", 4, cpu_cores=8, devices=gpus) for at in range(2)]
+    rows = [worker(f"w{at}", 4, cpu_cores=8, devices=[*gpus, BOARD]) for at in range(2)]
     rows += [
         worker(f"x{at}", draw(st.integers(1, 5)), at=draw(st.floats(0, 20))) for at in range(draw(st.integers(0, 3)))
     ]
@@ -97,6 +99,14 @@ def test_two_slots_share_a_group_longest_first():
     play(played)
     results = played.results()
     assert (results.makespan, results.utilisation, results.occupation) == (5, 1, 1)
+
+
+def test_two_groups_share_a_device_by_portions_and_a_third_waits():
+    request = {"devices": [{"device_class": "board", "capacities": {"memory": 4}}]}
+    groups = (group(f"g{at}", [10.0], request=request) for at in range(3))
+    played = simulation(trace(worker("w", 4, devices=[BOARD]), *groups))
+    play(played)
+    assert played.now == 20
 
 
 def test_a_slot_of_twice_the_speed_takes_half_the_time_and_twice_the_work():

@@ -6,7 +6,7 @@ from crossfleet.matching.fit import Eligible, eligible, lacking, place
 from crossfleet.matching.free import Free
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Request, WorkerState, WorkerView
-from crossfleet.matching.portions import deal, rooms
+from crossfleet.matching.portions import deal, rooms, shortage
 from crossfleet.matching.selectors import Selectors
 
 
@@ -63,7 +63,7 @@ def _portions(
         if any(room.get(name, 0) < times for name, times in named.items()):
             text = f"{worker.name} has no room on {', '.join(sorted(named))} for {slots} slots"
             missing = lacking(worker, free, found)
-            return Misfit(Wait.LATER, Code.BUSY, f"{text}: {missing}" if missing else text)
+            return Misfit(Wait.LATER, Code.BUSY, f"{text}: {shortage(*missing)}" if missing else text)
         more = deal(tuple(named.items()), count, slots)
         parts = tuple((*mine, *others) for mine, others in zip(parts, more, strict=True))
     return parts

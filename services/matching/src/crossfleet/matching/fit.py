@@ -16,11 +16,12 @@ from crossfleet.matching.model import (
     Amounts,
     Device,
     DeviceRequest,
+    Portion,
     Request,
     WorkerState,
     WorkerView,
 )
-from crossfleet.matching.portions import Rooms, deal, most_slots, nearest, portions_of, rooms, told
+from crossfleet.matching.portions import Rooms, deal, most_slots, nearest, portions_of, rooms, shortage, told
 from crossfleet.matching.quantity import format_quantity
 from crossfleet.matching.selectors import Selectors
 
@@ -234,15 +235,15 @@ def _shortage(
         return Misfit(Wait.NEVER, code, f"the request wants {wanted}")
     if free.closed:
         return Misfit(Wait.LATER, Code.BUSY, f"somebody has the host of {worker.name} alone")
-    missing = lacking(worker, free, found) if code is Code.DEVICES else ""
+    missing = lacking(worker, free, found) if code is Code.DEVICES else None
     text = f"{worker.name} has {slots} of {least} slots free, short of {code}"
-    return Misfit(Wait.LATER, Code.BUSY, f"{text}: {missing}" if missing else text)
+    return Misfit(Wait.LATER, Code.BUSY, f"{text}: {shortage(*missing)}" if missing else text)
 
 
-def lacking(worker: WorkerView, free: Free, found: Eligible) -> str:
-    """``a slot needs 4Gi of memory, gpu-0 has 2Gi of memory left``; empty where no portion is asked for, or none held."""
+def lacking(worker: WorkerView, free: Free, found: Eligible) -> tuple[Amounts, Portion] | None:
+    """What a slot takes of a device that is partly taken, and what is left of that; None where it takes no portion, or nothing is held."""
     for ids, amounts in zip(found.candidates, found.amounts, strict=False):
-        near = nearest(amounts, ids, worker, free.portions) if amounts else ""
-        if near:
-            return f"a slot needs {told(amounts)}, {near}"
-    return ""
+        left = nearest(amounts, ids, worker, free.portions) if amounts else None
+        if left is not None:
+            return amounts, left
+    return None

@@ -109,16 +109,22 @@ def told(amounts: Amounts) -> str:
     return " and ".join(f"{format_quantity(amount)} of {name}" for name, amount in amounts)
 
 
-def nearest(amounts: Amounts, ids: Sequence[str], worker: WorkerView, taken: Portions) -> str:
-    """``gpu-0 has 2Gi of memory left``: of the partly taken devices the one of which least is missing; empty if there is none."""
-    held, best = dict(taken), None
-    for name in (one for one in ids if one in held and one in worker.shareable):
-        have, used = worker.shareable[name].capacities, dict(held[name])
-        left = {one: have.get(one, 0) - used.get(one, 0) for one, _ in amounts}
-        part = min(left[one] / amount for one, amount in amounts)
-        if best is None or part > best[0]:
-            best = (part, f"{name} has {told(tuple((one, max(left[one], 0)) for one, _ in amounts))} left")
-    return best[1] if best is not None else ""
+def nearest(amounts: Amounts, ids: Sequence[str], worker: WorkerView, taken: Portions) -> Portion | None:
+    """Of some devices that are partly taken the one of which least is missing, and what is left of it; None if there is none."""
+    best: tuple[float, Portion] | None = None
+    for name, held in taken:
+        if name in ids and name in worker.shareable:
+            have, used = worker.shareable[name].capacities, dict(held)
+            left = [(one, max(have.get(one, 0) - used.get(one, 0), 0)) for one, _ in amounts]
+            part = min(rest / amount for (_, rest), (_, amount) in zip(left, amounts, strict=True))
+            if best is None or part > best[0]:
+                best = (part, Portion(name, tuple(left)))
+    return best[1] if best is not None else None
+
+
+def shortage(amounts: Amounts, left: Portion) -> str:
+    """``a slot needs 4Gi of memory, gpu-0 has 2Gi of memory left``."""
+    return f"a slot needs {told(amounts)}, {left.device_id} has {told(left.amounts)} left"
 
 
 def _literal(amount: int) -> str:

@@ -152,14 +152,10 @@ class Filling:
 
 
 def alike(model: WorkerView, key: Key) -> Alike:
-    """The positions of the devices of a kind that are interchangeable: of one signature, and chosen by the same demands.
-
-    One that is shareable is not: which one is partly taken matters to what fits.
-    """
+    """The positions of the devices of a kind that are interchangeable: of one signature, and chosen by the same demands."""
     twins: dict[object, list[int]] = {}
     for at, device in enumerate(model.devices):
         if not device.shared:
             chosen = tuple((number, at in ids) for number, places, _ in key[1] for ids in places)
-            alone = at if device.id in model.shareable else -1
-            twins.setdefault((device.signature, chosen, alone), []).append(at)
+            twins.setdefault((device.signature, chosen), []).append(at)
     return tuple(tuple(positions) for positions in twins.values())

@@ -6,14 +6,13 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from heapq import merge
 from itertools import islice
 
 from crossfleet.matching.fit import lacking
 from crossfleet.matching.free import millicores
 from crossfleet.matching.model import Portion, Portions, Request, WorkerState, WorkerView
-from crossfleet.matching.portions import together
+from crossfleet.matching.portions import shortage, together
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Shape
 from crossfleet.scheduler.core.fairness import Accounts
@@ -136,8 +135,11 @@ class Fleet:
         kind, filling = host.kind, host.filling
         aspect, level = self.able[demand][kind], filling.level
         grant = level.grants.get((aspect, slots)) or level.grant(aspect, slots)
-        ids = host.pick(grant) if grant.shared or grant.parts or grant.taken is not kind.frame.nothing else ()
-        portions = host.named(grant.portions) if grant.portions else ()
+        ids = host.pick(grant) if grant.shared or grant.taken is not kind.frame.nothing else ()
+        portions: Portions = ()
+        if grant.portions:
+            parts, portions = host.divide(grant)
+            ids = (*ids, *parts)
         host.charges.append((project, grant.cost))
         self._accounts.charge(project, grant.cost)
         filling.leave(name)
@@ -204,10 +206,13 @@ class Fleet:
                 level = level.disturbed(alone=self.alone(one))
                 continue
             level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
-            whole, mine = self._devices_of(host, one.device_ids, one.portions)
+            whole, mine = host.held(one.device_ids, one.portions)
             used |= whole
             parts += mine
-        return level.without(host.counts(used)).parted(together(parts)).rooms[host.kind.aspect(demand)]
+        level = level.without(host.counts(used))
+        if parts:
+            level = level.parted(host.bundled(dict(together(parts))))
+        return level.rooms[host.kind.aspect(demand)]
 
     def _demand_of(self, held: Allocation) -> Demand:
         return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
@@ -220,28 +225,24 @@ class Fleet:
     def cost_of(self, held: Allocation) -> Cost:
         """What an allocation takes of its host."""
         host = self.hosts[held.worker_id]
-        devices, parts = self._devices_of(host, held.device_ids, held.portions)
-        kind = host.kind
-        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices), parts)
-
-    @staticmethod
-    def _devices_of(host: Host, device_ids: Iterable[str], portions: Portions) -> tuple[frozenset[str], Portions]:
-        """Of what somebody has the devices that no other may use, and portions of others, named as those of the frame's model."""
-        devices = host.own(device_ids)
-        if not portions:
-            return devices, ()
-        parted = host.view.shareable.keys() & {one.device_id for one in portions}
-        return devices - parted, host.parts(portions)
+        devices, parts = host.held(held.device_ids, held.portions)
+        kind, bundled = host.kind, host.bundled(dict(parts)) if parts else ()
+        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices), bundled)
 
     def lacking(self, demand: Demand) -> str:
         """What of a device a slot of a demand lacks on a worker with free slots; empty where it asks for no portion."""
-        for kind in self.able[demand]:
-            for host in (self.hosts[name] for name in kind.names[:_MOST_LOOKED_AT]):
-                able, free = demand.able(host.view), host.filling.level.free
-                if able is not None and able.amounts and free.slots > 0:
-                    missing = lacking(host.view, replace(free, portions=host.named(free.portions)), able)
-                    if missing:
-                        return f"{missing} on {host.view.name}"
+        able = self.able[demand].items()
+        fillings = ((one, aspect) for kind, aspect in able for one in kind.some if one.level.free.portions)
+        for filling, aspect in islice(fillings, _MOST_LOOKED_AT):
+            host, free, eligible = self.hosts[filling.members[0]], filling.level.free, aspect.able
+            missing = (
+                lacking(filling.kind.frame.model, free, eligible) if eligible and not filling.rooms[aspect] else None
+            )
+            if missing is not None:
+                amounts, left = missing
+                held = dict(free.portions)[left.device_id]
+                device = next(one for one, parts in host.parts.items() if parts == held)
+                return f"{shortage(amounts, left._replace(device_id=device))} on {host.view.name}"
         return ""
 
     def satisfiable(self, shape: Shape) -> bool:
@@ -269,12 +270,12 @@ class Fleet:
 
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
         kind, frame = host.kind, host.kind.frame
-        level, charges, held_parts = frame.idle, list[Charge](), list[Portion]()
+        level, charges, portions = frame.idle, list[Charge](), list[Portion]()
         beside = list[Allocation]()
         if self.solitary or host.view.host in self.overlapping:
             beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
-        if host.used:
-            host.used = set()
+        if host.used or host.parts:
+            host.used, host.parts = set(), {}
         for held in snapshot.held_on(name):
             group = snapshot.groups.get(held.group_id)
             aspect = kind.aspect(self._demand_of(held))
@@ -282,19 +283,21 @@ class Fleet:
             devices: AbstractSet[str] = _NOTHING
             parts: Portions = ()
             if held.device_ids:
-                devices, parts = self._devices_of(host, held.device_ids, held.portions)
+                devices, parts = host.held(held.device_ids, held.portions)
                 host.used |= devices
-                held_parts += parts
+                portions += parts
             if group is not None:
-                cost = frame.cost(aspect, held.slots, host.counts(devices), parts)
+                bundled = host.bundled(dict(parts)) if parts else ()
+                cost = frame.cost(aspect, held.slots, host.counts(devices), bundled)
                 charges.append((group.project, cost))
         self._settle(host, charges)
         if host.view.host in self.overlapping:
-            held_parts += self._shown(host, beside)
+            portions += self._shown(host, beside)
         if host.used:
             level = level.without(host.counts(host.used))
-        if held_parts:
-            level = level.parted(together(held_parts))
+        if portions:
+            host.parts = {name: taken for name, taken in together(portions) if name not in host.used}
+            level = level.parted(host.bundled(host.parts))
         if self.solitary and beside:
             level = level.disturbed(alone=any(map(self.alone, beside)))
         self._refill(host, level)
@@ -303,17 +306,21 @@ class Fleet:
         """A device that other workers of the host offer too is one: what they hold of it is in use here."""
         parts = list[Portion]()
         for held in beside:
-            devices, some = self._devices_of(host, held.device_ids, held.portions)
+            devices, some = host.held(held.device_ids, held.portions)
             host.used |= devices & host.view.own_ids
             parts += some
         return parts
 
     def _less_shown(self, host: Host, device_ids: Iterable[str], portions: Portions) -> Level:
         """How full a worker is when another of its host has got these devices, which it may offer too."""
-        devices, parts = self._devices_of(host, device_ids, portions)
+        devices, parts = host.held(device_ids, portions)
         mine = (devices & host.view.own_ids) - host.used
         host.used |= mine
-        return host.filling.level.without(host.counts(mine)).parted(parts)
+        level = host.filling.level.without(host.counts(mine))
+        if parts:
+            host.parts = dict(together((*map(Portion._make, host.parts.items()), *parts)))
+            level = level.parted(host.bundled(host.parts))
+        return level
 
     def _refill(self, host: Host, level: Level) -> None:
         if host.filling.level is not level:

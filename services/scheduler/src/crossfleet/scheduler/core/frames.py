@@ -13,7 +13,7 @@ from itertools import chain
 
 from crossfleet.matching.fit import Eligible, granted, room
 from crossfleet.matching.free import Free, millicores, slot_millicores
-from crossfleet.matching.model import Amounts, Portions, Request, WorkerView
+from crossfleet.matching.model import Amounts, Portion, Portions, Request, WorkerView
 from crossfleet.matching.portions import portions_of, thousandths, thousandths_by_class, together
 
 _MOST_LEVELS = 4096
@@ -31,8 +31,7 @@ Charge = tuple[str, Cost]
 """What a project is charged with."""
 
 Alike = tuple[tuple[int, ...], ...]
-"""The positions of devices, each tuple of such as are interchangeable. Those that slots share without limit are in none;
-one that is shareable is alone in its own, as it matters which of several is partly taken."""
+"""The positions of devices, each tuple of such as are interchangeable. Those that slots share without limit are in none."""
 
 FrameKey = tuple[int, float, int, tuple[tuple[str, bool, Amounts | None], ...], Alike]
 """Slots, cores and memory; class of each device, whether slots share it without limit, and what portions of it are
@@ -112,6 +111,8 @@ class Frame:
         """The level with so much free, leaving aside what is more than its free slots could ever take."""
         slots = free.slots
         cpu, memory = slots * self._widest[0], slots * self._widest[1]
+        if free.portions:
+            free = self._in_order(free)
         if slots <= 0:
             free = replace(free, cpu_millis=0, memory_bytes=0, devices=frozenset(), portions=())
         elif free.cpu_millis > cpu or free.memory_bytes > memory:
@@ -122,6 +123,19 @@ class Frame:
                 self._forget()
             found = self._levels[free] = Level(self, free)
         return found
+
+    def _in_order(self, free: Free) -> Free:
+        """The same with those first, of devices that are alike, of which portions are taken, then those of which nothing is."""
+        states, devices, portions = dict(free.portions), set(free.devices), list[Portion]()
+        for positions in self.alike:
+            names = [self.model.devices[at].id for at in positions]
+            partly = sorted([states[one] for one in names if one in states])
+            if partly:
+                whole = len(devices.intersection(names))
+                devices.difference_update(names)
+                devices.update(names[len(partly) : len(partly) + whole])
+                portions += map(Portion, names, partly)
+        return replace(free, devices=frozenset(devices), portions=tuple(sorted(portions)))
 
     def cost(self, aspect: Aspect, slots: int, counts: tuple[int, ...], portions: Portions = ()) -> Cost:
         """What an allocation takes of the fleet; one that is exclusive takes the whole worker."""
@@ -216,14 +230,13 @@ class Level:
         return found
 
     def parted(self, portions: Portions) -> Level:
-        """How full a worker is when portions of devices, named as those of the frame's model, are held besides."""
-        if not portions or self.free.closed:
+        """How full a worker is when just these portions of devices are held, which come first of those that are alike."""
+        if self.free.closed:
             return self
         found = self._parted.get(portions)
         if found is None:
             devices = self.free.devices.difference([one.device_id for one in portions])
-            parts = together((*self.free.portions, *portions))
-            found = self.frame.level(replace(self.free, devices=devices, portions=parts, untouched=False))
+            found = self.frame.level(replace(self.free, devices=devices, portions=portions, untouched=False))
             self._parted[portions] = found
         return found
 
