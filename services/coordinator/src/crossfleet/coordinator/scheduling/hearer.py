@@ -78,6 +78,11 @@ class Hearer:
                 self._judge(plan)
             self._teller.hold(self._plans.halfway)
 
+    def _given(self, group_id: str) -> bool:
+        """Whether a group has work as soon as it has slots; others get it when a worker has collected their cases."""
+        group = self._state().groups.get(group_id)
+        return group is not None and group.given
+
     def _urgency(self, group_id: str) -> int:
         state = self._state()
         group = state.groups.get(group_id)
@@ -120,6 +125,8 @@ class Hearer:
 
     async def _committed(self, plan: ApplyPlan) -> PlanAnswer | None:
         """What the ledger answers to the part of a plan for which the scheduler decides; the rest is refused here."""
+        if plan.feed and not any(self._given(one) for one in plan.feed):
+            return PlanAnswer(plan.plan_id, (), ())
         if self._sight is None:
             answer = await self._commit(plan)
             return answer if isinstance(answer, PlanAnswer) else None
