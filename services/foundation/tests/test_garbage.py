@@ -34,7 +34,8 @@ async def test_it_is_collected_once_after_a_spell_of_work(monkeypatch: pytest.Mo
 async def test_what_is_new_is_looked_through_while_work_goes_on_and_what_outlived_that_from_time_to_time(
     monkeypatch: pytest.MonkeyPatch, middle_seconds: float, generation: int
 ) -> None:
-    looks, collected = 0, []
+    looks = 0
+    collected: list[int] = []
     monkeypatch.setattr(garbage, "_YOUNG_SECONDS", 0.001)
     monkeypatch.setattr(garbage, "_MIDDLE_SECONDS", middle_seconds)
     monkeypatch.setattr("gc.collect", collected.append)

@@ -284,7 +284,12 @@ async def test_between_two_batches_others_have_turns_of_the_loop_while_there_is_
     times = itertools.count()
     writer = LedgerWriter(ledger, lambda: 100.0, limit=1_000, stopwatch=lambda: float(next(times)))
     turns, commits = 0, []
-    store.on_commit = lambda stage, batch: stage == "before" and commits.append(turns)
+
+    def note(stage, batch):
+        if stage == "before":
+            commits.append(turns)
+
+    store.on_commit = note
 
     async def call():
         nonlocal turns
