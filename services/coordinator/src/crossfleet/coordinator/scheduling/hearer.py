@@ -11,6 +11,7 @@ from crossfleet.coordinator.convert import plans
 from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.plan_parts import rest
 from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.heard import HeardPlan, HeardPlans
@@ -78,11 +79,6 @@ class Hearer:
                 self._judge(plan)
             self._teller.hold(self._plans.halfway)
 
-    def _given(self, group_id: str) -> bool:
-        """Whether a group has work as soon as it has slots; others get it when a worker has collected their cases."""
-        group = self._state().groups.get(group_id)
-        return group is not None and group.given
-
     def _urgency(self, group_id: str) -> int:
         state = self._state()
         group = state.groups.get(group_id)
@@ -97,6 +93,8 @@ class Hearer:
         answer = await self._committed(part.plan)
         plan.left.popleft()
         if answer is not None:
+            if answer.unfed:
+                plan.left.append(rest(part.plan.plan_id, answer.unfed))
             plan.accepted += answer.accepted
             plan.refused += [replace(one, index=part.indices[one.index]) for one in answer.refused]
             lost = {one.index for one in answer.refused}
@@ -125,8 +123,6 @@ class Hearer:
 
     async def _committed(self, plan: ApplyPlan) -> PlanAnswer | None:
         """What the ledger answers to the part of a plan for which the scheduler decides; the rest is refused here."""
-        if plan.feed and not any(self._given(one) for one in plan.feed):
-            return PlanAnswer(plan.plan_id, (), ())
         if self._sight is None:
             answer = await self._commit(plan)
             return answer if isinstance(answer, PlanAnswer) else None
