@@ -1,11 +1,13 @@
 """A long plan is committed in parts that together are the plan."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
-from crossfleet.coordinator.core.plan_parts import parts
+from crossfleet.coordinator.core.plan_parts import parts, rest
 from crossfleet.coordinator.core.planning import FED_AT_ONCE
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -69,11 +71,13 @@ def test_many_slots_get_their_work_part_by_part_and_each_as_much_as_if_all_were_
         fleet.join(f"w{number:03}", slots=slots_of_a_worker)
         allocate.append(c.ProposedAllocation("run/default", f"w{number:03}", slots_of_a_worker, ()))
     fleet.submit(cases=[f"case-{number}" for number in range(300)])
-    begun = []
-    for part in parts(c.ApplyPlan("plan", tuple(allocate)), 32):
+    begun, left = [], deque(parts(c.ApplyPlan("plan", tuple(allocate)), 32))
+    while left:
         before = len(fleet.live())
-        fleet.do(part.plan)
+        answer = fleet.do(left.popleft().plan)
         begun.append(len(fleet.live()) - before)
+        if answer.unfed:
+            left.append(rest("plan", answer.unfed))
 
     assert sum(begun) == 300
     assert slots_of_a_worker > FED_AT_ONCE or max(begun) <= FED_AT_ONCE

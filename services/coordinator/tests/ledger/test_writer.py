@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import threading
 
 import pytest
@@ -274,3 +275,34 @@ async def test_commands_and_the_pruning_of_old_events_do_not_use_the_store_at_on
     await writer.stop()
 
     assert answers == [RunAnswer(f"run-{number}", changed=True) for number in range(3)]
+
+
+async def test_between_two_batches_others_have_turns_of_the_loop_while_there_is_anything_else_to_do():
+    store = TimedStore()
+    ledger = Ledger(store)
+    ledger.open("leader")
+    times = itertools.count()
+    writer = LedgerWriter(ledger, lambda: 100.0, limit=1_000, stopwatch=lambda: float(next(times)))
+    turns, commits = 0, []
+
+    def note(stage, batch):
+        if stage == "before":
+            commits.append(turns)
+
+    store.on_commit = note
+
+    async def call():
+        nonlocal turns
+        while len(commits) < 2:
+            turns += 1
+            await asyncio.sleep(0)
+
+    calling = asyncio.ensure_future(call())
+    commands = [writer.submit(hello(f"w{number}")) for number in range(200)]
+    await writer.start()
+    await asyncio.gather(*commands)
+    await calling
+    await writer.stop()
+
+    # Two of them are those in which what was foreseen leaves.
+    assert commits[1] - commits[0] >= 8

@@ -8,8 +8,12 @@ from typing import Any
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import suite_pb2
+from crossfleet.coordinator.core.commands import ApplyPlan
+from crossfleet.coordinator.core.plan_parts import rest
 from crossfleet.coordinator.scheduling.heard import HeardPlans
+from crossfleet.coordinator.scheduling.sight import own_part
 from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.core.fleet import Fleet
 from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, noop, running
 
 LONG = 100
@@ -49,6 +53,17 @@ async def test_what_a_more_urgent_run_gets_does_not_wait_for_the_rest_of_a_long_
     assert seen.count("usual") > 2
 
 
+async def test_the_first_work_of_a_more_urgent_run_comes_before_the_slots_of_another() -> None:
+    plans = HeardPlans(PRIORITIES.__getitem__)
+    await plans.put(plan("usual", LONG))
+    await plans.put(plan("urgent", 1))
+    urgent = await plans.next()
+    urgent.left.popleft()
+    urgent.left.append(rest("urgent", ("urgent",)))
+
+    assert await plans.next() is urgent
+
+
 async def test_a_plan_that_takes_back_or_says_why_groups_wait_keeps_its_place() -> None:
     revoking = plan("urgent", 1, revoke_allocation_ids=["a1"])
     telling = plan("urgent", 1, waiting=[scheduler_pb2.Waiting(group_id="usual")])
@@ -69,6 +84,16 @@ async def test_what_a_plan_says_of_why_a_group_waits_does_not_outlive_what_a_lat
 
     assert [one.group_id for one in first.part.plan.waiting] == ["other"]
     assert not later.part.plan.waiting
+
+
+def test_a_scheduler_gives_first_work_to_no_group_for_which_another_one_decides() -> None:
+    fleet = Fleet()
+    for run_id in ("mine", "theirs"):
+        fleet.submit(run_id, ["case"])
+    plan = ApplyPlan("plan", feed=("mine/default", "theirs/default"))
+    own, _ = own_part(plan, fleet.state, lambda group: group.run_id == "mine")
+
+    assert own.feed == ("mine/default",)
 
 
 class Lavish(GreedyScheduler):

@@ -42,11 +42,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class PlanAnswer:
-    """To ApplyPlan. `accepted` are allocation ids."""
+    """To ApplyPlan. `accepted` are allocation ids, `unfed` groups of which slots may have got no work yet."""
 
     plan_id: str
     accepted: tuple[str, ...]
     refused: tuple[Refusal, ...]
+    unfed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

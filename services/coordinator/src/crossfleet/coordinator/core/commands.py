@@ -283,8 +283,8 @@ class WaitingReason:
 class ApplyPlan:
     """A scheduler's plan, judged item by item against the state as it is.
 
-    `unfinished` groups get more slots by its later parts. `feed` are groups that got theirs by earlier ones, and get work now;
-    those that are `partly_fed` get work for some slots now and for others by later parts.
+    `unfinished` groups get more slots by its later parts. `feed` are groups that got theirs by earlier ones, and get more work
+    now. `in_parts`: only some slots get work at once; the answer says which groups have others.
     """
 
     plan_id: str
@@ -293,7 +293,7 @@ class ApplyPlan:
     waiting: tuple[WaitingReason, ...] = ()
     unfinished: frozenset[str] = frozenset()
     feed: tuple[str, ...] = ()
-    partly_fed: frozenset[str] = frozenset()
+    in_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from crossfleet.coordinator.core.commands import ApplyPlan
-from crossfleet.coordinator.core.planning import FED_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +19,8 @@ def parts(plan: ApplyPlan, most: int) -> list[Part]:
     """At least one, each of about `most` proposals, in their order; those of a gang stay together.
 
     What is to be taken back comes with the first, why groups wait with the last: what a group is given ends its reason.
-    Whoever gets more by a later part is told so: its cases are shared out among all slots that the plan gives it. Where these
-    are many, parts follow that give them work and nothing else.
+    Whoever gets more by a later part is told so: its cases are shared out among all slots that the plan gives it.
+    Work is given to some of them at a time: for the rest, which the answer names, a `rest` follows.
     """
     units: dict[str | int, list[int]] = {}
     for index, one in enumerate(plan.allocate):
@@ -33,22 +31,16 @@ def parts(plan: ApplyPlan, most: int) -> list[Part]:
             found.append([])
         found[-1] += unit
     last = {plan.allocate[index].group_id: number for number, indices in enumerate(found) for index in indices}
-    slots: Counter[str] = Counter()
-    for one in plan.allocate:
-        slots[one.group_id] += one.slots
-    partly = frozenset(group_id for group_id, count in slots.items() if count > FED_AT_ONCE)
     made = []
     for number, indices in enumerate(found):
         allocate = tuple(map(plan.allocate.__getitem__, indices))
         unfinished = frozenset(one.group_id for one in allocate if last[one.group_id] > number)
         revoke = plan.revoke if indices is found[0] else ()
         waiting = plan.waiting if indices is found[-1] else ()
-        part = ApplyPlan(plan.plan_id, allocate, revoke, waiting, unfinished, partly_fed=partly)
-        made.append(Part(part, tuple(indices)))
-    for group_id in slots:
-        # All but the last of them leave something; the first few slots got theirs with what was opened last.
-        fed = range(FED_AT_ONCE, slots[group_id], FED_AT_ONCE)
-        for done in fed:
-            left = frozenset() if done == fed[-1] else partly
-            made.append(Part(ApplyPlan(plan.plan_id, feed=(group_id,), partly_fed=left), ()))
+        made.append(Part(ApplyPlan(plan.plan_id, allocate, revoke, waiting, unfinished, in_parts=True), tuple(indices)))
     return made
+
+
+def rest(plan_id: str, unfed: tuple[str, ...]) -> Part:
+    """Work for more of the slots that these groups have got."""
+    return Part(ApplyPlan(plan_id, feed=unfed, in_parts=True), ())

@@ -31,7 +31,7 @@ from crossfleet.matching.model import Portions
 from crossfleet.matching.portions import portions_of, together
 
 FED_AT_ONCE = 128
-"""Slots of a group that get work in one turn, where its plan has others that follow."""
+"""Slots that get work in one turn by a part of a plan."""
 _MAX_ITEMS = 100_000
 
 
@@ -142,23 +142,35 @@ def apply_plan(emit: Emitter, command: ApplyPlan) -> PlanAnswer:
         if grants:
             books = trial
             accepted.extend(_open(emit, grant) for grant in grants)
-    _feed(emit, command)
+    unfed = _feed(emit, command)
     if accepted:
         settle_limits(emit)
         refused = _excused(emit, command.allocate, accepted, refused)
     for reason in command.waiting:
         _note_waiting(emit, reason)
     fail_unsatisfiable(emit)
-    return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)))
+    return PlanAnswer(command.plan_id, tuple(accepted), tuple(sorted(refused, key=lambda one: one.index)), unfed)
 
 
-def _feed(emit: Emitter, command: ApplyPlan) -> None:
+def _feed(emit: Emitter, command: ApplyPlan) -> tuple[str, ...]:
     """When all that the plan gives a group is there: each look is at every slot that it has, and what these get depends on how
-    many they are. What an earlier part gave it waits for that, also where the last one gives nothing."""
+    many they are. What an earlier part gave it waits for that, also where the last one gives nothing.
+
+    Answers which groups may have slots that get nothing yet, since others got much.
+    """
+    left = FED_AT_ONCE if command.in_parts else None
+    unfed = []
     for group_id in dict.fromkeys((*(item.group_id for item in command.allocate), *command.feed)):
         group = emit.state.groups.get(group_id)
         if group is not None and group.given and group_id not in command.unfinished:
-            feed_group(emit, group, FED_AT_ONCE if group_id in command.partly_fed else None)
+            before = len(group.attempts)
+            if left is None or left > 0:
+                feed_group(emit, group, left)
+            if left is not None:
+                left -= len(group.attempts) - before
+                if left <= 0:
+                    unfed.append(group_id)
+    return tuple(unfed)
 
 
 def _excused(

@@ -223,7 +223,8 @@ class LedgerWriter:
             except Exception as error:  # noqa: BLE001 - nothing more can be written: everybody is told
                 self._fail(error)
                 return
-            if self._waiters:
+            # What the thread writes gives others time enough.
+            if self._waiters and self._storing.kept_seconds:
                 await let_others(self._stopwatch)
 
     async def _patiently(self, work: Callable[..., Awaitable[_Result]], *arguments: Any) -> _Result:

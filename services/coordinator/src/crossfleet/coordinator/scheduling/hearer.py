@@ -11,6 +11,7 @@ from crossfleet.coordinator.convert import plans
 from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan
 from crossfleet.coordinator.core.model import State
+from crossfleet.coordinator.core.plan_parts import rest
 from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.heard import HeardPlan, HeardPlans
@@ -92,6 +93,8 @@ class Hearer:
         answer = await self._committed(part.plan)
         plan.left.popleft()
         if answer is not None:
+            if answer.unfed:
+                plan.left.append(rest(part.plan.plan_id, answer.unfed))
             plan.accepted += answer.accepted
             plan.refused += [replace(one, index=part.indices[one.index]) for one in answer.refused]
             lost = {one.index for one in answer.refused}
