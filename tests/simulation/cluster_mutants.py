@@ -180,7 +180,7 @@ CLUSTER_MUTANTS: dict[str, Mutant] = {
     "order-by-name": Mutant(_order_by_name, 9),
     "ignore-the-queue": Mutant(_ignore_the_queue, 0),
     "resume-over-a-restore": Mutant(_resume_over_a_restore, 28),
-    "take-over-late": Mutant(_take_over_late, 39),
+    "take-over-late": Mutant(_take_over_late, 20),
     "keep-the-epoch": Mutant(_keep_the_epoch, 0),
     "answer-before-commit": Mutant(_answer_before_commit, 0),
     "adopt-nothing": Mutant(_adopt_nothing, 0),

@@ -26,6 +26,7 @@ from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, State, Worker
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
+from crossfleet.coordinator.core.rerun_facts import RerunsSought
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.guard import Guard
@@ -164,7 +165,8 @@ def _keep_reruns_from_the_scheduler() -> Iterator[Any]:
     note = Changes.note
 
     def deaf(self: Changes, state: Any, events: Any) -> None:
-        note(self, state, [event for event in events if not isinstance(event, e.CasesRerun | e.CasesDue)])
+        told = (event for event in events if not isinstance(event, e.CasesRerun | e.CasesDue | RerunsSought))
+        note(self, state, [*told])
 
     yield patch.object(Changes, "note", deaf)
 
@@ -279,7 +281,7 @@ MUTANTS: dict[str, Mutant] = {
     "free-slots-before-they-are-gone": Mutant(_free_slots_before_they_are_gone, 4),
     "never-say-that-a-slot-is-gone": Mutant(_never_say_that_a_slot_is_gone, 59),
     "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),
-    "let-both-executions-count": Mutant(_let_both_executions_count, 60),
+    "let-both-executions-count": Mutant(_let_both_executions_count, 65),
     "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
     "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
