@@ -123,4 +123,8 @@ def nearest(amounts: Amounts, ids: Sequence[str], worker: WorkerView, taken: Por
 
 def _literal(amount: int) -> str:
     text = format_quantity(amount)
-    return f'quantity("{text}")' if not text.isdigit() and parse_quantity(text) == amount else str(amount)
+    try:
+        exact = not text.isdigit() and parse_quantity(text) == amount
+    except ValueError:  # rounded up, it is more than there can be
+        exact = False
+    return f'quantity("{text}")' if exact else str(amount)
