@@ -38,6 +38,7 @@ SUITE = """
         begin("lasts")
         told()
         time.sleep(60)
+    def test_skips(): begin("skips"); told(); pytest.skip("saved")
     """
 
 
@@ -76,7 +77,9 @@ def test_the_case_in_flight_is_told_how_long_it_has_and_counts_when_it_passes(sh
     assert shim.close()["cause"] == "done"
 
 
-@pytest.mark.parametrize(("case", "name", "hook"), [(2, "fails", ""), (3, "leaves", ""), (4, "lasts", "exit")])
+@pytest.mark.parametrize(
+    ("case", "name", "hook"), [(2, "fails", ""), (3, "leaves", ""), (4, "lasts", "exit"), (5, "skips", "")]
+)
 def test_a_case_that_ends_early_since_it_was_told_has_shown_nothing(
     shim: Shim, tmp_path: Path, case: int, name: str, hook: str
 ) -> None:
