@@ -66,6 +66,9 @@ def test_a_time_is_that_of_this_machine_s_clocks_unless_it_says_otherwise(text: 
         ("2026-11-27T18:00Z Europe/Berlin", "is no deadline"),
         ("25:00", "is no deadline"),
         ("2026-11-26 18:29", "has passed: it is 2026-11-26 17:30:00+00:00 now"),
+        ("0001-01-01 00:00", "is no deadline"),
+        ("2027-11-27 18:00", "is too far: name a time within the next 365 days"),
+        ("9999-12-31T23:59-12:00", "is too far"),
         ("2026-11-27 18:00 Europe/Berlim", "there is no time zone 'Europe/Berlim' here"),
     ],
 )

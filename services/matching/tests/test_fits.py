@@ -152,6 +152,23 @@ def test_a_device_of_which_somebody_holds_a_portion_is_not_free():
     assert [*snapshot.free["w0"].device_ids] == ["gpu-1"]
 
 
+def test_a_device_that_is_held_on_another_worker_of_its_host_is_not_free():
+    ready = device_pb2.WORKER_STATE_READY
+    workers_of_hosts = [
+        device_pb2.Worker(slots=2, cpu_cores=2, state=ready, runners=["pytest"], host=host)
+        for host in ("here", "here", "there")
+    ]
+    for one in workers_of_hosts:
+        one.devices.extend(device(f"gpu-{number}", "gpu", "a") for number in range(2))
+    group = scheduler_pb2.TaskGroup(wanted_slots=4, runner="pytest")
+    group.request.devices.add(device_class="gpu")
+    held = scheduler_pb2.Allocation(allocation_id="a1", group_id="g0", worker_id="w0", slots=1, device_ids=["gpu-0"])
+    snapshot = snapshot_of(workers_of_hosts, [group], [held])
+    Fits().add_to(snapshot)
+    free = {name: [*one.device_ids] for name, one in snapshot.free.items()}
+    assert free == {"w0": ["gpu-1"], "w1": ["gpu-1"], "w2": ["gpu-0", "gpu-1"]}
+
+
 def test_groups_that_ask_for_the_same_share_a_fit_and_one_that_nobody_satisfies_is_told_why():
     worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
     plain = [scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest") for _ in range(2)]

@@ -175,6 +175,17 @@ def test_a_portion_counts_by_the_capacity_of_which_it_has_most():
     assert selector_of((("memory", 3),)) == 'device.capacities["memory"] >= 3'
 
 
+@given(st.one_of(st.integers(1, 2**63 - 1), st.integers(2**63 - 2**50, 2**63 - 1)))
+def test_by_the_selector_of_an_amount_devices_are_meant_that_have_so_much_and_no_others(amount):
+    selector = SELECTORS.compile(selector_of((("memory", amount),)))
+
+    def holds(memory):
+        device = Device("gpu-0", "gpu", {}, {"memory": memory})
+        return SELECTORS.answer(selector, host(device), device).holds
+
+    assert (holds(amount), holds(amount - 1)) == (True, False)
+
+
 amounts = st.sampled_from([(("memory", 1),), (("memory", 3),), (("memory", 2), ("tabs", 1)), (("tabs", 1),)])
 fleets = st.lists(
     st.tuples(st.integers(0, 7), st.integers(0, 3), st.booleans(), st.sampled_from(["gpu", "npu"])), max_size=4

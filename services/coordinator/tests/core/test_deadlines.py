@@ -37,6 +37,21 @@ def test_a_deadline_that_has_passed_is_refused_but_not_of_a_run_that_was_submitt
     assert (refused.reason, refused.field) == ("INVALID_ARGUMENT", "spec.policy.deadline")
 
 
+@pytest.mark.parametrize(
+    ("policy", "field"),
+    [
+        (c.PolicySpec(deadline=2e9 + 366 * 86_400.0), "spec.policy.deadline"),
+        (c.PolicySpec(deadline_in=1e-9), "spec.policy.deadline_in"),
+    ],
+)
+def test_a_deadline_that_is_too_far_or_none_at_all_is_refused_by_the_field_that_says_it(policy, field):
+    fleet = Fleet()
+    fleet.now = 2e9
+    refused = fleet.submit("run", IDS, policy=policy)
+    assert isinstance(refused, Rejection)
+    assert (refused.reason, refused.field) == ("INVALID_ARGUMENT", field)
+
+
 def in_line_for_a_seat(fleet):
     return semaphores.in_line(fleet.state, "seat")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
@@ -83,3 +84,20 @@ async def test_classes_that_cannot_be_are_refused_by_field(tmp_path: Path) -> No
         "priority_class.projects[0]",
     ]
     assert gone.reason == "PRIORITY_CLASS_NOT_FOUND"
+
+
+async def test_a_deadline_that_is_no_time_is_refused_and_so_is_a_class_whose_name_is_none(tmp_path: Path) -> None:
+    policies = [
+        *(suite_pb2.Policy(deadline=Timestamp(seconds=seconds)) for seconds in (0, -1, 253_402_300_800, 2**63 - 1)),
+        *(suite_pb2.Policy(deadline=Timestamp(seconds=2_000_000_000, nanos=nanos)) for nanos in (-1, 10**9)),
+    ]
+    long = suite_pb2.Policy(priority_class="x" * 100_000)
+    async with running(tmp_path) as fleet:
+        wrong = [await refused(fleet.submit(noop(1, policy=one), "r")) for one in policies]
+        estimates = [run_service.EstimateRunRequest(spec=noop(1, policy=one)) for one in policies]
+        wrong += [await refused(fleet.runs.EstimateRun(one)) for one in estimates]
+        named = await refused(fleet.submit(noop(1, policy=long), "r"))
+
+    text = "a time to come, within the next 365 days"
+    assert {(one.fields[0].path, one.fields[0].description) for one in wrong} == {("spec.policy.deadline", text)}
+    assert [(one.path, one.description) for one in named.fields] == [("spec.policy.priority_class", "at most 64 bytes")]

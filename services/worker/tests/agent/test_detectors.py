@@ -66,6 +66,19 @@ class Stuck(Browser):
         return True
 
 
+class Exiting(Browser):
+    def present(self) -> bool:
+        raise SystemExit("no licence")
+
+
+class Littering(Browser):
+    """It ends in good order, and what it has started does not."""
+
+    def detect(self) -> Sequence[Found]:
+        left = subprocess.Popen(["sleep", str(FOR_EVER)])
+        return [{"device_id": "b-0", "device_class": "browser", "attributes": {"left": left.pid}}]
+
+
 class Raising(Browser):
     def detect(self) -> Sequence[Found]:
         raise RuntimeError("the driver is broken")
@@ -84,6 +97,13 @@ class Absent(Browser):
 def _search(*names: str, seconds: float = 10.0) -> Search:
     entries = [EntryPoint(name.lower(), f"{HERE}:{name}", GROUP) for name in names]
     return Search(seconds, lambda: entries, folder=".")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "(sleep) Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 async def test_the_processors_are_known_at_once() -> None:
@@ -151,6 +171,20 @@ async def test_nobody_waits_for_what_a_detector_that_was_ended_has_left_behind()
     async with asyncio.timeout(20):
         await inventory.look()
     assert "1 s" in inventory.errors["leaving"]
+
+
+async def test_what_a_detector_has_started_ends_with_it() -> None:
+    inventory = Inventory(_search("Littering"))
+    await inventory.look()
+    left = inventory.by_id["b-0"].attributes["left"].int_value
+    await eventually(lambda: not _runs(left), deadline=10, what="what it has left behind is gone")
+
+
+async def test_one_that_exits_is_named_with_its_last_word() -> None:
+    inventory = Inventory(_search("Exiting", "Browser"))
+    await inventory.look()
+    assert inventory.errors == {"exiting": "it does not load: SystemExit: no licence"}
+    assert "b-0" in inventory.by_id
 
 
 async def test_one_that_cannot_be_ended_is_left_alone_until_it_has_ended() -> None:

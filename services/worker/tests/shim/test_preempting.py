@@ -38,6 +38,7 @@ SUITE = """
         begin("lasts")
         told()
         time.sleep(60)
+    def test_skips(): begin("skips"); told(); pytest.skip("saved")
     """
 
 
@@ -104,7 +105,9 @@ def test_whatever_a_slot_does_at_that_moment_no_case_is_lost_or_ended_before_its
     assert shim.close()["cause"] == "done"
 
 
-@pytest.mark.parametrize(("case", "name", "hook"), [(2, "fails", ""), (3, "leaves", ""), (4, "lasts", "exit")])
+@pytest.mark.parametrize(
+    ("case", "name", "hook"), [(2, "fails", ""), (3, "leaves", ""), (4, "lasts", "exit"), (5, "skips", "")]
+)
 def test_a_case_that_ends_early_since_it_was_told_has_shown_nothing(
     shim: Shim, tmp_path: Path, case: int, name: str, hook: str
 ) -> None:

@@ -167,7 +167,10 @@ def _add_free(snapshot: scheduler_pb2.Snapshot, views: dict[str, WorkerView], re
         hosts.setdefault(view.host or f"worker {name}", []).append(name)
     for host, names in hosts.items():
         for name in names:
-            free = left[name].beside(left[other] for other in names if other != name)
+            others = [other for other in names if other != name]
+            free = left[name].beside(left[other] for other in others)
+            for other in others:
+                free = free.less_shown(left[other], views[other])
             snapshot.free[name].CopyFrom(
                 scheduler_pb2.Free(
                     slots=free.slots,

@@ -129,4 +129,8 @@ def shortage(amounts: Amounts, left: Portion) -> str:
 
 def _literal(amount: int) -> str:
     text = format_quantity(amount)
-    return f'quantity("{text}")' if not text.isdigit() and parse_quantity(text) == amount else str(amount)
+    try:
+        exact = not text.isdigit() and parse_quantity(text) == amount
+    except ValueError:  # rounded up, it is more than there can be
+        exact = False
+    return f'quantity("{text}")' if exact else str(amount)

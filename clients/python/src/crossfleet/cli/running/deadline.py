@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
+_MOST = timedelta(days=365)
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -35,6 +37,8 @@ def moment(text: str, now: datetime) -> Deadline:
         )
     if at <= now:
         raise argparse.ArgumentTypeError(f"{text!r} has passed: it is {now.isoformat(' ', 'seconds')} now")
+    if at > now + _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is too far: name a time within the next {_MOST.days} days")
     return Deadline(at)
 
 
@@ -68,7 +72,10 @@ def _at(text: str, zone: tzinfo | None) -> datetime | None:
         return None
     if ":" not in text or (zone is not None and found.tzinfo is not None):
         return None
-    return found if found.tzinfo is not None else _settled(found, zone)
+    try:
+        return found if found.tzinfo is not None else _settled(found, zone)
+    except (ValueError, OverflowError):  # in the first year, or the last
+        return None
 
 
 def _settled(shown: datetime, zone: tzinfo | None) -> datetime:

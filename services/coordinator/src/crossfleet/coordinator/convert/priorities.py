@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.priority_class import DEFAULT, PriorityClass
 
 MOST_PRIORITY = 1000
 _MOST_GRACE = 86_400.0
+_MOST_NAME = 64
 _MOST_PROJECTS = 100
 
 
@@ -62,6 +63,8 @@ def classify(checks: Checks, spec: run_pb2.RunSpec, classes: Mapping[str, Priori
     policy, path = spec.policy, "spec.policy.priority_class"
     name = policy.priority_class or (DEFAULT if not policy.priority else "")
     usable = {one.name: one for one in classes.values() if not one.projects or spec.project in one.projects}
+    if not checks.size(name, path, _MOST_NAME):
+        return None
     found = usable.get(name)
     if found is None:
         checks.require(not policy.priority_class, path, _allowed(name, spec.project, classes, list(usable)))

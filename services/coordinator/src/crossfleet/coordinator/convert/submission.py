@@ -33,6 +33,8 @@ _MOST_PATTERNS = 16
 _HOUR = 3600.0
 MOST_SHARDS = 10_000
 _DAY = 86_400.0
+# A timestamp at which the year 10,000 begins, or that is later, is none.
+_END_OF_TIME = 253_402_300_800
 _WHENS = frozenset(suite_pb2.NeedWhen.values())
 _GROUPINGS = frozenset(map(int, Grouping))
 # Versions that know nothing of models take another host.
@@ -154,7 +156,8 @@ def _check_policy(checks: Checks, policy: suite_pb2.Policy) -> None:
         checks.require(0 <= seconds <= 365 * _DAY, f"spec.policy.{name}", "0 to 365 days")
     if policy.HasField("deadline"):
         checks.require(not policy.HasField("deadline_in"), "spec.policy.deadline", "not beside deadline_in")
-        checks.require(policy.deadline.seconds > 0, "spec.policy.deadline", "a time to come")
+        valid = 0 < policy.deadline.seconds < _END_OF_TIME and 0 <= policy.deadline.nanos < 10**9
+        checks.require(valid, "spec.policy.deadline", "a time to come, within the next 365 days")
 
 
 def _check_reruns(checks: Checks, policy: suite_pb2.Policy) -> None:

@@ -9,7 +9,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.alternatives import skip_never_allowed
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.cases import CollectedCase
-from crossfleet.coordinator.core.commands import AttachArtifacts, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import AttachArtifacts, PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.quotas import check_quota
@@ -21,6 +21,7 @@ from crossfleet.matching.selectors import Selectors
 from crossfleet.matching.template import Past, Template, offer
 
 _MAX_TARGETS = 256
+_YEAR_SECONDS = 365 * 86_400.0
 
 
 def submit_run(emit: Emitter, command: SubmitRun) -> RunAnswer:
@@ -85,14 +86,21 @@ def _check(emit: Emitter, command: SubmitRun, targets: tuple[TargetSpec, ...]) -
         path = f"spec.targets[{position}].request"
         check_semaphores(emit.state, target, f"{path}.semaphores", waits=waits)
         check_quota(emit.state, command.project, target, path, waits=waits)
-    if command.policy.due(emit.now) <= emit.now:
-        raise Refused("INVALID_ARGUMENT", "it has passed: name a time to come", "spec.policy.deadline")
+    _check_deadline(command.policy, emit.now)
     if command.estimates and len(command.estimates) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "there must be one estimate for each case, or none", "estimates")
     if len(set(command.cases)) != len(command.cases):
         raise Refused("INVALID_ARGUMENT", "a case is named twice", "cases")
     if command.run_id in emit.state.runs or command.run_id in emit.state.past_runs:
         raise Refused("ALREADY_EXISTS", f"run {command.run_id} exists", "run_id", name=command.run_id)
+
+
+def _check_deadline(policy: PolicySpec, now: float) -> None:
+    if policy.due(now) <= now:
+        field = "deadline_in" if policy.deadline_in else "deadline"
+        raise Refused("INVALID_ARGUMENT", "it has passed: name a time to come", f"spec.policy.{field}")
+    if policy.deadline > now + _YEAR_SECONDS:
+        raise Refused("INVALID_ARGUMENT", "name a time within the next 365 days", "spec.policy.deadline")
 
 
 def whole(target: TargetSpec, runner: str, selectors: Selectors) -> TargetSpec:

@@ -54,15 +54,14 @@ class Search:
             self._hanging[entry.name] = before
             return "it has hung since an earlier look, and cannot be ended"
         present = _in_thread(entry.name, lambda: bool(entry.load()().present()))
-        try:
-            if not await asyncio.wait_for(asyncio.shield(present), self._seconds):
-                return None
-        except TimeoutError:
+        await asyncio.wait((present,), timeout=self._seconds)
+        if not present.done():
             self._hanging[entry.name] = present
             return self._late
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            return f"it does not load: {type(error).__name__}: {error}"
-        return await self._detect(entry)
+        answer = present.result()
+        if isinstance(answer, str):
+            return answer
+        return await self._detect(entry) if answer else None
 
     async def _detect(self, entry: EntryPoint) -> Sequence[Found] | str:
         own = [] if self._folder else ["-P"]
@@ -78,9 +77,8 @@ class Search:
             except TimeoutError:
                 return self._late
             finally:
-                if not ended.done():
-                    _kill(process)
-                    await asyncio.wait((ended,), timeout=_KILL_SECONDS)
+                _kill(process)
+                await asyncio.wait((ended,), timeout=_KILL_SECONDS)
                 if not ended.done():
                     self._hanging[entry.name] = ended
             out.seek(0)
@@ -109,23 +107,22 @@ def _kill(process: Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _in_thread(name: str, call: Callable[[], bool]) -> asyncio.Future[bool]:
-    """Its answer. The thread does not keep this process from ending, unlike those of an executor."""
+def _in_thread(name: str, call: Callable[[], bool]) -> asyncio.Future[bool | str]:
+    """Its answer, or why there is none. The thread does not keep this process from ending, unlike those of an executor."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[bool] = loop.create_future()
+    future: asyncio.Future[bool | str] = loop.create_future()
 
-    def settle(answer: bool, error: Exception | None) -> None:
+    def settle(answer: bool | str) -> None:
         if not future.done():
-            future.set_exception(error) if error is not None else future.set_result(answer)
+            future.set_result(answer)
 
     def work() -> None:
-        answer, error = False, None
         try:
-            answer = call()
-        except Exception as raised:  # noqa: BLE001 - handed on
-            error = raised
+            answer: bool | str = call()
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; an exit would end the thread without a word
+            answer = f"it does not load: {type(error).__name__}: {error}"
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
-            loop.call_soon_threadsafe(settle, answer, error)
+            loop.call_soon_threadsafe(settle, answer)
 
     threading.Thread(target=work, daemon=True, name=name).start()
     return future

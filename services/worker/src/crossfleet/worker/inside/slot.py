@@ -207,7 +207,7 @@ class Slot:
         elif self._session.shouldstop:
             stop = str(self._session.shouldstop)
             following = None
-        if (interrupted and _asked) or (self._checkpoint.told and fields["outcome"] in ("failed", "error")):
+        if (interrupted and _asked) or (self._checkpoint.told and fields["outcome"] not in ("passed", "xpassed")):
             # The shim's own interrupt, or a case that ended early since it was told to: it has no verdict.
             raise KeyboardInterrupt
         self._spool.take(index, self._results.heard)
