@@ -79,6 +79,12 @@ def test_wrong_arguments_of_pytest_show_what_pytest_says(fleet: Standing, projec
     assert "unrecognized arguments: --no-such-option" in done.out + done.err
 
 
+def test_an_option_of_run_behind_the_dashes_is_named_with_its_place(fleet: Standing, project: Path) -> None:
+    done = fleet.run(*PYTEST, "--deadline", "2h", cwd=project)
+    assert done.status == 2, done.text
+    assert "--deadline: of `crossfleet run`; write it before `--`" in done.err
+
+
 def test_a_path_that_does_not_exist_is_wrong_usage(fleet: Standing, project: Path) -> None:
     done = fleet.run(*PYTEST, "no/such/path", cwd=project)
 

@@ -154,6 +154,9 @@ def test_what_only_someone_who_waits_can_use_is_refused_for_a_schedule(fleet: St
     assert done.status == 2
     assert "--junit: nobody waits for a scheduled run" in done.err
 
+    day = ("schedule", "create", "x", "--cron", "0 3 * * *", "--", "--deadline", "18:00", "--", *PYTEST)
+    assert "--deadline: each run of a schedule has its own" in ask(fleet, *day, cwd=suite).err
+
 
 def test_a_reserved_worker_works_for_its_project_alone_until_that_is_cancelled(fleet: Standing, suite: Path) -> None:
     made = fleet.ask(

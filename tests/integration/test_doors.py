@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
@@ -48,6 +49,31 @@ async def test_tcp_needs_the_token_of_the_fleet(on_tcp: Service, folder: Path) -
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await FleetServiceStub(channel).GetFleet(fleet_pb2.GetFleetRequest())
         assert error_from_rpc(caught.value).reason == "UNAUTHENTICATED"
+
+
+async def test_a_worker_whose_token_file_is_wrong_at_its_start_ends_and_says_how_to_mend_it(
+    on_tcp: Service, folder: Path
+) -> None:
+    loose = folder / "loose"
+    loose.write_text((folder / "token").read_text())
+    loose.chmod(0o644)
+    for file, said in ((folder / "missing", "cannot be read"), (loose, "run chmod 600 on it")):
+        worker = await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "crossfleet.worker",
+                "--coordinator",
+                on_tcp.address,
+                "--token-file",
+                str(file),
+            ),
+            *("--state", str(folder / "state"), "--cache", str(folder / "cache")),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(worker.communicate(), 30)
+        assert (worker.returncode, said in out.decode()) == (2, True), out
 
 
 async def test_a_setting_says_where_it_comes_from(on_tcp: Service, folder: Path) -> None:

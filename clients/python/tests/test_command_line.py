@@ -23,7 +23,7 @@ from crossfleet.cli.running.command import recognise
 from crossfleet.cli.running.devices import with_amounts
 from crossfleet.cli.running.interpreter import check_has_pytest, python_of_script
 from crossfleet.cli.running.matrix import plan_targets
-from crossfleet.cli.running.options import parse, seconds, size
+from crossfleet.cli.running.options import misplaced, parse, seconds, size
 from crossfleet.cli.running.planning import plan_run
 from crossfleet.cli.running.spec import policy_of, target_of, variables_of
 
@@ -331,6 +331,7 @@ def test_devices_are_asked_of_targets_that_name_none(tmp_path: Path) -> None:
         (["--devices", "gpu,memory"], "gpu=1,memory=4Gi"),
         (["--devices", "gpu,memory=4Gx"], "memory: '4Gx' is not a quantity"),
         (["--devices", "gpu,memory=0"], "memory: '0' is not a whole number from 1 on"),
+        (["--devices", "gpu,memory=4"], "memory: 4 is in bytes, and less than 1Mi: write its unit, such as 4Gi"),
         (["--devices", "gpu,memory=1,memory=2"], "given twice"),
         (["--devices", "gpu", "--devices", "gpu,memory=1"], "class gpu is given twice"),
     ],
@@ -443,6 +444,13 @@ def test_this_process_may_use_some_core() -> None:
 def test_a_slip_before_the_dashes_is_answered_with_what_was_meant(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         parse(words)
+
+
+def test_options_of_run_are_known_among_the_words_of_a_command() -> None:
+    assert misplaced(["test_a.py", "--deadline=2h", "--devices", "gpu", "--lf", "-k", "x"]) == [
+        "--deadline",
+        "--devices",
+    ]
 
 
 @pytest.mark.parametrize("option", ["--workers", "--slots"])

@@ -85,6 +85,12 @@ def test_a_span_counts_from_the_submission() -> None:
     assert moment("2026-11-26T18:00Z", NOW).left(NOW) == 1800.0
 
 
+def test_a_span_of_more_than_a_year_is_refused_before_it_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--deadline", "400d", "--", "pytest"])
+    assert "argument --deadline: '400d': a time to go is 365 days at most" in capsys.readouterr().err
+
+
 def between(low: float, middle: float, high: float) -> wire.Interval:
     return wire.Interval(low=low, middle=middle, high=high)
 

@@ -186,7 +186,7 @@ def test_targets_that_name_no_build_get_the_one_of_the_command_line(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("estimate",), "name what to run after `--`"),
+        (("estimate",), "name what to run after `--`, for instance: crossfleet estimate -- pytest tests"),
         (("estimate", "--local", "--", "pytest"), "--local"),
         (("estimate", "--prioritty", "1", "--", "pytest"), "--priority"),
         (("estimate", "--output", "yaml", "--", "pytest"), "yaml"),

@@ -29,6 +29,13 @@ def test_a_missing_attribute_is_named():
     assert "device.driver is 450.1" in told.text
 
 
+def test_who_compares_a_number_or_a_version_with_a_text_is_told_what_to_write():
+    told = explain(Request('device.memory >= "4Gi"'), FLEET, SELECTORS)
+    assert 'gpu-0 of large: device.memory is 24Gi, a number: compare it with quantity("4Gi")' in told.text
+    told = explain(Request('"400" <= device.driver'), (SMALL,), SELECTORS)
+    assert 'gpu-0 of small: device.driver is 450.1, a version: compare it with version("400")' in told.text
+
+
 def test_every_clause_is_counted_with_its_nearest_miss_also_where_some_satisfy_them_all():
     request = Request('device.class == "gpu" && device.memory >= quantity("16Gi")')
     told = explain_clauses(request, FLEET, SELECTORS)

@@ -27,7 +27,7 @@ def test_of_one_project_and_priority_that_run_goes_first_that_is_due_first():
     assert by_group(found) == {"sooner": 1, "soon": 1}
     (told,) = found.waiting
     assert (told.group_id, told.code) == ("old", "behind")
-    assert "behind work that is due sooner: 1 slots of sooner" in told.text
+    assert "behind work that is due sooner: 1 slot of sooner" in told.text
 
 
 def test_what_is_due_in_days_goes_by_its_age():

@@ -192,7 +192,7 @@ def test_an_exclusive_group_gets_no_worker_whose_host_is_in_use():
     shared = [worker("w1", host="h1"), worker("w2", host="h1")]
     found = made(shared, [alone, group("other", 0)], held)
     assert slots(found) == {}
-    assert "1 slots of other" in found.waiting[0].text
+    assert "1 slot of other" in found.waiting[0].text
     assert slots(made([*shared, worker("w3", host="h2")], [alone, group("other", 0)], held)) == {("g", "w3"): 1}
 
 
@@ -201,7 +201,7 @@ def test_nobody_is_placed_beside_an_exclusive_group_and_is_told_of_it():
     held = [Allocation("x", "g", "w1", 1)]
     found = made([worker("w1", host="h1"), worker("w2", host="h1")], [alone, group("other", 1)], held)
     assert slots(found) == {}
-    assert "1 slots of r" in found.waiting[0].text
+    assert "1 slot of r" in found.waiting[0].text
 
 
 def test_of_one_plan_too_an_exclusive_group_has_its_host_alone():

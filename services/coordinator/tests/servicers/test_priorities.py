@@ -62,7 +62,10 @@ async def test_a_class_that_is_not_there_or_not_the_projects_is_refused_with_tho
     said = [(one.fields[0].path, one.fields[0].description) for one in (none, closed, slip, unlike, asked)]
     path = "spec.policy.priority_class"
     assert said == [
-        (path, "a class that there is, not 'urgent': this fleet has none for project default"),
+        (
+            path,
+            "a class that there is, not 'urgent': this fleet has none for project default, `crossfleet admin priority set` makes one",
+        ),
         (path, "a class that is open to the project: urgent is not; project ml may use batch"),
         (path, "a class that there is, not 'bacth': did you mean 'batch'?"),
         ("spec.policy.priority", "not beside a class: that of batch is -10"),

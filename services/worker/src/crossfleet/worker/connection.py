@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
-from crossfleet.foundation.errors.access import PermissionDenied, Unauthenticated
+from crossfleet.foundation.errors.access import FilePermissionsUnsafe, PermissionDenied, Unauthenticated
 from crossfleet.foundation.errors.base import CrossfleetError
 from crossfleet.foundation.errors.execution import ShimUnreachable
+from crossfleet.foundation.errors.installation import ConfigurationInvalid
 from crossfleet.foundation.errors.leadership import NoLeader, NotLeader
 from crossfleet.foundation.errors.load import Unavailable
 from crossfleet.foundation.errors.requests import InvalidArgument, ProtocolVersionUnsupported
@@ -21,8 +22,11 @@ from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.core.backoff import Backoff
 from crossfleet.worker.session import Session
 
-# Dialling again does not help against these, unless the coordinator changes.
-_FATAL = (Unauthenticated, PermissionDenied, ProtocolVersionUnsupported, InvalidArgument)
+# Dialling again does not help against these, unless the coordinator or a file of this worker changes.
+_FATAL = (
+    *(Unauthenticated, PermissionDenied, ProtocolVersionUnsupported, InvalidArgument),
+    *(ConfigurationInvalid, FilePermissionsUnsafe),
+)
 
 
 class Connection:

@@ -44,8 +44,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the words before `--`: those of `run`, and --output."""
-    made = command_line.parser()
-    made.prog, made.usage = "crossfleet estimate", "crossfleet estimate [options] -- COMMAND [arguments]"
+    made = command_line.parser("estimate")
     made.description, made.epilog = _DESCRIPTION, _EXAMPLES
     _add_own(made)
     return made
@@ -70,7 +69,7 @@ def main(arguments: list[str]) -> int:
     first = argparse.ArgumentParser(prog="crossfleet estimate", add_help=False, allow_abbrev=False)
     _add_own(first)
     said, rest = first.parse_known_args(own)
-    options = command_line.parse([*rest, *words])
+    options = command_line.parse([*rest, *words], "estimate")
     if options.local:
         raise UsageError("--local: what runs without a fleet waits for nobody; pytest itself takes it from here")
     answer = _asked(options, collect=said.collect)

@@ -44,7 +44,12 @@ def _target(target: wire.TargetEstimate) -> Iterator[str]:
             f"{rough(target.unseen_seconds)} assumed each, by the cases that they are like"
         )
     if target.skipped_cases:
-        yield f"{target.skipped_cases} of them skipped themselves last time, and take no time"
+        skipped = (
+            "skipped itself last time, and takes"
+            if target.skipped_cases == 1
+            else "skipped themselves last time, and take"
+        )
+        yield f"{target.skipped_cases} of them {skipped} no time"
     if target.HasField("work_seconds"):
         setup = f", {rough(target.setup_seconds.middle)} before the first case"
         where = f" on {_count(target.slots, 'slot')}" if target.slots else ""

@@ -11,6 +11,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.matching.quantity import parse_quantity
 
 _WORD = re.compile(r"(?P<device_class>[A-Za-z][\w.-]*)(=(?P<count>[1-9]\d{0,3}))?(?P<amounts>(,[^,=]+=[^,=]+)*)")
+_LEAST_MEMORY = 2**20  # less was meant in another unit
 
 
 def add_devices(group: argparse._ArgumentGroup) -> None:
@@ -56,6 +57,8 @@ def check_capacities(table: Mapping[str, Any], where: str) -> None:
             raise UsageError(f"{where}: {name}: {error}") from None
         if not fine:
             raise UsageError(f"{where}: {name}: {amount!r} is not a whole number from 1 on, or a quantity such as 4Gi")
+        if name == "memory" and _amount(amount) < _LEAST_MEMORY:
+            raise UsageError(f"{where}: memory: {amount} is in bytes, and less than 1Mi: write its unit, such as 4Gi")
 
 
 def with_amounts(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,9 @@ def python_of_script(word: str, depth: int = 0) -> str:
 def check_has_pytest(python: str) -> None:
     """Raises UsageError where the interpreter cannot be started or has no pytest."""
     if not which(python):
-        raise UsageError(f"there is no interpreter at {python}: name another with --python PATH")
+        raise UsageError(
+            f"there is no interpreter at {python}: name another one (--python, --target-python, or `python` in the matrix file)"
+        )
     prefix = os.path.dirname(os.path.dirname(python))
     for library in ("lib", "lib64"):
         folder = os.path.join(prefix, library)

@@ -59,6 +59,14 @@ _REQUEST = {
 _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,), "capacities": (dict,)}
 _PREFERENCE = {"selector": (str,), "weight": (int,)}
 _PLACEMENTS = ("pack", "spread")
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    dict: "a table",
+    list: "a list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +224,7 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         if key not in known:
             raise UsageError(f"{where}.{key}: is not known; it takes {', '.join(known)}")
         if not isinstance(value, known[key]) or (isinstance(value, bool) and bool not in known[key]):
-            raise UsageError(f"{where}.{key}: must be {' or '.join(kind.__name__ for kind in known[key])}")
+            raise UsageError(f"{where}.{key}: must be {' or '.join(_KINDS[kind] for kind in known[key])}")
     for index, device in enumerate(table.get("devices", ())):
         _device(device, f"{where}.devices[{index}]")
     for index, wish in enumerate(table.get("preferred", ())):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +36,8 @@ With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, o
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
 3 the fleet's own fault, 5 no tests collected (as pytest), 130 interrupted.
 """
+
+_LONGEST_SPAN = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +96,20 @@ class RunOptions:
     color: str
 
 
-def parse(arguments: list[str]) -> RunOptions:
+def parse(arguments: list[str], command_name: str = "run") -> RunOptions:
     """Reads the words after `crossfleet run`, or those of a command that takes the same. Ends the process with status 2 and a message where they are wrong."""
+    made = parser(command_name)
     if "--" in arguments:
         cut = arguments.index("--")
         own, command = arguments[:cut], arguments[cut + 1 :]
     else:
         own, command = arguments, []
-    known, unknown = parser().parse_known_args(own)
+    known, unknown = made.parse_known_args(own)
     if unknown:
-        raise UsageError(_unknown(unknown, own if "--" in arguments else []))
+        raise UsageError(_unknown(made, unknown, own if "--" in arguments else []))
     found = vars(known)
     if not command and (known.local or not known.matrix):
-        raise UsageError("name what to run after `--`, for instance: crossfleet run -- pytest tests")
+        raise UsageError(f"name what to run after `--`, for instance: {made.prog} -- pytest tests")
     if found.pop("keep_going"):
         found["max_failures"] = 0
     reruns = of_options(found)
@@ -113,7 +117,17 @@ def parse(arguments: list[str]) -> RunOptions:
     return RunOptions(command=tuple(command), reruns=reruns, **{**found, **lists})
 
 
-def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
+def misplaced(command: Sequence[str]) -> list[str]:
+    """Words of a command that are options of `crossfleet run`, which stand before `--`."""
+    options = _options(parser())
+    return [word for word in (each.partition("=")[0] for each in command) if word.startswith("--") and word in options]
+
+
+def _options(made: argparse.ArgumentParser) -> list[str]:
+    return [option for action in made._actions for option in action.option_strings]  # noqa: SLF001 - no public list
+
+
+def _unknown(made: argparse.ArgumentParser, unknown: list[str], before_dashes: list[str]) -> str:
     """What to say of words that are no options: the nearest option, or that `--` is missing."""
     from difflib import get_close_matches
 
@@ -121,21 +135,20 @@ def _unknown(unknown: list[str], before_dashes: list[str]) -> str:
 
     first = unknown[0].partition("=")[0]
     if first in BY_NAME:
-        return f"{first} is an option of pytest: write it behind, crossfleet run -- pytest {shlex.join(unknown)}"
-    options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no public list
-    near = get_close_matches(first, options, 1) if first.startswith("-") else []
+        return f"{first} is an option of pytest: write it behind, {made.prog} -- pytest {shlex.join(unknown)}"
+    near = get_close_matches(first, _options(made), 1) if first.startswith("-") else []
     if near:
         return f"there is no option {first}. Did you mean {near[0]}?"
     if before_dashes:
-        return f"{shlex.join(unknown)}: not an option of `crossfleet run`; what is to run goes after `--`"
-    return f"put `--` before what is to run: crossfleet run [options] -- {shlex.join(unknown)}"
+        return f"{shlex.join(unknown)}: not an option of `{made.prog}`; what is to run goes after `--`"
+    return f"put `--` before what is to run: {made.prog} [options] -- {shlex.join(unknown)}"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(command_name: str = "run") -> argparse.ArgumentParser:
     """The parser of the words before `--`."""
     made = argparse.ArgumentParser(
-        prog="crossfleet run",
-        usage="crossfleet run [options] -- COMMAND [arguments]",
+        prog=f"crossfleet {command_name}",
+        usage=f"crossfleet {command_name} [options] -- COMMAND [arguments]",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -407,9 +420,14 @@ def _priority(text: str) -> int | str:
 
 def _deadline(text: str) -> Deadline:
     try:
-        return Deadline(seconds=seconds(text))
+        span = seconds(text)
     except argparse.ArgumentTypeError:
         return moment(text, datetime.now().astimezone())
+    if span > _LONGEST_SPAN:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a time to go is 365 days at most; later ones are given by their date"
+        )
+    return Deadline(seconds=span)
 
 
 def _percent(text: str) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -19,7 +20,7 @@ from crossfleet.cli.reporting.deadlines import latest, missed, prospect, seconds
 from crossfleet.cli.reporting.prospects import when
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
-from crossfleet.cli.running.options import RunOptions
+from crossfleet.cli.running.options import RunOptions, misplaced
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.planning import RunPlan
 from crossfleet.cli.running.results import RunResults, gather
@@ -72,7 +73,18 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
     if failed := sessions_failed(found.run):
         why = f"crossfleet logs {found.run.run_id}"
         print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
+    if status == exits.USAGE:
+        _tell_of_misplaced(command.arguments, found.run)
     return status
+
+
+def _tell_of_misplaced(words: Sequence[str], run: run_pb2.Run) -> None:
+    """Say which options pytest did not know because they are of `crossfleet run`."""
+    refused = " ".join(f"{target.cause} {target.cause_details}" for target in run.targets)
+    names = [name for name in misplaced(words) if name in refused]
+    if names:
+        text = f"{', '.join(names)}: of `crossfleet run`; write it before `--`, crossfleet run {names[0]} ... -- pytest"
+        print(f"crossfleet run: {text}", file=sys.stderr)
 
 
 async def _submit_and_follow(

@@ -83,7 +83,7 @@ def _allowed(name: str, project: str, classes: Mapping[str, PriorityClass], usab
     there = (
         f"project {project} may use {', '.join(sorted(usable))}"
         if usable
-        else f"this fleet has none for project {project}"
+        else f"this fleet has none for project {project}, `crossfleet admin priority set` makes one"
     )
     if name in classes:
         return f"a class that is open to the project: {name} is not; {there}"

@@ -184,7 +184,7 @@ class Reasons:
         slots = holders.total - holders.slots.get(group.id, 0)
         if slots:
             named = _named([pair for pair in known if pair[0] != entry.rank], holders.slots)
-            return "busy", f"{slots} slots are in use{': ' + named if named else ''}"
+            return "busy", f"{_slots(slots)} {'is' if slots == 1 else 'are'} in use{': ' + named if named else ''}"
         if refused:
             names = ", ".join(sorted(refused)[:_MOST_NAMED])
             return "refused", f"the coordinator refused {names}; it is asked again soon"
@@ -249,8 +249,12 @@ def _first(pair: tuple[Rank, object]) -> Rank:
     return pair[0]
 
 
+def _slots(count: int) -> str:
+    return f"{count} slot{'s' * (count != 1)}"
+
+
 def _named(groups: list[tuple[Rank, Group]], slots: Mapping[str, int]) -> str:
     first = (group for _, group in groups[:_MOST_NAMED])
-    parts = [f"{slots[one.id]} slots of {one.run_id or one.id} {one.target}".rstrip() for one in first]
+    parts = [f"{_slots(slots[one.id])} of {one.run_id or one.id} {one.target}".rstrip() for one in first]
     more = f" and {len(groups) - _MOST_NAMED} more" if len(groups) > _MOST_NAMED else ""
     return ", ".join(parts) + more

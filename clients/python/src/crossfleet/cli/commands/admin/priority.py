@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "  crossfleet admin priority list\n  crossfleet admin priority set urgent 100 --preempts --project release\n"
         "  crossfleet admin priority set batch -10 --preemptible --grace 30s\n  crossfleet admin priority remove batch",
     )
-    made.add_argument("action", choices=("list", "set", "remove"))
+    made.add_argument("action", nargs="?", default="list", choices=("list", "set", "remove"), help="default: list")
     made.add_argument("name", nargs="?", default="", metavar="NAME")
     made.add_argument("priority", nargs="?", type=int, metavar="N", help="from -1000 to 1000, with set; larger first")
     made.add_argument("--preempts", action="store_true", help="it takes slots from lower classes that are preemptible")
@@ -103,5 +103,6 @@ def _row(one: PriorityClass) -> tuple[str, ...]:
     gives = "no"
     if one.preemptible:
         grace = one.grace.ToNanoseconds() / 1e9
-        gives = f"after {duration(grace)}" if one.HasField("grace") else "between two tasks"
+        after = f"after {duration(grace)}" if grace else "at once"
+        gives = after if one.HasField("grace") else "between two tasks"
     return one.name, str(one.priority), "yes" if one.preempts else "no", gives, ", ".join(one.projects) or "all"

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "  crossfleet admin quota set ml --slots 0     it gets no slots any more\n"
         "  crossfleet admin quota remove ml",
     )
-    made.add_argument("action", choices=("list", "set", "remove"))
+    made.add_argument("action", nargs="?", default="list", choices=("list", "set", "remove"), help="default: list")
     made.add_argument("project", nargs="?", default="", metavar="PROJECT")
     made.add_argument("--slots", type=_most, metavar="N", help="the most slots that it holds")
     made.add_argument("--runs", type=_most, metavar="N", help="the most of its runs that have begun and are not over")

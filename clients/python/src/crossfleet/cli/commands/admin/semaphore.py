@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         "  crossfleet admin semaphore set license-x 0     nobody gets any more of it\n"
         "  crossfleet admin semaphore remove license-x",
     )
-    made.add_argument("action", choices=("list", "set", "remove"))
+    made.add_argument("action", nargs="?", default="list", choices=("list", "set", "remove"), help="default: list")
     made.add_argument("name", nargs="?", default="", metavar="NAME")
     made.add_argument("capacity", nargs="?", type=int, metavar="N", help="how much there is, with set")
     return made

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     own, run_words = _split(arguments)
     options = parser().parse_args(own)
     run = command_line.parse(run_words)
-    _check_waits_for_nobody(run)
+    _check_suits_a_schedule(run)
     plan = plan_run(run)
 
     async def created(client: Client, endpoint: Endpoint) -> wire.Schedule:
@@ -92,10 +92,12 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:cut], rest if "--" in rest else ["--", *rest]
 
 
-def _check_waits_for_nobody(run: command_line.RunOptions) -> None:
+def _check_suits_a_schedule(run: command_line.RunOptions) -> None:
     given = [name for name in _OF_WHO_WAITS if getattr(run, name)]
     if given:
         option = f"--{given[0].replace('_', '-')}"
         raise UsageError(
             f"{option}: nobody waits for a scheduled run; `crossfleet show RUN` and `crossfleet watch RUN` tell of each"
         )
+    if run.deadline is not None and run.deadline.at is not None:
+        raise UsageError("--deadline: each run of a schedule has its own: give a time to go, such as 2h")
