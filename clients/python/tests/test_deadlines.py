@@ -88,7 +88,7 @@ def test_a_span_counts_from_the_submission() -> None:
 def test_a_span_of_more_than_a_year_is_refused_before_it_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--deadline", "400d", "--", "pytest"])
-    assert "argument --deadline: '400d': a time to go is 365 days at most" in capsys.readouterr().err
+    assert "argument --deadline: '400d' is too far: name a time within the next 365 days" in capsys.readouterr().err
 
 
 def between(low: float, middle: float, high: float) -> wire.Interval:

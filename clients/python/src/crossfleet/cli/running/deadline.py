@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
-_MOST = timedelta(days=365)
+MOST = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,14 @@ def moment(text: str, now: datetime) -> Deadline:
         )
     if at <= now:
         raise argparse.ArgumentTypeError(f"{text!r} has passed: it is {now.isoformat(' ', 'seconds')} now")
-    if at > now + _MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is too far: name a time within the next {_MOST.days} days")
+    if at > now + MOST:
+        raise argparse.ArgumentTypeError(too_far(text))
     return Deadline(at)
+
+
+def too_far(text: str) -> str:
+    """What to say of a deadline that is later than MOST from now."""
+    return f"{text!r} is too far: name a time within the next {MOST.days} days"
 
 
 def _zone(name: str) -> tzinfo:

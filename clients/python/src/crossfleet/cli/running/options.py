@@ -13,7 +13,7 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
-from crossfleet.cli.running.deadline import Deadline, moment
+from crossfleet.cli.running.deadline import MOST, Deadline, moment, too_far
 from crossfleet.cli.running.devices import add_devices
 from crossfleet.cli.running.reruns import Reruns, of_options
 from crossfleet.cli.running.reruns import add_options as add_reruns
@@ -36,8 +36,6 @@ With no CROSSFLEET_ADDRESS set it joins the fleet that serves the data folder, o
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
 3 the fleet's own fault, 5 no tests collected (as pytest), 130 interrupted.
 """
-
-_LONGEST_SPAN = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,10 +421,8 @@ def _deadline(text: str) -> Deadline:
         span = seconds(text)
     except argparse.ArgumentTypeError:
         return moment(text, datetime.now().astimezone())
-    if span > _LONGEST_SPAN:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: a time to go is 365 days at most; later ones are given by their date"
-        )
+    if span > MOST.total_seconds():
+        raise argparse.ArgumentTypeError(too_far(text))
     return Deadline(seconds=span)
 
 
