@@ -392,6 +392,26 @@ async def test_a_run_that_waits_for_a_place_among_the_runs_begins_when_one_of_th
     )
 
 
+async def test_what_a_lowered_quota_never_allows_does_not_begin_when_those_end_that_began_before(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel, slots=8)
+        await worker.welcomed()
+        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
+        await learnt(fleet, 20)
+        await limited(fleet, slots=1)
+        await fleet.submit(noop(20), "running")
+        await worker.next("assign")
+        await limited(fleet, slots=0)
+        target = (
+            await estimate(fleet, unnamed(policy=suite_pb2.Policy(unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT)))
+        ).targets[0]
+
+    assert "it needs 1 slot, and the quota of project default is 0" in target.waiting_reason
+    assert not target.HasField("start_seconds")
+
+
 async def test_targets_of_one_run_take_what_a_quota_leaves_one_after_the_other(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
         worker = ScriptedWorker(fleet.channel, slots=8)

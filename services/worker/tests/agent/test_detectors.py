@@ -176,6 +176,7 @@ async def test_nobody_waits_for_what_a_detector_that_was_ended_has_left_behind()
 async def test_what_a_detector_has_started_ends_with_it() -> None:
     inventory = Inventory(_search("Littering"))
     await inventory.look()
+    assert inventory.errors == {}
     left = inventory.by_id["b-0"].attributes["left"].int_value
     await eventually(lambda: not _runs(left), deadline=10, what="what it has left behind is gone")
 

@@ -58,7 +58,9 @@ def limits_of(
     found = []
     for name, amount, most in needs(quota, tally, takes, fewest, run_id):
         text = in_words(state, quota, (name, amount, most))
-        if name == RUNS:
+        if amount > most:  # it was lowered: what is held of it yet comes back to nobody
+            found.append(Limit(name, Pool(0, {}, {}), (), text))
+        elif name == RUNS:
             found.append(_places(most, tally, [one for one in others if one.run_id != run_id], text))
         else:
             found.append(_parts(state, tally, name, amount // fewest, most, others, text))
