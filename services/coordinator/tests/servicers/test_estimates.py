@@ -410,7 +410,9 @@ async def test_targets_of_one_run_take_what_a_quota_leaves_one_after_the_other(t
     assert answer.end_seconds == second.end_seconds
 
 
-async def test_targets_that_need_each_other_by_many_ways_are_foreseen_within_a_quota_as_others_are(tmp_path: Path) -> None:
+async def test_targets_that_need_each_other_by_many_ways_are_foreseen_within_a_quota_as_others_are(
+    tmp_path: Path,
+) -> None:
     layers = [(suite_pb2.Target(name=f"a{level}"), suite_pb2.Target(name=f"b{level}")) for level in range(24)]
     for before, layer in pairwise(layers):
         for target in layer:
