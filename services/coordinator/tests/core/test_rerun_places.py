@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -160,13 +161,15 @@ async def test_time_passes_for_a_case_that_waits_for_another_host_though_its_run
             if not self.left:
                 raise asyncio.CancelledError
 
+    writer: Any = SimpleNamespace(state=fleet.state)
+    clock: Any = Turns()
     passed = []
 
     async def commit(command):
         passed.append(command)
 
     with pytest.raises(asyncio.CancelledError):
-        await let_time_pass(SimpleNamespace(state=fleet.state), commit, Turns())
+        await let_time_pass(writer, commit, clock)
     assert passed == [c.PassTime()]
 
 
