@@ -169,6 +169,16 @@ def test_a_device_that_is_held_on_another_worker_of_its_host_is_not_free():
     assert free == {"w0": ["gpu-1"], "w1": ["gpu-1"], "w2": ["gpu-0", "gpu-1"]}
 
 
+def test_who_is_due_first_is_judged_first_where_not_all_can_be():
+    worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
+    early = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", submitted_unix_seconds=1e6)
+    due = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", submitted_unix_seconds=1e6 + 10)
+    due.request.cpu_cores, due.deadline_unix_seconds = 1.0, 1e6 + 100
+    snapshot = snapshot_of([worker], [early, due])
+    Fits(most_pairs=1).add_to(snapshot)
+    assert [one.fit for one in snapshot.groups] == [0, 1]
+
+
 def test_groups_that_ask_for_the_same_share_a_fit_and_one_that_nobody_satisfies_is_told_why():
     worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
     plain = [scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest") for _ in range(2)]

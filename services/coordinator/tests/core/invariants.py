@@ -21,7 +21,10 @@ def check(state: State) -> None:
         assert group.copies == copies
         assert group.copied >= copies.keys()
         assert all(index in held or not state.attempts[copies[index]].pending for index in copies), "a copy of nothing"
-        assert group.sought.keys() <= set(queued), "a place is sought for a case that is not pending"
+        sought = group.sought
+        assert sought.until.keys() <= set(queued), "a place is sought for a case that is not pending"
+        assert sought.until.keys() == sought.whence.keys()
+        assert sought.whences == Counter(sought.whence.values())
         assert group.failed_models.keys() <= group.earlier.keys()
         places = Counter([*queued, *held, *group.resting])
         assert not [index for index, times in places.items() if times > 1], "a case is in two places"

@@ -1,5 +1,9 @@
 """A case that failed is run again on another host or model of device, for which it waits a while where the fleet has one."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from crossfleet.coordinator.core import commands as c
@@ -9,6 +13,7 @@ from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Outcome, RerunPlacement
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.view import group_view, wanted_slots
+from crossfleet.coordinator.passing import pass_time as let_time_pass
 from crossfleet.matching.model import Device, DeviceRequest, Request
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -133,6 +138,39 @@ def test_a_run_that_has_waited_in_vain_asks_for_any_worker_again():
     pass_time(fleet, 31.0)
     assert not group_view(fleet.state, group).selector
     assert take_up(fleet) == ["w1"]
+
+
+async def test_time_passes_for_a_case_that_waits_for_another_host_though_its_run_holds_nothing():
+    fleet = Fleet()
+    fleet.join("w1", 1)
+    group = begun(fleet, Request(), rerun_wait=30.0)
+    fleet.join("w2", 1, session="s2")
+    fail(fleet)
+    fleet.do(c.WorkerLost("w1", "gone"))
+    assert group.sought
+    assert not group.allocations
+
+    class Turns:
+        left = 2
+
+        def now(self):
+            return fleet.now
+
+        async def sleep(self, seconds):
+            self.left -= 1
+            if not self.left:
+                raise asyncio.CancelledError
+
+    writer: Any = SimpleNamespace(state=fleet.state)
+    clock: Any = Turns()
+    passed = []
+
+    async def commit(command):
+        passed.append(command)
+
+    with pytest.raises(asyncio.CancelledError):
+        await let_time_pass(writer, commit, clock)
+    assert passed == [c.PassTime()]
 
 
 def test_a_case_goes_back_to_where_it_failed_when_it_has_waited_in_vain():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -427,6 +428,23 @@ async def test_targets_of_one_run_take_what_a_quota_leaves_one_after_the_other(t
     assert first.slots == 1
     assert second.start_seconds.middle == pytest.approx(first.end_seconds.middle, rel=0.1)
     assert answer.end_seconds == second.end_seconds
+
+
+async def test_targets_that_need_each_other_by_many_ways_are_foreseen_within_a_quota_as_others_are(
+    tmp_path: Path,
+) -> None:
+    layers = [(suite_pb2.Target(name=f"a{level}"), suite_pb2.Target(name=f"b{level}")) for level in range(24)]
+    for before, layer in pairwise(layers):
+        for target in layer:
+            target.needs.extend(suite_pb2.Need(target=one.name) for one in before)
+    async with running(tmp_path) as fleet:
+        await ScriptedWorker(fleet.channel, slots=2).welcomed()
+        await limited(fleet, slots=2)
+
+        answer = await estimate(fleet, noop(2, targets=[target for layer in layers for target in layer]))
+
+    assert len(answer.targets) == 48
+    assert answer.targets[0].start_seconds.high == 0.0
 
 
 async def test_an_alternative_that_a_quota_never_allows_is_neither_waited_for_nor_foreseen(tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ async def test_a_report_that_others_join_comes_when_the_first_of_its_runs_is_cal
     assert line.called == ["large-0", "large-1", "large-3", "large-2"]
 
 
+async def test_a_run_keeps_its_turn_where_the_first_of_its_line_was_called_by_another_run():
+    line = Line()
+    await line.join("before", "first")
+    await line.join("both", "first", "second")
+    await line.join("alone", "second")
+    await line.join("last", "third")
+    await line.end_all()
+
+    assert line.called == ["before", "both", "alone", "last"]
+
+
 async def test_whoever_gives_up_keeps_nobody_waiting():
     line = Line()
     for name in "abcd":

@@ -35,6 +35,7 @@ def _waits_for_time(state: State, now: float) -> bool:
     limited = any(run.policy.run_timeout and run.state < RunState.STOPPING for run in state.runs.values())
     return bool(limited or state.preempted or state.reservations or choosing(state)) or any(
         group.resting
+        or group.sought
         or group.held_back
         or _impatient(state, group)
         or leaves_slots_idle(state, group)

@@ -1,10 +1,12 @@
 """Judges a snapshot for a scheduler that does not: which workers fit what its groups ask for, and what is free of each."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.free import Free, slot_millicores
@@ -92,7 +94,7 @@ class Fits:
         """In the order of the queue, as far as that may be judged in one snapshot."""
         numbers: dict[Request, int] = {}
         most = max(self._most_pairs // max(len(workers), 1), 1)
-        for group in sorted(snapshot.groups, key=lambda one: (-one.priority, one.submitted_unix_seconds)):
+        for group in sorted(snapshot.groups, key=_turn):
             request = requests[group.group_id]
             number = numbers.get(request)
             if group.wanted_slots <= 0 or (number is None and len(numbers) == most):
@@ -136,6 +138,11 @@ class Fits:
             return scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code=Code.BUSY, text=text)
         found = explain(request, workers, self._selectors)
         return scheduler_pb2.Waiting(kind=_KINDS[found.wait], code=found.code, text=found.text)
+
+
+def _turn(group: scheduler_pb2.TaskGroup) -> tuple[int, float]:
+    """The place of a group in the queue, the smallest first, whatever its project has."""
+    return -group.priority, counts_from(group.submitted_unix_seconds, group.deadline_unix_seconds or math.inf)
 
 
 def _candidate(request: Request, worker: WorkerView, found: Eligible) -> scheduler_pb2.Candidate:

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
 from crossfleet.coordinator.core.outlook import Outlook
 from crossfleet.coordinator.core.placement import NO_MODELS, Apart, Elsewhere, Spot, spots
 from crossfleet.coordinator.core.settling import close, open_allocations
+from crossfleet.coordinator.core.sought import goes_elsewhere
 
 # One that runs and the one that follows, so that no slot waits for a message.
 _HELD_BY_SLOT = 2
@@ -156,6 +157,8 @@ def _measuring(emit: Emitter, allocation: Allocation) -> bool:
 def _cut(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, outlook: Outlook) -> tuple[int, ...]:
     """What a slot is to do next. Where durations are known nothing that would keep it for longer than the others are busy,
     unless it ends soonest here."""
+    if goes_elsewhere(emit.state, group, allocation.worker_id, allocation.models.get(slot.number, NO_MODELS)):
+        return ()  # one look spares one at each case
     queue, pace = group.queue, slot.pace
     most = 1 if allocation.canary else emit.state.runs[group.run_id].policy.max_cases_per_task
     allowed = _allowed(emit, group, allocation, slot)
@@ -210,7 +213,7 @@ def _reruns_allowed(emit: Emitter, group: Group, allocation: Allocation, slot: S
 
     models = allocation.models.get(slot.number, NO_MODELS)
     here = Spot(allocation.worker_id, (slot.number,), models, allocation.local_of)
-    return Elsewhere(group, policy, emit.now, here, others)
+    return Elsewhere(group, policy, here, others)
 
 
 def _assign(emit: Emitter, group: Group, allocation: Allocation, slot: Slot, piece: tuple[int, ...]) -> None:

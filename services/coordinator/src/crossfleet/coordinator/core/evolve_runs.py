@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.grouping import setup_keys
 from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.model import Attempt, Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, GroupState, Outcome, RunState
+from crossfleet.coordinator.core.placement import whence
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.rerun_facts import RerunsSought
 from crossfleet.coordinator.core.whereabouts import offer_again, whereabouts_of
@@ -173,16 +174,16 @@ def reruns_sought(state: State, event: RerunsSought) -> None:
     group = state.groups[event.group_id]
     for index in event.case_indices:
         if event.until:
-            group.sought[index] = event.until
+            group.sought.begin(index, event.until, whence(group, index))
         else:
-            group.sought.pop(index, None)
+            group.sought.end(index)
 
 
 def _unqueue(group: Group, indices: list[int]) -> None:
     """Drop cases that got their verdict without an attempt; those of revoked attempts were not in the queue."""
     for index in indices:
         group.resting.pop(index, None)
-        group.sought.pop(index, None)
+        group.sought.end(index)
     if not group.counts[Outcome.PENDING]:
         group.queue.clear()
         return

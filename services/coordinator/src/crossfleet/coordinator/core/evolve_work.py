@@ -237,7 +237,7 @@ def tasks_assigned(state: State, event: e.TasksAssigned) -> None:
         cases = task.case_indices
         queue.take(cases)
         for index in cases if group.sought else ():
-            group.sought.pop(index, None)
+            group.sought.end(index)
         _begin(
             state,
             group,

@@ -21,6 +21,7 @@ from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Takes, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
+from crossfleet.coordinator.core.search import Search
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
@@ -165,8 +166,8 @@ class Group:
     lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `allowance`: the most slots that
     its project's quota leaves to it, behind others. `under_fallback`: another scheduler stands in for its own. `marks` says how
     often a case may be run again, `earlier` has the failures of cases that are to be, `resting` the unix seconds at which they
-    are pending again. `failed_models` are those of the devices on which such cases failed, `sought` the unix seconds until which
-    pending ones wait for a place elsewhere. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
+    are pending again. `failed_models` are those of the devices on which such cases failed, `sought` says which pending ones wait
+    for a place elsewhere. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
     `target` is then what is asked for as it stands now. `renumbered` are those of its allocations whose workers number their
     cases in another way.
     `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
@@ -192,7 +193,7 @@ class Group:
     earlier: dict[int, list[FinishedCase]] = field(default_factory=dict)
     resting: dict[int, float] = field(default_factory=dict)
     failed_models: dict[int, frozenset[str]] = field(default_factory=dict)
-    sought: dict[int, float] = field(default_factory=dict)
+    sought: Search = field(default_factory=Search)
     counts: list[int] = field(default_factory=lambda: [0] * OUTCOMES)
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False

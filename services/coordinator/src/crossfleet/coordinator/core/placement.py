@@ -43,17 +43,30 @@ class Failed:
     at: tuple[Place, ...]
     models: frozenset[str]
 
+
+class Whence(NamedTuple):
+    """The workers where a case failed, and on which models of devices. Thousands of cases have one."""
+
+    workers: frozenset[str]
+    models: frozenset[str]
+
     def is_away(self, worker_id: str, models: AbstractSet[str], *, other_model: bool) -> bool:
         """Whether a slot is on another host; with `other_model`, where models are known, whether its devices are others."""
         if other_model and self.models:
             return not self.models & models
-        return all(one.worker_id != worker_id for one in self.at)
+        return worker_id not in self.workers
 
 
 def failed(group: Group, index: int) -> Failed:
     """Of a case that is run again."""
     places = tuple(Place(one.worker_id, one.slot) for one in group.earlier[index])
     return Failed(places, group.failed_models.get(index, NO_MODELS))
+
+
+def whence(group: Group, index: int) -> Whence:
+    """Of a case that is run again."""
+    workers = frozenset(one.worker_id for one in group.earlier.get(index, ()))
+    return Whence(workers, group.failed_models.get(index, NO_MODELS))
 
 
 def spots(allocation: Allocation) -> Iterable[Spot]:
@@ -84,14 +97,12 @@ class Elsewhere:
     One for which another place is sought goes to no other meanwhile.
     """
 
-    def __init__(
-        self, group: Group, policy: PolicySpec, now: float, here: Spot, others: Callable[[], Iterable[Spot]]
-    ) -> None:
-        """`here` is the one slot, `others` answers all that are open. `now` is in unix seconds.
+    def __init__(self, group: Group, policy: PolicySpec, here: Spot, others: Callable[[], Iterable[Spot]]) -> None:
+        """`here` is the one slot, `others` answers all that are open.
 
         A case that is bound to others by a grouping goes to no other slot while the one where it failed is open.
         """
-        self._group, self._policy, self._now = group, policy, now
+        self._group, self._policy = group, policy
         self._here = here
         self._others = others
         self._open: list[Spot] | None = None
@@ -103,9 +114,10 @@ class Elsewhere:
             return False
         if index not in group.earlier:
             return True
+        seeking = group.sought.whence.get(index)
+        if seeking is not None:
+            return seeking.is_away(here.worker_id, here.models, other_model=policy.other_model)
         case, bound = failed(group, index), group.queue.is_bound(index)
-        if group.sought.get(index, 0.0) > self._now:
-            return case.is_away(here.worker_id, here.models, other_model=policy.other_model)
         own = dislike(policy, case, here, bound=bound)
         if not own:
             return True

@@ -59,8 +59,9 @@ def end_preempted(emit: Emitter) -> None:
     """Time went by: what still executes after its grace is ended, and goes on elsewhere at no cost."""
     for allocation_id in [one for one, until in emit.state.preempted.items() if until <= emit.now]:
         allocation = emit.state.allocations[allocation_id]
-        for slot in allocation.slots.values():
-            for attempt_id in slot.attempts[::-1]:
-                text = f"{allocation.worker_id} was needed for more urgent work"
-                end_attempt(emit, emit.state.attempts[attempt_id], Cause.PREEMPTED, text)
-        feed_group(emit, emit.state.groups[allocation.group_id])
+        text = f"{allocation.worker_id} was needed for more urgent work"
+        left = [attempt_id for slot in allocation.slots.values() for attempt_id in slot.attempts[::-1]]
+        for attempt_id in left:
+            end_attempt(emit, emit.state.attempts[attempt_id], Cause.PREEMPTED, text)
+        if left:
+            feed_group(emit, emit.state.groups[allocation.group_id])

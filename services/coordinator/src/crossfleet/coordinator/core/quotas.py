@@ -191,7 +191,9 @@ class _Shown:
         if self.full is not None:
             return self.full
         for name, amount, most in needs(quota, left, takes, fewest, run_id):
-            wanted = len(self.runs | {run_id}) if name == RUNS else amount + amount // fewest * self.slots
+            wanted = (
+                len(self.runs) + (run_id not in self.runs) if name == RUNS else amount + amount // fewest * self.slots
+            )
             if wanted > most - left.held(name):
                 if name != RUNS:  # another target of a run that is shown needs no place
                     self.full = name, amount, most

@@ -9,7 +9,7 @@ from crossfleet.coordinator.core.dispatching import feed_group
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, State, Worker
 from crossfleet.coordinator.core.outcomes import RerunPlacement, WorkerState
-from crossfleet.coordinator.core.placement import Failed, failed, spots
+from crossfleet.coordinator.core.placement import Whence, spots, whence
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reserving import kept_from
 from crossfleet.coordinator.core.settling import open_allocations
@@ -31,17 +31,17 @@ def seek(emit: Emitter, group: Group, indices: Iterable[int]) -> None:
         return
     if not wanted_slots(emit.state, group):
         return  # It has all that it may have.
-    hopes: dict[Failed, bool] = {}
+    hopes: dict[Whence, bool] = {}
     cases = []
     for index in indices:
         if index in group.resting or group.queue.is_bound(index):
             continue
-        case = failed(group, index)
-        if case not in hopes:
-            held = _holds(emit, group, case, other_model=policy.other_model)
-            away = away_from([case], request, other_model=policy.other_model)
-            hopes[case] = not held and _could_have(emit.state, group, away)
-        if hopes[case]:
+        failed_at = whence(group, index)
+        if failed_at not in hopes:
+            held = _holds(emit, group, failed_at, other_model=policy.other_model)
+            away = away_from([failed_at], request, other_model=policy.other_model)
+            hopes[failed_at] = not held and _could_have(emit.state, group, away)
+        if hopes[failed_at]:
             cases.append(index)
     if cases:
         emit(RerunsSought(group.run_id, group.group_id, tuple(cases), emit.now + policy.rerun_wait))
@@ -50,7 +50,7 @@ def seek(emit: Emitter, group: Group, indices: Iterable[int]) -> None:
 def end_search(emit: Emitter) -> None:
     """Time went by: what was sought for long enough may go anywhere."""
     for group in list(emit.state.groups.values()):
-        vain = tuple(sorted(index for index, until in group.sought.items() if until <= emit.now))
+        vain = tuple(sorted(index for index, until in group.sought.until.items() if until <= emit.now))
         if vain:
             emit(RerunsSought(group.run_id, group.group_id, vain, 0.0))
             feed_group(emit, group)
@@ -70,9 +70,9 @@ def note_models(emit: Emitter, group: Group, worker: Worker, allocation_id: str)
         emit(SlotModels(group.run_id, group.group_id, allocation_id, tuple(found)))
 
 
-def _holds(emit: Emitter, group: Group, case: Failed, *, other_model: bool) -> bool:
+def _holds(emit: Emitter, group: Group, failed_at: Whence, *, other_model: bool) -> bool:
     return any(
-        case.is_away(spot.worker_id, spot.models, other_model=other_model)
+        failed_at.is_away(spot.worker_id, spot.models, other_model=other_model)
         for allocation in open_allocations(emit, group)
         for spot in spots(allocation)
     )

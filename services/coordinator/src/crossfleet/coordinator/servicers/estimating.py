@@ -12,11 +12,11 @@ from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import interval, queue_place, set_interval
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.contention import UNSEEN, Pool, Rival, Situation, Turn, pool_of, rivals_of
 from crossfleet.coordinator.core.forecast import Span, Work
 from crossfleet.coordinator.core.lognormal import MIDDLE
 from crossfleet.coordinator.core.outcomes import WorkerState
-from crossfleet.coordinator.core.quota import Takes
 from crossfleet.coordinator.core.quota_outlook import Limit, Party, limits_of, parties, within
 from crossfleet.coordinator.core.replay import PARTS, spans
 from crossfleet.coordinator.core.submitting import whole
@@ -68,8 +68,7 @@ class _Asked:
         self._found = found
         self._pools = [pool_of(situation.state, one.target.request) for one in found]
         self._rivals = [rivals_of(situation, pool) for pool in self._pools]
-        others = parties(situation, project)
-        self._limits = [self._limits_of(index, others) for index in range(len(found))]
+        self._limits = self._limits_of_all(parties(situation, project)) if project in situation.state.quotas else []
         self._quota_waits: dict[int, str] = {}
 
     def spans(self) -> list[dict[float, Span]]:
@@ -92,6 +91,8 @@ class _Asked:
     def _alone(self, index: int) -> dict[float, Span]:
         """When a target would begin and end that needs no other one."""
         found = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+        if not self._limits:
+            return found
         one, limits = self._found[index], self._limits[index]
         works = {part: work_at(one.load, one.target.request, part) for part in PARTS}
         found, self._quota_waits[index] = within(limits, self._project, _turn(self._turn, index), works, found)
@@ -112,17 +113,16 @@ class _Asked:
             message.waiting_reason = message.quota_wait or self._reason(one.target.request, pool)
         return message
 
-    def _limits_of(self, index: int, others: Sequence[Party]) -> list[Limit]:
-        """Those of the project's quota, beside what it has already and the run's targets before this one."""
-        request = self._found[index].target.request
-        before = [self._party(other) for other in range(index) if not self._needs(other, index)]
-        return limits_of(self._state, self._project, self._takes(index), least_slots(request), _RUN, [*others, *before])
-
-    def _needs(self, other: int, index: int) -> bool:
-        """Whether a target of the run begins only when the other one of `index` is over."""
-        names = [one.target.name for one in self._found]
-        needed = [names.index(need.target) for need in self._found[other].target.needs]
-        return index in needed or any(self._needs(one, index) for one in needed)
+    def _limits_of_all(self, others: Sequence[Party]) -> list[list[Limit]]:
+        """By target, those of the project's quota, beside what it has already and the run's targets before this one."""
+        targets = [one.target for one in self._found]
+        mine, awaited = [self._party(index) for index in range(len(targets))], _awaited(targets)
+        found = []
+        for index, one in enumerate(targets):
+            before = [mine[other] for other in range(index) if one.name not in awaited[targets[other].name]]
+            fewest = least_slots(one.request)
+            found.append(limits_of(self._state, self._project, one.devices, fewest, _RUN, [*others, *before]))
+        return found
 
     def _party(self, index: int) -> Party:
         """A target of the run as the others meet it."""
@@ -132,11 +132,7 @@ class _Asked:
         load = one.load.seconds if one.load is not None else UNSEEN
         known = one.load is not None
         rival = Rival(turn[-1], self._project, turn, load, known, 0, wanted=work.most, least=work.least, overdue=0.0)
-        return Party(_RUN, self._takes(index), rival)
-
-    def _takes(self, index: int) -> Takes:
-        """What each slot of a target takes that may be limited."""
-        return self._found[index].target.devices
+        return Party(_RUN, one.target.devices, rival)
 
     def _work(self, index: int) -> dict[float, Work]:
         """Its own work, and that of the run's other targets that could use the same workers: they proceed side by side."""
@@ -166,6 +162,19 @@ class _Asked:
             return f"it needs {needed} slots at once, and of this fleet it could use {pool.slots}"
         workers = [view_now(each) for each in self._state.workers.values() if each.state is not WorkerState.LOST]
         return explain(request, workers, self._state.selectors).text
+
+
+def _awaited(targets: Sequence[TargetSpec]) -> dict[str, set[str]]:
+    """By name, all targets that must be over before each of a run begins."""
+    needed = {one.name: [need.target for need in one.needs] for one in targets}
+    known: dict[str, set[str]] = {}
+
+    def of(name: str) -> set[str]:
+        if name not in known:
+            known[name] = set(needed[name]).union(*map(of, needed[name]))
+        return known[name]
+
+    return {name: of(name) for name in needed}
 
 
 def _turn(turn: Turn, index: int) -> Turn:

@@ -31,11 +31,13 @@ class Turns:
         """One that was called is over: the next one is called."""
         while self._lines:
             run_id, line = self._lines.popitem(last=False)
-            turn = line.popleft()
+            # Who was called by another run, or has given up, does not use up this one's turn.
+            while line and not line[0].waits:
+                line.popleft()
             if line:
-                self._lines[run_id] = line
-            if turn.waits:
-                turn.call()
+                line.popleft().call()
+                if line:
+                    self._lines[run_id] = line
                 return
         self._room += 1
 

@@ -202,17 +202,22 @@ class Fleet:
         host = self.hosts[name]
         level, used, parts = host.kind.idle, set[str](), list[Portion]()
         for one in held:
+            whole, mine = host.held(one.device_ids, one.portions)
+            used |= whole & host.view.own_ids
+            parts += mine
             if one.worker_id != name:
                 level = level.disturbed(alone=self.alone(one))
-                continue
-            level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
-            whole, mine = host.held(one.device_ids, one.portions)
-            used |= whole
-            parts += mine
+            else:
+                level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
         level = level.without(host.counts(used))
         if parts:
             level = level.parted(host.bundled(dict(together(parts))))
         return level.rooms[host.kind.aspect(demand)]
+
+    def shown(self, name: str, held: Allocation) -> bool:
+        """Whether what is held of another worker of its host has a device that this one offers too."""
+        view = self.hosts[name].view
+        return view.host in self.overlapping and not view.own_ids.isdisjoint(held.device_ids)
 
     def _demand_of(self, held: Allocation) -> Demand:
         return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
