@@ -41,6 +41,23 @@ async def one(*messages: Any) -> AsyncIterator[Any]:
         yield message
 
 
+async def test_a_run_of_which_schedulers_could_not_be_told_is_not_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise OverflowError("no words for it")
+
+    monkeypatch.setattr("crossfleet.matching.messages.selector_of", broken)
+    async with running(tmp_path) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="gpu").request.devices.add(device_class="gpu", capacities={"memory": 4})
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await fleet.runs.SubmitRun(run_service.SubmitRunRequest(request_id="poison", spec=spec))
+        assert refused.value.code() is grpc.StatusCode.INTERNAL
+        assert not (await fleet.runs.ListRuns(run_service.ListRunsRequest())).runs
+        assert (await fleet.runs.SubmitRun(run_service.SubmitRunRequest(request_id="well", spec=noop(1)))).run.run_id
+
+
 @pytest.mark.parametrize("position", [5, "x", True, [1], ["a", "b"], [1.0, 2], {"a": 1}, [1.0, "x", "y"], None])
 async def test_a_page_token_made_by_hand_is_refused(tmp_path: Path, position: Any) -> None:
     async with running(tmp_path) as fleet:

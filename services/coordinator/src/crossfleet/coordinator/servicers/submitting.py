@@ -13,6 +13,7 @@ from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.durations import check_durations
 from crossfleet.coordinator.artifacts.manifests import check_manifest
 from crossfleet.coordinator.convert import runs
+from crossfleet.coordinator.convert.fleet import request_message
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.convert.understood import check_understood
 from crossfleet.coordinator.core.answers import RunAnswer
@@ -37,6 +38,7 @@ from crossfleet.foundation.errors import (
 )
 from crossfleet.foundation.ids import IdSource
 from crossfleet.foundation.telemetry import current_traceparent
+from crossfleet.matching.messages import device_request_message
 
 
 class Submitting:
@@ -93,6 +95,7 @@ class Submitting:
         command = submission(request_id, spec, run_id, state.selectors, traceparent, seed, state.priority_classes)
         if command.request_id not in state.requests:
             check_understood(spec, "spec")
+            _rehearse(command)
             await self._check_surroundings(spec)
             command = await self._with_estimates(command)
         return command
@@ -152,3 +155,12 @@ class Submitting:
             limits = await self._estimates.time_limits(key, kindred, command.cases)
         estimates = await self._estimates.known(key, kindred, command.cases, given)
         return replace(command, estimates=estimates, limits=limits)
+
+
+def _rehearse(command: SubmitRun) -> None:
+    """Put what schedulers will be told into words once: what cannot be, in the ledger, would end one leader after the other."""
+    for target in command.targets:
+        request_message(target.request)
+        for alternative in target.template.alternatives if target.template is not None else ():
+            for device in alternative.devices:
+                device_request_message(device)
