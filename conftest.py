@@ -31,9 +31,10 @@ OPTIONAL = ("cargo", "mvn")
 
 # Tests start processes while gRPC is in use: its handlers around a fork may wait for each other for ever.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-# A shell starts what it puts into the background without SIGINT, and all that is started by that inherits it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts what it puts into the background without SIGINT, nohup without SIGHUP, and all that is started by that inherits it.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 # A test that took long on a busy machine has found nothing.
 hypothesis.settings.register_profile("crossfleet", deadline=None)
 hypothesis.settings.load_profile("crossfleet")
