@@ -79,7 +79,7 @@ class RunCalls:
                 run_id=run_id,
                 target=target,
                 outcomes=wanted,
-                page_size=page_size or (2000 if with_properties else 100 if full_results else 5000),
+                page_size=page_size or (500 if with_properties else 100 if full_results else 5000),
                 page_token=token,
                 full_results=full_results,
                 with_properties=with_properties,

@@ -53,7 +53,7 @@ class RunReads(run_grpc.RunServiceServicer):
     async def ListCases(self, request: run_service.ListCasesRequest, context: Context) -> run_service.ListCasesResponse:
         """Cases by target and index. Raises RunNotFound, TargetNotFound, PageTokenInvalid, InvalidArgument."""
         whole = request.full_results or request.with_properties
-        most = 2000 if request.with_properties else 200 if request.full_results else 10_000
+        most = 500 if request.with_properties else 200 if request.full_results else 10_000
         size = page_size(request.page_size, min(most, 1000), most)
         outcomes = sorted(request.outcomes)
         key = ("cases", request.run_id, request.target, outcomes, request.full_results, request.with_properties)
