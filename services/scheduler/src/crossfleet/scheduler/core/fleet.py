@@ -386,6 +386,8 @@ class Fleet:
         if host is None:
             return
         kind = host.kind
+        if host.view.host not in self._on_host:
+            self.overlapping.discard(host.view.host)
         self._breadth.clear()
         self._settle(host, [])
         host.filling.leave(name)
