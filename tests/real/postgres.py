@@ -37,10 +37,12 @@ def binaries() -> Path:
     installed = Path(found.origin).parent / "pginstall18"
     if os.geteuid() or _runs(installed / "bin"):
         return installed / "bin"
-    # The environment lies where another user may not look.
-    copy = Path(tempfile.gettempdir()) / "crossfleet-postgres"
-    shutil.copytree(installed, copy, symlinks=True, dirs_exist_ok=True)
-    return copy / "bin"
+    # The environment lies where another user may not look. Programs find their libraries in a folder beside their package.
+    copy, package = Path(tempfile.gettempdir()) / "crossfleet-postgres", installed.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    for folder in (installed, *([libraries] if libraries.is_dir() else ())):
+        shutil.copytree(folder, copy / folder.relative_to(package.parent), symlinks=True, dirs_exist_ok=True)
+    return copy / installed.relative_to(package.parent) / "bin"
 
 
 def _runs(folder: Path) -> bool:

@@ -155,11 +155,7 @@ def free_of(snapshot: Snapshot, name: str, less: Iterable[Proposal] = ()) -> Fre
     less = list(less)
     host = snapshot.workers[name].host
     others = [one.name for one in snapshot.workers.values() if host and one.host == host and one.name != name]
-    own = _alone(snapshot, name, less)
-    there = [(_alone(snapshot, other, less), snapshot.workers[other]) for other in others]
-    for free, view in there:
-        own = own.less_shown(free, view)
-    return own.beside([free for free, _ in there])
+    return _alone(snapshot, name, less).beside([_alone(snapshot, other, less) for other in others])
 
 
 def _alone(snapshot: Snapshot, name: str, less: Iterable[Proposal]) -> Free:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerView
+from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -80,17 +80,6 @@ def test_a_host_with_several_workers_is_made_free_of_all_that_is_on_it():
     alone = group("high", 20, 1, request=Request(exclusive=True))
     session = begun([worker("w1", host="h1"), worker("w2", host="h1")], [group("low", 0), alone], held)
     assert sorted(session.plan(0.0)[1].revoke) == ["a", "b"]
-
-
-def test_a_device_that_another_worker_of_the_host_has_given_is_made_free_there_and_nothing_is_taken_in_vain():
-    gpu, wish = (Device("gpu-0", "gpu"),), Request(devices=(DeviceRequest("gpu"),))
-    both = [worker("w1", host="h1", devices=gpu), worker("w2", host="h1", devices=gpu)]
-    held = [Allocation("plain", "low", "w1", 1), Allocation("device", "holder", "w2", 1, ("gpu-0",))]
-    high = group("high", 20, 1, request=wish)
-    session = begun(both, [group("low", 0), group("holder", 15, request=wish), high], held)
-    assert session.plan(0.0)[1].revoke == (), "without the device it is of no use to have the slot"
-    session = begun(both, [group("low", 5), group("holder", 0, request=wish), high], held)
-    assert session.plan(0.0)[1].revoke == ("device",)
 
 
 def test_no_more_is_taken_in_an_hour_than_the_policy_allows():

@@ -75,7 +75,8 @@ class Free:
         if there.untouched or not neighbour.own_ids:
             return self
         held = neighbour.own_ids - there.devices
-        portions = together((*self.portions, *there.portions)) if there.portions else self.portions
+        parts = [one for one in there.portions if one.device_id in held]
+        portions = together((*self.portions, *parts)) if parts else self.portions
         return replace(self, devices=self.devices - held, portions=portions)
 
     def minus(

@@ -33,8 +33,7 @@ class Fleet:
     """Hosts by name, kinds by key, demands by request. ``totals`` are the amounts that all hosts have.
 
     ``unsorted``: a new demand may choose among workers that were alike so far, or want more of one than any did, so each
-    is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one. On ``overlapping`` hosts
-    several workers offer the same device.
+    is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one.
     """
 
     def __init__(self, selectors: Selectors, accounts: Accounts) -> None:
@@ -44,7 +43,6 @@ class Fleet:
         self.totals: Counter[str] = Counter()
         self.unsorted = False
         self.solitary = False
-        self.overlapping: set[str] = set()
         self.kinds: dict[Key, Kind] = {}
         self._frames: dict[FrameKey, Frame] = {}
         self.demands: dict[Request, Demand] = {}
@@ -144,12 +142,10 @@ class Fleet:
         self._accounts.charge(project, grant.cost)
         filling.leave(name)
         host.filling = kind.enter(name, grant.left)
-        overlaps = bool(ids) and host.view.host in self.overlapping
-        for other in self.neighbours(name) if self.solitary or overlaps else ():
+        for other in self.neighbours(name) if self.solitary else ():
             if other in self.hosts:
                 beside = self.hosts[other]
-                level = self._less_shown(beside, ids, portions) if overlaps else beside.filling.level
-                self._refill(beside, level.disturbed(alone=demand.request.exclusive) if self.solitary else level)
+                self._refill(beside, beside.filling.level.disturbed(alone=demand.request.exclusive))
         return ids, portions
 
     def neighbours(self, name: str) -> list[str]:
@@ -202,22 +198,17 @@ class Fleet:
         host = self.hosts[name]
         level, used, parts = host.kind.idle, set[str](), list[Portion]()
         for one in held:
-            whole, mine = host.held(one.device_ids, one.portions)
-            used |= whole & host.view.own_ids
-            parts += mine
             if one.worker_id != name:
                 level = level.disturbed(alone=self.alone(one))
-            else:
-                level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
+                continue
+            whole, mine = host.held(one.device_ids, one.portions)
+            used |= whole
+            parts += mine
+            level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
         level = level.without(host.counts(used))
         if parts:
             level = level.parted(host.bundled(dict(together(parts))))
         return level.rooms[host.kind.aspect(demand)]
-
-    def shown(self, name: str, held: Allocation) -> bool:
-        """Whether what is held of another worker of its host has a device that this one offers too."""
-        view = self.hosts[name].view
-        return view.host in self.overlapping and not view.own_ids.isdisjoint(held.device_ids)
 
     def _demand_of(self, held: Allocation) -> Demand:
         return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
@@ -277,7 +268,7 @@ class Fleet:
         kind, frame = host.kind, host.kind.frame
         level, charges, portions = frame.idle, list[Charge](), list[Portion]()
         beside = list[Allocation]()
-        if self.solitary or host.view.host in self.overlapping:
+        if self.solitary:
             beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
         if host.used or host.parts:
             host.used, host.parts = set(), {}
@@ -296,8 +287,6 @@ class Fleet:
                 cost = frame.cost(aspect, held.slots, host.counts(devices), bundled)
                 charges.append((group.project, cost))
         self._settle(host, charges)
-        if host.view.host in self.overlapping:
-            portions += self._shown(host, beside)
         if host.used:
             level = level.without(host.counts(host.used))
         if portions:
@@ -306,26 +295,6 @@ class Fleet:
         if self.solitary and beside:
             level = level.disturbed(alone=any(map(self.alone, beside)))
         self._refill(host, level)
-
-    def _shown(self, host: Host, beside: Iterable[Allocation]) -> list[Portion]:
-        """A device that other workers of the host offer too is one: what they hold of it is in use here."""
-        parts = list[Portion]()
-        for held in beside:
-            devices, some = host.held(held.device_ids, held.portions)
-            host.used |= devices & host.view.own_ids
-            parts += some
-        return parts
-
-    def _less_shown(self, host: Host, device_ids: Iterable[str], portions: Portions) -> Level:
-        """How full a worker is when another of its host has got these devices, which it may offer too."""
-        devices, parts = host.held(device_ids, portions)
-        mine = (devices & host.view.own_ids) - host.used
-        host.used |= mine
-        level = host.filling.level.without(host.counts(mine))
-        if parts:
-            host.parts = dict(together((*map(Portion._make, host.parts.items()), *parts)))
-            level = level.parted(host.bundled(host.parts))
-        return level
 
     def _refill(self, host: Host, level: Level) -> None:
         if host.filling.level is not level:
@@ -367,27 +336,16 @@ class Fleet:
 
     def _enter(self, name: str, view: WorkerView, kind: Kind) -> Host:
         host = self.hosts[name] = Host(view, kind, kind.enter(name, kind.idle))
-        self._compare(view)
         self._breadth.clear()
         insort(kind.names, name)
         self.totals.update(kind.frame.totals)
         return host
-
-    def _compare(self, view: WorkerView) -> None:
-        """Note whether another worker of its host offers one of its devices. One that no longer does costs a look, and no more."""
-        if not view.own_ids or not view.host or view.host in self.overlapping:
-            return
-        others = (self.hosts[one].view for one in self._on_host.get(view.host, ()) if one in self.hosts)
-        if any(one.name != view.name and view.own_ids & one.own_ids for one in others):
-            self.overlapping.add(view.host)
 
     def _remove(self, name: str) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
             return
         kind = host.kind
-        if host.view.host not in self._on_host:
-            self.overlapping.discard(host.view.host)
         self._breadth.clear()
         self._settle(host, [])
         host.filling.leave(name)

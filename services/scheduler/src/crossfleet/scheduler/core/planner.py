@@ -134,28 +134,15 @@ class Planner:
                 entry = entries[group_id] = self.queue.enter(group, self._shape(demand, 1, 1), held, short)
             self.wait(entry, again=again)
 
-    def _beside(self, snapshot: Snapshot, workers: AbstractSet[str]) -> set[str]:
-        """Other workers of their hosts, as far as what is held of these matters there."""
-        rows, overlapping = snapshot.workers, self.fleet.overlapping
-        if not self.fleet.solitary:
-            workers = (
-                {name for name in workers if name in rows and rows[name].host in overlapping} if overlapping else set()
-            )
-        return {other for name in workers for other in snapshot.neighbours(name)}
-
     def _look_at_workers(self, snapshot: Snapshot, workers: AbstractSet[str]) -> None:
         opened: dict[Kind, None] = {}
-        known = set(self.fleet.overlapping)
-        again = workers | self._beside(snapshot, workers)
-        while again:
-            for name in again:
-                self._ends.pop(name, None)
-                filling = self.fleet.look(snapshot, name)
-                if filling is not None and filling.slots > 0:
-                    opened[filling.kind] = None
-            # What was held of a worker's neighbour had not mattered before it was known that they offer the same.
-            again = {name for host in self.fleet.overlapping - known for name in snapshot.on_host.get(host, ())}
-            known |= self.fleet.overlapping
+        if self.fleet.solitary:
+            workers = workers | {other for name in workers for other in snapshot.neighbours(name)}
+        for name in workers:
+            self._ends.pop(name, None)
+            filling = self.fleet.look(snapshot, name)
+            if filling is not None and filling.slots > 0:
+                opened[filling.kind] = None
         self.fleet.unsorted = False
         # Shapes for which some worker has got room are to be tried again.
         for shape in self.shapes.values() if opened else ():

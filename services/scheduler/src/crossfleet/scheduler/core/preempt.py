@@ -135,11 +135,13 @@ def _for_one(snapshot: Snapshot, fleet: Fleet, entry: Entry, rule: Callable[[str
 
 
 def _in_the_way(snapshot: Snapshot, fleet: Fleet, entry: Entry, name: str) -> list[Allocation]:
-    """What is held of a worker, and of its neighbours where one of both wants the host alone, or both offer a device that is held."""
-    alone = entry.shape.demand.request.exclusive
-    beside = (held for other in fleet.neighbours(name) for held in snapshot.held_on(other))
-    found = [held for held in beside if alone or fleet.alone(held) or fleet.shown(name, held)]
-    return [*snapshot.held_on(name), *found]
+    """What is held of a worker, and of its neighbours where one of both wants the host alone."""
+    found = list(snapshot.held_on(name))
+    if fleet.solitary:
+        alone = entry.shape.demand.request.exclusive
+        beside = (held for other in fleet.neighbours(name) for held in snapshot.held_on(other))
+        found += [held for held in beside if alone or fleet.alone(held)]
+    return found
 
 
 def _loss(
