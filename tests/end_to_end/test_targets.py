@@ -5,6 +5,9 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +38,8 @@ def test_a_selector_decides_where_a_target_runs(fleet: Standing, suite: Path) ->
     assert done.status == 1, done.text
 
 
-async def test_a_run_waits_for_devices_that_are_slow_to_be_found(folder: Path, project: Path) -> None:
+def found_after(folder: Path, seconds: float) -> Path:
+    """A folder for PYTHONPATH with a detector that finds the same NPU in every worker, after so long."""
     found = folder / "found"
     (found / "slow-1.0.dist-info").mkdir(parents=True)
     (found / "slow-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
@@ -45,22 +49,60 @@ async def test_a_run_waits_for_devices_that_are_slow_to_be_found(folder: Path, p
         "class Detector:\n"
         "    def present(self): return True\n"
         "    def detect(self):\n"
-        "        time.sleep(5)\n"
+        f"        time.sleep({seconds})\n"
         "        return [{'device_id': 'n-0', 'device_class': 'npu', 'attributes': {}}]\n"
     )
+    return found
+
+
+def _knows(fleet: Standing, name: str) -> bool:
+    return f'"{name}"' in fleet.ask("workers", "--output", "json").out
+
+
+@asynccontextmanager
+async def joined(fleet: Standing, folder: Path, found: Path, *names: str) -> AsyncIterator[None]:
+    """Workers of this host with these devices, from when they are known to the end of the block."""
+    workers = []
+    try:
+        for name in names:
+            words = ["--coordinator", fleet.addresses()[0], "--name", name, "--slots", "2", "--embedded"]
+            words += ["--state", str(folder / name), "--listen", f"unix:{folder}/{name}.sock"]
+            command = [sys.executable, "-P", "-m", "crossfleet.worker", *words]
+            env = environment({"PYTHONPATH": str(found)})
+            workers.append(subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+        for name in names:
+            await eventually(partial(_knows, fleet, name), deadline=20)
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+
+
+async def test_a_run_waits_for_devices_that_are_slow_to_be_found(folder: Path, project: Path) -> None:
     (project / "test_one.py").write_text("def test_one(): pass\n")
     with up(folder / "fleet", "--slots", "1") as own:
-        words = ["--coordinator", own.addresses()[0], "--name", "slow", "--slots", "1", "--embedded"]
-        words += ["--state", str(folder / "state"), "--listen", f"unix:{folder}/w.sock"]
-        with subprocess.Popen(
-            [sys.executable, "-P", "-m", "crossfleet.worker", *words],
-            env=environment({"PYTHONPATH": str(found)}),
-            stderr=subprocess.DEVNULL,
-        ) as worker:
-            await eventually(lambda: '"slow"' in own.ask("workers", "--output", "json").out, deadline=20)
+        async with joined(own, folder, found_after(folder, 5), "slow"):
             done = own.run(*PYTEST, cwd=project, options=("--target", 'npu=device.class == "npu"'))
-            worker.terminate()
     assert done.status == 0, done.text
+
+
+async def test_a_device_that_two_workers_of_a_host_offer_is_held_by_one_at_a_time(folder: Path, project: Path) -> None:
+    (project / "test_alone.py").write_text(
+        "import os, pytest, time\n"
+        "@pytest.mark.parametrize('number', range(8))\n"
+        "def test_it(number):\n"
+        f"    held = os.open({str(project / 'held')!r}, os.O_CREAT | os.O_EXCL)\n"
+        "    os.close(held)\n"
+        "    time.sleep(0.1)\n"
+        f"    os.unlink({str(project / 'held')!r})\n"
+    )
+    wanted = ("--target", 'first=device.class == "npu"', "--target", 'second=device.class == "npu"')
+    with up(folder / "fleet", "--slots", "1") as own:
+        async with joined(own, folder, found_after(folder, 0), "left", "right"):
+            done, report = own.report(*PYTEST, cwd=project, options=wanted)
+    assert done.status == 0, done.text
+    assert len(report["cases"]) == 16
 
 
 def test_a_run_without_targets_sees_the_devices_that_its_shell_sees_and_a_target_what_it_was_given(
