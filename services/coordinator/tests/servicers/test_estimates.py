@@ -68,6 +68,15 @@ async def learnt(fleet: Running, cases: int, **history: str) -> None:
     await eventually(known, deadline=SECONDS, what="the durations are learnt")
 
 
+async def measured(fleet: Running, slots: int) -> tuple[ScriptedWorker, str]:
+    """A worker, and the run of twenty cases of three seconds by which durations are known."""
+    worker = ScriptedWorker(fleet.channel, slots=slots)
+    await worker.welcomed()
+    first = await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
+    await learnt(fleet, 20)
+    return worker, first
+
+
 async def estimate(fleet: Running, spec: run_pb2.RunSpec) -> run_service.EstimateRunResponse:
     return await fleet.runs.EstimateRun(run_service.EstimateRunRequest(spec=spec))
 
@@ -84,10 +93,7 @@ def unnamed(**more: Any) -> run_pb2.RunSpec:
 
 async def test_an_estimate_goes_by_the_last_run_and_submits_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=2)
-        await worker.welcomed()
-        first = await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        _worker, first = await measured(fleet, slots=2)
 
         answer = await estimate(fleet, unnamed())
         runs = (await fleet.runs.ListRuns(run_service.ListRunsRequest())).runs
@@ -173,10 +179,7 @@ async def test_what_no_worker_can_take_has_a_reason_and_no_beginning(tmp_path: P
 
 async def test_who_waits_behind_others_begins_when_these_are_expected_to_end(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=2)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=2)
         await fleet.submit(noop(20), "running")
         await worker.next("assign")
         waiting = (await fleet.submit(noop(20), "waiting")).run.run_id
@@ -201,10 +204,7 @@ async def test_who_waits_behind_others_begins_when_these_are_expected_to_end(tmp
 async def test_who_is_due_first_is_foreseen_before_those_that_came_earlier(tmp_path: Path) -> None:
     hour = suite_pb2.Policy(deadline_in=Duration(seconds=3_600))
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=2)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=2)
         await fleet.submit(noop(20), "running")
         await worker.next("assign")
         plain = (await fleet.submit(noop(20), "plain")).run
@@ -225,10 +225,7 @@ async def test_who_is_due_first_is_foreseen_before_those_that_came_earlier(tmp_p
 
 async def test_a_target_that_runs_is_told_its_end_and_no_place(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=2)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=2)
         spec = noop(20, targets=[suite_pb2.Target(name="one", request=suite_pb2.Request(slots_max=2))])
         run_id = (await fleet.submit(spec, "again")).run.run_id
         await worker.next("assign")
@@ -341,10 +338,7 @@ async def test_of_what_is_held_back_by_another_target_no_time_is_told(tmp_path: 
 
 async def test_a_run_that_its_project_s_quota_keeps_waiting_is_told_until_when_and_by_whom(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=8)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=8)
         await limited(fleet, slots=2)
         first = (await fleet.submit(noop(20), "running")).run.run_id
         await worker.next("assign")
@@ -376,10 +370,7 @@ async def test_a_run_that_waits_for_a_place_among_the_runs_begins_when_one_of_th
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=8)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=8)
         await limited(fleet, runs=1)
         two = [suite_pb2.Target(name="default", request=suite_pb2.Request(slots_max=2))]
         first = (await fleet.submit(noop(20, targets=two), "running")).run.run_id
@@ -397,10 +388,7 @@ async def test_what_a_lowered_quota_never_allows_does_not_begin_when_those_end_t
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=8)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        worker, _ = await measured(fleet, slots=8)
         await limited(fleet, slots=1)
         await fleet.submit(noop(20), "running")
         await worker.next("assign")
@@ -415,10 +403,7 @@ async def test_what_a_lowered_quota_never_allows_does_not_begin_when_those_end_t
 
 async def test_targets_of_one_run_take_what_a_quota_leaves_one_after_the_other(tmp_path: Path) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker = ScriptedWorker(fleet.channel, slots=8)
-        await worker.welcomed()
-        await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-        await learnt(fleet, 20)
+        _worker, _ = await measured(fleet, slots=8)
         await limited(fleet, slots=1)
 
         answer = await estimate(fleet, noop(20, targets=[suite_pb2.Target(name="default"), suite_pb2.Target(name="b")]))

@@ -44,7 +44,8 @@ class Fit:
 class Free:
     """Free slots, thousandths of cores, bytes of memory and devices (by id) of one worker.
 
-    ``devices`` are those of which nothing is held; ``portions`` is what is held of others that are shareable. ``untouched``: nothing is held, of other workers of its host neither. ``closed``: an exclusive request holds the host.
+    ``devices`` are those of which nothing is held; ``portions`` is what is held of others that are shareable.
+    ``untouched``: nothing is held, of other workers of its host neither. ``closed``: an exclusive request holds the host.
     """
 
     slots: int

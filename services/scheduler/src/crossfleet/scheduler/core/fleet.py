@@ -267,9 +267,6 @@ class Fleet:
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
         kind, frame = host.kind, host.kind.frame
         level, charges, portions = frame.idle, list[Charge](), list[Portion]()
-        beside = list[Allocation]()
-        if self.solitary:
-            beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
         if host.used or host.parts:
             host.used, host.parts = set(), {}
         for held in snapshot.held_on(name):
@@ -292,8 +289,10 @@ class Fleet:
         if portions:
             host.parts = {name: taken for name, taken in together(portions) if name not in host.used}
             level = level.parted(host.bundled(host.parts))
-        if self.solitary and beside:
-            level = level.disturbed(alone=any(map(self.alone, beside)))
+        if self.solitary:
+            beside = [held for other in snapshot.neighbours(name) for held in snapshot.held_on(other)]
+            if beside:
+                level = level.disturbed(alone=any(map(self.alone, beside)))
         self._refill(host, level)
 
     def _refill(self, host: Host, level: Level) -> None:
