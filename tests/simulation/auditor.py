@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.places import AllocationPlaced, PortionsTaken
 from crossfleet.coordinator.core.quota import Quota, QuotaSet
 from crossfleet.coordinator.core.reservation import Reservation, ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.semaphore import SemaphoreSet
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.loading import rebuild
 from crossfleet.coordinator.ledger.store import Batch
@@ -366,7 +367,7 @@ class Auditor:
         else:
             self.hidden.discard(event.device_id)
 
-    def _SemaphoreSet(self, event: e.SemaphoreSet) -> None:
+    def _SemaphoreSet(self, event: SemaphoreSet) -> None:
         self.capacities[event.name] = event.capacity
 
     def _CanaryOpened(self, event: e.CanaryOpened) -> None:

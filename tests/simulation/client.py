@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.coordinator.core.commands import DrainWorker, SetSemaphore, StopRun, SubmitRun
+from crossfleet.coordinator.core.commands import DrainWorker, StopRun, SubmitRun
 from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.quota import Quota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
+from crossfleet.coordinator.core.semaphore import SetSemaphore
 from crossfleet.foundation.errors import CrossfleetError
 from tests.simulation.clock import SimIds
 from tests.simulation.coordinator import SimCoordinator

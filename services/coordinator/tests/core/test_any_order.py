@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Limi
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import BAD, Cause, Outcome, RerunPlacement, WorkerState
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClass
+from crossfleet.coordinator.core.semaphore import SetSemaphore
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -101,7 +102,7 @@ def step(fleet: Fleet, name: str, pick: int) -> None:
             request=Request(semaphores=(("seat", 1 + pick % 2),)) if pick % 4 == 1 else None,
         )
     elif name == "seats":
-        fleet.do(c.SetSemaphore("seat", 2 + pick % 3))
+        fleet.do(SetSemaphore("seat", 2 + pick % 3))
     elif name == "pass":
         fleet.now += 1.0 + pick % 4
         fleet.do(c.PassTime())
@@ -153,7 +154,7 @@ def test_no_order_of_events_loses_or_repeats_a_case_and_every_run_ends(steps):
     fleet = Fleet()
     fleet.join("w1", slots=2)
     fleet.join("w2", slots=1, session="s2")
-    fleet.do(c.SetSemaphore("seat", 2))
+    fleet.do(SetSemaphore("seat", 2))
     fleet.submit("run0", policy=c.PolicySpec(max_reruns=2, rerun_placement=RerunPlacement.HOST))
     for name, pick in steps:
         step(fleet, name, pick)

@@ -8,6 +8,7 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import quotas, semaphores
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.quota import Quota, SetQuota
+from crossfleet.coordinator.core.semaphore import SetSemaphore
 from crossfleet.coordinator.core.view import open_groups
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
@@ -63,7 +64,7 @@ def in_line_for_the_quota(fleet):
 @pytest.mark.parametrize(
     ("limit", "asked", "in_line"),
     [
-        pytest.param(c.SetSemaphore("seat", 2), Request(semaphores=(("seat", 2),)), in_line_for_a_seat, id="semaphore"),
+        pytest.param(SetSemaphore("seat", 2), Request(semaphores=(("seat", 2),)), in_line_for_a_seat, id="semaphore"),
         pytest.param(SetQuota(Quota("p", 2)), Request(slots_min=2), in_line_for_the_quota, id="quota"),
     ],
 )

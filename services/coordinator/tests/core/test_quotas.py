@@ -7,6 +7,7 @@ from crossfleet.coordinator.core.outcomes import Outcome, RunState
 from crossfleet.coordinator.core.quota import Quota, RemoveQuota, SetQuota
 from crossfleet.coordinator.core.quotas import in_line
 from crossfleet.coordinator.core.reservation import MakeReservation, Reservation
+from crossfleet.coordinator.core.semaphore import SetSemaphore
 from crossfleet.coordinator.core.view import open_groups
 from crossfleet.matching.model import Device, DeviceRequest, Request
 from crossfleet.matching.template import Alternative, Template
@@ -228,7 +229,7 @@ def facts_for_a_freed_slot(waiting, **request):
     """How many, when one of two runs ends and another one gets its slot."""
     fleet = Fleet()
     fleet.join(slots=8, devices=GPUS)
-    fleet.do(c.SetSemaphore("seat", 2))
+    fleet.do(SetSemaphore("seat", 2))
     fleet.do(SetQuota(Quota("p", slots=2)))
     for number in range(waiting):
         submit(fleet, f"run{number:04}", slots_max=1, **request)
@@ -325,7 +326,7 @@ def test_who_needs_another_target_and_a_quota_waits_for_both_in_turn():
 
 def test_a_semaphore_and_a_quota_hold_back_one_after_the_other():
     fleet = fleet_with(slots=1)
-    fleet.do(c.SetSemaphore("seat", 1))
+    fleet.do(SetSemaphore("seat", 1))
     submit(fleet, "a", semaphores=(("seat", 1),))
     submit(fleet, "b", semaphores=(("seat", 1),))
     fleet.place()
@@ -353,12 +354,12 @@ def test_a_slot_of_no_more_use_is_given_back_for_whoever_its_quota_keeps_waiting
 
 def test_who_is_let_go_by_a_semaphore_is_told_at_once_that_the_quota_is_short():
     fleet = fleet_with(slots=1)
-    fleet.do(c.SetSemaphore("seat", 0))
+    fleet.do(SetSemaphore("seat", 0))
     patient = c.PolicySpec(fail_unsatisfiable=False)
     submit(fleet, "a", semaphores=(("seat", 1),), policy=patient)
     submit(fleet, "b")
     fleet.place()
-    fleet.do(c.SetSemaphore("seat", 1))
+    fleet.do(SetSemaphore("seat", 1))
     assert text(fleet, "a") == "it needs 1 slot, and the quota of project p is 1: held by b (1)"
 
 
@@ -404,7 +405,7 @@ def test_never_is_more_held_than_a_quota_allowed_and_everybody_gets_their_turn(s
     fleet = Fleet()
     fleet.join(slots=5, devices=GPUS)
     fleet.join("w2", slots=3, session="s2")
-    fleet.do(c.SetSemaphore("seat", 3))
+    fleet.do(SetSemaphore("seat", 3))
     fleet.do(SetQuota(Quota("p", **limits)))
     for name, pick in steps:
         quota, before = fleet.state.quotas["p"], usage(fleet)
@@ -427,13 +428,13 @@ def test_never_is_more_held_than_a_quota_allowed_and_everybody_gets_their_turn(s
             project = "p" if pick % 2 else "q"
             fleet.do(MakeReservation(Reservation("r", project, "", 1, 0.0, fleet.now + 0.1, "", fleet.now)))
         elif name == "seat":
-            fleet.do(c.SetSemaphore("seat", 1 + pick % 3))
+            fleet.do(SetSemaphore("seat", 1 + pick % 3))
         after = usage(fleet)
         most = {"slots": quota.slots, "runs": quota.runs, **dict(quota.devices)}
         for kind, limit in most.items():
             assert limit is None or after[kind] <= max(before[kind], limit), kind
     fleet.now += 1.0
-    fleet.do(c.SetSemaphore("seat", 3))
+    fleet.do(SetSemaphore("seat", 3))
     fleet.do(SetQuota(Quota("p", 3, 1, (("gpu", 3),))))
     fleet.do(c.PassTime())
     fleet.work()

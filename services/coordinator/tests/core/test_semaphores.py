@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SetSemaphore
 from crossfleet.coordinator.core.view import open_groups
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
@@ -13,7 +14,7 @@ IDS = tuple(f"case-{number}" for number in range(40))
 def fleet_with(capacity, slots=8):
     fleet = Fleet()
     fleet.join(slots=slots)
-    fleet.do(c.SetSemaphore("seat", capacity))
+    fleet.do(SetSemaphore("seat", capacity))
     return fleet
 
 
@@ -90,16 +91,16 @@ def test_a_large_request_is_not_starved_by_small_ones_that_come_later():
 def test_a_request_that_can_never_be_met_keeps_nothing_from_others():
     fleet = fleet_with(3)
     submit(fleet, "large", each=3)
-    fleet.do(c.SetSemaphore("seat", 2))
+    fleet.do(SetSemaphore("seat", 2))
     submit(fleet, "small", slots_max=1)
     assert offered(fleet) == {"small": 1}
-    fleet.do(c.SetSemaphore("seat", 3))
+    fleet.do(SetSemaphore("seat", 3))
     assert offered(fleet) == {"large": 1, "small": 1}
 
 
 def test_those_that_wait_for_one_semaphore_keep_another_from_others_but_once():
     fleet = fleet_with(4)
-    fleet.do(c.SetSemaphore("bench", 1))
+    fleet.do(SetSemaphore("bench", 1))
     both = {"request": Request(semaphores=(("bench", 1), ("seat", 1)), slots_max=1)}
     fleet.submit("has", IDS, **both)
     fleet.place()
@@ -113,7 +114,7 @@ def test_a_lowered_capacity_takes_nothing_back_and_gives_nothing_out():
     fleet = fleet_with(2)
     submit(fleet, "a")
     fleet.place()
-    fleet.do(c.SetSemaphore("seat", 0))
+    fleet.do(SetSemaphore("seat", 0))
     submit_more = fleet.submit("b", IDS, request=Request(semaphores=(("seat", 1),)))
     assert submit_more.reason == "TARGET_UNSATISFIABLE"
     assert held(fleet) == 2
@@ -125,7 +126,7 @@ def test_a_gang_gets_enough_for_all_of_it_or_nothing():
     fleet.join("w2", slots=2, session="s2")
     submit(fleet, "gang", gang=2, slots_min=2)
     assert fleet.rejections[-1].reason == "TARGET_UNSATISFIABLE"
-    fleet.do(c.SetSemaphore("seat", 4))
+    fleet.do(SetSemaphore("seat", 4))
     submit(fleet, "one", slots_max=1)
     fleet.place()
     submit(fleet, "gang", gang=2, slots_min=2)
@@ -144,11 +145,11 @@ def test_a_semaphore_that_does_not_exist_is_refused_with_the_one_that_is_near():
 def test_a_semaphore_in_use_cannot_be_removed():
     fleet = fleet_with(1)
     submit(fleet, "a")
-    assert fleet.do(c.RemoveSemaphore("seat")).reason == "STATE_CONFLICT"
+    assert fleet.do(RemoveSemaphore("seat")).reason == "STATE_CONFLICT"
     end(fleet, "a")
-    fleet.do(c.RemoveSemaphore("seat"))
+    fleet.do(RemoveSemaphore("seat"))
     assert fleet.state.semaphores == {}
-    assert fleet.do(c.RemoveSemaphore("seat")).reason == "SEMAPHORE_NOT_FOUND"
+    assert fleet.do(RemoveSemaphore("seat")).reason == "SEMAPHORE_NOT_FOUND"
 
 
 STEP = st.tuples(st.sampled_from(("submit", "place", "end", "set", "lose", "greedy")), st.integers(0, 99))
@@ -172,7 +173,7 @@ def test_never_is_more_held_than_there_was_when_it_was_given_and_everybody_gets_
         elif name == "end" and runs:
             end(fleet, runs[pick % len(runs)])
         elif name == "set":
-            fleet.do(c.SetSemaphore("seat", 3 + pick % 3))
+            fleet.do(SetSemaphore("seat", 3 + pick % 3))
         elif name == "lose":
             fleet.do(c.WorkerLost("w2", "lost"))
             fleet.join("w2", slots=3, session=f"s{pick}", incarnation=f"i{pick}")

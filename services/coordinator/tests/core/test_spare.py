@@ -10,6 +10,7 @@ from crossfleet.coordinator.core import spare
 from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.last_cases import SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RerunPlacement
+from crossfleet.coordinator.core.semaphore import SetSemaphore
 from crossfleet.coordinator.core.view import free_of
 from crossfleet.matching.model import Device, DeviceRequest, Request
 from services.coordinator.tests.core.fleet import Fleet
@@ -146,7 +147,7 @@ def test_its_part_of_a_semaphore_goes_with_the_slot():
     fleet = Fleet()
     fleet.join("w1", slots=2)
     fleet.join("w2", slots=1, session="s2")
-    fleet.do(c.SetSemaphore("seat", 2))
+    fleet.do(SetSemaphore("seat", 2))
     seat = Request(semaphores=(("seat", 1),))
     fleet.submit("hanging", ["a", "b"], request=seat, policy=c.PolicySpec(max_cases_per_task=1))
     fleet.place()

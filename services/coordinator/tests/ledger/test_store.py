@@ -10,7 +10,6 @@ from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
 from crossfleet.coordinator.core.emitter import Rejection
-from crossfleet.coordinator.core.model import Semaphore
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass, RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import Quota, RemoveQuota, SetQuota
@@ -23,6 +22,7 @@ from crossfleet.coordinator.core.schedule import (
     PauseSchedule,
     Schedule,
 )
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, Semaphore, SetSemaphore
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import (
@@ -89,11 +89,11 @@ def test_a_later_leader_finds_the_state_as_it_was_committed(database):
 def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(database):
     ledger = opened(database)
     night = Schedule("s1", "night", "p", "0 3 * * *", "UTC", Missed.ALL, Overlap.QUEUE, 1.0, 2.0, waiting=(1.5,))
-    ledger.commit([c.SetSemaphore("seat", 4), c.SetSemaphore("gone", 1), CreateSchedule(night, b"spec")], 1.0)
+    ledger.commit([SetSemaphore("seat", 4), SetSemaphore("gone", 1), CreateSchedule(night, b"spec")], 1.0)
     seats = c.TargetSpec("default", "", Request(semaphores=(("seat", 2),)))
     later = c.TargetSpec("later", "", Request(), (c.Need("default"),))
     start(ledger, targets=(seats, later))
-    ledger.commit([c.SetSemaphore("seat", 3), c.RemoveSemaphore("gone"), PauseSchedule("night", True, 9.0)], 2.0)
+    ledger.commit([SetSemaphore("seat", 3), RemoveSemaphore("gone"), PauseSchedule("night", True, 9.0)], 2.0)
     before = facts(ledger.state)
     successor = opened(database)
 

@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.priority_class import PriorityClass, RemovePrio
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SetSemaphore
 from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.template import Template
 
@@ -403,21 +404,6 @@ class WorkerReport:
     incarnation: str
     items: tuple[AttemptResults | AttemptFinished | AllocationEnded, ...]
     wants: tuple[WantTasks, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SetSemaphore:
-    """A person says how much there is of a semaphore, new or known."""
-
-    name: str
-    capacity: int
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveSemaphore:
-    """A person removes a semaphore that nobody uses."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.quota import QuotaFact
 from crossfleet.coordinator.core.rerun_facts import RerunFact
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleFact
+from crossfleet.coordinator.core.semaphore import SemaphoreFact
 from crossfleet.matching.model import WorkerView
 
 
@@ -419,21 +420,6 @@ class GroupSkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class SemaphoreSet:
-    """So much there is of a semaphore from now on."""
-
-    name: str
-    capacity: int
-
-
-@dataclass(frozen=True, slots=True)
-class SemaphoreRemoved:
-    """There is no such semaphore any more."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class DeciderChanged:
     """Another scheduler decides for a group. `fallback`: it stands in for the one that the group belongs to, for `cause`."""
 
@@ -486,8 +472,7 @@ Event = (
     | GroupHeldBack
     | GroupSkipped
     | PlaceFact
-    | SemaphoreSet
-    | SemaphoreRemoved
+    | SemaphoreFact
     | ScheduleFact
     | DeciderChanged
     | ReservationChanged

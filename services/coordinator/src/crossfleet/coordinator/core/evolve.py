@@ -27,6 +27,7 @@ from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, Quot
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
+from crossfleet.coordinator.core.semaphore import SemaphoreRemoved, SemaphoreSet
 
 _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.RunSubmitted: runs.run_submitted,
@@ -76,8 +77,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     PlaceLeft: work.place_left,
     SlotModels: work.slot_models,
     RerunsSought: runs.reruns_sought,
-    e.SemaphoreSet: work.semaphore_set,
-    e.SemaphoreRemoved: work.semaphore_removed,
+    SemaphoreSet: work.semaphore_set,
+    SemaphoreRemoved: work.semaphore_removed,
     ReservationChanged: workers.reservation_changed,
     ReservationEnded: workers.reservation_ended,
     ScheduleCreated: schedules.schedule_created,

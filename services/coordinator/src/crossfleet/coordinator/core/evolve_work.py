@@ -5,7 +5,7 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import evolve_quotas, retry
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsFreed, SlotsGivenBack
-from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Semaphore, Slot, State
+from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.places import (
@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.rerun_facts import SlotModels
+from crossfleet.coordinator.core.semaphore import Semaphore, SemaphoreRemoved, SemaphoreSet
 from crossfleet.coordinator.core.whereabouts import NONE, Place, leaves_place, offer_again, takes_place
 
 # Ends that the worker may not know of yet: its results may still come.
@@ -66,12 +67,12 @@ def _hold(state: State, allocation: Allocation, slots: int) -> None:
         state.semaphores.setdefault(name, Semaphore()).held += each * slots
 
 
-def semaphore_set(state: State, event: e.SemaphoreSet) -> None:
+def semaphore_set(state: State, event: SemaphoreSet) -> None:
     """There is so much of it; what is held stays held."""
     state.semaphores.setdefault(event.name, Semaphore()).capacity = event.capacity
 
 
-def semaphore_removed(state: State, event: e.SemaphoreRemoved) -> None:
+def semaphore_removed(state: State, event: SemaphoreRemoved) -> None:
     """It is gone."""
     del state.semaphores[event.name]
 

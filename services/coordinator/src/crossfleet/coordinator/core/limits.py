@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.alternatives import skip_never_allowed
-from crossfleet.coordinator.core.commands import SetSemaphore
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.quota import QuotaRemoved, QuotaSet, RemoveQuota, SetQuota
 from crossfleet.coordinator.core.quotas import check_known, let_go, settle_quotas
+from crossfleet.coordinator.core.semaphore import SemaphoreSet, SetSemaphore
 from crossfleet.coordinator.core.semaphores import settle_semaphores
 
 _ROUNDS = 3
@@ -17,7 +16,7 @@ def set_semaphore(emit: Emitter, command: SetSemaphore) -> None:
     """Make a semaphore, or change how much there is of it."""
     known = emit.state.semaphores.get(command.name)
     if known is None or known.capacity != command.capacity:
-        emit(e.SemaphoreSet(command.name, command.capacity))
+        emit(SemaphoreSet(command.name, command.capacity))
         settle_limits(emit)
 
 

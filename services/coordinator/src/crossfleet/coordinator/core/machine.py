@@ -36,6 +36,7 @@ from crossfleet.coordinator.core.priority_class import RemovePriorityClass, SetP
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
 from crossfleet.coordinator.core.schedule import CreateSchedule, DeleteSchedule, PauseSchedule, TimesCame
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SetSemaphore
 
 _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitRun: submitting.submit_run,
@@ -61,8 +62,8 @@ _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.WantTasks: reporting.want_tasks,
     commands.SlotsClosed: spare.slots_closed,
     commands.WorkerReport: reporting.worker_report,
-    commands.SetSemaphore: limits.set_semaphore,
-    commands.RemoveSemaphore: semaphores.remove_semaphore,
+    SetSemaphore: limits.set_semaphore,
+    RemoveSemaphore: semaphores.remove_semaphore,
     SetQuota: limits.set_quota,
     RemoveQuota: limits.remove_quota,
     SetPriorityClass: preempting.set_priority_class,

@@ -22,6 +22,7 @@ from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Takes, Tally
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.search import Search
+from crossfleet.coordinator.core.semaphore import Semaphore
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
@@ -345,14 +346,6 @@ class Worker:
         if self.ending:
             return WorkerState.DRAINING
         return WorkerState.QUARANTINED if self.quarantined else WorkerState.READY
-
-
-@dataclass(slots=True)
-class Semaphore:
-    """A counter of which open allocations hold a part. `held` may exceed a capacity that was lowered since."""
-
-    capacity: int = 0
-    held: int = 0
 
 
 @dataclass(slots=True)

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.commands import RemoveSemaphore, TargetSpec
+from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SemaphoreRemoved
 from crossfleet.coordinator.core.view import Kind, begins, free_units, gang_slots, kind
 
 SEMAPHORE = "semaphore"
@@ -34,7 +35,7 @@ def remove_semaphore(emit: Emitter, command: RemoveSemaphore) -> None:
     if named or semaphore.held:
         text = f"semaphore {command.name} is in use" + (f" by {named}" if named else "")
         raise Refused("STATE_CONFLICT", f"{text}: set it to 0, and remove it when its runs are over", "name")
-    emit(e.SemaphoreRemoved(command.name))
+    emit(SemaphoreRemoved(command.name))
 
 
 def not_found(state: State, name: str, field: str) -> Refused:

@@ -27,6 +27,7 @@ from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, Quot
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
+from crossfleet.coordinator.core.semaphore import SemaphoreRemoved, SemaphoreSet
 from crossfleet.coordinator.ledger.store import SchemaUnsupported
 from crossfleet.matching.model import WorkerView
 
@@ -64,8 +65,8 @@ _NUMBERS: dict[int, type] = {
     34: e.ArtifactsWaiting,
     55: e.GroupHeldBack,
     56: e.GroupSkipped,
-    57: e.SemaphoreSet,
-    58: e.SemaphoreRemoved,
+    57: SemaphoreSet,
+    58: SemaphoreRemoved,
     60: ScheduleCreated,
     61: ScheduleChanged,
     62: ScheduleDeleted,

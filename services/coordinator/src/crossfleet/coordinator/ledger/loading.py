@@ -11,12 +11,13 @@ from crossfleet.api.types.v1 import device_pb2
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.evolve import evolve
-from crossfleet.coordinator.core.model import Semaphore, State, Worker
+from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota import Quota
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
+from crossfleet.coordinator.core.semaphore import Semaphore
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Row, Stored
 from crossfleet.matching.model import WorkerView

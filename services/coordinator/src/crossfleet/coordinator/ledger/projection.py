@@ -17,6 +17,7 @@ from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, Quot
 from crossfleet.coordinator.core.rerun_facts import SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
 from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
+from crossfleet.coordinator.core.semaphore import SemaphoreRemoved, SemaphoreSet
 from crossfleet.coordinator.ledger import codec
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
 from crossfleet.coordinator.ledger.stored_rows import (
@@ -382,7 +383,7 @@ class _Projection:
             for name in event.names
         )
 
-    def _touch_semaphore(self, event: e.SemaphoreSet | e.SemaphoreRemoved) -> None:
+    def _touch_semaphore(self, event: SemaphoreSet | SemaphoreRemoved) -> None:
         self._semaphores[event.name] = None
 
     def _quota_set(self, event: QuotaSet) -> None:
@@ -442,8 +443,8 @@ _HANDLERS: dict[type, str] = {
     QuotaRemoved: "_quota_removed",
     PriorityClassSet: "_priority_class_set",
     PriorityClassRemoved: "_priority_class_removed",
-    e.SemaphoreSet: "_touch_semaphore",
-    e.SemaphoreRemoved: "_touch_semaphore",
+    SemaphoreSet: "_touch_semaphore",
+    SemaphoreRemoved: "_touch_semaphore",
     ReservationChanged: "_reservation_changed",
     ReservationEnded: "_reservation_ended",
     ScheduleCreated: "_schedule_created",

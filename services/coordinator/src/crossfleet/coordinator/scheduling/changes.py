@@ -13,6 +13,7 @@ from crossfleet.coordinator.core.places import AlternativeSkipped, AlternativesO
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.rerun_facts import RerunsSought
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
+from crossfleet.coordinator.core.semaphore import SemaphoreSet
 
 _PRESSING = frozenset(
     (
@@ -84,7 +85,7 @@ class Changes:
                     kept = event.reservation.worker_ids if isinstance(event, ReservationChanged) else ()
                     self.workers.update((*kept, *event.released))
                     self.groups.update(state.groups)  # of its project, which are few or all
-                case facts.SemaphoreSet():
+                case SemaphoreSet():
                     self.groups.update(state.sharing)
                 case QuotaSet():
                     self._of_project(state, event.quota.project)

@@ -13,10 +13,10 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES
 from crossfleet.coordinator.config import Settings
 from crossfleet.coordinator.convert.priorities import class_from, class_message, class_messages
-from crossfleet.coordinator.core.commands import RemoveSemaphore, SetSemaphore
 from crossfleet.coordinator.core.priority_class import RemovePriorityClass, SetPriorityClass
 from crossfleet.coordinator.core.quota import RemoveQuota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation
+from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SetSemaphore
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.rows import Removed
