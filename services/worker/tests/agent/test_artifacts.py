@@ -31,6 +31,7 @@ class Worker:
     ) -> None:
         self.folder = folder
         self.told: dict[str, list[str]] = {}
+        self.lost: dict[str, list[str]] = {}
         uploading = Uploading("w1", channel, most_bytes=most_bytes)
         self.late = LateArtifacts(folder / "late", uploading, Limits(2_000_000, 7))
         self.artifacts = Artifacts(lambda name: folder / name, uploading, self.late)
@@ -46,8 +47,9 @@ class Worker:
     async def end(self, allocation: str) -> list[str]:
         """End an allocation; the names of what waits."""
 
-        def told(waiting: Sequence[str]) -> None:
+        def told(waiting: Sequence[str], lost: Sequence[str]) -> None:
             self.told[allocation] = list(waiting)
+            self.lost[allocation] = list(lost)
 
         self.artifacts.end(allocation, ABOUT, told)
         await eventually(lambda: not (self.folder / allocation).exists(), deadline=20.0, what="the end")
@@ -91,8 +93,20 @@ async def test_a_file_that_is_too_large_does_not_take_the_others_with_it(tmp_pat
         worker.left("a1", **{"large.bin": b"x" * 2_000, "good.txt": b"kept"})
         (tmp_path / "a1" / "artifacts" / "0" / "link").symlink_to("/etc/hostname")
         assert await worker.end("a1") == []
+        assert worker.lost["a1"] == ["w1/0/large.bin"]
 
     assert list(store.artifacts) == ["w1/0/good.txt"]
+
+
+async def test_a_file_that_is_too_large_is_named_as_lost_also_while_the_store_is_away(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path, most_bytes=1_000) as worker:
+        store.away = True
+        worker.left("a1", **{"a.txt": b"first", "small.txt": b"kept"})
+        assert await worker.end("a1") == ["w1/0/a.txt", "w1/0/small.txt"]
+        worker.left("a2", **{"large.bin": b"x" * 2_000, "small.txt": b"kept"})
+        assert await worker.end("a2") == ["w1/0/small.txt"]
+        assert (worker.lost["a1"], worker.lost["a2"]) == ([], ["w1/0/large.bin"])
 
 
 async def test_an_allocation_is_given_back_once_and_only_when_its_files_are_in_the_run(tmp_path: Path) -> None:
@@ -102,7 +116,7 @@ async def test_an_allocation_is_given_back_once_and_only_when_its_files_are_in_t
         worker.left("a1", **{"model.bin": b"x" * 3_000_000})
         worker.artifacts.collect("a1", ABOUT)
         for _ in range(2):
-            worker.artifacts.end("a1", ABOUT, then=lambda _: stored_at_end.append(list(store.artifacts)))
+            worker.artifacts.end("a1", ABOUT, then=lambda *_: stored_at_end.append(list(store.artifacts)))
         await eventually(lambda: not (tmp_path / "a1").exists(), deadline=20.0, what="the end of the allocation")
 
     assert stored_at_end == [["w1/0/model.bin"]]

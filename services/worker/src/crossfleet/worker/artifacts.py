@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from crossfleet.foundation.errors import CrossfleetError
@@ -15,7 +15,8 @@ from crossfleet.worker.uploading import FILES_AT_ONCE, Left, StoreAway, Uploadin
 
 _MOST_NAMES = 1000
 
-Then = Callable[[Sequence[str]], None]
+Then = Callable[[Sequence[str], Sequence[str]], None]
+"""Called with the names of what is kept for later, and of what will never be stored."""
 
 
 class Artifacts:
@@ -30,6 +31,7 @@ class Artifacts:
         self._uploading = uploading
         self._late = late
         self._kept: dict[str, dict[Path, Left]] = {}
+        self._lost: dict[str, dict[Path, str]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._ended: dict[str, Then] = {}
@@ -39,7 +41,7 @@ class Artifacts:
         self._begin(allocation, about, last=False)
 
     def end(self, allocation: str, about: About | None, then: Then) -> None:
-        """Look for the last time, call `then` with the names of what is kept for later, and remove the folder.
+        """Look for the last time, call `then`, and remove the folder.
 
         A store that is away is not waited for. A second call for the same allocation, while the first goes on, changes nothing.
         """
@@ -76,6 +78,7 @@ class Artifacts:
         elif allocation in self._ended:
             del self._ended[allocation]
             self._kept.pop(allocation, None)
+            self._lost.pop(allocation, None)
 
     async def _collect(self, allocation: str, about: About | None) -> None:
         place = self._place(allocation)
@@ -89,28 +92,40 @@ class Artifacts:
             return  # not the last look
         waiting = await self._keep(allocation, place)
         self._ended[allocation] = _told
-        then(waiting[:_MOST_NAMES])
+        lost = sorted(self._lost.get(allocation, {}).values())
+        then(waiting[:_MOST_NAMES], lost[:_MOST_NAMES])
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
     async def _keep(self, allocation: str, place: Path) -> list[str]:
+        kept, lost = self._kept.get(allocation, {}), self._lost.setdefault(allocation, {})
         try:
-            waiting = await asyncio.to_thread(self._late.keep, place, list(self._kept.get(allocation, {}).values()))
+            lost.update(await asyncio.to_thread(self._too_large, place / "artifacts", kept))
+            waiting = await asyncio.to_thread(self._late.keep, place, list(kept.values()))
         except OSError as error:
             get_logger().error("artifacts cannot be kept", allocation=allocation, message=str(error))
+            lost[place] = place.name
             return []
         if waiting:
             self._late.wake()
         return waiting
 
+    def _too_large(self, folder: Path, kept: Collection[Path]) -> dict[Path, str]:
+        """Those at which nobody has looked yet, since the store is away."""
+        found = [left for left in files_below(folder) if left.path not in kept]
+        return {left.path: self._uploading.name(left) for left in found if not self._uploading.fits(left)}
+
     async def _upload(self, allocation: str, about: About, folder: Path) -> None:
-        kept = self._kept.setdefault(allocation, {})
+        kept, lost = self._kept.setdefault(allocation, {}), self._lost.setdefault(allocation, {})
         found = await asyncio.to_thread(lambda: sorted(files_below(folder), key=lambda left: left.path))
         changed = [left for left in found if kept.get(left.path) != left]
         for start in range(0, len(changed), FILES_AT_ONCE):
             some = changed[start : start + FILES_AT_ONCE]
-            await self._uploading.store(about, some)
+            unstored = {left.path: self._uploading.name(left) for left in await self._uploading.store(about, some)}
             kept.update({left.path: left for left in some})
+            for left in some:
+                lost.pop(left.path, None)
+            lost.update(unstored)
 
 
-def _told(_: Sequence[str]) -> None:
+def _told(_waiting: Sequence[str], _lost: Sequence[str]) -> None:
     """Stands for what was to be called at the end of an allocation, once that was done."""

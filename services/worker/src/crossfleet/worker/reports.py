@@ -216,12 +216,13 @@ class Reports:
         if holding is not None:
             holding.advance(Phase.CLOSING)
 
-        def given_back(waiting: Sequence[str]) -> None:
+        def given_back(waiting: Sequence[str], lost: Sequence[str]) -> None:
             # Not before its files are in the run, or known to be late: a fleet of one run may end as soon as nothing is held any more.
             if holding is not None:
                 holding.advance(Phase.ENDED)
             ended = upward.allocation_ended(line)
             ended.waiting_artifacts.extend(waiting)
+            ended.lost_artifacts.extend(lost)
             self._link.ended(name, ended, shim_sequence=line["sequence"])
             self._wake()
 

@@ -93,15 +93,22 @@ class Uploading:
             get_logger().warning("an artifact is too large", artifact=left.name, size_bytes=left.size)
         return left.size <= self._most_bytes
 
-    async def store(self, about: About, files: Sequence[Left]) -> None:
-        """Stores at most FILES_AT_ONCE files; those that cannot be read are left out with a line in the log.
+    async def store(self, about: About, files: Sequence[Left]) -> list[Left]:
+        """Stores at most FILES_AT_ONCE files; answers those that cannot be, with a line in the log.
 
         Raises StoreAway, and the CrossfleetError after which it was not tried again.
         """
-        named = [artifact for left in files if (artifact := await self._stored(about, left)) is not None]
+        named, lost = [], []
+        for left in files:
+            artifact = await self._stored(about, left)
+            if artifact is None:
+                lost.append(left)
+            else:
+                named.append(artifact)
         if named:
             await retrying(lambda: self._attach(named), policy=_POLICY)
         self._away_until = 0.0
+        return lost
 
     async def _stored(self, about: About, left: Left) -> wire.Artifact | None:
         if not self.fits(left):

@@ -123,6 +123,7 @@ def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
         message.message,
         _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
         tuple(dict.fromkeys(message.waiting_artifacts[:_MOST_WAITING])),
+        tuple(dict.fromkeys(message.lost_artifacts[:_MOST_WAITING])),
     )
 
 

@@ -160,6 +160,8 @@ def live_group(group: Group) -> GroupRow:
         cause_details=group.cause_details,
         skipped=group.skipped,
         alternatives=sorted(group.whereabouts.used.items()) if group.whereabouts is not None else (),
+        unchanged_since=group.unchanged_since,
+        comparison=group.comparison,
     )
 
 
@@ -174,6 +176,8 @@ def target(row: GroupRow, state: State) -> run_pb2.TargetStatus:
         collection_digest=row.digest,
         deselected=row.deselected,
         cause_details=row.cause_details,
+        unchanged_since=row.unchanged_since,
+        comparison=row.comparison,
     )
     message.ending = int(row.ending)  # type: ignore[assignment]
     message.state = run_pb2.TARGET_STATE_SKIPPED if row.skipped else int(row.state)  # type: ignore[assignment]

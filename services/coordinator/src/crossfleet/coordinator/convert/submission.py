@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -12,13 +12,13 @@ from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import is_digest
 from crossfleet.coordinator.convert import templates
 from crossfleet.coordinator.convert.checks import NAME, NAME_RULE, Checks
+from crossfleet.coordinator.convert.needs import check_all_needs, definition, needs_of
 from crossfleet.coordinator.convert.priorities import classify
-from crossfleet.coordinator.core.commands import Need, PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.grouping import Grouping
 from crossfleet.coordinator.core.outcomes import RerunPlacement
 from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.shards import SEED
-from crossfleet.foundation.needs import NeedError, check_needs
 from crossfleet.matching.cel import SelectorError
 from crossfleet.matching.model import Request
 from crossfleet.matching.patterns import PatternError, check_pattern
@@ -35,7 +35,6 @@ MOST_SHARDS = 10_000
 _DAY = 86_400.0
 # A timestamp at which the year 10,000 begins, or that is later, is none.
 _END_OF_TIME = 253_402_300_800
-_WHENS = frozenset(suite_pb2.NeedWhen.values())
 _GROUPINGS = frozenset(map(int, Grouping))
 # Versions that know nothing of models take another host.
 _PLACEMENTS = {placement.value: placement for placement in RerunPlacement} | {
@@ -206,7 +205,8 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
         )
         checks.require(not target.build or NAME.fullmatch(target.build) is not None, f"{path}.build", NAME_RULE)
         suite = target.suite.name if own else ""
-        needs = _needs(checks, target, path)
+        needs = needs_of(checks, target, path)
+        compares = any(need.changed for need in needs)
         environment = _built(target.environment)
         found.append(
             TargetSpec(
@@ -218,6 +218,7 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
                 target.build,
                 template,
                 environment=environment,
+                definition=definition(target, spec) if compares else "",
             )
         )
     for index, target in enumerate(spec.targets):
@@ -226,7 +227,7 @@ def _targets(checks: Checks, spec: run_pb2.RunSpec, selectors: Selectors) -> tup
             checks.require(not wrong, f"spec.targets[{index}].{field}", wrong)
         wrong = templates.contradiction(target, spec.targets)
         checks.require(not wrong, f"spec.targets[{index}].near", wrong)
-    _check_needs(checks, found)
+    check_all_needs(checks, found)
     return tuple(found)
 
 
@@ -252,31 +253,6 @@ def _built(environment: suite_pb2.Environment) -> str:
     return hashlib.sha256(f"{environment.python_version}\n{environment.requirements}".encode()).hexdigest()
 
 
-def _needs(checks: Checks, target: suite_pb2.Target, path: str) -> tuple[Need, ...]:
-    found = []
-    for index, need in enumerate(target.needs):
-        checks.require(
-            need.when in _WHENS, f"{path}.needs[{index}].when", f"one of {', '.join(suite_pb2.NeedWhen.keys())}"
-        )
-        found.append(Need(need.target, need.when != suite_pb2.NEED_WHEN_FINISHED))
-    return tuple(found)
-
-
-def _check_needs(checks: Checks, targets: Sequence[TargetSpec]) -> None:
-    """Nobody waits for himself, be it for the end of another one or for the slots of one that it is near to."""
-    names = {one.name for one in targets}
-    near = {one.name: names.intersection(one.template.near if one.template is not None else ()) for one in targets}
-    needs = {one.name: [need.target for need in one.needs] for one in targets}
-    try:
-        check_needs(needs)
-        check_needs({name: list(dict.fromkeys((*some, *sorted(near[name] - {name})))) for name, some in needs.items()})
-    except NeedError as error:
-        position = next(index for index, one in enumerate(targets) if one.name == error.target)
-        own = len(needs[error.target])
-        field = f"needs[{error.index}]" if error.index < own else "near"
-        checks.require(False, f"spec.targets[{position}].{field}", error.message)
-
-
 def _check_environment(checks: Checks, environment: suite_pb2.Environment, path: str) -> None:
     checks.size(environment.requirements, f"{path}.requirements", 1 << 20)
     plausible = _PYTHON_VERSION.fullmatch(environment.python_version) is not None
@@ -299,6 +275,7 @@ def _policy(policy: suite_pb2.Policy, standing: PriorityClass | None) -> PolicyS
         rerun_placement=_PLACEMENTS.get(policy.rerun_rule.placement, RerunPlacement.SLOT),
         other_model=policy.rerun_rule.placement == suite_pb2.RERUN_PLACEMENT_MODEL,
         rerun_wait=_seconds(policy.rerun_rule.wait),
+        unchanged_too=policy.unchanged_too,
         rerun_only=tuple(policy.rerun_rule.only),
         rerun_delay=_seconds(policy.rerun_rule.delay),
         fail_on_flaky=policy.rerun_rule.fail_on_flaky,

@@ -13,11 +13,13 @@ from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending
 from crossfleet.coordinator.core.places import PlaceLeft
+from crossfleet.coordinator.core.proof import ArtifactsLost
 from crossfleet.coordinator.core.settling import (
     close_gang,
     end_attempt,
     fail_group,
     open_allocations,
+    release_dependents,
     settle_group,
     useless,
 )
@@ -32,6 +34,8 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     group = emit.state.groups[allocation.group_id]
     if item.waiting_artifacts:
         emit(e.ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
+    if item.lost_artifacts:
+        emit(ArtifactsLost(group.run_id, group.group_id, item.lost_artifacts))
     if item.ending is Ending.SESSION_FAILED and not group.ending:
         emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))
     cause = item.cause
@@ -88,6 +92,8 @@ def drop_allocation(
     feed_group(emit, group)
     feed_waiting_for_quiet(emit, group.run_id)
     settle_group(emit, group)
+    if group.over and group.product is not None and not group.allocations:
+        release_dependents(emit, group.run_id)
     settle_limits(emit)
 
 

@@ -23,10 +23,16 @@ from crossfleet.matching.template import Template
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A target waits until another is over: until it has passed, or with `passed` False however it ends."""
+    """A target waits until another is over: until it has passed, or with `passed` False however it ends.
+
+    `changed`: it is skipped where that one has produced what it did when the target last passed. What counts are outcomes, and the
+    artifacts whose path matches one of the patterns; without patterns all.
+    """
 
     target: str
     passed: bool = True
+    changed: bool = False
+    artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,8 @@ class TargetSpec:
     `template` is what selector and request are made from where they change meanwhile; submitted are those that take the most.
     `devices` says how many devices each slot takes, by class; it counts toward quotas. `ways` says the same of each of its
     alternatives, where it has some; then `devices` are the most that any of them takes. `environment` is a digest of what has
-    to be built for it, empty where it is the worker's own or an interpreter that exists.
+    to be built for it, empty where it is the worker's own or an interpreter that exists. `definition` is one of all that was asked
+    for, where the target compares what it needs with earlier runs.
     """
 
     name: str
@@ -50,6 +57,12 @@ class TargetSpec:
     devices: tuple[tuple[str, int], ...] = ()
     environment: str = ""
     ways: tuple[tuple[tuple[str, int], ...], ...] = ()
+    definition: str = ""
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is skipped where nothing has changed."""
+        return any(need.changed for need in self.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class PolicySpec:
     """The same, in seconds from its submission."""
     other_model: bool = False
     rerun_wait: float = 0.0
+    unchanged_too: bool = False
+    """Whether targets run also where nothing that they need has changed."""
 
     def due(self, submitted_at: float) -> float:
         """When a run of that time should have ended; infinite where nobody said. In unix seconds."""
@@ -385,6 +400,7 @@ class AllocationEnded:
     message: str = ""
     ending: Ending = Ending.UNSPECIFIED
     waiting_artifacts: tuple[str, ...] = ()
+    lost_artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerd
 from crossfleet.coordinator.core.override import DeviceOverridden
 from crossfleet.coordinator.core.places import PlaceFact
 from crossfleet.coordinator.core.priority_class import PriorityFact
+from crossfleet.coordinator.core.proof import ProofFact
 from crossfleet.coordinator.core.quota import QuotaFact
 from crossfleet.coordinator.core.rerun_facts import RerunFact
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -413,7 +414,7 @@ class GroupHeldBack:
 
 @dataclass(frozen=True, slots=True)
 class GroupSkipped:
-    """The group ends without having been begun, since one that it needs did not pass. Comes before GroupFinished."""
+    """The group ends without having been begun: one that it needs did not pass, or has not changed. Comes before GroupFinished."""
 
     run_id: str
     group_id: str
@@ -481,4 +482,5 @@ Event = (
     | QuotaFact
     | PriorityFact
     | RerunFact
+    | ProofFact
 )

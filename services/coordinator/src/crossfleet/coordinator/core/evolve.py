@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core import evolve_inputs as inputs
 from crossfleet.coordinator.core import evolve_priorities as priorities
 from crossfleet.coordinator.core import evolve_quotas as quotas
 from crossfleet.coordinator.core import evolve_runs as runs
@@ -23,6 +24,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
+from crossfleet.coordinator.core.proof import ArtifactsLost, InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -43,8 +45,13 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.SuiteEnded: runs.suite_ended,
     e.RunStopping: runs.run_stopping,
     e.RunFinished: runs.run_finished,
-    e.ArtifactsAttached: runs.artifacts_change,
-    e.ArtifactsWaiting: runs.artifacts_change,
+    e.ArtifactsAttached: inputs.artifacts_attached,
+    e.ArtifactsWaiting: inputs.artifacts_waiting,
+    ArtifactsLost: inputs.artifacts_lost,
+    InputsKnown: inputs.inputs_known,
+    TargetUnchanged: inputs.target_unchanged,
+    InputsProved: inputs.inputs_proved,
+    ProofsDropped: inputs.proofs_dropped,
     e.AllocationOpened: work.allocation_opened,
     e.AllocationReady: work.allocation_ready,
     e.RunnerDescribed: work.runner_described,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfleet.coordinator.core import durations, evolve_quotas
+from crossfleet.coordinator.core import durations, evolve_inputs, evolve_quotas
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.evolve_work import share_pace
 from crossfleet.coordinator.core.grouping import setup_keys
@@ -40,6 +40,7 @@ def run_submitted(state: State, event: e.RunSubmitted) -> None:
         if target.request.semaphores:
             state.sharing[group_id] = None
     evolve_quotas.submitted(state, event.project, group_ids)
+    evolve_inputs.submitted(state, event)
     if whereabouts:
         state.runs[event.run_id].shifting = True
         offer_again(state, state.runs[event.run_id])
@@ -255,7 +256,3 @@ def run_finished(state: State, event: e.RunFinished) -> None:
     run.cause = event.cause
     run.finished_at = event.at
     evolve_quotas.run_over(state, event.run_id)
-
-
-def artifacts_change(state: State, event: e.ArtifactsAttached | e.ArtifactsWaiting) -> None:
-    """Artifacts decide nothing; they live in SQL alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core import evolve_quotas, retry
+from crossfleet.coordinator.core import evolve_inputs, evolve_quotas, retry
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, Slot, State
 from crossfleet.coordinator.core.outcomes import Cause, GroupState, RunState
@@ -123,6 +123,7 @@ def allocation_closed(state: State, event: e.AllocationClosed) -> None:
     group.allocations.discard(event.allocation_id)
     group.renumbered.discard(event.allocation_id)
     group.reckoned.until = 0.0
+    evolve_inputs.allocation_closed(group, event.cause)
     if event.avoid:
         group.avoid.add(allocation.worker_id)
     if retry.fails_an_allocation(event.cause) and not allocation.canary:

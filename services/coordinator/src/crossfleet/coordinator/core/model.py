@@ -17,6 +17,8 @@ from crossfleet.coordinator.core.outcomes import Ending, GroupState, Outcome, Ru
 from crossfleet.coordinator.core.override import Override
 from crossfleet.coordinator.core.pace import Pace
 from crossfleet.coordinator.core.priority_class import PriorityClass
+from crossfleet.coordinator.core.product import Product
+from crossfleet.coordinator.core.proof import Proofs
 from crossfleet.coordinator.core.queue import CaseQueue
 from crossfleet.coordinator.core.quota import NO_LIMIT, Quota, Takes, Tally
 from crossfleet.coordinator.core.reservation import Reservation
@@ -173,6 +175,8 @@ class Group:
     cases in another way.
     `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
     `copies` has the live copy of a case, `copied` all that ever had one.
+    `product` is kept where others compare it. `inputs` is a digest of what it compares itself, empty where that cannot be, None while
+    it is not known; `comparison` says why it runs all the same. It was skipped since it passed with the same in `unchanged_since`.
     """
 
     group_id: str
@@ -219,6 +223,10 @@ class Group:
     infrastructure: bool = False
     held_back: str = ""
     skipped: bool = False
+    product: Product | None = None
+    inputs: str | None = None
+    comparison: str = ""
+    unchanged_since: str = ""
     reckoned: Reckoned = field(default_factory=Reckoned, repr=False, compare=False)
     under_fallback: bool = False
     whereabouts: Whereabouts | None = None
@@ -375,6 +383,7 @@ class State:
     priority_classes: dict[str, PriorityClass] = field(default_factory=dict)
     preempted: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
+    proofs: Proofs = field(default_factory=Proofs)
     tallies: dict[str, Tally] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Groups of a run that need others of it: held back until these are over, skipped where one did not pass that must.
+"""Groups of a run that need others of it: held back until these are over, skipped where one did not pass that must, or none changed.
 
 One that is to be near others is held back until these have slots.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import verdict
 from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.inputs import settle_inputs
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import GroupState, RunState, RunVerdict
 
@@ -22,8 +23,9 @@ def settle_needs(emit: Emitter, run: Run) -> list[tuple[Group, str]]:
         return skipped
     for group in needing(emit.state, run):
         unmet, failed = _judge(emit.state, run, group)
-        if failed:
-            skipped.append((group, failed))
+        why = failed or ("" if unmet else settle_inputs(emit, run, group))
+        if why:
+            skipped.append((group, why))
         elif unmet:
             text = ", ".join(unmet)
             if (group.held_back, group.waiting_text) != (NEEDS, text):
@@ -44,8 +46,10 @@ def needing(state: State, run: Run) -> list[Group]:
 
 
 def passed(run: Run, group: Group) -> bool:
-    """Whether a group that is over counts as passed for those that need it: as a run of it alone would."""
-    return not group.skipped and verdict.conclude(run, (group,))[0] is RunVerdict.PASSED
+    """Whether a group that is over counts as passed for those that need it: as a run of it alone would, or did with the same inputs."""
+    return bool(group.unchanged_since) or (
+        not group.skipped and verdict.conclude(run, (group,))[0] is RunVerdict.PASSED
+    )
 
 
 def _near(group: Group) -> tuple[str, ...]:
@@ -61,6 +65,8 @@ def _judge(state: State, run: Run, group: Group) -> tuple[list[str], str]:
             unmet.append(f"{need.target} must {'pass' if need.passed else 'end'} first")
         elif need.passed and not passed(run, needed):
             return [], f"skipped: it needs {need.target}, which {_ended(needed)}"
+        elif need.changed and needed.allocations:
+            unmet.append(f"{need.target} must hand over what it has left first")
     for name in _near(group):
         beside = state.groups[f"{run.run_id}/{name}"]
         if not beside.over and not beside.ever_allocated:

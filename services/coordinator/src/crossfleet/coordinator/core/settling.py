@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.blame import strike
 from crossfleet.coordinator.core.copies import copies_left, end_copies, end_copy, keep_copies
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.inputs import judge_inputs
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Attempt, Group, State
 from crossfleet.coordinator.core.needs import settle_needs
@@ -175,6 +176,7 @@ def finish_group(
     if ending or details:
         emit(e.SuiteEnded(group.run_id, group.group_id, ending, details))
     emit(e.GroupFinished(group.run_id, group.group_id, failed, line, emit.now, infrastructure))
+    judge_inputs(emit, group)
     for allocation in open_allocations(emit, group):
         close(emit, allocation, "the group is over")
     release_dependents(emit, group.run_id)

@@ -23,6 +23,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
+from crossfleet.coordinator.core.proof import ArtifactsLost, InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -94,6 +95,11 @@ _NUMBERS: dict[int, type] = {
     91: SlotsFreed,
     92: SlotModels,
     93: RerunsSought,
+    94: InputsKnown,
+    95: TargetUnchanged,
+    96: InputsProved,
+    97: ProofsDropped,
+    98: ArtifactsLost,
 }
 
 # Facts of these numbers only add to what others say, known or not yet: a version that does not know one leaves it out.

@@ -11,7 +11,14 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.store import Cleaning
 
 _OF_GROUP = (tables.verdicts, tables.earlier_results, tables.added_cases, tables.results)
-_OF_RUN = (tables.attempts, tables.allocations, tables.artifacts, tables.waiting_artifacts, tables.events)
+_OF_RUN = (
+    tables.attempts,
+    tables.allocations,
+    tables.artifacts,
+    tables.waiting_artifacts,
+    tables.proofs,
+    tables.events,
+)
 # A row of packed results is as heavy as many others.
 _HEAVY = {tables.results.name: 20, tables.events.name: 4}
 

@@ -14,6 +14,7 @@ from crossfleet.coordinator.core.evolve import evolve
 from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass
+from crossfleet.coordinator.core.proof import Proof
 from crossfleet.coordinator.core.quota import Quota
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Missed, Overlap, Schedule
@@ -39,6 +40,9 @@ def rebuild(stored: Stored) -> State:
     for row in stored.priority_classes:
         values = dict(row) | {"projects": tuple(json.loads(row["projects"]))}
         state.priority_classes[row["name"]] = PriorityClass(**values)
+    for row in sorted(stored.proofs, key=lambda one: one["at"]):
+        place = row["project"], row["suite"], row["target"]
+        state.proofs.add(Proof(*place, row["inputs"], row["run_id"], row["at"]))
     for row in stored.schedules:
         state.schedules[row["name"]] = schedule_of(row)
         state.schedule_specs[row["name"]] = row["spec"]

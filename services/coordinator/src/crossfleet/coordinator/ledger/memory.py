@@ -70,7 +70,15 @@ class MemoryStore:
             {digest: self.rows["collections"][(digest,)]["cases"] for digest in wanted},
             *(
                 list(self.rows[name].values())
-                for name in ("workers", "semaphores", "schedules", "reservations", "quotas", "priority_classes")
+                for name in (
+                    "workers",
+                    "semaphores",
+                    "schedules",
+                    "reservations",
+                    "quotas",
+                    "priority_classes",
+                    "proofs",
+                )
             ),
         )
 

@@ -12,22 +12,16 @@ from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, Limi
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.override import DeviceOverridden
-from crossfleet.coordinator.core.priority_class import PriorityClassRemoved, PriorityClassSet
-from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
+from crossfleet.coordinator.core.proof import InputsKnown
+from crossfleet.coordinator.core.quota import GroupOverQuota
 from crossfleet.coordinator.core.rerun_facts import SlotModels
-from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
-from crossfleet.coordinator.core.schedule import ScheduleChanged, ScheduleCreated, ScheduleDeleted
-from crossfleet.coordinator.core.semaphore import SemaphoreRemoved, SemaphoreSet
 from crossfleet.coordinator.ledger import codec
+from crossfleet.coordinator.ledger.lasting import lasting_rows
 from crossfleet.coordinator.ledger.store import Mode, Row, Write
 from crossfleet.coordinator.ledger.stored_rows import (
     group_variables,
-    priority_class_row,
-    quota_row,
-    reservation_row,
     run_constants,
     run_variables,
-    schedule_variables,
     worker_row,
 )
 from crossfleet.matching.preferences import burden
@@ -63,11 +57,6 @@ class _Projection:
         self._groups: dict[str, None] = {}
         self._workers: dict[str, None] = {}
         self._submitted: set[str] = set()
-        self._semaphores: dict[str, None] = {}
-        self._schedules: dict[str, bool] = {}
-        self._reservations: dict[str, None] = {}
-        self._quotas: dict[str, None] = {}
-        self._priority_classes: dict[str, None] = {}
 
     def rows(self, events: Sequence[e.Event]) -> list[Write]:
         self._log(events)
@@ -88,11 +77,7 @@ class _Projection:
         writes.append(Write("task_groups", Mode.UPDATE, self._limits))
         forgotten = [{"worker_id": one} for one in self._workers if one not in self._state.workers]
         writes.append(Write("workers", Mode.DELETE, forgotten))
-        if self._semaphores or self._schedules or self._reservations or self._quotas:
-            writes += self._named()
-        if self._priority_classes:
-            writes += self._classes()
-        return writes
+        return writes + lasting_rows(self._state, events)
 
     def _insert(self, table: str, **row: Any) -> None:
         self._inserts.setdefault(table, []).append(row)
@@ -136,38 +121,6 @@ class _Projection:
             self._updates["attempts"] = list(self._ended.values())
         if self._closed:
             self._updates["allocations"] = list(self._closed.values())
-
-    def _named(self) -> list[Write]:
-        """Semaphores, quotas, reservations and schedules that were made, changed or removed, as they stand after the last fact."""
-        semaphores, schedules = self._state.semaphores, self._state.schedules
-        capacities = [
-            {"name": name, "capacity": semaphores[name].capacity} for name in self._semaphores if name in semaphores
-        ]
-        made = [
-            {**schedule_variables(schedules[name]), "spec": self._state.schedule_specs[name]}
-            for name, new in self._schedules.items()
-            if new and name in schedules
-        ]
-        moved = [
-            schedule_variables(schedules[name])
-            for name, new in self._schedules.items()
-            if not new and name in schedules
-        ]
-        reservations = self._state.reservations
-        kept = [reservation_row(reservations[one]) for one in self._reservations if one in reservations]
-        gone = [{"reservation_id": one} for one in self._reservations if one not in reservations]
-        quotas = self._state.quotas
-        return [
-            Write("quotas", Mode.UPSERT, [quota_row(quotas[one]) for one in self._quotas if one in quotas]),
-            Write("quotas", Mode.DELETE, [{"project": one} for one in self._quotas if one not in quotas]),
-            Write("reservations", Mode.UPSERT, kept),
-            Write("reservations", Mode.DELETE, gone),
-            Write("semaphores", Mode.UPSERT, capacities),
-            Write("semaphores", Mode.DELETE, [{"name": one} for one in self._semaphores if one not in semaphores]),
-            Write("schedules", Mode.UPSERT, made),
-            Write("schedules", Mode.UPDATE, moved),
-            Write("schedules", Mode.DELETE, [{"name": one} for one in self._schedules if one not in schedules]),
-        ]
 
     def _run_submitted(self, event: e.RunSubmitted) -> None:
         self._submitted.add(event.run_id)
@@ -221,7 +174,13 @@ class _Projection:
 
     def _touch_group(
         self,
-        event: e.GroupWaiting | e.GroupFinished | e.SuiteEnded | e.GroupHeldBack | e.GroupSkipped | GroupOverQuota,
+        event: e.GroupWaiting
+        | e.GroupFinished
+        | e.SuiteEnded
+        | e.GroupHeldBack
+        | e.GroupSkipped
+        | GroupOverQuota
+        | InputsKnown,
     ) -> None:
         self._groups[event.group_id] = None
 
@@ -363,13 +322,6 @@ class _Projection:
         }
         self._upserts.setdefault("artifacts", []).extend(rows.values())
 
-    def _classes(self) -> list[Write]:
-        """Priority classes that were set or removed, as they stand after the last fact."""
-        known, touched = self._state.priority_classes, self._priority_classes
-        rows = [priority_class_row(known[one]) for one in touched if one in known]
-        gone = [{"name": one} for one in touched if one not in known]
-        return [Write("priority_classes", Mode.UPSERT, rows), Write("priority_classes", Mode.DELETE, gone)]
-
     def _artifacts_waiting(self, event: e.ArtifactsWaiting) -> None:
         target = event.group_id[len(event.run_id) + 1 :]
         self._upserts.setdefault("waiting_artifacts", []).extend(
@@ -382,36 +334,6 @@ class _Projection:
             }
             for name in event.names
         )
-
-    def _touch_semaphore(self, event: SemaphoreSet | SemaphoreRemoved) -> None:
-        self._semaphores[event.name] = None
-
-    def _quota_set(self, event: QuotaSet) -> None:
-        self._quotas[event.quota.project] = None
-
-    def _quota_removed(self, event: QuotaRemoved) -> None:
-        self._quotas[event.project] = None
-
-    def _priority_class_set(self, event: PriorityClassSet) -> None:
-        self._priority_classes[event.priority_class.name] = None
-
-    def _priority_class_removed(self, event: PriorityClassRemoved) -> None:
-        self._priority_classes[event.name] = None
-
-    def _reservation_changed(self, event: ReservationChanged) -> None:
-        self._reservations[event.reservation.reservation_id] = None
-
-    def _reservation_ended(self, event: ReservationEnded) -> None:
-        self._reservations[event.reservation_id] = None
-
-    def _schedule_created(self, event: ScheduleCreated) -> None:
-        self._schedules[event.schedule.name] = True
-
-    def _schedule_changed(self, event: ScheduleChanged) -> None:
-        self._schedules.setdefault(event.schedule.name, False)
-
-    def _schedule_deleted(self, event: ScheduleDeleted) -> None:
-        self._schedules.setdefault(event.name, False)
 
     def _touch_worker(
         self,
@@ -438,18 +360,8 @@ _HANDLERS: dict[type, str] = {
     e.SuiteEnded: "_touch_group",
     e.GroupHeldBack: "_touch_group",
     e.GroupSkipped: "_touch_group",
+    InputsKnown: "_touch_group",
     GroupOverQuota: "_touch_group",
-    QuotaSet: "_quota_set",
-    QuotaRemoved: "_quota_removed",
-    PriorityClassSet: "_priority_class_set",
-    PriorityClassRemoved: "_priority_class_removed",
-    SemaphoreSet: "_touch_semaphore",
-    SemaphoreRemoved: "_touch_semaphore",
-    ReservationChanged: "_reservation_changed",
-    ReservationEnded: "_reservation_ended",
-    ScheduleCreated: "_schedule_created",
-    ScheduleChanged: "_schedule_changed",
-    ScheduleDeleted: "_schedule_deleted",
     e.AllocationOpened: "_allocation_opened",
     e.RunnerDescribed: "_runner_described",
     e.AllocationClosed: "_allocation_closed",

@@ -52,6 +52,8 @@ class GroupRow:
     skipped: bool = False
     alternatives: Sequence[tuple[int, int]] = ()
     """By which alternatives, by index, slots were given, and how many."""
+    unchanged_since: str = ""
+    comparison: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ REVISIONS = (
     "0020",
     "0021",
     "0022",
+    "0023",
 )
 """Every revision that this version knows, the oldest first. Those of one first digit only add to each other."""
 

@@ -304,6 +304,7 @@ def _load(connection: Connection) -> Stored:
         _all(connection, tables.reservations),
         _all(connection, tables.quotas),
         _all(connection, tables.priority_classes),
+        _all(connection, tables.proofs),
     )
 
 

@@ -168,6 +168,7 @@ class Stored:
     reservations: Sequence[Row] = ()
     quotas: Sequence[Row] = ()
     priority_classes: Sequence[Row] = ()
+    proofs: Sequence[Row] = ()
 
 
 class Store(Protocol):

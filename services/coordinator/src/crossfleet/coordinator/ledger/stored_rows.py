@@ -7,6 +7,7 @@ import json
 from crossfleet.coordinator.core.model import Group, Run, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass
+from crossfleet.coordinator.core.proof import Proof
 from crossfleet.coordinator.core.quota import Quota
 from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
@@ -74,7 +75,15 @@ def group_variables(group: Group) -> Row:
         "cause_details": group.cause_details,
         "skipped": group.skipped,
         "alternatives": json.dumps(sorted(group.whereabouts.used.items())) if group.whereabouts else "",
+        "unchanged_since": group.unchanged_since,
+        "comparison": group.comparison,
     }
+
+
+def proof_row(proof: Proof) -> Row:
+    """A proof."""
+    named = {"project": proof.project, "suite": proof.suite, "target": proof.target, "inputs": proof.inputs}
+    return named | {"run_id": proof.by_run, "at": proof.at}
 
 
 def reservation_row(reservation: Reservation) -> Row:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0022"
+REVISION = "0023"
 """The migration that leads to this schema."""
 
 metadata = MetaData()
@@ -98,6 +98,8 @@ task_groups = Table(
     Column("skipped", Boolean, nullable=False, server_default=false()),
     Column("alternatives", Text, nullable=False, server_default=text("''")),
     Column("limits", LargeBinary, nullable=False, server_default=text("''")),
+    Column("unchanged_since", Text, nullable=False, server_default=text("''")),
+    Column("comparison", Text, nullable=False, server_default=text("''")),
     Index("task_groups_by_run", "run_id", "position"),
 )
 
@@ -283,6 +285,19 @@ priority_classes = Table(
     Column("preemptible", Boolean, nullable=False),
     Column("grace", Double, nullable=True),
     Column("projects", Text, nullable=False),
+)
+
+# With what its needs had produced a target has passed; `inputs` is a digest of that.
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("suite", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("inputs", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("proofs_by_run", "run_id"),
 )
 
 # `worker_ids` lists those that are kept now.

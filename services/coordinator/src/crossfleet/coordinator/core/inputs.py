@@ -1,0 +1,103 @@
+"""What a target needs is compared with earlier runs: where nothing has changed since it passed, it is skipped."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from crossfleet.coordinator.core import verdict
+from crossfleet.coordinator.core.emitter import Emitter
+from crossfleet.coordinator.core.model import Group, Run, State
+from crossfleet.coordinator.core.outcomes import Ending, Outcome, RunState, RunVerdict
+from crossfleet.coordinator.core.product import NotComparable
+from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, Place, Proof, ProofsDropped, TargetUnchanged
+
+
+def settle_inputs(emit: Emitter, run: Run, group: Group) -> str:
+    """Look, once, at what those have produced that a group needs; answers why it is skipped, or an empty text.
+
+    They have passed, and nothing is held for them any more: what they leave is stored, or is named as missing.
+    """
+    if not group.target.compares or group.inputs is not None:
+        return ""
+    try:
+        digest = _digest(emit.state, run, group)
+    except NotComparable as why:
+        emit(InputsKnown(group.run_id, group.group_id, "", f"runs, since {why}"))
+        return ""
+    since = _proved(emit.state, _place(run, group), digest)
+    if since and not run.policy.unchanged_too:
+        emit(InputsKnown(group.run_id, group.group_id, digest, ""))
+        emit(TargetUnchanged(group.run_id, group.group_id, since))
+        return f"skipped: nothing that it needs has changed since {since}, in which it passed"
+    emit(InputsKnown(group.run_id, group.group_id, digest, _why(emit.state, _place(run, group), since)))
+    return ""
+
+
+def judge_inputs(emit: Emitter, group: Group) -> None:
+    """The group is over: whether it has passed is remembered of what it was given.
+
+    One that was stopped, found no case, or could not be carried out says nothing.
+    """
+    run = emit.state.runs[group.run_id]
+    if not group.inputs or group.skipped or run.state >= RunState.STOPPING:
+        return
+    place = _place(run, group)
+    known = emit.state.proofs.find(place, group.inputs)
+    conclusion, _ = verdict.conclude(run, (group,))
+    if conclusion is RunVerdict.FAILED and known is not None:
+        emit(ProofsDropped((known,)))
+    whole = group.ending is not Ending.NO_CASES and not group.counts[Outcome.CANCELLED]
+    if conclusion is RunVerdict.PASSED and whole:
+        proof = Proof(*place, group.inputs, run.run_id, emit.now)
+        displaced = emit.state.proofs.displaced(proof)
+        if displaced:
+            emit(ProofsDropped(displaced))
+        emit(InputsProved(proof))
+
+
+def _place(run: Run, group: Group) -> Place:
+    project, suite, _ = group.suite(run)
+    return project, suite, group.target.name
+
+
+def _proved(state: State, place: Place, digest: str) -> str:
+    """The run in which the target passed with the same; empty where there is none, or it is not kept any longer."""
+    proof = state.proofs.find(place, digest)
+    return proof.by_run if proof is not None and _kept(state, proof) else ""
+
+
+def _kept(state: State, proof: Proof) -> bool:
+    return proof.by_run in state.runs or proof.by_run in state.past_runs
+
+
+def _why(state: State, place: Place, since: str) -> str:
+    """Why it runs."""
+    if since:
+        return f"runs though nothing that it needs has changed since {since}, as the run says"
+    latest = state.proofs.latest(place)
+    if latest is None or not _kept(state, latest):
+        return "runs, since no run is kept in which it passed with something to compare"
+    return f"runs, since what it needs has changed since {latest.by_run}, in which it passed last"
+
+
+def _digest(state: State, run: Run, group: Group) -> str:
+    """Of what was asked for, and of all that is compared. Raises NotComparable."""
+    digest = sha256(group.target.definition.encode())
+    for need in sorted(group.target.needs, key=lambda one: one.target):
+        if need.changed:
+            needed = state.groups[f"{run.run_id}/{need.target}"]
+            digest.update(f"\n{need.target}\0{_produced(needed, need.artifacts)}".encode())
+    return digest.hexdigest()
+
+
+def _produced(group: Group, patterns: tuple[str, ...]) -> str:
+    if group.unchanged_since:
+        return group.unchanged_since
+    if group.product is None:
+        raise NotComparable(f"what {group.target.name} has left is not known")
+    try:
+        artifacts = group.product.digest(patterns)
+    except NotComparable as why:
+        raise NotComparable(f"{group.target.name} {why}") from None
+    added = "".join(f"{case_id}\n" for case_id in group.added).encode("utf-8", "surrogateescape")
+    return sha256(f"{group.digest}\n{artifacts}\n".encode() + bytes(group.outcomes) + added).hexdigest()
