@@ -20,6 +20,8 @@ from services.coordinator.tests.core.invariants import check
 
 
 def _need(name):
+    if isinstance(name, c.Need):
+        return name
     return c.Need(name.removesuffix("?"), passed=not name.endswith("?"))
 
 
@@ -67,12 +69,14 @@ class Fleet:
         request=None,
         needs=None,
         templates=None,
+        definition="",
         **more,
     ):
         """`needs`: by target, names of those that it needs; `name?` where it is enough that it has ended. `templates`: by target."""
+        needed = {name: tuple(_need(one) for one in (needs or {}).get(name, ())) for name in targets}
         specs = tuple(
             _asking(
-                c.TargetSpec(name, "", request or Request(), tuple(_need(one) for one in (needs or {}).get(name, ()))),
+                c.TargetSpec(name, "", request or Request(), needed[name], definition=definition),
                 (templates or {}).get(name),
             )
             for name in targets

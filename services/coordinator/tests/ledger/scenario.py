@@ -32,8 +32,8 @@ def hello(session="s1", incarnation="i1", held=()):
     return c.WorkerHello("w1", incarnation, session, VIEW, ("noop",), b"description", tuple(held))
 
 
-def plan(run_id="run", slots=2):
-    return c.ApplyPlan("plan", (c.ProposedAllocation(f"{run_id}/default", "w1", slots),))
+def plan(run_id="run", slots=2, target="default"):
+    return c.ApplyPlan("plan", (c.ProposedAllocation(f"{run_id}/{target}", "w1", slots),))
 
 
 def finish(attempt, outcome=Outcome.PASSED, seconds=0.25):
@@ -58,3 +58,14 @@ def work_off(ledger, now=2.0):
         ledger.commit([finish(one) for one in attempts], now)
     ended = [c.AllocationEnded(one, Cause.DONE) for one in ledger.state.allocations]
     ledger.commit([c.WorkerReport("w1", "i1", tuple(ended))], now)
+
+
+def compare(ledger, run_id="run", digest="a"):
+    """A run with a target `later` that is skipped where `default` has left what it did when `later` last passed."""
+    later = c.TargetSpec("later", "", Request(), (c.Need("default", changed=True),))
+    start(ledger, run_id, targets=(c.TargetSpec("default", "", Request()), later))
+    ledger.commit([c.AttachArtifacts(run_id, (c.ArtifactRef("default", "w1/0/a.whl", digest, 1),))], 1.5)
+    work_off(ledger)
+    if run_id in ledger.state.runs and not ledger.state.groups[f"{run_id}/later"].over:
+        ledger.commit([plan(run_id, target="later")], 2.0)
+        work_off(ledger)

@@ -7,7 +7,7 @@ from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
 from crossfleet.coordinator.ledger.store import Cleaning, Deposed
-from services.coordinator.tests.ledger.scenario import start, work_off
+from services.coordinator.tests.ledger.scenario import compare, start, work_off
 
 
 def opened(database) -> Ledger:
@@ -62,6 +62,19 @@ def test_a_dropped_run_leaves_nothing_and_other_runs_stay_whole(database):
     assert rows_of(ledger.store, "old") == {}
     assert rows_of(ledger.store, "kept") == kept
     assert {"runs", "verdicts", "results", "events", "attempts", "allocations", "artifacts"} <= kept.keys()
+
+
+def test_what_a_dropped_run_has_proved_goes_with_it(database):
+    ledger = opened(database)
+    compare(ledger, "old", digest="a")
+    compare(ledger, "kept", digest="b")
+    assert rows_of(ledger.store, "old")["proofs"] == 1
+    store, epoch = ledger.store, ledger.epoch
+    store.clean(Cleaning(runs={"old": "request-old"}), epoch)
+    while store.clean(Cleaning(groups=[("old", "old/default"), ("old", "old/later")], rows=100), epoch):
+        pass
+    assert rows_of(ledger.store, "old") == {}
+    assert rows_of(ledger.store, "kept")["proofs"] == 1
 
 
 def test_a_large_run_goes_in_small_batches(database):

@@ -37,7 +37,7 @@ from crossfleet.coordinator.ledger.store import (
 )
 from crossfleet.matching.model import Request
 from crossfleet.matching.template import Alternative, Template
-from services.coordinator.tests.ledger.scenario import VIEW, finish, hello, start, submit, work_off
+from services.coordinator.tests.ledger.scenario import VIEW, compare, finish, hello, plan, start, submit, work_off
 
 _revisions = itertools.count(1)
 
@@ -103,6 +103,39 @@ def test_a_later_leader_finds_semaphores_and_who_holds_them_and_schedules(databa
     assert successor.state.schedules["night"].paused
     successor.commit([DeleteSchedule("night")], 3.0)
     assert opened(database).state.schedules == {}
+
+
+def test_a_later_leader_knows_what_has_passed_with_what_and_what_a_live_run_has_left(database):
+    ledger = opened(database)
+    for number in range(3):
+        compare(ledger, f"run{number}", digest=str(number))
+    failing = ledger.state.proofs.find(("p", "s", "later"), next(iter(ledger.state.proofs.by_place["p", "s", "later"])))
+    compare(ledger, "unchanged", digest="2")
+    later = c.TargetSpec("later", "", Request(), (c.Need("default", changed=True),))
+    again = c.PolicySpec(unchanged_too=True)
+    start(ledger, targets=(c.TargetSpec("default", "", Request()), later), policy=again)
+    ledger.commit([c.AttachArtifacts("run", (c.ArtifactRef("default", "w1/0/a.whl", "0", 1),))], 1.5)
+    successor = opened(database)
+    assert successor.state.proofs == ledger.state.proofs
+    assert successor.state.groups["run/default"].product == ledger.state.groups["run/default"].product
+
+    successor.commit([hello(held=held(successor))], 2.5)
+    work_off(successor)
+    successor.commit([plan(target="later")], 2.0)
+    while successor.state.attempts:
+        successor.commit([finish(one, Outcome.FAILED) for one in successor.state.attempts.values()], 3.0)
+    assert successor.state.groups["run/later"].inputs == failing.inputs
+    proofs = opened(database).state.proofs
+    assert [one.by_run for one in proofs.by_place["p", "s", "later"].values()] == ["run1", "run2"]
+    assert proofs == successor.state.proofs
+
+
+def held(ledger):
+    """What the worker of the scenario says that it has."""
+    return [
+        c.HeldAllocation(one.allocation_id, tuple(a.attempt_id for a in ledger.state.attempts.values()), (), (0, 1))
+        for one in ledger.state.allocations.values()
+    ]
 
 
 def test_a_later_leader_offers_the_same_alternatives_and_goes_on_with_their_time(database):
