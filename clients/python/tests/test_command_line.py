@@ -194,7 +194,15 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\ncommand = 'pytest'", r"target\[0\].command: must be a list of words"),
         ("[[target]]\nname = 'a'\nneeds = 'b'", r"target\[0\].needs: must be a list"),
         ("[[target]]\nname = 'a'\nneeds = [{ suite = 'b' }]", r"needs\[0\]: must be a target's name"),
-        ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'changed' }]", r"needs\[0\].when.* what changed"),
+        ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'often' }]", r"needs\[0\]: 'often' is not known"),
+        (
+            "[[target]]\nname = 'a'\nneeds = [{ target = 'b', artifacts = ['*'] }]",
+            r"needs\[0\]: artifacts are compared only",
+        ),
+        (
+            "[[target]]\nname = 'a'\nneeds = [{ target = 'b', artifacts = '*' }]",
+            r"needs\[0\].artifacts: must be a list",
+        ),
         ("[[target]]\nname = 'a'\nneeds = ['b']\n[[target]]\nname = 'b'\nneeds = ['a']", "a needs b needs a"),
         ("[[target]]\nname = 'a'\nneeds = ['bb']\n[[target]]\nname = 'bbb'", "did you mean 'bbb'"),
         ("[[target]]\nname = 'a'\nrequest = { semaphores = { x = 0 } }", "request.semaphores: must be a table"),
@@ -263,8 +271,13 @@ def test_needs_come_from_the_matrix_file_and_from_options(tmp_path: Path) -> Non
     text = "[[target]]\nname='a'\n[[target]]\nname='b'\nneeds=['a']\n[[target]]\nname='c'\nneeds=[{target='a',when='finished'}]"
     (tmp_path / "m.toml").write_text(text)
     words = ["--matrix", str(tmp_path / "m.toml"), "--needs", "c=b", "--target", "d=", "--needs", "d=a:finished,c"]
+    words += ["--target", "e=", "--needs", "e=a:changed,b:changed:*.whl"]
     found = plan_targets(parse([*words, "--", "pytest"]))
-    assert {target.name: [(need.target, need.when) for need in target.needs] for target in found} == {
+    assert [(need.target, need.when, need.artifacts) for need in found[-1].needs] == [
+        ("a", "changed", ()),
+        ("b", "changed", ("*.whl",)),
+    ]
+    assert {target.name: [(need.target, need.when) for need in target.needs] for target in found[:-1]} == {
         "a": [],
         "b": [("a", "passed")],
         "c": [("a", "finished"), ("b", "passed")],

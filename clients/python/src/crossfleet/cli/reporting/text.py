@@ -50,6 +50,7 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
             yield from short_summary(results, paint, style)
         yield from _by_model(results, paint)
         yield from _alternatives(results.run, paint)
+        yield from _comparisons(results.run, paint)
         yield from _troubles(results.run, paint)
         if results.run.HasField("cost"):
             yield Part(f"cost {results.run.cost:.2g}, by the label cost_per_hour of its workers")
@@ -118,6 +119,13 @@ def _alternatives(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
         if target.alternatives:
             first = [use.number for use in target.alternatives] == [1]
             yield Part(paint(f"target {target.name} ran on {used(target)}", "green" if first else "yellow"))
+
+
+def _comparisons(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
+    """Why a target ran that runs only when something has changed: one for which nothing can be compared runs for ever."""
+    for target in run.targets:
+        if target.comparison:
+            yield Part(paint(f"target {target.name} {target.comparison}", "yellow"))
 
 
 def used(target: run_pb2.TargetStatus) -> str:

@@ -9,20 +9,23 @@ from typing import Any
 from crossfleet.cli.exits import UsageError
 from crossfleet.foundation.needs import NeedError, check_needs
 
-WHENS = ("passed", "finished")
-_CHANGED = "a fleet does not know what changed: let CI leave the target out, or write passed or finished"
+WHENS = ("passed", "finished", "changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A target that must be over: `when` it has passed, or is finished in whatever way."""
+    """A target that must be over: `when` it has passed, is finished in whatever way, or has passed and changed.
+
+    `artifacts` are patterns of those whose change counts; none: of all.
+    """
 
     target: str
     when: str = "passed"
+    artifacts: tuple[str, ...] = ()
 
 
 def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[Need, ...]]:
-    """Of `NAME=OTHER[:finished]` words, which may come several times, by target. Raises UsageError."""
+    """Of `NAME=OTHER[:WHEN[:PATTERN]]` words, which may come several times, by target. Raises UsageError."""
     found: dict[str, tuple[Need, ...]] = {}
     for word in words:
         name, equals, others = word.partition("=")
@@ -33,7 +36,9 @@ def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[
         needs = []
         for other in others.split(","):
             target, colon, when = other.partition(":")
-            needs.append(_need(target, when if colon else "passed", f"--needs {word}"))
+            when, other_colon, pattern = when.partition(":")
+            patterns = [pattern] if other_colon else []
+            needs.append(_need(target, when if colon else "passed", patterns, f"--needs {word}"))
         found[name] = (*found.get(name, ()), *needs)
     return found
 
@@ -45,19 +50,27 @@ def needs_from(content: Any, where: str) -> tuple[Need, ...]:
     found = []
     for index, each in enumerate(content):
         table = {"target": each} if isinstance(each, str) else each
-        if not isinstance(table, dict) or not {"target"} <= set(table) <= {"target", "when"}:
-            raise UsageError(f"{where}[{index}]: must be a target's name, or a table of target and when")
+        if not isinstance(table, dict) or not {"target"} <= set(table) <= {"target", "when", "artifacts"}:
+            raise UsageError(f"{where}[{index}]: must be a target's name, or a table of target, when and artifacts")
         if not isinstance(table["target"], str):
             raise UsageError(f"{where}[{index}].target: must be text")
-        found.append(_need(table["target"], table.get("when", "passed"), f"{where}[{index}].when"))
+        patterns = table.get("artifacts", [])
+        if not isinstance(patterns, list) or not all(isinstance(one, str) for one in patterns):
+            raise UsageError(f"{where}[{index}].artifacts: must be a list of patterns, such as ['dist/*.whl']")
+        found.append(_need(table["target"], table.get("when", "passed"), patterns, f"{where}[{index}]"))
     return tuple(found)
 
 
-def _need(target: str, when: Any, where: str) -> Need:
+def _need(target: str, when: Any, patterns: Sequence[str], where: str) -> Need:
     if when not in WHENS:
-        mend = _CHANGED if when == "changed" else f"write {' or '.join(WHENS)}"
-        raise UsageError(f"{where}: {when!r} is not known; {mend}")
-    return Need(target, when)
+        raise UsageError(f"{where}: {when!r} is not known; write {', '.join(WHENS[:-1])} or {WHENS[-1]}")
+    if patterns and when != "changed":
+        raise UsageError(
+            f"{where}: artifacts are compared only where a target must have changed: write changed, or leave them out"
+        )
+    if "" in patterns:
+        raise UsageError(f"{where}: an artifact's pattern is empty; write one such as dist/*.whl")
+    return Need(target, when, tuple(patterns))
 
 
 def check_all_needs(needs: Mapping[str, Sequence[Need]]) -> None:

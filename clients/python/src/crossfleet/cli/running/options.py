@@ -52,6 +52,7 @@ class RunOptions:
     apart: tuple[str, ...]
     prefer_least: str
     needs: tuple[str, ...]
+    unchanged_too: bool
     devices: tuple[str, ...]
     semaphore: tuple[str, ...]
     gate: tuple[str, ...]
@@ -187,9 +188,14 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         "--needs",
         action="append",
         default=[],
-        metavar="NAME=OTHER[:finished]",
-        help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; "
-        "repeatable",
+        metavar="NAME=OTHER[:WHEN]",
+        help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; with :changed, or "
+        ":changed:PATTERN of artifacts, it is also skipped if OTHER left the same when NAME last passed; repeatable",
+    )
+    add(
+        "--unchanged-too",
+        action="store_true",
+        help="run targets also where nothing has changed of what they need with :changed",
     )
     add_devices(group)
     add(

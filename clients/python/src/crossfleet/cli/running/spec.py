@@ -27,7 +27,11 @@ _PLACEMENTS = {
     "pack": suite_pb2.PLACEMENT_PACK,
     "spread": suite_pb2.PLACEMENT_SPREAD,
 }
-_WHENS = {"passed": suite_pb2.NEED_WHEN_PASSED, "finished": suite_pb2.NEED_WHEN_FINISHED}
+_WHENS = {
+    "passed": suite_pb2.NEED_WHEN_PASSED,
+    "finished": suite_pb2.NEED_WHEN_FINISHED,
+    "changed": suite_pb2.NEED_WHEN_CHANGED,
+}
 _GROUPINGS = {
     "": suite_pb2.GROUPING_UNSPECIFIED,
     "file": suite_pb2.GROUPING_FILE,
@@ -79,7 +83,9 @@ def target_of(plan: TargetPlan, default_python: str, slots: int | None = None) -
         build=plan.build,
         environment=environment,
         request=suite_pb2.Request(devices=devices, preferred=preferred, placement=placement, **request),
-        needs=[suite_pb2.Need(target=need.target, when=_WHENS[need.when]) for need in plan.needs],
+        needs=[
+            suite_pb2.Need(target=need.target, when=_WHENS[need.when], artifacts=need.artifacts) for need in plan.needs
+        ],
         alternatives=[_alternative(one) for one in plan.alternatives],
         near=plan.near,
         apart=plan.apart,
@@ -123,6 +129,7 @@ def policy_of(command: Command, options: RunOptions) -> suite_pb2.Policy:
         priority_class=options.priority if isinstance(options.priority, str) else "",
         scheduler=options.scheduler,
         speculate_percent=options.speculate,
+        unchanged_too=options.unchanged_too,
         grouping=_GROUPINGS[command.pytest.grouping if command.pytest else ""],
         unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT if options.wait else suite_pb2.UNSATISFIABLE_FAIL,
     )
