@@ -47,7 +47,7 @@ class SimClient:
             if answer is not None:
                 break
             await asyncio.sleep(0.05 + self._random.random() * 0.3)
-        self._world.auditor.answered(self._submission.request_id, answer.run_id)
+        self._world.auditor.answers.answered(self._submission.request_id, answer.run_id)
         self.run_id = answer.run_id
         self._world.note("submitted", self.run_id)
 
@@ -83,7 +83,7 @@ class SimClient:
         for _ in range(random.randint(1, 4)):
             runs, gpus = random.choice([None, 1, 2]), random.choice([(), (("gpu", 1),)])
             quota = Quota(PROJECT, random.choice([None, 1, 2, 4]), runs, gpus)
-            while self._world.auditor.quota != quota:
+            while self._world.auditor.limits.quota != quota:
                 await self._ask(SetQuota(quota))
                 await asyncio.sleep(_ASK_AGAIN)
             await asyncio.sleep(random.random() * 3.0)
@@ -93,7 +93,7 @@ class SimClient:
         while not self.run_id or await self._ask(StopRun(self.run_id, "the user cancelled")) is None:
             await asyncio.sleep(_ASK_AGAIN)
         self.cancelled = True
-        self._world.auditor.stopped(self.run_id)
+        self._world.auditor.answers.stopped(self.run_id)
 
     async def drain(self, worker_id: str, drain: bool) -> None:
         """Drain a worker, or no longer. One that nobody knows yet is given up."""

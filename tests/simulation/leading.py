@@ -93,7 +93,7 @@ class Leading:
         state = self.writer.state
         self.fleet.committed(state, committed.events)
         self.schedulers.committed(state, committed.events)
-        self._world.auditor.told(self, committed)
+        self._world.auditor.commits.told(self, committed)
 
     async def commit(self, command: Command) -> Any:
         """The answer, or the error that a caller gets."""

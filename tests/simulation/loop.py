@@ -131,6 +131,17 @@ class Handle:
         return self._due
 
 
+class Task(asyncio.Task[Any]):
+    """A set of them, of which asyncio ends or calls one after the other, has an order that does not depend on addresses."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], loop: SimLoop, context: Context | None, number: int) -> None:
+        self._number = number
+        super().__init__(work, loop=loop, context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """Never waits: when nothing is ready, time jumps to the next timer. One thread, no input, no output."""
 
@@ -159,7 +170,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self, work: Coroutine[Any, Any, Any], *, name: object = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
         """As asyncio's. Every task is kept until it is done, so that the garbage collector ends none."""
-        task = asyncio.Task(work, loop=self, context=context)
+        task = Task(work, self, context, next(self._order))
         if not self._closed:
             self._tasks.append(task)
             if len(self._tasks) > _MOST_TASKS:

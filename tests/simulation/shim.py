@@ -126,7 +126,7 @@ class SimShim:
             self.journal = [one for one in self.journal if one["sequence"] > line["sequence"]]
         elif op == "cancel":
             for number in line["attempts"]:
-                self.world.auditor.cancelled(self.worker, number)
+                self.world.auditor.answers.cancelled(self.worker, number)
                 for one in list(self.allocations.values()):
                     for slot in one.slots.values():
                         slot.cancel(number)
@@ -152,7 +152,7 @@ class SimShim:
         elif op == "collection" and allocation.state == "ready":
             self.tell(allocation.collected())
         elif op == "close":
-            self.world.auditor.closed(self.worker, allocation.name)
+            self.world.auditor.answers.closed(self.worker, allocation.name)
             allocation.close()
 
     def _check_new(self, allocation: SimAllocation, number: int) -> None:

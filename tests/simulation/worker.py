@@ -260,7 +260,7 @@ class Host:
         world.watch_task(process.start(agent.run()), f"agent {self.name}")
 
     def _acknowledged(self, message: Outgoing) -> None:
-        self.world.auditor.acknowledged(self.name, message)
+        self.world.auditor.answers.acknowledged(self.name, message)
 
     def _channel(self, address: str) -> Any:
         return Channel(self.world.network, self.wire, self.name, lambda: self.world.server(address))

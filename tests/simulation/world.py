@@ -280,7 +280,7 @@ class World:
         self.people.start(self.clients[0].drain(host.name, False))
 
     def _all_over(self) -> bool:
-        runs = self.auditor.runs
+        runs = self.auditor.books.runs
         return all(client.run_id for client in self.clients) and all(runs.values())
 
     def _open(self) -> str:
@@ -360,7 +360,7 @@ class World:
 
     def suite_of(self, run_id: str) -> SimSuite:
         """The suite of a run."""
-        request = next(request for request, run in self.auditor.requests.items() if run == run_id)
+        request = next(request for request, run in self.auditor.books.requests.items() if run == run_id)
         return self.suites[f"suite{request.rpartition('-')[2]}"]
 
     def history(self, cases: Sequence[CollectedCase]) -> tuple[float, ...]:

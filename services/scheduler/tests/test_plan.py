@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from crossfleet.matching.misfit import Wait
 from crossfleet.matching.model import Device, Placement, Preference, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -240,6 +242,15 @@ def test_what_can_never_fit_names_the_clause():
     found = made([worker("w1")], [group("g", selector='worker.labels.zone == "eu"')])
     assert codes(found) == {"g": (Wait.NEVER, "selector")}
     assert "holds on 0 of 1 worker (missing: zone)" in found.waiting[0].text
+
+
+@pytest.mark.parametrize("chosen", ["w1", "w2", "w3"])
+def test_of_twins_that_were_there_before_a_group_gets_the_one_that_it_names(chosen: str):
+    twins = tuple(worker(name) for name in ("w1", "w2", "w3"))
+    planner, snapshot = Planner(Policy(), Selectors()), Snapshot.of(Delta(twins), 1)
+    planner.plan(snapshot, 0.0)
+    snapshot.apply(Delta(groups=(group("g", 6, f'worker.name == "{chosen}"'),)), 2)
+    assert slots(planner.plan(snapshot, 0.0)) == {("g", chosen): 2}
 
 
 def test_a_selector_that_does_not_compile_stops_nobody_else():

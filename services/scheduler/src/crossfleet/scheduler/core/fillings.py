@@ -68,7 +68,7 @@ class _Most(dict[Aspect, int]):
 
 
 class Kind:
-    """Ready workers that no demand tells apart. ``model`` is any of them: it stands for all when matching is asked.
+    """Ready workers that no demand tells apart. ``model`` is any of them, or was: it stands for all when matching is asked.
 
     ``rivals`` counts the groups that want its workers. ``some`` are the fillings of those that have free slots,
     ``open[n]`` of those that have n; ``most[aspect]`` slots fit on one of them.
@@ -86,6 +86,7 @@ class Kind:
         self.some: dict[Filling, None] = {}
         self.most = _Most(self)
         self.fillings: dict[Level, Filling] = {}
+        self._choosers = frozenset([number for number, _, _ in key[1]])
         self._aspects: dict[Demand, Aspect] = {}
 
     @property
@@ -97,7 +98,9 @@ class Kind:
         """What the kind is for a demand."""
         found = self._aspects.get(demand)
         if found is None:
-            able, at = demand.able(self.model), {device.id: at for at, device in enumerate(self.model.devices)}
+            # Whoever a particular demand chooses is of a kind that says so; the model may have been here before that demand.
+            able = demand.able(self.model) if not demand.particular or demand.number in self._choosers else None
+            at = {device.id: at for at, device in enumerate(self.model.devices)}
             places = tuple(tuple(at[one] for one in ids) for ids in able.candidates) if able is not None else None
             found = self._aspects[demand] = self.frame.aspect(demand.request, able, places)
         return found
