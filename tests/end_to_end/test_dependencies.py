@@ -71,12 +71,48 @@ def test_one_run_has_several_suites_in_the_order_in_which_they_need_each_other(f
     assert "target deploy: skipped: it needs lint, which did not pass" in done.out
 
 
+def test_a_target_is_skipped_while_what_it_needs_leaves_the_same_and_every_report_says_since_when(
+    fleet: Standing, suite: Path
+) -> None:
+    (suite / "build.sh").write_text(
+        'mkdir -p "$CROSSFLEET_ARTIFACTS/dist"\ncat source > "$CROSSFLEET_ARTIFACTS/dist/a.whl"\n'
+        'date +%N > "$CROSSFLEET_ARTIFACTS/log"\n'
+    )
+    (suite / "ci.toml").write_text(
+        '[[target]]\nname = "build"\ncommand = ["sh", "build.sh"]\n'
+        f'[[target]]\nname = "tests"\ncommand = {json.dumps([*PYTEST, "-k", "somewhere"])}\n'
+        'needs = [{ target = "build", when = "changed", artifacts = ["*.whl"] }]\n'
+    )
+
+    def carried_out(source: str, *options: str) -> tuple[str, dict[str, str], str]:
+        (suite / "source").write_text(source)
+        words = ("run", "--data", str(fleet.data), "--matrix", "ci.toml", "--json", "report.json", *options)
+        done = crossfleet(*words, cwd=suite)
+        assert done.status == 0, done.text
+        run = json.loads((suite / "report.json").read_text())["run"]
+        (tests,) = (target for target in run["targets"] if target["name"] == "tests")
+        return run["run_id"], tests, done.out
+
+    first, tests, out = carried_out("one")
+    assert tests["state"] == "finished"
+    assert "target tests runs, since no run is kept in which it passed" in out
+    _, tests, out = carried_out("one")
+    assert (tests["state"], tests["unchanged_since"]) == ("skipped", first)
+    assert f"target tests: skipped: nothing that it needs has changed since {first}, in which it passed" in out
+    second, tests, out = carried_out("two")
+    assert tests["state"] == "finished"
+    assert f"runs, since what it needs has changed since {first}" in out
+    _, tests, out = carried_out("two", "--unchanged-too")
+    assert tests["state"] == "finished"
+    assert f"runs though nothing that it needs has changed since {second}" in out
+
+
 @pytest.mark.parametrize(
     ("needs", "said"),
     [
         ("left=rihgt", "there is no such target: did you mean 'right'?"),
         ("lfet=right", "there is no target lfet; the targets are left, right"),
-        ("left=right:changed", "a fleet does not know what changed"),
+        ("left=right:finished:*.whl", "artifacts are compared only where a target must have changed"),
         ("left", "write NAME=OTHER"),
     ],
 )

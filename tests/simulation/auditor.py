@@ -13,6 +13,7 @@ from tests.simulation.audits.answers import Answers
 from tests.simulation.audits.attempts import Attempts
 from tests.simulation.audits.books import Audit, Books
 from tests.simulation.audits.commits import Commits
+from tests.simulation.audits.comparisons import Comparisons
 from tests.simulation.audits.hosts import Hosts
 from tests.simulation.audits.limits import Limits
 from tests.simulation.audits.places import Places
@@ -29,6 +30,7 @@ class Auditor:
         self.commits, self.answers = Commits(books), Answers(books)
         self.limits = Limits(books)
         self._runs = Runs(books)
+        self._comparisons = Comparisons(books)
         # Hosts and verdicts look at what places and attempts take out of the books; limits count what places write there.
         self._audits: tuple[Audit, ...] = (
             Hosts(books),
@@ -37,6 +39,7 @@ class Auditor:
             Places(books),
             self._runs,
             self.limits,
+            self._comparisons,
         )
         self._checks: dict[str, list[Callable[[Any], None]]] = {}
 
@@ -51,6 +54,10 @@ class Auditor:
                 check(event)
         for audit in self._audits:
             audit.settle()
+
+    def left(self, run_id: str, target: str) -> set[tuple[str, str]]:
+        """Name and digest of the artifacts of a target that are stored."""
+        return self._comparisons.left.get(f"{run_id}/{target}", set())
 
     def finish(self) -> None:
         """At the very end: every run has its verdict."""

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.coordinator.core.commands import DrainWorker, StopRun, SubmitRun
+from crossfleet.coordinator.core.commands import ArtifactRef, AttachArtifacts, DrainWorker, StopRun, SubmitRun
 from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.quota import Quota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation
@@ -31,6 +31,8 @@ class SimClient:
         self._asked: SimCoordinator = self._random.choice(world.coordinators)
         self.run_id = ""
         self.cancelled = False
+        self._comparing = any(need.changed for target in submission.targets for need in target.needs)
+        self.has_asked = False
 
     async def work(self) -> None:
         """Submit after a while, and see to it that there is what the run asks for."""
@@ -39,6 +41,26 @@ class SimClient:
             await self._ask(SetSemaphore(SEMAPHORE, SEATS))
             await asyncio.sleep(_ASK_AGAIN)
         await self.submit()
+        if self._comparing:
+            await self._leave()
+            while self._world.auditor.books.runs[self.run_id] is None:
+                await asyncio.sleep(_ASK_AGAIN)
+            again = self._submission.request_id.replace("request", "again")
+            self._submission = replace(self._submission, request_id=again)
+            await self.submit()
+            await self._leave()
+        self.has_asked = True
+
+    async def _leave(self) -> None:
+        """Something that targets leave to those that compare it, mostly the same."""
+        random = self._world.chance.stream(f"artifacts of {self._submission.request_id}")
+        needed = {need.target for target in self._submission.targets for need in target.needs if need.changed}
+        for target in sorted(needed):
+            left = ArtifactRef(target, "a.whl", random.choice("aaab"), 1)
+            attach = AttachArtifacts(self.run_id, (left,))
+            while ("a.whl", left.digest) not in self._world.auditor.left(self.run_id, target):
+                await self._ask(attach)
+                await asyncio.sleep(_ASK_AGAIN)
 
     async def submit(self) -> None:
         """Ask for the run until there is an answer; a second time it must be the same."""

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core import (
     care,
     commands,
     evolve,
+    evolve_inputs,
     evolve_work,
     machine,
     planning,
@@ -94,6 +95,10 @@ def _forget_who_shares_a_host() -> Iterator[Any]:
     yield patch.object(State, "neighbours", lambda self, worker: [])
     yield patch.object(Snapshot, "neighbours", lambda self, worker_id: [])
     yield patch.object(Fleet, "neighbours", lambda self, name: [])
+
+
+def _take_what_was_lost_for_nothing() -> Iterator[Any]:
+    yield patch.object(evolve_inputs, "allocation_closed", lambda *_: None)
 
 
 def _count_the_portion_of_one_slot_alone() -> Iterator[Any]:
@@ -283,6 +288,7 @@ MUTANTS: dict[str, Mutant] = {
     "let-a-copy-decide": Mutant(_let_a_copy_decide, 291),
     "let-both-executions-count": Mutant(_let_both_executions_count, 65),
     "execute-again-what-a-copy-executes": Mutant(_execute_again_what_a_copy_executes, 113),
+    "take-what-was-lost-for-nothing": Mutant(_take_what_was_lost_for_nothing, 9),
     "let-copies-go-on": Mutant(_let_copies_go_on, 60),
     "forget-the-others-hosts": Mutant(_forget_the_others_hosts, 11),
     **CLUSTER_MUTANTS,

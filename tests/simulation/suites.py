@@ -133,6 +133,20 @@ def with_dependencies(random: Random, submission: SubmitRun) -> SubmitRun:
     return replace(submission, targets=tuple(targets))
 
 
+def with_comparisons(random: Random, submission: SubmitRun, suite: SimSuite) -> SubmitRun:
+    """Most targets run only when others have left something else; in most suites the cases pass."""
+    if random.random() < 0.8:
+        suite.outcomes = dict.fromkeys(suite.cases, "passed")
+    targets: list[TargetSpec] = []
+    for target in submission.targets:
+        needs = [replace(need, changed=need.passed and random.random() < 0.8) for need in target.needs]
+        if targets and not needs and random.random() < 0.8:
+            needs = [Need(random.choice(targets).name, changed=True)]
+        targets.append(replace(target, needs=tuple(needs)))
+    policy = replace(submission.policy, unchanged_too=random.random() < 0.1)
+    return replace(submission, targets=tuple(targets), policy=policy)
+
+
 def with_places(random: Random, submission: SubmitRun) -> SubmitRun:
     """Some targets have alternatives, or keep to the hosts of others, or away from them, or from where they failed.
 

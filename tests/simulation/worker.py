@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from crossfleet.foundation.errors import EnvironmentFailed
 from crossfleet.foundation.following.route import Route
 from crossfleet.worker import assembly
 from crossfleet.worker.agent import Agent
+from crossfleet.worker.artifacts import Then
 from crossfleet.worker.config import Settings
 from crossfleet.worker.core.backoff import Backoff
 from crossfleet.worker.core.link import Link
@@ -298,9 +299,9 @@ async def _for_ever() -> None:
     await asyncio.Event().wait()
 
 
-def _at_once(allocation: str, about: object, then: Callable[[Sequence[str]], None]) -> None:
+def _at_once(allocation: str, about: object, then: Then) -> None:
     """Nothing was left that could be kept."""
-    then(())
+    then((), ())
 
 
 def _nothing(*_: object, **__: object) -> None:

@@ -39,6 +39,7 @@ from tests.simulation.suites import (
     make_submission,
     make_suite,
     with_classes,
+    with_comparisons,
     with_dependencies,
     with_places,
     with_portions,
@@ -63,6 +64,7 @@ _HIDING = 0.3  # so often somebody hides a device for a while
 _LIMITING = 0.3  # so often what runs hold is limited
 _SHARING = 0.3  # of the seeds have devices of which several runs hold portions
 _CLASSES = 0.3  # so often runs are of priority classes
+_COMPARING = 0.25  # so often targets run only when what they need has changed
 _RESERVING = 0.3  # so often somebody reserves a worker for a while
 _DRIFT = 0.05  # rates of clocks differ by at most twice as much; a lease's margin covers it
 _SETTLED = 6.0  # simulated seconds after which no request of before is on its way
@@ -160,6 +162,9 @@ class World:
         self.speeds = {host.name: speeds.choice([0.5, 1.0, 1.0, 4.0]) for host in self.hosts}
         asked = [make_submission(random, number, suite, reruns[number]) for number, suite in enumerate(made)]
         asked = [with_dependencies(depending, one) for one in asked]
+        comparing = self.chance.stream("comparing")
+        if comparing.random() < _COMPARING:
+            asked = [with_comparisons(comparing, one, suite) for one, suite in zip(asked, made, strict=True)]
         alone = self.chance.stream("whole hosts")
         asked = [with_whole_hosts(alone, one) for one in asked]
         portions = self.chance.stream("portions")
@@ -281,7 +286,7 @@ class World:
 
     def _all_over(self) -> bool:
         runs = self.auditor.books.runs
-        return all(client.run_id for client in self.clients) and all(runs.values())
+        return all(client.has_asked for client in self.clients) and all(runs.values())
 
     def _open(self) -> str:
         """Where the groups that are not over stand."""

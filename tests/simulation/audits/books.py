@@ -25,6 +25,7 @@ class AuditedGroup:
     passed: bool = False
     begun: bool = False
     skipped: bool = False
+    unchanged: bool = False
     needs: tuple[Need, ...] = ()
     speculate: int = 0
     copied: set[int] = field(default_factory=set)

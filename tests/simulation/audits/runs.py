@@ -62,7 +62,7 @@ class Runs(Audit):
     def _GroupSkipped(self, event: e.GroupSkipped) -> None:
         group = self._books.groups[event.group_id]
         group.skipped = True
-        if group.begun or not self._unmet(group):
+        if group.begun or bool(self._unmet(group)) is group.unchanged:
             self._wrong(f"{event.group_id} was skipped for no reason")
 
     def _unmet(self, group: AuditedGroup) -> list[str]:
@@ -77,7 +77,9 @@ class Runs(Audit):
             self._wrong(f"{event.group_id} ends with {len(missing)} cases open, or twice")
         group.over = True
         lost = {*BAD, Outcome.NOT_RUN, Outcome.PREEMPTED, Outcome.CANCELLED}
-        group.passed = not (group.skipped or event.failed or lost.intersection(group.verdicts.values()))
+        group.passed = group.unchanged or not (
+            group.skipped or event.failed or lost.intersection(group.verdicts.values())
+        )
 
     def _RunFinished(self, event: e.RunFinished) -> None:
         groups = self._books.groups

@@ -280,7 +280,7 @@ def test_a_target_is_skipped_exactly_when_it_has_passed_with_the_same_and_not_fa
     fleet = Fleet()
     fleet.join(slots=4)
     project = Project(fleet)
-    proved = set()
+    proved: set[str] = set()
     for wheel, passes, anyway in runs:
         outcome = Outcome.PASSED if passes else Outcome.FAILED
         skipped = project.carry_out(wheel, outcome, policy=c.PolicySpec(unchanged_too=anyway))

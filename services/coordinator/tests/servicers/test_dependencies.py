@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
-from crossfleet.api.types.v1 import run_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
@@ -79,6 +80,47 @@ async def test_needs_that_cannot_be_are_refused_with_their_field(tmp_path: Path)
         circle = await refused(fleet.submit(spec))
         assert circle.fields[0].path == "spec.targets[1].needs[0]"
         assert circle.fields[0].description == "needs go in a circle: cpu needs gpu needs cpu"
+
+
+async def test_patterns_of_artifacts_are_checked_and_counted_where_something_compares_them(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="build")
+        need = spec.targets.add(name="gpu").needs.add(target="build", artifacts=["*.whl"])
+        wrong = await refused(fleet.submit(spec))
+        assert [one.path for one in wrong.fields] == ["spec.targets[1].needs[0].artifacts"]
+        need.when = suite_pb2.NEED_WHEN_CHANGED
+        need.artifacts.extend(["", "x" * 201])
+        wrong = await refused(fleet.submit(spec))
+        assert [one.path for one in wrong.fields] == [
+            f"spec.targets[1].needs[0].artifacts[{index}]" for index in (1, 2)
+        ]
+        del need.artifacts[1:]
+        assert (await fleet.submit(spec)).run.run_id
+
+
+async def test_a_target_is_the_same_whatever_the_shell_has_and_another_one_with_another_suite_place_or_part(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as fleet:
+
+        async def definition(**changes: Any) -> str:
+            spec = noop(0)
+            spec.suite.runner = "pytest"
+            spec.targets.add(name="build")
+            spec.targets.add(name="gpu").needs.add(target="build", when=suite_pb2.NEED_WHEN_CHANGED)
+            spec.suite.variables["CI_JOB"] = changes.pop("job", "1")
+            spec.suite.arguments.append(changes.pop("argument", "-q"))
+            spec.targets[1].selector = changes.pop("selector", "")
+            spec.policy.shard.count = spec.policy.shard.index = changes.pop("shards", 1)
+            run_id = (await fleet.submit(spec, str(uuid4()))).run.run_id
+            return fleet.coordinator.writer.state.groups[f"{run_id}/gpu"].target.definition
+
+        same = await definition()
+        assert same
+        assert await definition(job="2") == same
+        for other in ({"argument": "-x"}, {"selector": "worker.slots > 1"}, {"shards": 2}):
+            assert await definition(**other) != same
 
 
 async def test_a_target_cannot_be_near_another_one_and_apart_from_it_whichever_says_so(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def lasting_rows(state: State, events: Sequence[e.Event]) -> list[Write]:
 def _schedules(state: State, touched: dict[str, bool]) -> list[Write]:
     """By name, whether it is new. What one submits is written once."""
     known = {name: schedule_variables(state.schedules[name]) for name in touched if name in state.schedules}
-    made = [row | {"spec": state.schedule_specs[name]} for name, row in known.items() if touched[name]]
+    made = [{**row, "spec": state.schedule_specs[name]} for name, row in known.items() if touched[name]]
     return [
         Write("schedules", Mode.UPSERT, made),
         Write("schedules", Mode.UPDATE, [row for name, row in known.items() if not touched[name]]),
