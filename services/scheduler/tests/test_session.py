@@ -52,6 +52,23 @@ def test_a_refused_proposal_rests_and_then_is_made_again():
     assert session.plan(1.0)[1].allocate
 
 
+def test_a_refusal_that_ends_while_a_plan_is_made_is_not_slept_through():
+    session = begun()
+    plan_id, _ = session.plan(0.0)
+    session.answer(Outcome(plan_id, (0,)), 0.0)
+    assert not session.plan(0.9)[1].allocate
+    assert session.due(1.1) == 1.0
+
+
+def test_patience_that_ends_while_a_plan_is_made_is_not_slept_through():
+    session = Session(Policy(patience_seconds=10.0), Selectors())
+    urgent = Group("u", "u", "p", wanted_slots=9, priority=1)
+    waits = Group("g", "g", "q", wanted_slots=1, submitted_at=0.0)
+    session.replace(Delta(workers=(WORKER,), groups=(urgent, waits)), 1)
+    session.plan(9.9)
+    assert session.due(10.2) == 10.0
+
+
 def test_a_placement_refused_again_rests_longer():
     session = begun()
     for now, until in ((0.0, 1.0), (1.0, 3.0), (3.0, 7.0)):

@@ -1,6 +1,7 @@
 """The Scheduler service over a real gRPC connection."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -22,6 +23,7 @@ from crossfleet.foundation.testing import serving
 from crossfleet.scheduler.core.model import Plan, Policy
 from crossfleet.scheduler.recorder import NullRecorder, PrometheusRecorder
 from crossfleet.scheduler.servicer import SchedulerServicer
+from crossfleet.scheduler.stream import Stream
 
 LIMIT = 10.0
 
@@ -58,6 +60,21 @@ def delta(revision: int, outcomes=(), **rows) -> scheduler_pb2.ScheduleRequest:
     return scheduler_pb2.ScheduleRequest(
         revision=revision, delta=scheduler_pb2.Delta(**rows), outcomes=outcomes, now_unix_seconds=1000.0
     )
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def task_of(work: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_it_describes_itself():
@@ -118,6 +135,35 @@ async def test_a_gap_asks_once_for_a_snapshot_and_goes_on_from_it():
         await call.write(snapshot(5, [worker("w1")], [group("g")]))
         plan = await call.read()
     assert (plan.request_snapshot, plan.base_revision, len(plan.allocate)) == (False, 5, 1)
+
+
+class CountingClock(SystemClock):
+    reads = 0
+
+    def monotonic(self) -> float:
+        self.reads += 1
+        return super().monotonic()
+
+
+async def test_who_waits_for_a_snapshot_rests_though_a_proposal_was_never_answered():
+    updates = asyncio.Queue[scheduler_pb2.ScheduleRequest]()
+
+    async def told() -> AsyncIterator[scheduler_pb2.ScheduleRequest]:
+        while True:
+            yield await updates.get()
+
+    clock = CountingClock()
+    plans = Stream(Policy(pending_seconds=0.0), clock, NullRecorder()).answers(told())
+    updates.put_nowait(snapshot(1, [worker("w1")], [group("g")]))
+    assert (await anext(plans)).allocate
+    updates.put_nowait(delta(3))
+    while not (await anext(plans)).request_snapshot:
+        pass
+    async with task_of(anext(plans)):
+        await turns(3)
+        before = clock.reads
+        await turns(100)
+    assert clock.reads == before
 
 
 async def test_a_stream_that_begins_with_a_delta_asks_for_a_snapshot():

@@ -91,7 +91,7 @@ class Stream:
     async def _wait(self) -> None:
         """Until there is news, or a proposal or refusal is due to be forgotten."""
         now = self._time()
-        due = self._session.due(now)
+        due = self._session.due(now) if self._may_plan else None
         timeout = None if due is None else max(due - now, 0.0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -103,9 +103,12 @@ class Stream:
             self._gap = _Gap.ASKED
             self._recorder.gap()
             return scheduler_pb2.ScheduleResponse(base_revision=self._session.revision, request_snapshot=True)
-        if self._gap is _Gap.ASKED or self._session.revision < 0:
-            return None
-        return self._plan()
+        return self._plan() if self._may_plan else None
+
+    @property
+    def _may_plan(self) -> bool:
+        """Whether all is known up to some revision."""
+        return self._gap is _Gap.NONE and self._session.revision >= 0
 
     def _time(self) -> float:
         """The leader's clock, carried on from its last update by our own."""

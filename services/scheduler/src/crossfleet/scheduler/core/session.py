@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from crossfleet.matching.model import WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -52,6 +53,7 @@ class Session:
         self._sent: dict[str, _Sent] = {}
         self._refused = Refusals(policy.refusal_seconds)
         self._revoked: list[float] = []
+        self._planned_at = inf
         self._plans = 0
 
     @property
@@ -60,10 +62,14 @@ class Session:
         return -1 if self._snapshot is None else self._snapshot.revision
 
     def due(self, now: float) -> float | None:
-        """When the next unanswered proposal or refusal is forgotten, or patience ends, by the leader's clock."""
+        """When the next unanswered proposal or refusal is forgotten, or patience ends, by the leader's clock.
+
+        It may be past: what ended while the last plan was made, that plan did not know of.
+        """
+        known = min(now, self._planned_at)
         times = [sent.at + self._policy.pending_seconds for sent in self._sent.values()]
-        patience = self._planner.due(now)
-        return min([*times, *self._refused.ends(now), *([] if patience is None else [patience])], default=None)
+        patience = self._planner.due(known)
+        return min([*times, *self._refused.ends(known), *([] if patience is None else [patience])], default=None)
 
     def replace(self, rows: Delta, revision: int) -> None:
         """Take over a full snapshot. Unanswered proposals stay: their outcome is still to come."""
@@ -105,6 +111,7 @@ class Session:
         if snapshot is None:
             raise Gap("no snapshot has come yet")
         self._expire(snapshot, now)
+        self._planned_at = now
         self._revoked = [at for at in self._revoked if at > now - _HOUR]
         preempt = len(self._revoked) < self._policy.preemptions_per_hour
         made = self._planner.plan(snapshot, now, self._refused.standing(now), preempt=preempt)

@@ -39,11 +39,11 @@ class GatedSlot(Slot):
         """Drop what waits here without a word: the coordinator ends it with the whole allocation."""
         self._gate.rest()
         self._result_waits = None
-        self._later.clear()
-        for attempt in self._attempts:
+        self._agenda.take_waiting()
+        for attempt in self._agenda.attempts:
             if self._life is not None and attempt.sent:
                 self._life.send(b'{"op": "drop", "attempt": %d}\n' % attempt.number)
-        self._attempts.clear()
+        self._agenda.attempts.clear()
 
     def cancel(self, number: int, grace: float) -> None:
         """As for any slot; what is left may be let in."""
@@ -65,10 +65,10 @@ class GatedSlot(Slot):
 
     def _let_in(self) -> None:
         """Ask for the gates of the case that is next, where one is."""
-        life, waits = self._life, self._result_waits is not None or self._current is not None
+        life, waits = self._life, self._result_waits is not None or self._watch.current is not None
         if life is None or not life.ready or waits or self._brake.on:
             return
-        following = next((one for one in self._attempts if one.sent and one.pending and not one.cancelled), None)
+        following = next((one for one in self._agenda.attempts if one.sent and one.pending and not one.cancelled), None)
         if following is None or self._closing:
             self._gate.rest()
         else:
@@ -92,7 +92,7 @@ class GatedSlot(Slot):
         if self._result_waits is None or self._life is None:
             return
         number, case, _, _ = self._result_waits
-        if verdict.again and any(one.number == number for one in self._attempts) and not self._closing:
+        if verdict.again and self._agenda.find(number) is not None and not self._closing:
             self._result_waits = None
             self._life.send(b'{"op": "again", "attempt": %d, "case": %d}\n' % (number, case))
         else:

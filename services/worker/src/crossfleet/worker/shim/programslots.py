@@ -52,7 +52,7 @@ class ProgramSlot:
         self._case = -1
         self._born = 0.0
         self._unreadable = ""
-        self._watch = CaseWatch(host.loop, self._late, self._tell_started)
+        self._watch = CaseWatch(host.loop, "", self._late, self._tell_started)
 
     def know(self, program: Program, ids: list[str]) -> None:
         """These are the cases, by index."""

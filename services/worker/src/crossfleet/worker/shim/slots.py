@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable
 
+from crossfleet.worker.shim.agenda import Agenda
 from crossfleet.worker.shim.attempt import Attempt
 from crossfleet.worker.shim.brake import Brake
-from crossfleet.worker.shim.caseclock import CaseClock
+from crossfleet.worker.shim.casewatch import CaseWatch
 from crossfleet.worker.shim.host import Host, Message
-from crossfleet.worker.shim.judgement import End, Judge, Judgement, late
+from crossfleet.worker.shim.judgement import Case, End, Judge, Judgement, late
 from crossfleet.worker.shim.life import LATE, Life
 
 _STILLBORN_LIMIT = 3
-_AHEAD_SECONDS = 0.02
-"""What follows is wanted this long before the slot would run dry: the way to the coordinator and back."""
 
 
 class Slot:
@@ -48,18 +46,14 @@ class Slot:
         self.on_idle: Callable[[], None] = _nothing
         self._memory_bytes = int(spec.get("memory_bytes") or 0)
         self._judging = Judge(host, order, self._memory_bytes)
-        self._attempts: deque[Attempt] = deque()
-        self._later: list[Message] = []
-        self._last = False
-        self._asked = True
+        self._agenda = Agenda(host)
         self._life: Life | None = None
         self._closing = False
         self._stillborn = 0
         self._goodbye: Message = {}
-        self._current: tuple[int, int] | None = None
-        self._clock = CaseClock(host.loop, self._over_limit, self._tell_started, self._exit_overdue)
-        self._told: tuple[int, int] | None = None
-        self._timed_out: tuple[int, int] | None = None
+        self._watch: CaseWatch[Case | None] = CaseWatch(
+            host.loop, None, self._over_limit, self._tell_started, self._exit_overdue
+        )
         self._dropped: set[int] = set()
         self._preempted = False
 
@@ -81,28 +75,30 @@ class Slot:
 
     def describe(self) -> Message:
         """Return this slot as the agent sees it when it attaches."""
-        waiting = [(int(m["attempt"]), list(m.get("cases", ()))) for m in self._later if m["op"] == "run"]
+        agenda = self._agenda
+        waiting = [(int(one["attempt"]), list(one.get("cases", ()))) for one in agenda.waiting]
         return {
             "slot": self.number,
-            "attempts": [self._describe(attempt) for attempt in self._attempts]
+            "attempts": [self._describe(attempt) for attempt in agenda.attempts]
             + [{"attempt": number, "pending": cases, "current": None} for number, cases in waiting],
-            "wanting": self._asked and not self._last and bool(self._attempts),
+            "wanting": agenda.asked and not agenda.last and bool(agenda.attempts),
         }
 
     def _describe(self, attempt: Attempt) -> Message:
         found: Message = {"attempt": attempt.number, "pending": list(attempt.pending), "current": None}
-        if self._current is not None and self._current[0] == attempt.number:
-            found["current"] = self._current[1]
-            found["since"] = round(time.time() - self._clock.seconds, 6)
+        current = self._watch.current
+        if current is not None and current[0] == attempt.number:
+            found["current"] = current[1]
+            found["since"] = round(time.time() - self._watch.running(current), 6)
         return found
 
     def inspect(self, order: Message, answer: Message) -> bool:
         """Fill ``answer`` with what the attempt it names is executing, and send it. False: it executes nothing here."""
-        current, life = self._current, self._life
+        current, life = self._watch.current, self._life
         if current is None or life is None or current[0] != answer["attempt"]:
             return False
         answer["case"] = current[1]
-        answer["seconds"] = round(self._clock.seconds, 3)
+        answer["seconds"] = round(self._watch.running(current), 3)
         places = order.get("places")
         if places is not None:
             answer["output"] = life.captured.printed(places)
@@ -111,18 +107,16 @@ class Slot:
 
     def run(self, message: Message) -> None:
         """Take an attempt. After "last" it waits for the next process of this slot."""
-        if self._last and not self._preempted:
-            self._later.append(message)
+        if self._agenda.last and not self._preempted:
+            self._agenda.let_wait(message)
             return
         cases = [int(case) for case in message["cases"]]
         attempt = Attempt(int(message["attempt"]), cases, message.get("case_seconds") or {})
         if not cases or self._preempted:
             self._host.record(attempt.finished("preempted" if cases else "done", "", 0))
             return
-        self._attempts.append(attempt)
-        self._last = bool(message.get("last"))
-        self._clock.watch_exit(wanted=False)
-        self._asked = False
+        self._agenda.add(attempt, last=bool(message.get("last")))
+        self._watch.watch_exit(wanted=False)
         if self._life is None:
             self._begin_life()
         elif self._life.ready:
@@ -131,22 +125,21 @@ class Slot:
 
     def last(self) -> None:
         """Nothing follows what was sent so far."""
-        if self._later:
-            self._later.append({"op": "last"})
-        elif not self._last:
-            self._last = self._life is not None or bool(self._attempts)
-            if self._life is not None and self._life.ready and all(attempt.sent for attempt in self._attempts):
+        agenda = self._agenda
+        if agenda.waiting:
+            agenda.let_wait({"op": "last"})
+        elif not agenda.last:
+            agenda.last = self._life is not None or bool(agenda.attempts)
+            if self._life is not None and self._life.ready and all(attempt.sent for attempt in agenda.attempts):
                 self._life.send(b'{"op": "last"}\n')
-                self._clock.watch_exit(wanted=not self._attempts)
+                self._watch.watch_exit(wanted=not agenda.attempts)
 
     def cancel(self, number: int, grace: float) -> None:
         """End an attempt without results for what it has not finished. Unknown attempts are ignored."""
-        for message in [m for m in self._later if m.get("attempt") == number]:
-            self._later.remove(message)
-            self._host.record(Attempt(number, message["cases"], {}).finished("cancelled", "", 0))
-        for attempt in [a for a in self._attempts if a.number == number]:
+        self._agenda.end_waiting("cancelled", number=number)
+        for attempt in [one for one in self._agenda.attempts if one.number == number]:
             attempt.cancelled = True
-            if self._current is not None and self._current[0] == number:
+            if self._watch.current is not None and self._watch.current[0] == number:
                 if self._life is not None:
                     self._life.interrupt(grace)
                 continue
@@ -158,8 +151,7 @@ class Slot:
         if attempt.sent and self._life is not None:
             self._dropped.add(attempt.number)
             self._life.send(b'{"op": "drop", "attempt": %d}\n' % attempt.number)
-        self._attempts.remove(attempt)
-        self._host.record(attempt.finished(cause, "", 0))
+        self._agenda.end(attempt, cause)
 
     def preempt(self, seconds: float) -> None:
         """Begin nothing more. The case in flight is told that it has so long; should it not pass until then, it has shown nothing.
@@ -169,20 +161,21 @@ class Slot:
         if self._preempted or self._closing:
             return
         self._preempted = True
-        waiting, self._later = self._later, []
-        for message in (one for one in waiting if one["op"] == "run"):
+        for message in (one for one in self._agenda.take_waiting() if one["op"] == "run"):
             self.run(message)
-        sent = [one.number for one in self._attempts if one.sent]
-        current = self._current[0] if self._current is not None else next(iter(sent), None)
-        for attempt in [one for one in self._attempts if one.number != current]:
+        attempts, running = self._agenda.attempts, self._watch.current
+        sent = [one.number for one in attempts if one.sent]
+        current = running[0] if running is not None else next(iter(sent), None)
+        for attempt in [one for one in attempts if one.number != current]:
             self._withdraw(attempt, "preempted")
-        if self._attempts and self._life is not None:
+        if attempts and self._life is not None:
             self._life.warn(seconds)
 
     def close(self, grace: float) -> None:
         """Cancel everything and end the process; ``on_idle`` follows, at once when there is none."""
         self._closing = True
-        for number in [a.number for a in self._attempts] + [int(m["attempt"]) for m in self._later if "attempt" in m]:
+        self._agenda.end_waiting("cancelled")
+        for number in [one.number for one in self._agenda.attempts]:
             self.cancel(number, grace)
         if self._life is None:
             self.on_idle()
@@ -190,8 +183,8 @@ class Slot:
             self._life.dispose()
             self._life = None
             self.on_idle()
-        elif self._current is None or self._life.ending is None:
-            self._last = True
+        elif self._watch.current is None or self._life.ending is None:
+            self._agenda.last = True
             if self._life.ending is None:
                 self._life.wind_up(grace)
 
@@ -210,31 +203,25 @@ class Slot:
             if not self._life.pid:
                 self._life.dispose()
                 self._life = None
-        for attempt in self._attempts:
-            self._host.record(attempt.finished(cause, message, 0))
-        self._attempts.clear()
-        for waiting in self._later:
-            if waiting["op"] == "run":
-                attempt = Attempt(int(waiting["attempt"]), waiting["cases"], {})
-                self._host.record(attempt.finished(cause, message, 0))
-        self._later.clear()
+        self._agenda.end_all(cause, message)
+        self._agenda.end_waiting(cause, message)
+        self._agenda.take_waiting()
 
     def stillborn(self, message: str) -> None:
         """The process could not be made. Its attempts end as a fault of the environment."""
         if self._life is not None:
             self._life.dispose()
             self._life = None
-        self._current = None
-        while self._attempts:
-            self._host.record(self._attempts.popleft().finished("environment", message, 0))
+        self._watch.pause(None)
+        self._agenda.end_all("environment", message)
         self._succeed()
 
     def _begin_life(self) -> None:
         self._goodbye = {}
-        self._current = self._told = self._timed_out = None
+        self._watch.begin()
         self._dropped.clear()
         self.process += 1
-        for attempt in self._attempts:
+        for attempt in self._agenda.attempts:
             attempt.sent = False
         life = Life(self._host, self._memory_bytes, self._log)
         life.number = self.process
@@ -257,7 +244,7 @@ class Slot:
     def _ready(self) -> None:
         if self._brake.on:
             self.hold()
-        for attempt in list(self._attempts):
+        for attempt in list(self._agenda.attempts):
             self._push(attempt)
         if self._closing and self._life is not None:
             self._life.kill()
@@ -266,25 +253,14 @@ class Slot:
         if self._life is None or attempt.sent:
             return
         attempt.sent = True
-        last = self._last and attempt is self._attempts[-1]
+        last = self._agenda.last and attempt is self._agenda.attempts[-1]
         message = {"op": "run", "attempt": attempt.number, "cases": list(attempt.pending), "last": last}
         self._life.send(json.dumps(message).encode("ascii") + b"\n")
 
     def _ask(self) -> None:
-        """Want what follows when the last but one case runs, at the latest."""
-        if self._asked or self._last or self._closing or len(self._attempts) > 2:
-            return
-        pending = sum(len(attempt.pending) for attempt in self._attempts)
-        if pending <= 2 or pending * self._pace() < _AHEAD_SECONDS:
-            self._asked = True
+        """Want what follows before the slot runs dry."""
+        if not self._closing and self._agenda.runs_dry():
             self._host.tell({"op": "want", "allocation": self._allocation, "slot": self.number})
-
-    def _pace(self) -> float:
-        """Seconds per case in the attempt that runs; without one, too long to ask ahead."""
-        attempt = self._attempts[0] if self._attempts else None
-        if attempt is None or not attempt.count:
-            return _AHEAD_SECONDS
-        return (self._host.loop.now - attempt.began) / attempt.count
 
     def _log(self, stream: str, data: str) -> None:
         self._host.log(self._allocation, self.number, stream, data)
@@ -310,7 +286,7 @@ class Slot:
             self._move_to((int(number), int(case)))
         elif kind == b"H":
             self._move_to(None)
-            for attempt in list(self._attempts) if self._preempted else ():
+            for attempt in list(self._agenda.attempts) if self._preempted else ():
                 self._withdraw(attempt, "preempted")
         elif kind == b"{":
             try:
@@ -322,12 +298,10 @@ class Slot:
             else:
                 self._goodbye = message
 
-    def _result(self, number: int, case: int, failed: bool, payload: bytes, following: tuple[int, int] | None) -> None:
-        attempt = self._attempts[0] if self._attempts else None
-        if attempt is None or attempt.number != number:
-            attempt = next((a for a in self._attempts if a.number == number), None)
-        if self._timed_out is not None and self._life is not None and self._life.forgive():
-            self._timed_out = None
+    def _result(self, number: int, case: int, failed: bool, payload: bytes, following: Case | None) -> None:
+        attempt = self._agenda.find(number)
+        if self._watch.timed_out is not None and self._life is not None and self._life.forgive():
+            self._watch.timed_out = None
         self._stillborn = 0
         if self._life is not None:
             self._life.results += 1
@@ -339,7 +313,7 @@ class Slot:
             attempt.done(case)
             if not attempt.pending:
                 self._finish(attempt, "done", "")
-                self._clock.watch_exit(wanted=self._last and not self._attempts)
+                self._watch.watch_exit(wanted=self._agenda.last and not self._agenda.attempts)
             elif self._preempted:
                 self._withdraw(attempt, "preempted")
         elif failed:
@@ -349,49 +323,36 @@ class Slot:
 
     def _finish(self, attempt: Attempt, cause: str, message: str, **extra: object) -> None:
         watched = self._life.watched if self._life is not None else None
-        self._host.record(attempt.finished(cause, message, watched.measured() if watched else 0, **extra))
-        self._attempts.remove(attempt)
+        self._agenda.end(attempt, cause, message, watched.measured() if watched else 0, **extra)
         if watched is not None:
             watched.begin()
 
-    def _move_to(self, current: tuple[int, int] | None) -> None:
-        self._current = current
-        if current is None:
-            self._clock.pause()
-            return
-        attempt = self._attempts[0] if self._attempts else None
-        if attempt is None or attempt.number != current[0]:
-            attempt = next((a for a in self._attempts if a.number == current[0]), None)
-        if attempt is None:
-            self._clock.pause()
-            if current[0] in self._dropped and self._life is not None:
+    def _move_to(self, current: Case | None) -> None:
+        attempt = self._agenda.find(current[0]) if current is not None else None
+        if current is None or attempt is None:
+            self._watch.pause(current)
+            if current is not None and current[0] in self._dropped and self._life is not None:
                 self._life.interrupt(float(self._limits.get("grace_seconds") or 5))
             return
         if not attempt.started:
             attempt.started = True
             attempt.began = self._host.loop.now
-        self._clock.start(float(attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0))
+        limit = attempt.limits.get(str(current[1]), 0) or self._limits.get("case_seconds") or 0
+        self._watch.started(current, float(limit))
 
     def _over_limit(self) -> None:
-        if (
-            self._life is not None
-            and self._timed_out is None
-            and self._current is not None
-            and self._life.ending is None
-        ):
-            self._timed_out = self._current
+        if self._life is not None and self._life.ending is None:
             self._life.time_out(float(self._limits.get("grace_seconds") or 5))
+        else:
+            self._watch.timed_out = None
 
     def _exit_overdue(self) -> None:
         if self._life is not None:
             self._life.time_out(float(self._limits.get("grace_seconds") or 5), LATE)
 
-    def _tell_started(self, running: float) -> None:
-        current = self._current
-        if current is not None and current != self._told:
-            self._told = current
-            at = time.time() - running
-            self._host.tell({"op": "started", "attempt": current[0], "case": current[1], "at": round(at, 6)})
+    def _tell_started(self, case: Case | None, at: float) -> None:
+        if case is not None:
+            self._host.tell({"op": "started", "attempt": case[0], "case": case[1], "at": round(at, 6)})
 
     def _ended(self, code: int) -> None:
         """Draw the consequences of the process's end; then start another when attempts are left."""
@@ -401,18 +362,20 @@ class Slot:
         try:
             self._judge(life, code)
         finally:
-            self._clock.stop()
+            self._watch.stop()
             life.dispose()
             self._life = None
-            self._current = None
+            self._watch.pause(None)
         self._succeed()
 
     def _judge(self, life: Life, code: int) -> None:
-        current = self._current
-        end = End(life, code, current, self._clock.seconds, self._timed_out, self._clock.limit, self._goodbye)
-        attempt = next((a for a in self._attempts if current is not None and a.number == current[0]), None)
-        if attempt is None and self._attempts and self._attempts[0].started:
-            attempt = self._attempts[0]
+        current = self._watch.current
+        overdue, limit = self._watch.timed_out or (None, 0.0)
+        end = End(life, code, current, self._watch.running(current), overdue, limit, self._goodbye)
+        attempts = self._agenda.attempts
+        attempt = self._agenda.find(current[0]) if current is not None else None
+        if attempt is None and attempts and attempts[0].started:
+            attempt = attempts[0]
         if attempt is None:
             self._judge_unstarted(end)
             return
@@ -441,17 +404,17 @@ class Slot:
     def _judge_unstarted(self, end: End) -> None:
         """It ended before any case began: try again a few times, then blame the environment."""
         self._stillborn += 1
-        if not self._attempts:
+        if not self._agenda.attempts:
             # No verdict tells of a bad exit: the log of the run does.
             reason = late(end.life, end.code)
             if reason:
                 self._note(end.life, reason)
-        if not self._attempts or self._closing or self._stillborn < _STILLBORN_LIMIT:
+        if not self._agenda.attempts or self._closing or self._stillborn < _STILLBORN_LIMIT:
             return
         message = self._judging.unstarted(end)
         self._stillborn = 0
-        while self._attempts:
-            self._finish(self._attempts[0], "environment", message)
+        while self._agenda.attempts:
+            self._finish(self._agenda.attempts[0], "environment", message)
 
     def _note(self, life: Life, text: str) -> None:
         self._log("stderr", f"[crossfleet: slot {self.number}: {text}]\n{life.stacks()}\n")
@@ -461,15 +424,14 @@ class Slot:
         if self._closing:
             self.on_idle()
             return
-        if not self._attempts:
-            self._last = False
-            waiting, self._later = self._later, []
-            for message in waiting:
+        if not self._agenda.attempts:
+            self._agenda.last = False
+            for message in self._agenda.take_waiting():
                 if message["op"] == "run":
                     self.run(message)
                 else:
                     self.last()
-        if self._attempts and self._life is None:
+        if self._agenda.attempts and self._life is None:
             self._begin_life()
         # What the last life left may be so little that the next one would hold it back without an end.
         self._ask()
