@@ -232,7 +232,10 @@ async def unless_fleet_ends(following: asyncio.Future[run_pb2.Run], fleet: HeldF
 
 
 def _joining_notes(options: RunOptions, fleet: HeldFleet | None) -> list[str]:
-    if fleet is None or not fleet.joined:
+    sized = [f"--{name}" for name in ("workers", "worker", "slots") if getattr(options, name)]
+    if fleet is None:
+        told = f"{', '.join(sized)}: the fleet that CROSSFLEET_ADDRESS names stays as large as it is"
+        return [told] if sized else []
+    if not fleet.joined:
         return []
-    sized = options.workers or options.worker or options.slots
     return ["joined the fleet that serves this data folder" + ("; its size stays as it is" if sized else "")]

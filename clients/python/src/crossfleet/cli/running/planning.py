@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.elsewhere import address_elsewhere
 from crossfleet.cli.pytest_options.project import inherited_variable
 from crossfleet.cli.running.command import Command, recognise
 from crossfleet.cli.running.interpreter import check_has_pytest
@@ -31,7 +31,7 @@ class RunPlan:
 
 def plan_run(options: RunOptions) -> RunPlan:
     """What `options` ask for. Raises UsageError for what cannot be."""
-    address = os.environ.get("CROSSFLEET_ADDRESS", "")
+    address = address_elsewhere(options.data)
     if options.runner and not address:
         check_known(options.runner)  # another fleet knows its own
     here = all(word.strip().startswith("unix:") for word in address.split(",") if word)
