@@ -92,6 +92,20 @@ async def test_a_report_that_could_not_be_written_is_refused_before_the_run(tmp_
         assert not fleet.runs.by_request
 
 
+async def test_a_way_of_running_again_without_a_number_is_told(tmp_path: Path) -> None:
+    pytest_words = ("--", sys.executable, "-m", "pytest")
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (fleet, shell):
+        alone = await shell("run", "-q", "--rerun-on", "host", "--reruns-delay", "2", *pytest_words)
+        counted = await shell("run", "-q", "--rerun-on", "host", "--reruns", "2", *pytest_words)
+        of_pytest = await shell("run", "-q", "--only-rerun", "Timeout", *pytest_words, "--reruns=2")
+        command = await shell("run", "--only-rerun", "Timeout", "--", "make", "check")
+    told = "--rerun-on, --reruns-delay: without --reruns N the fleet runs only those cases again that have a mark"
+    assert told in alone.err
+    assert "without --reruns" not in counted.err + of_pytest.err
+    assert (command.status, len(fleet.runs.by_request)) == (2, 3)
+    assert "--only-rerun: nothing is run again without --reruns N" in command.err
+
+
 async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script()) as (_, shell):
         assert (await shell("run", "-qq", "--", sys.executable, "-m", "pytest")).status == 5

@@ -48,6 +48,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (
             *(command.pytest.notes if command.pytest else ()),
+            *plan.notes,
             *_joining_notes(options, fleet),
             *sharding.notes,
         ):
