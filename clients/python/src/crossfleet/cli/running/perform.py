@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -28,6 +29,7 @@ from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables_of
+from crossfleet.cli.running.unasked import gpus_unasked
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
@@ -125,6 +127,7 @@ async def _submit_and_follow(
             ended = sessions_ended(client, run.run_id, most)
             shows = outputs.files.shows_properties
             found = await gather(client, run, outputs.details_of, ended, properties=shows)
+            found = replace(found, hint=await gpus_unasked(client, found.run, found.cases))
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
