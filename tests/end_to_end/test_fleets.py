@@ -147,6 +147,16 @@ def test_sqlite_on_a_network_file_system_is_refused(folder: Path, kind: str) -> 
     assert refused.value.metadata
 
 
+def test_a_data_folder_may_have_a_longer_path_than_sockets_can(folder: Path, project: Path) -> None:
+    (project / "test_it.py").write_text("import os\ndef test_quick(): pass\ndef test_dies(): os._exit(3)\n")
+    data = folder / ("long" * 30) / ("longer" * 20)
+    done = crossfleet("run", "--data", str(data), "--", *PYTEST, cwd=project)
+
+    assert done.status == 1, done.text
+    assert "2 cases, 1 passed, 1 crashed" in done.out
+    assert (data / "workers" / "local" / "shim" / "journal").is_dir()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
