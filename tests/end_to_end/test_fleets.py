@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from crossfleet.foundation import filesystems
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.wait import eventually
+from tests.commands import Command
 from tests.commands import crossfleet as started
 from tests.end_to_end.standing import PYTEST, crossfleet, environment, up
 from tests.faults.leftovers import all_gone, processes_of
+from tests.integration.processes import start_service
 
 
 @pytest.fixture
@@ -48,6 +51,26 @@ async def test_a_second_run_joins_the_fleet_of_the_first_and_outlives_it(folder:
     assert "2 cases, 2 passed" in done.out
     assert serving
     assert await all_gone(folder)
+
+
+async def test_a_scheduler_that_nobody_runs_is_told_of_and_again_when_it_is_there(folder: Path) -> None:
+    place = f"unix:{folder}/x"
+    words = ("up", "--data", str(folder / "data"), "--scheduler", f"mine={place}")
+
+    async def told(fleet: Command) -> str:
+        assert fleet.process.stderr is not None
+        return (await asyncio.wait_for(fleet.process.stderr.readline(), 30)).decode()
+
+    async with started(*words, cwd=folder, env=environment({"XDG_RUNTIME_DIR": str(folder)})) as fleet:
+        alone = "meanwhile the fleet's own decides for its groups\n"
+        assert await told(fleet) == f"scheduler mine is out: there is nothing at {place}; {alone}"
+        mine = await start_service("scheduler", "--listen", place, log=folder / "mine.log")
+        assert await told(fleet) == "scheduler mine decides\n"
+        await mine.end()
+        assert (await told(fleet)).endswith(alone)
+        fleet.signal(signal.SIGTERM)
+        done = await fleet.finished()
+    assert "scheduler mine=" in done.out
 
 
 async def test_the_next_run_in_a_folder_is_executed_by_an_interpreter_that_waits_for_it(
@@ -122,6 +145,16 @@ def test_sqlite_on_a_network_file_system_is_refused(folder: Path, kind: str) -> 
 
     assert str(folder) in str(refused.value)
     assert refused.value.metadata
+
+
+def test_a_data_folder_may_have_a_longer_path_than_sockets_can(folder: Path, project: Path) -> None:
+    (project / "test_it.py").write_text("import os\ndef test_quick(): pass\ndef test_dies(): os._exit(3)\n")
+    data = folder / ("long" * 30) / ("longer" * 20)
+    done = crossfleet("run", "--data", str(data), "--", *PYTEST, cwd=project)
+
+    assert done.status == 1, done.text
+    assert "2 cases, 1 passed, 1 crashed" in done.out
+    assert (data / "workers" / "local" / "shim" / "journal").is_dir()
 
 
 @pytest.mark.parametrize(

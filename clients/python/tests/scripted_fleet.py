@@ -48,6 +48,7 @@ class Script:
     page: int = 2
     hold: bool = False
     cancel_hangs: bool = False
+    gpus: int = 0
     estimate: run_service_pb2.EstimateRunResponse = field(default_factory=run_service_pb2.EstimateRunResponse)
     explained: list[run_service_pb2.TargetExplanation] = field(default_factory=list)
 
@@ -239,7 +240,10 @@ class Blobs(artifact_service_pb2_grpc.ArtifactServiceServicer):
 
 
 class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
-    """Two workers, one that has left, and local paths are taken."""
+    """Two workers, one that has left, and local paths are taken. The first has the GPUs of the script, and one that is broken."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
 
     async def GetFleet(self, request, context):
         return fleet_service_pb2.GetFleetResponse(version="0.1.0", slots=2, accepts_local_paths=True)
@@ -250,6 +254,9 @@ class Fleet(fleet_service_pb2_grpc.FleetServiceServicer):
         status.worker.worker_id = "w1" if first else "w2"
         status.worker.labels["zone"] = "eu"
         if first:
+            for number in range(self.script.gpus + 1):
+                broken = () if number else ("unhealthy",)
+                status.worker.devices.add(device_id=f"gpu-{number}", device_class="gpu", conditions=broken)
             return fleet_service_pb2.ListWorkersResponse(workers=[status], next_page_token="2")
         pilot = fleet_service_pb2.WorkerStatus(has_left=True)
         pilot.worker.worker_id, pilot.worker.state = "w3", device_pb2.WORKER_STATE_LOST
@@ -281,7 +288,7 @@ class ScriptedFleet:
         self.runs = Runs(self.script)  # type: ignore[abstract]
         self.events = Events(self.script, self.runs)
         self.blobs = Blobs(self.script)  # type: ignore[abstract]
-        self.fleet = Fleet()  # type: ignore[abstract]
+        self.fleet = Fleet(self.script)  # type: ignore[abstract]
         self.logs = Logs(self.script, self.runs)  # type: ignore[abstract]
         self.definition = ServiceDefinition(
             name="coordinator",

@@ -22,6 +22,7 @@ from crossfleet.foundation.testing import serving
 from crossfleet.foundation.wait import eventually
 
 PASSED, FAILED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_FAILED
+SKIPPED = result_pb2.OUTCOME_SKIPPED
 
 
 @dataclass
@@ -90,6 +91,34 @@ async def test_a_report_that_could_not_be_written_is_refused_before_the_run(tmp_
             ended = await shell("run", "--junit", path, "--", "true")
             assert (ended.status, f"--junit {path}" in ended.err) == (2, True), ended
         assert not fleet.runs.by_request
+
+
+async def test_a_way_of_running_again_without_a_number_is_told(tmp_path: Path) -> None:
+    pytest_words = ("--", sys.executable, "-m", "pytest")
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (fleet, shell):
+        alone = await shell("run", "-q", "--rerun-on", "host", "--reruns-delay", "2", *pytest_words)
+        counted = await shell("run", "-q", "--rerun-on", "host", "--reruns", "2", *pytest_words)
+        of_pytest = await shell("run", "-q", "--only-rerun", "Timeout", *pytest_words, "--reruns=2")
+        command = await shell("run", "--only-rerun", "Timeout", "--", "make", "check")
+    told = "--rerun-on, --reruns-delay: without --reruns N the fleet runs only those cases again that have a mark"
+    assert told in alone.err
+    assert "without --reruns" not in counted.err + of_pytest.err
+    assert (command.status, len(fleet.runs.by_request)) == (2, 3)
+    assert "--only-rerun: nothing is run again without --reruns N" in command.err
+
+
+async def test_cases_that_were_skipped_for_want_of_a_gpu_are_told_of_those_that_the_fleet_has(tmp_path: Path) -> None:
+    cases = {"t.py::on_cuda": SKIPPED, "t.py::on_windows": SKIPPED, "t.py::passes": PASSED}
+    words = ("--", sys.executable, "-m", "pytest")
+    async with fleet_and_shell(tmp_path, Script(cases, gpus=2)) as (fleet, shell):
+        told = await shell("run", "--target", "a=", "--target", "b=device.class == 'cpu'", *words)
+        asked = await shell("run", "--target", "a=", "--devices", "gpu", *words)
+        sees_all = await shell("run", *words)
+        fleet.script.gpus = 0
+        has_none = await shell("run", "--target", "a=", *words)
+    hint = "1 skipped case speaks of GPUs, and the fleet has 2: a slot sees those alone that its run asks for (--devices gpu)"
+    assert told.out.count(hint) == 1, told
+    assert not any("speaks of GPUs" in ended.out for ended in (asked, sees_all, has_none))
 
 
 async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:

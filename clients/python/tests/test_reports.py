@@ -96,7 +96,9 @@ def test_one_case_and_one_error_are_counted_in_the_singular() -> None:
     assert "1 case, 1 error " in verdict_line(run, plain)
 
 
-@pytest.mark.parametrize(("data", "address", "told"), [("/a b", "", " --data '/a b'"), ("", "", ""), ("/a", "x:1", "")])
+@pytest.mark.parametrize(
+    ("data", "address", "told"), [("/a b", "", " --data '/a b'"), ("", "", ""), ("/a", "x:1", " --data /a")]
+)
 def test_commands_to_go_on_with_name_the_data_folder_that_was_named(
     data: str, address: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

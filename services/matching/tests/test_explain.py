@@ -59,6 +59,14 @@ def test_too_few_devices_are_told_in_numbers():
     assert "1 of 2 devices" in told.text
 
 
+def test_a_class_that_is_misspelt_is_told_with_the_one_that_was_probably_meant():
+    slip = "; no device is of class 'gppu': did you mean 'gpu'?"
+    for request in (Request(devices=(DeviceRequest("gppu"),)), Request('device.class == "gppu"')):
+        assert explain(request, FLEET, SELECTORS).text.endswith(slip)
+    for request in (Request(devices=(DeviceRequest("npu"),)), Request(devices=(DeviceRequest("gpu", count=2),))):
+        assert "did you mean" not in explain(request, FLEET, SELECTORS).text
+
+
 def test_the_refusal_that_got_furthest_is_told():
     told = explain(Request('worker.labels.zone == "eu"', cpu_cores=4), FLEET, SELECTORS)
     assert told.code is Code.CPU

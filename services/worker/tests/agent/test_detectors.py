@@ -145,6 +145,18 @@ async def test_devices_are_shareable_whose_class_or_id_the_operator_names(
     assert not inventory.by_id["cpu-0"].shareable
 
 
+async def test_a_name_to_share_that_no_device_has_is_told_once_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    nobody: Any = SimpleNamespace(abouts={})
+    inventory = Inventory(_search("Browser"), share=devices_to_share(("browsr", "browser")))
+    watch = DeviceWatch(inventory, Link(), nobody, nobody, every=60.0, tell=lambda: None, wake=lambda: None)
+    for _ in range(2):
+        await watch.look()
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "--share" in line]
+    assert all(word in told for word in ("browsr", "browser", "b-0", "cpu")), told
+
+
 def test_processors_are_not_shared_by_portions() -> None:
     with pytest.raises(ConfigurationInvalid, match="settings are wrong") as wrong:
         devices_to_share(("gpu", "cpu"))

@@ -1,4 +1,4 @@
-"""The fleet that a command asks: the one that the environment names, else the data folder's."""
+"""The fleet that a command asks: that of --data where it is given, else the one that the environment names, else the user's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet import fleetfile, folders
+from crossfleet.cli.fleet.elsewhere import address_elsewhere
+from crossfleet.cli.fleet.options import DATA_HELP
 from crossfleet.cli.fleet.plan import FleetPlan
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.client import Client, Endpoint
@@ -26,7 +28,7 @@ def command_parser(name: str, description: str, examples: str = "", *, output: b
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--data", default="", metavar="DIR", help="data folder; default CROSSFLEET_DATA, else the user's")
+    made.add_argument("--data", default="", metavar="DIR", help=DATA_HELP)
     if output:
         made.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     return made
@@ -47,7 +49,7 @@ def ask(data: str, work: Callable[[Client], Awaitable[Answer]], *, history: bool
 
 def ask_where(data: str, work: Callable[[Client, Endpoint], Awaitable[Answer]], *, history: bool = False) -> Answer:
     """As `ask`, for work that must know where the fleet is."""
-    endpoint = Endpoint.from_environment()
+    endpoint = endpoint_elsewhere(data)
     if endpoint is not None:
         return _once(endpoint, work)
     folder = folders.data_folder(data)
@@ -62,6 +64,11 @@ def ask_where(data: str, work: Callable[[Client, Endpoint], Awaitable[Answer]], 
         return _once(Endpoint(fleet.wait()), work)
     finally:
         fleet.close()
+
+
+def endpoint_elsewhere(data: str) -> Endpoint | None:
+    """The fleet that the environment names, unless --data, `data`, names one of this machine."""
+    return Endpoint.from_environment() if address_elsewhere(data) else None
 
 
 def _once(endpoint: Endpoint, work: Callable[[Client, Endpoint], Awaitable[Answer]]) -> Answer:

@@ -72,8 +72,9 @@ def usage() -> str:
             "  crossfleet up                            keep a fleet; later runs on the same data folder join it",
             "",
             "Environment: CROSSFLEET_ADDRESS (of several coordinators: A,B,C) and CROSSFLEET_TOKEN_FILE name a fleet",
-            "elsewhere, which may be away for CROSSFLEET_OUTAGE_SECONDS (60); CROSSFLEET_DATA the data folder of a fleet",
-            "here. Exit status: 0 passed, 1 failed, 2 wrong usage, 3 the fleet's fault, 5 no tests collected, 130 interrupted.",
+            "elsewhere, which may be away for CROSSFLEET_OUTAGE_SECONDS (60). CROSSFLEET_DATA is the data folder of a fleet here,",
+            "for when no address is set; --data DIR wins over both.",
+            "Exit status: 0 passed, 1 failed, 2 wrong usage, 3 the fleet's fault, 5 no tests collected, 130 interrupted.",
         ]
     )
 

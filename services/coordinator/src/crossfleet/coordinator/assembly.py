@@ -47,6 +47,7 @@ from crossfleet.coordinator.retention.retention import Retention
 from crossfleet.coordinator.retention.workers import WorkerRetention
 from crossfleet.coordinator.roles.methods import Handlers, handlers_of
 from crossfleet.coordinator.schedules.keeping import keep_schedules
+from crossfleet.coordinator.scheduling.bulletin import Bulletin, nobody
 from crossfleet.coordinator.scheduling.roster import roster
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
 from crossfleet.coordinator.servicers.artifacts import ArtifactServicer
@@ -339,4 +340,5 @@ def _schedulers(settings: Settings, writer: LedgerWriter, commit: Commit, clock:
         clock,
         settings.unconnected_notice_seconds,
         Usage(settings.share_half_life_seconds, weights(settings.project_weights)),
+        Bulletin() if settings.server.lifeline_fd >= 0 else nobody,
     )

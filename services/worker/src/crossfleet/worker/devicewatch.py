@@ -45,6 +45,7 @@ class DeviceWatch:
         self._told_at = time.monotonic()
         self._again = again
         self._errors: dict[str, str] = {}
+        self._in_vain: list[str] = []
         self._told_that_looked = False
         self._one = asyncio.Lock()
 
@@ -63,6 +64,7 @@ class DeviceWatch:
         for detector, cause in self._inventory.errors.items():
             if self._errors.get(detector) != cause:
                 get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
+        self._warn_of_nothing_to_share()
         errors, state, now = dict(self._inventory.errors), self._inventory.state, time.monotonic()
         same = self._told_that_looked and (state, errors) == (self._told, self._errors)
         if not same or now - self._told_at >= self._again:
@@ -70,6 +72,13 @@ class DeviceWatch:
             self._tell()
         for holding in self._link.holdings.all():
             self._end_without(holding)
+
+    def _warn_of_nothing_to_share(self) -> None:
+        in_vain = self._inventory.shared_in_vain
+        if in_vain and in_vain != self._in_vain:
+            known = sorted(self._inventory.names)
+            get_logger().warning("--share: no device here has such a class or id", share=in_vain, known=known)
+        self._in_vain = in_vain
 
     def depends(self, attempt: int) -> bool:
         """Whether an attempt holds a device that may have been lost: any but processors."""

@@ -76,6 +76,16 @@ class Inventory:
         """Whether another detector has found a device."""
         return any(one.detector != _CPU for one in self._devices.values())
 
+    @property
+    def names(self) -> set[str]:
+        """Every class and id of a device."""
+        return {name for one in self._devices.values() for name in (one.device_class, one.device_id)}
+
+    @property
+    def shared_in_vain(self) -> list[str]:
+        """What is to be shared and is no device's class or id."""
+        return sorted(self._share - self.names)
+
     async def look(self) -> bool:
         """Ask the other detectors; whether something is not as it was. Does not raise.
 

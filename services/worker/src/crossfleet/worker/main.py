@@ -18,7 +18,7 @@ from crossfleet.foundation.lifeline import watch_lifeline
 from crossfleet.foundation.lock import FolderLock
 from crossfleet.foundation.logs import configure
 from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinition, run_service
-from crossfleet.foundation.serve.addresses import parse, parse_list
+from crossfleet.foundation.serve.addresses import parse_list
 from crossfleet.foundation.serve.process import STOPPED, print_ready
 from crossfleet.foundation.wait import first_of
 from crossfleet.worker.agent import Agent
@@ -56,7 +56,6 @@ async def _run(renewal: Renewal) -> None:
         refuse_network_filesystem(state)
         for name in ("shim", "allocations"):
             (state / name).mkdir(mode=0o700, exist_ok=True)
-        parse(f"unix:{state / 'shim' / 'shim.sock'}")
         welcomed = asyncio.Event()
         agent = assemble(settings, state, cache, welcomed.set)
         agent.tidy = lambda held: _tidy(agent, held)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from crossfleet.foundation.errors.execution import ShimUnreachable
+from crossfleet.worker.shim.socketpath import addressable
 from crossfleet.worker.shimstart import ShimProcess
 
 Line = dict[str, Any]
@@ -95,9 +96,8 @@ class ShimLink:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                _, wire = await loop.create_unix_connection(
-                    lambda: _Wire(self._on_line, self._lost), str(self._process.socket)
-                )
+                with addressable(self._process.socket) as address:
+                    _, wire = await loop.create_unix_connection(lambda: _Wire(self._on_line, self._lost), address)
                 return wire
             except (FileNotFoundError, ConnectionRefusedError):
                 self._process.ensure_started()

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     """Prints the findings; answers 1 where one fails."""
     options = parser().parse_args(arguments)
     data = folders.data_folder(options.data)
-    findings = [*installation.examine(), *machine.examine(data), *fleet.examine(data)]
+    findings = [*installation.examine(), *machine.examine(data), *fleet.examine(options.data)]
     if options.output == "json":
         print(documents.write(documents.envelope("findings", [asdict(finding) for finding in findings])))
     else:

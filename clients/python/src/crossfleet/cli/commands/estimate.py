@@ -12,6 +12,7 @@ from pathlib import Path
 from crossfleet.api.coordinator.v1.run_service_pb2 import EstimateRunResponse
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.collecting.cases import collected
+from crossfleet.cli.connecting import endpoint_elsewhere
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting import documents
@@ -86,7 +87,7 @@ def _asked(options: RunOptions, *, collect: bool) -> EstimateRunResponse:
     plan, sharding = plan_run(options), Sharding.of(options)
     cases = _collected(plan, sharding) if collect else []
     ask = partial(_estimate, options=options, plan=plan, sharding=sharding, cases=cases)
-    endpoint = Endpoint.from_environment()
+    endpoint = endpoint_elsewhere(options.data)
     if endpoint is not None:
         return asyncio.run(ask(endpoint, 0))
     size = plan_for(options, plan.command)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet import fleetfile, folders
+from crossfleet.cli.fleet.elsewhere import address_elsewhere
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.command import Command
@@ -24,7 +23,7 @@ def main(arguments: list[str]) -> int:
         from crossfleet.cli.running.local import run_here
 
         return run_here(options)
-    address = os.environ.get("CROSSFLEET_ADDRESS", "")
+    address = address_elsewhere(options.data)
     plan = plan_run(options)
     command = plan.command
     data = folders.data_folder(options.data)

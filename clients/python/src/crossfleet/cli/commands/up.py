@@ -128,6 +128,12 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path) if path else ""
 
 
+def _standing(event: Event) -> str:
+    if event["decides"]:
+        return f"scheduler {event['scheduler']} decides"
+    return f"scheduler {event['scheduler']} is out: {event['cause']}; meanwhile the fleet's own decides for its groups"
+
+
 class _Printer:
     """Prints what happens: where the fleet serves, what died, what gave up."""
 
@@ -135,6 +141,8 @@ class _Printer:
         self._plan = plan
         self._as_json = as_json
         self._addresses: dict[str, list[str]] = {}
+        self._serves = False
+        self._standings: list[str] = []
 
     def __call__(self, event: Event) -> None:
         if self._as_json:
@@ -150,12 +158,22 @@ class _Printer:
             )
         elif kind == "serving":
             self._serving()
+            self._serves = True
+            self._tell_standings()
         elif kind == "died":
             print(f"{event['message']}; started again (log: {event['log']})", file=sys.stderr, flush=True)
         elif kind == "gave_up":
             print(told(event), file=sys.stderr, flush=True)
+        elif kind == "scheduler":
+            self._standings.append(_standing(event))
+            self._tell_standings()
         elif kind == "stopping":
             print(f"stopping: {event['cause']}", file=sys.stderr, flush=True)
+
+    def _tell_standings(self) -> None:
+        """Below the lines that say where the fleet serves."""
+        while self._serves and self._standings:
+            print(self._standings.pop(0), file=sys.stderr, flush=True)
 
     def _serving(self) -> None:
         plan = self._plan

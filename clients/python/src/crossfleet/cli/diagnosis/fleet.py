@@ -10,9 +10,10 @@ from crossfleet.api.coordinator.v1.fleet_service_pb2 import GetFleetResponse, Wo
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.cli.advice import advise
 from crossfleet.cli.commands.version import installed
+from crossfleet.cli.connecting import endpoint_elsewhere
 from crossfleet.cli.diagnosis.coordinators import examine_coordinators
 from crossfleet.cli.diagnosis.finding import Finding
-from crossfleet.cli.fleet import fleetfile
+from crossfleet.cli.fleet import fleetfile, folders
 from crossfleet.cli.reporting.schedulers import for_what, trouble
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors import CrossfleetError, Unavailable
@@ -24,10 +25,10 @@ _RESTART = "restart its agent; its log says more"
 
 
 def examine(data: str) -> Iterator[Finding]:
-    """The fleet that commands here would ask."""
-    endpoint = Endpoint.from_environment()
+    """The fleet that commands here would ask. `data`: what --data says."""
+    endpoint = endpoint_elsewhere(data)
     if endpoint is None:
-        found = fleetfile.read(data)
+        found = fleetfile.read(folders.data_folder(data))
         if found is None:
             yield Finding("fleet", "ok", "none is up; `crossfleet run` starts its own")
             return

@@ -9,14 +9,13 @@ from crossfleet.cli.fleet.cores import share_slots, usable_cores
 from crossfleet.cli.fleet.plan import FleetPlan, WorkerPlan
 
 MOST_WORKERS = 64
+DATA_HELP = "data folder of a fleet here, which wins over CROSSFLEET_ADDRESS; default CROSSFLEET_DATA, else the user's"
 
 
 def add_fleet_size(parser: argparse.ArgumentParser) -> None:
     """Adds --data, --workers, --worker and --slots."""
     group = parser.add_argument_group("a fleet on this machine")
-    group.add_argument(
-        "--data", default="", metavar="DIR", help="data folder; default CROSSFLEET_DATA, else the user's"
-    )
+    group.add_argument("--data", default="", metavar="DIR", help=DATA_HELP)
     group.add_argument(
         "--workers", type=positive, default=0, metavar="N", help="workers, which share this machine's cores; default 1"
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from selectors import BaseSelector
     from socket import socket
 
+_PASSED_ON = frozenset(("scheduler",))
+"""What services say of themselves and a supervisor repeats."""
 STOP_SECONDS = 3.0
 DRAIN_SECONDS = 15.0
 
@@ -29,7 +31,7 @@ DRAIN_SECONDS = 15.0
 class Supervisor:
     """Runs one fleet until it is told to stop, or until nobody listens any more (unless `keep` is set).
 
-    `on_event` is called with each event: `started`, `ready`, `serving`, `died`, `gave_up`,
+    `on_event` is called with each event: `started`, `ready`, `serving`, `scheduler`, `died`, `gave_up`,
     `stopping`. `services` says which processes make up the fleet.
     """
 
@@ -169,6 +171,8 @@ class Supervisor:
             said = json.loads(line)
         except ValueError:
             return
+        if isinstance(said, dict) and said.get("event") in _PASSED_ON:
+            self._tell(said, remember=False)
         if not isinstance(said, dict) or "ready" not in said:
             return
         if not said["ready"]:

@@ -56,6 +56,8 @@ def report(results: RunResults, paint: Paint, style: ReportStyle | None = None) 
             yield Part(f"cost {results.run.cost:.2g}, by the label cost_per_hour of its workers")
         if kept(results.run):
             yield Part(paint(kept(results.run), "yellow" if late(results.run) else "green"))
+        if results.hint:
+            yield Part(paint(results.hint, "yellow"))
     yield Part(verdict_line(results.run, paint, results.warnings()))
 
 

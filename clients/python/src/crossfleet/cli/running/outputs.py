@@ -119,8 +119,7 @@ class Outputs:
     def _commands(self, results: RunResults) -> Iterator[str]:
         """What the fleet that keeps the run can be asked."""
         # A command that is copied from here must find the same fleet.
-        named = self.data and not os.environ.get("CROSSFLEET_ADDRESS")
-        data = f" --data {shlex.quote(self.data)}" if named else ""
+        data = f" --data {shlex.quote(self.data)}" if self.data else ""
         run_id = results.run.run_id + data
         yield f"  logs       crossfleet logs {run_id}"
         if results.artifacts:

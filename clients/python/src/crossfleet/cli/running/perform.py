@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
@@ -28,6 +29,7 @@ from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables_of
+from crossfleet.cli.running.unasked import gpus_unasked
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
 from crossfleet.client import Client, Endpoint
@@ -48,6 +50,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
             raise exits.UsageError("CROSSFLEET_ADDRESS is not set")
         for note in (
             *(command.pytest.notes if command.pytest else ()),
+            *plan.notes,
             *_joining_notes(options, fleet),
             *sharding.notes,
         ):
@@ -124,6 +127,7 @@ async def _submit_and_follow(
             ended = sessions_ended(client, run.run_id, most)
             shows = outputs.files.shows_properties
             found = await gather(client, run, outputs.details_of, ended, properties=shows)
+            found = replace(found, hint=await gpus_unasked(client, found.run, found.cases))
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
@@ -232,7 +236,10 @@ async def unless_fleet_ends(following: asyncio.Future[run_pb2.Run], fleet: HeldF
 
 
 def _joining_notes(options: RunOptions, fleet: HeldFleet | None) -> list[str]:
-    if fleet is None or not fleet.joined:
+    sized = [f"--{name}" for name in ("workers", "worker", "slots") if getattr(options, name)]
+    if fleet is None:
+        told = f"{', '.join(sized)}: the fleet that CROSSFLEET_ADDRESS names stays as large as it is"
+        return [told] if sized else []
+    if not fleet.joined:
         return []
-    sized = options.workers or options.worker or options.slots
     return ["joined the fleet that serves this data folder" + ("; its size stays as it is" if sized else "")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.elsewhere import address_elsewhere
 from crossfleet.cli.pytest_options.project import inherited_variable
 from crossfleet.cli.running.command import Command, recognise
 from crossfleet.cli.running.interpreter import check_has_pytest
@@ -20,18 +20,19 @@ from crossfleet.cli.running.options import RunOptions
 class RunPlan:
     """What runs on which targets; `python` is the interpreter of targets that name none, empty where none is needed.
 
-    `own` has by target the commands of those that do not run `command`.
+    `own` has by target the commands of those that do not run `command`; `notes` say what of the options makes no difference.
     """
 
     command: Command
     targets: tuple[TargetPlan, ...]
     python: str
     own: Mapping[str, Command] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def plan_run(options: RunOptions) -> RunPlan:
     """What `options` ask for. Raises UsageError for what cannot be."""
-    address = os.environ.get("CROSSFLEET_ADDRESS", "")
+    address = address_elsewhere(options.data)
     if options.runner and not address:
         check_known(options.runner)  # another fleet knows its own
     here = all(word.strip().startswith("unix:") for word in address.split(",") if word)
@@ -48,13 +49,14 @@ def plan_run(options: RunOptions) -> RunPlan:
         command = own[targets[0].name]
     _check_terminal(command)
     _check_shard(command, options)
+    notes = _of_reruns_without_number(options, command, [command, *own.values()])
     if here:
         targets = tuple(
             replace(target, python=_default_python(own[target.name], (target,))) if target.name in own else target
             for target in targets
         )
     common = tuple(target for target in targets if target.name in bare)
-    return RunPlan(command, targets, _default_python(command, common) if here and common else "", own)
+    return RunPlan(command, targets, _default_python(command, common) if here and common else "", own, notes)
 
 
 def _own_command(target: TargetPlan, addopts: str) -> Command:
@@ -74,6 +76,17 @@ def _own_command(target: TargetPlan, addopts: str) -> Command:
                 f"target {target.name}: {option}: say it of the whole run, as an option of `crossfleet run`"
             )
     return command
+
+
+def _of_reruns_without_number(options: RunOptions, command: Command, every: Sequence[Command]) -> tuple[str, ...]:
+    """Marks of pytest may say how often a case is run again. Raises UsageError where nothing can."""
+    ways = options.reruns.ways
+    if not ways or options.reruns.over(command.reruns).count is not None:
+        return ()
+    if not any(one.runner == "pytest" for one in every):
+        raise UsageError(f"{', '.join(ways)}: nothing is run again without --reruns N; say how often")
+    mark = "a mark, such as flaky(reruns=2)"
+    return (f"{', '.join(ways)}: without --reruns N the fleet runs only those cases again that have {mark}",)
 
 
 def _check_terminal(command: Command) -> None:

@@ -32,6 +32,17 @@ class Reruns:
         """For how long another place is waited for, in seconds."""
         return (WAIT if self.wait is None else self.wait) if self.placement in _AWAY else 0.0
 
+    @property
+    def ways(self) -> list[str]:
+        """The options that say how a case is run again, which is nothing without a number."""
+        given = {
+            "--rerun-on": self.placement,
+            "--rerun-wait": self.wait is not None,
+            "--only-rerun": self.only,
+            "--reruns-delay": self.delay,
+        }
+        return [name for name, said in given.items() if said]
+
     def over(self, other: Reruns) -> Reruns:
         """The same, with what only the other says."""
         return Reruns(

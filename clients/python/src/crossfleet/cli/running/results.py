@@ -33,6 +33,8 @@ class RunResults:
     last_words: tuple[LastWords, ...] = ()
     waiting: tuple[WaitingArtifact, ...] = ()
     """Artifacts that could not be stored yet."""
+    hint: str = ""
+    """What may have been meant otherwise, in a line."""
 
     def warnings(self) -> int:
         """Warnings that the sessions of the suite counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from crossfleet.cli.fleet.options import DATA_HELP
 from crossfleet.simulation.generating.loads import LOADS
 
 _DESCRIPTION = f"""
@@ -94,7 +95,7 @@ def _add_recording(made: argparse.ArgumentParser) -> None:
     group.add_argument("--from-run", action="append", default=[], metavar="RUN", help="a run of the fleet; repeatable")
     group.add_argument("--record", action="store_true", help="the last finished runs of the fleet")
     group.add_argument("--last", type=_number, default=100, metavar="N", help="so many of them; default 100")
-    group.add_argument("--data", default="", metavar="DIR", help="data folder of the fleet; default CROSSFLEET_DATA")
+    group.add_argument("--data", default="", metavar="DIR", help=DATA_HELP)
 
 
 def _seconds(text: str) -> float:

@@ -12,6 +12,7 @@ from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.usage import Usage
 from crossfleet.coordinator.core.whereabouts import asked
 from crossfleet.coordinator.scheduling.announcing import announce
+from crossfleet.coordinator.scheduling.bulletin import Tell, nobody
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures, SchedulerStanding
 from crossfleet.coordinator.scheduling.link import SchedulerLink
 from crossfleet.coordinator.scheduling.member import Member
@@ -39,11 +40,13 @@ class Schedulers:
         clock: Clock,
         notice_seconds: float,
         usage: Usage | None = None,
+        tell: Tell = nobody,
     ) -> None:
-        """`fallback`: address, token file and authority; the rest as in SchedulerLink."""
+        """`fallback`: address, token file and authority; `tell` hears when one is out or decides again; the rest as in SchedulerLink."""
         address, token_file, authority = fallback
         self._state, self._commit, self._clock = state, commit, clock
         self._notice = notice_seconds
+        self._tell = tell
         self.usage = usage
         self._seen = state()
         self._homes: dict[str, Member | None] = {}
@@ -212,6 +215,7 @@ class Schedulers:
             self._log.info("a scheduler is back, on trial", scheduler=member.name)
         else:
             self._log.info("a scheduler decides", scheduler=member.name, groups=len(own))
+        self._tell(member.name, breaker.stage, breaker.cause)
         self._review(member, [one.group_id for one in own])
 
     def _handed_over(self, member: Member, group_id: str, cause: str) -> None:
@@ -237,6 +241,8 @@ class Schedulers:
     async def _keep_announcing(self) -> None:
         """Whoever watches a run hears under whom it is, where that is not whom it was given to."""
         await self._clock.sleep(self._notice)
+        for member in self.members:
+            self._tell(member.name, member.breaker.stage, member.breaker.cause)
         self._announce_of(self._state().groups)
         while True:
             await self._news.wait()

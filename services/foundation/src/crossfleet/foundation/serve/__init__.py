@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfleet.foundation.serve.definition import ServerSettings, ServiceDefinition
 from crossfleet.foundation.serve.health import Condition
-from crossfleet.foundation.serve.process import end_process, ending, print_ready, run_service, serve
+from crossfleet.foundation.serve.process import end_process, ending, print_event, print_ready, run_service, serve
 from crossfleet.foundation.serve.server import Server
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ServiceDefinition",
     "end_process",
     "ending",
+    "print_event",
     "print_ready",
     "run_service",
     "serve",

@@ -7,7 +7,7 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -136,6 +136,11 @@ def print_ready(name: str, addresses: tuple[str, ...]) -> None:
     """Prints the one line that says where the service can be reached."""
     first = addresses[0] if addresses else ""
     _print_line({"ready": True, "service": name, "address": first, "addresses": addresses, "pid": os.getpid()})
+
+
+def print_event(name: str, event: str, content: Mapping[str, object]) -> None:
+    """Prints a line that tells a supervisor what has happened to the service."""
+    _print_line({**content, "event": event, "service": name})
 
 
 def _print_line(content: dict[str, object]) -> None:

@@ -16,13 +16,29 @@ _getpid = os.getpid
 _exit = os._exit
 _dumps, _loads = json.dumps, json.loads
 _Socket = socket.socket
+_open, _close = os.open, os.close
 
 MAXIMUM_LINE = 16 * 1024 * 1024
 """Bytes of the longest line that either side accepts."""
 
 
+_LONGEST_ADDRESS = 107
+
+
 class Closed(Exception):
     """The shim has gone away or closed the connection: there is nobody left to run for."""
+
+
+def _connect(line: socket.socket, path: str) -> None:
+    """By way of its folder where the path is longer than the address of a Unix socket may be."""
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
+        line.connect(path)
+        return
+    folder = _open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+    try:
+        line.connect("/proc/self/fd/{}/{}".format(folder, os.path.basename(path)))
+    finally:
+        _close(folder)
 
 
 class Channel:
@@ -31,7 +47,7 @@ class Channel:
     def __init__(self, path: str) -> None:
         self._owner = _getpid()
         self._socket = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
+        _connect(self._socket, path)
         self._received = bytearray()
 
     def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from crossfleet.worker.shim.connection import Connection
 from crossfleet.worker.shim.host import Host, Message
 from crossfleet.worker.shim.loop import READ, Timer
+from crossfleet.worker.shim.socketpath import addressable
 
 _WINDOW_BYTES = 1024 * 1024
 """How much of the journal may wait unsent for the agent."""
@@ -19,12 +20,11 @@ _DROP_BYTES = 8 * 1024 * 1024
 
 
 def listen(path: Path) -> socket.socket:
-    """Bind a Unix socket that only this user may reach. Raises ValueError when its path is too long for the kernel."""
-    if len(os.fsencode(path)) > 107:
-        raise ValueError(f"--state: the socket {path} has a path of more than 107 bytes; give a shorter folder")
+    """Bind a Unix socket that only this user may reach."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
+    with addressable(path) as address:
+        listener.bind(address)
     path.chmod(0o600)
     listener.listen(128)
     listener.setblocking(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from crossfleet.api.coordinator.v1 import schedule_service_pb2 as wire
 from crossfleet.cli.connecting import ask_where, command_parser
@@ -56,6 +57,7 @@ def main(arguments: list[str]) -> int:
     own, run_words = _split(arguments)
     options = parser().parse_args(own)
     run = command_line.parse(run_words)
+    run = replace(run, data=options.data or run.data)
     _check_suits_a_schedule(run)
     plan = plan_run(run)
 
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
         )
         return await client.schedules.create(schedule, replace=options.replace)
 
-    found = ask_where(options.data or run.data, created)
+    found = ask_where(run.data, created)
     if options.output == "json":
         print(documents.write(documents.envelope("schedule", documents.plain(found))))
     else:
