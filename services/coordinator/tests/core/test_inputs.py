@@ -103,6 +103,24 @@ def test_a_target_that_fails_proves_nothing_and_disproves_what_it_had_proved(pro
     assert not project.carry_out()
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_fails_disproves_also_where_the_run_is_stopped_for_it(project, cancelled):
+    project.carry_out()
+    anyway = c.PolicySpec(max_failures=0 if cancelled else 1, max_cases_per_task=1, unchanged_too=True)
+    project.begin(policy=anyway)
+    project.execute()
+    project.execute()
+    project.attach()
+    project.fleet.close_what_is_closing()
+    (allocation,) = project.fleet.place()
+    project.fleet.collect(allocation, ("a::one", "a::two"))
+    project.fleet.finish(project.fleet.live()[0], outcome=Outcome.FAILED)
+    project.fleet.do(c.StopRun("r2", "enough"))
+    project.fleet.close_what_is_closing()
+    assert project.group("gpu").over
+    assert not project.carry_out()
+
+
 def test_where_artifacts_were_made_and_how_often_does_not_matter(project):
     project.carry_out()
     project.begin()

@@ -7,7 +7,7 @@ from hashlib import sha256
 from crossfleet.coordinator.core import verdict
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Run, State
-from crossfleet.coordinator.core.outcomes import Ending, Outcome, RunState, RunVerdict
+from crossfleet.coordinator.core.outcomes import BAD, Ending, Outcome, RunState, RunVerdict
 from crossfleet.coordinator.core.product import NotComparable
 from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, Place, Proof, ProofsDropped, TargetUnchanged
 
@@ -36,18 +36,19 @@ def settle_inputs(emit: Emitter, run: Run, group: Group) -> str:
 def judge_inputs(emit: Emitter, group: Group) -> None:
     """The group is over: whether it has passed is remembered of what it was given.
 
-    One that was stopped, found no case, or could not be carried out says nothing.
+    One that was stopped before it failed, found no case, or could not be carried out says nothing.
     """
     run = emit.state.runs[group.run_id]
-    if not group.inputs or group.skipped or run.state >= RunState.STOPPING:
+    if not group.inputs or group.skipped:
         return
     place = _place(run, group)
     known = emit.state.proofs.find(place, group.inputs)
     conclusion, _ = verdict.conclude(run, (group,))
-    if conclusion is RunVerdict.FAILED and known is not None:
+    failed = conclusion is RunVerdict.FAILED or any(group.counts[outcome] for outcome in BAD)
+    if failed and known is not None:
         emit(ProofsDropped((known,)))
-    whole = group.ending is not Ending.NO_CASES and not group.counts[Outcome.CANCELLED]
-    if conclusion is RunVerdict.PASSED and whole:
+    whole = run.state < RunState.STOPPING and not group.counts[Outcome.CANCELLED]
+    if conclusion is RunVerdict.PASSED and whole and group.ending is not Ending.NO_CASES:
         proof = Proof(*place, group.inputs, run.run_id, emit.now)
         displaced = emit.state.proofs.displaced(proof)
         if displaced:
