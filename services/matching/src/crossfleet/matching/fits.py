@@ -1,7 +1,8 @@
 """Judges a snapshot for a scheduler that does not: which workers fit what its groups ask for, and what is free of each."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
@@ -10,6 +11,7 @@ from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import Eligible, eligible
 from crossfleet.matching.free import Free, slot_millicores
+from crossfleet.matching.kinds import kinds, particular
 from crossfleet.matching.messages import request_from, state_from, worker_from
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Request, WorkerState, WorkerView
@@ -21,15 +23,24 @@ MOST_PAIRS = 50_000
 _MOST_NEW = 2_000
 """Of these so many may be judged anew for one snapshot, since everybody waits meanwhile; others for the next."""
 
+_MOST_EXPLAINED = 256
+"""Workers and devices of which one request that none satisfies may be told clause by clause."""
+
 _KINDS = {Wait.NEVER: scheduler_pb2.WAITING_KIND_NEVER, Wait.LATER: scheduler_pb2.WAITING_KIND_LATER}
+_RANK = {code: rank for rank, code in enumerate(Code)}
 _GONE = Request()
+
+Failed = Callable[[str, Exception], None]
+"""Told of a group whose request cannot be judged, and of what that raises."""
+_Found = scheduler_pb2.Candidate | Misfit | None
 
 
 @dataclass
 class _Judged:
-    """A request, what was found of each worker (None: it does not fit), and the fit that says so once all are judged."""
+    """A request, what was found of each worker (None: it satisfies it, and takes no work now), and the fit that says so once
+    all are judged."""
 
-    found: dict[str, tuple[WorkerView, scheduler_pb2.Candidate | None]] = field(default_factory=dict)
+    found: dict[str, tuple[WorkerView, _Found]] = field(default_factory=dict)
     fit: scheduler_pb2.Fit | None = None
 
 
@@ -42,18 +53,20 @@ class Fits:
         self._left = 0
         self._selectors = Selectors()
         self._workers: dict[str, tuple[bytes, WorkerView]] = {}
+        self._kinds: list[tuple[WorkerView, int]] | None = None
         self._requests: dict[bytes, Request] = {}
         self._judged: dict[Request, _Judged] = {}
 
-    def add_to(self, snapshot: scheduler_pb2.Snapshot) -> bool:
+    def add_to(self, snapshot: scheduler_pb2.Snapshot, failed: Failed | None = None) -> bool:
         """Give the groups that want slots their fits, and each worker what is free of it.
 
-        Answers whether that is all: else fits lack workers that were not judged yet, and the next snapshot has more.
+        Answers whether that is all: else fits lack workers that were not judged yet, and the next snapshot has more. A group
+        that cannot be judged gets none, and `failed` is told; without it that is raised.
         """
         self._left = self._most_new
         views = self._views(snapshot.workers)
-        requests = self._requests_of(snapshot.groups)
-        self._add_fits(snapshot, tuple(views.values()), requests)
+        requests = self._requests_of(snapshot.groups, failed or _raised)
+        self._add_fits(snapshot, tuple(views.values()), requests, failed or _raised)
         _add_free(snapshot, views, requests)
         return self._left >= 0
 
@@ -68,6 +81,7 @@ class Fits:
             self._workers[one.worker_id] = known
         views = {name: view for name, (_, view) in self._workers.items()}
         if self._workers != before:
+            self._kinds = None
             learned = self._selectors.learned
             self._selectors.learn(views.values())
             for judged in self._judged.values():
@@ -76,7 +90,7 @@ class Fits:
                     judged.found.clear()
         return views
 
-    def _requests_of(self, groups: Iterable[scheduler_pb2.TaskGroup]) -> dict[str, Request]:
+    def _requests_of(self, groups: Iterable[scheduler_pb2.TaskGroup], failed: Failed) -> dict[str, Request]:
         """What each group asks for; one object for all that ask for the same."""
         before, self._requests = self._requests, {}
         found = {}
@@ -84,24 +98,37 @@ class Fits:
             key = scheduler_pb2.TaskGroup(selector=group.selector, request=group.request, runner=group.runner)
             text = key.SerializeToString(deterministic=True)
             request = self._requests.get(text) or before.get(text)
-            request = request or request_from(group.request, group.selector, group.runner)
+            try:
+                request = request or request_from(group.request, group.selector, group.runner)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one request, others are judged
+                failed(group.group_id, error)
+                continue
             found[group.group_id] = self._requests[text] = request
         return found
 
     def _add_fits(
-        self, snapshot: scheduler_pb2.Snapshot, workers: Sequence[WorkerView], requests: dict[str, Request]
+        self,
+        snapshot: scheduler_pb2.Snapshot,
+        workers: Sequence[WorkerView],
+        requests: dict[str, Request],
+        failed: Failed,
     ) -> None:
         """In the order of the queue, as far as that may be judged in one snapshot."""
         numbers: dict[Request, int] = {}
         most = max(self._most_pairs // max(len(workers), 1), 1)
         for group in sorted(snapshot.groups, key=_turn):
-            request = requests[group.group_id]
-            number = numbers.get(request)
-            if group.wanted_slots <= 0 or (number is None and len(numbers) == most):
+            request = requests.get(group.group_id)
+            number = numbers.get(request) if request is not None else None
+            if request is None or group.wanted_slots <= 0 or (number is None and len(numbers) == most):
                 continue
             if number is None:
+                try:
+                    fit = self._fit(request, workers)
+                except Exception as error:  # noqa: BLE001 - as above
+                    failed(group.group_id, error)
+                    continue
                 number = numbers[request] = len(numbers) + 1
-                snapshot.fits[number].CopyFrom(self._fit(request, workers))
+                snapshot.fits[number].CopyFrom(fit)
             group.fit = number
         self._judged = {request: one for request, one in self._judged.items() if request in numbers}
 
@@ -118,26 +145,58 @@ class Fits:
                     continue
                 known = (one, self._judge(request, one))
             judged.found[one.name] = known
-        candidates = [candidate for _, candidate in judged.found.values() if candidate is not None]
+        candidates = [one for _, one in judged.found.values() if isinstance(one, scheduler_pb2.Candidate)]
         if len(judged.found) < len(workers):
             text = f"{len(judged.found)} of {len(workers)} workers were looked at"
             waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code="looking", text=text)
             return scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
-        judged.fit = scheduler_pb2.Fit(candidates=candidates, waiting=self._why(request, workers, len(candidates)))
-        return judged.fit
+        if candidates:
+            text = f"{len(candidates)} of {len(workers)} workers can take it once they are free"
+            waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code=Code.BUSY, text=text)
+        else:
+            waiting = self._why(request, list(judged.found.values()))
+        fit = scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
+        if candidates or self._left >= 0:
+            judged.fit = fit
+        return fit
 
-    def _judge(self, request: Request, worker: WorkerView) -> scheduler_pb2.Candidate | None:
-        if worker.state is not WorkerState.READY:
-            return None
+    def _judge(self, request: Request, worker: WorkerView) -> _Found:
         found = eligible(request, worker, self._selectors)
-        return None if isinstance(found, Misfit) else _candidate(request, worker, found)
+        if isinstance(found, Misfit):
+            return found
+        return _candidate(request, worker, found) if worker.state is WorkerState.READY else None
 
-    def _why(self, request: Request, workers: Sequence[WorkerView], able: int) -> scheduler_pb2.Waiting:
-        if able:
-            text = f"{able} of {len(workers)} workers can take it once they are free"
-            return scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code=Code.BUSY, text=text)
-        found = explain(request, workers, self._selectors)
-        return scheduler_pb2.Waiting(kind=_KINDS[found.wait], code=found.code, text=found.text)
+    def _why(self, request: Request, found: Sequence[tuple[WorkerView, _Found]]) -> scheduler_pb2.Waiting:
+        """Told of a few workers, as looking at clauses takes longer than judging: of those that would satisfy it, or will, and
+        only where none does, of all kinds."""
+        away = Counter(worker.state for worker, one in found if one is None)
+        some = {worker.state: worker for worker, one in found if one is None}
+        told = [(some[state], count) for state, count in away.items()]
+        refused = [(worker, one) for worker, one in found if isinstance(one, Misfit)]
+        told = told or [(worker, 1) for worker, one in refused if one.wait is Wait.LATER][:1]
+        told = told or self._looked_at(request, [worker for worker, _ in found])
+        if refused and not told:
+            last = max((one for _, one in refused), key=lambda one: _RANK[one.code])
+            text = f"no worker of {len(found)} can take it: {last.text}"
+            return scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_NEVER, code=last.code, text=text)
+        alike = {worker.name: count for worker, count in told}
+        why = explain(request, [worker for worker, _ in told], self._selectors, alike)
+        return scheduler_pb2.Waiting(kind=_KINDS[why.wait], code=why.code, text=why.text)
+
+    def _looked_at(self, request: Request, workers: Sequence[WorkerView]) -> list[tuple[WorkerView, int]]:
+        """Those on which the clauses of a request are counted, and how many are like each; none where they are too many."""
+        if self._kinds is None:
+            self._kinds = kinds(workers)
+        chosen = [(one, 1) for one in workers] if particular(request, self._selectors) else self._kinds
+        cost = sum(1 + len(one.devices) for one, _ in chosen)
+        if cost > _MOST_EXPLAINED:
+            return []
+        self._left -= cost
+        return chosen if self._left >= 0 else []
+
+
+def _raised(_: str, error: Exception) -> None:
+    raise error
 
 
 def _turn(group: scheduler_pb2.TaskGroup) -> tuple[int, float]:

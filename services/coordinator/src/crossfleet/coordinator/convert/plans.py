@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
@@ -22,6 +23,8 @@ _PREEMPTIONS = {True: scheduler_pb2.PREEMPTION_ALLOWED, False: scheduler_pb2.PRE
 MOST_ITEMS = 5_000
 Mine = Callable[[Group], bool]
 """Whether a scheduler decides for a group."""
+Put = Callable[..., Any]
+"""`put(kind, name, make, *of)` answers the row `make(*of)` of a `worker`, `group` or `allocation`; None leaves it out."""
 _CODE_CHARACTERS, _TEXT_CHARACTERS = 64, 1000
 
 
@@ -118,13 +121,20 @@ def _row(state: State, one: Group | None, mine: Mine | None) -> scheduler_pb2.Ta
     return row
 
 
-def snapshot(state: State, mine: Mine | None = None) -> scheduler_pb2.Snapshot:
+def plainly(kind: str, name: str, make: Callable[..., Any], *of: Any) -> Any:
+    """The row; what it raises concerns whoever asks for it."""
+    return make(*of)
+
+
+def snapshot(state: State, mine: Mine | None = None, put: Put = plainly) -> scheduler_pb2.Snapshot:
     """Everything as it is now. `mine`: for which groups the scheduler decides; None: for all."""
-    rows = (_row(state, one, mine) for one in state.groups.values())
+    workers = (put("worker", name, worker, state, one) for name, one in state.workers.items() if visible(one))
+    groups = (put("group", name, _row, state, one, mine) for name, one in state.groups.items())
+    allocations = (put("allocation", name, allocation, one) for name, one in state.allocations.items())
     return scheduler_pb2.Snapshot(
-        workers=[worker(state, one) for one in state.workers.values() if visible(one)],
-        groups=[row for row in rows if row is not None],
-        allocations=[allocation(one) for one in state.allocations.values()],
+        workers=[row for row in workers if row is not None],
+        groups=[row for row in groups if row is not None],
+        allocations=[row for row in allocations if row is not None],
     )
 
 
@@ -134,25 +144,28 @@ def delta(
     groups: Iterable[str],
     allocations: Iterable[str],
     mine: Mine | None = None,
+    put: Put = plainly,
 ) -> scheduler_pb2.Delta:
     """These workers, groups and allocations as they are now, or that they are gone. `mine` as in `snapshot`."""
     message = scheduler_pb2.Delta()
     for worker_id in workers:
         seen = state.workers.get(worker_id)
-        if seen is not None and visible(seen):
-            message.workers.append(worker(state, seen))
+        row = put("worker", worker_id, worker, state, seen) if visible(seen) else None
+        if row is not None:
+            message.workers.append(row)
         else:
             message.removed_worker_ids.append(worker_id)
     for group_id in groups:
-        row = _row(state, state.groups.get(group_id), mine)
+        row = put("group", group_id, _row, state, state.groups.get(group_id), mine)
         if row is not None:
             message.groups.append(row)
         else:
             message.removed_group_ids.append(group_id)
     for allocation_id in allocations:
         held = state.allocations.get(allocation_id)
-        if held is not None:
-            message.allocations.append(allocation(held))
+        row = put("allocation", allocation_id, allocation, held) if held is not None else None
+        if row is not None:
+            message.allocations.append(row)
         else:
             message.removed_allocation_ids.append(allocation_id)
     return message

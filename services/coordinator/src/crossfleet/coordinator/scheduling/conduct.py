@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
@@ -44,6 +44,9 @@ class Conduct(Protocol):
     ) -> Indices:
         """What became of a plan; answers which of its proposals could not hold by what the scheduler knew."""
 
+    def wasted(self, group_ids: Collection[str], why: str) -> None:
+        """It would take back for nothing what these groups were given, once too often. May raise PlanInvalid."""
+
     async def watch(self) -> None:
         """Goes on until it is cancelled; raises Unavailable when the scheduler is not let decide any more."""
 
@@ -80,6 +83,9 @@ class Trusted:
     ) -> Indices:
         """None."""
         return frozenset()
+
+    def wasted(self, group_ids: Collection[str], why: str) -> None:
+        """Does nothing."""
 
     async def watch(self) -> None:
         """Waits to be cancelled."""

@@ -12,7 +12,7 @@ class SchedulerFigures:
     """Counts since the coordinator started.
 
     `late`: of what was refused, what had held by what the scheduler knew. `answer_seconds`: the usual time of an answer, 0.0
-    where that is not measured. `gangs`: it places them.
+    where that is not measured. `gangs`: it places them. `left_out`: what its updates leave out now, since it cannot be put into words.
     """
 
     address: str = ""
@@ -26,6 +26,7 @@ class SchedulerFigures:
     last_refusal: str = ""
     answer_seconds: float = 0.0
     gangs: bool = False
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

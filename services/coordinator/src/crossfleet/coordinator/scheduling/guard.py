@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import inf
@@ -164,6 +164,12 @@ class Guard:
         self.breaker.judged(self._clock.monotonic(), accepted + len(refused) - len(faults), len(faults), text)
         self._look()
         return frozenset(one.index for one in faults)
+
+    def wasted(self, group_ids: Collection[str], why: str) -> None:
+        """It takes back whatever it gives. Raises PlanInvalid: such a one is out."""
+        for group_id in sorted(group_ids):
+            self._give_up(group_id, "took back, for nobody, what it had given it")
+        raise PlanInvalid(why)
 
     async def watch(self) -> None:
         """Looks whenever an answer is overdue; raises Unavailable when the breaker has opened."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
@@ -12,6 +13,7 @@ from crossfleet.coordinator.core.answers import PlanAnswer, Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.plan_parts import rest
+from crossfleet.coordinator.core.revocations import MOST_WASTED, WINDOW_SECONDS, Revocations
 from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.heard import HeardPlan, HeardPlans
@@ -19,10 +21,12 @@ from crossfleet.coordinator.scheduling.losses import Losses
 from crossfleet.coordinator.scheduling.sight import Sight, own_part
 from crossfleet.coordinator.scheduling.teller import Teller
 from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import PlanInvalid, Unavailable
 from crossfleet.foundation.logs import get_logger
 
 _SUPERSEDED = "SCHEDULER_SUPERSEDED"
+_WASTE_LOG_SECONDS = 10.0
 
 
 class Hearer:
@@ -37,11 +41,15 @@ class Hearer:
         sight: Sight | None,
         conduct: Conduct,
         losses: Losses | None,
+        clock: Clock,
     ) -> None:
         """`sight`: for which groups the scheduler decides; None: for all. `losses` counts what came to nothing."""
         self._teller, self._figures = teller, figures
         self._state, self._commit = state, commit
         self._sight, self._conduct, self._losses = sight, conduct, losses
+        self._clock = clock
+        self._revocations = Revocations()
+        self._waste_told_at = -inf
         self._plans = HeardPlans(self._urgency)
         self._log = get_logger()
 
@@ -124,9 +132,10 @@ class Hearer:
     async def _committed(self, plan: ApplyPlan) -> PlanAnswer | None:
         """What the ledger answers to the part of a plan for which the scheduler decides; the rest is refused here."""
         if self._sight is None:
-            answer = await self._commit(plan)
+            answer = await self._commit(self._less_waste(plan))
             return answer if isinstance(answer, PlanAnswer) else None
         own, indices = own_part(plan, self._state(), self._sight.mine)
+        own = self._less_waste(own)
         answer = (
             await self._commit(own)
             if own.allocate or own.revoke or own.waiting or own.feed
@@ -142,3 +151,22 @@ class Hearer:
             if index not in judged
         ]
         return replace(answer, refused=tuple(sorted(refused, key=lambda one: one.index)))
+
+    def _less_waste(self, plan: ApplyPlan) -> ApplyPlan:
+        """The plan, without what it may not take back. Raises PlanInvalid where that costs the scheduler more."""
+        if not plan.revoke:
+            return plan
+        now = self._clock.monotonic()
+        allowed, refused = self._revocations.sort_out(self._state(), plan.revoke, now)
+        if not refused:
+            return plan
+        why = (
+            f"it took back {MOST_WASTED} allocations within {WINDOW_SECONDS:g} s before anything was done there, though nobody "
+            f"else was to have them; {refused[0].allocation_id} of group {refused[0].group_id} stays"
+        )
+        self._figures.last_refusal = why
+        if now - self._waste_told_at >= _WASTE_LOG_SECONDS:
+            self._waste_told_at = now
+            self._log.warning("a scheduler may take nothing back", scheduler=self._figures.address, cause=why)
+        self._conduct.wasted({one.group_id for one in refused}, why)
+        return replace(plan, revoke=allowed)

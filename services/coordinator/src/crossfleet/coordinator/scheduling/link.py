@@ -14,9 +14,11 @@ from crossfleet.coordinator.convert import plans
 from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.usage import Usage
-from crossfleet.coordinator.scheduling.conduct import Conduct, Trusted
+from crossfleet.coordinator.scheduling.alone import CODE, Alone
+from crossfleet.coordinator.scheduling.conduct import Conduct
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.hearer import Hearer
+from crossfleet.coordinator.scheduling.left_out import LeftOut
 from crossfleet.coordinator.scheduling.losses import Losses
 from crossfleet.coordinator.scheduling.sight import Sight
 from crossfleet.coordinator.scheduling.teller import Teller
@@ -67,9 +69,11 @@ class SchedulerLink:
         self._state, self._commit, self._clock = state, commit, clock
         self._notice = notice_seconds
         self._sight = sight
-        self._conduct = conduct or Trusted()
-        self.teller = Teller(state, clock, usage, sight, self._conduct)
-        self._hearer = Hearer(self.teller, self.figures, state, commit, sight, self._conduct, losses)
+        mine = None if sight is None else sight.mine
+        self._conduct = conduct or Alone(self.figures, state, commit, clock, mine)
+        self._left_out = LeftOut(self.figures, state, commit)
+        self.teller = Teller(state, clock, usage, sight, self._conduct, self._left_out)
+        self._hearer = Hearer(self.teller, self.figures, state, commit, sight, self._conduct, losses, clock)
         self.foreseen = self.teller.foreseen
         self.committed = self.teller.committed
         self._log = get_logger()
@@ -89,6 +93,9 @@ class SchedulerLink:
                 except (CrossfleetError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
                     # InvalidStateError: gRPC's word for writing to a stream that has just ended.
                     self._tell_away(str(error))
+                except Exception as unexpected:  # noqa: BLE001 - whatever was said, it ends this stream and no leader
+                    self._log.error("a scheduler's stream failed", address=self._address, exc_info=unexpected)
+                    self._tell_away(f"its stream failed: see the log of the coordinator ({type(unexpected).__name__})")
                 now = self._clock.monotonic()
                 if self.figures.connected and now - begun >= _STEADY_SECONDS:
                     retry, away_since = _FIRST_RETRY, now
@@ -124,7 +131,8 @@ class SchedulerLink:
             self._log.info("scheduler connected", address=self._address, name=figures.name)
             telling = self.teller.tell(call, snapshots_only=described.snapshots_only, wants_fits=described.wants_fits)
             try:
-                await first_of(telling, self._hearer.hear(call), self._hearer.commit_plans(), self._conduct.watch())
+                hearing = (self._hearer.hear(call), self._hearer.commit_plans())
+                await first_of(telling, *hearing, self._conduct.watch(), self._left_out.name())
             finally:
                 call.cancel()
 
@@ -132,7 +140,7 @@ class SchedulerLink:
         """Without a scheduler nothing is placed; waiting without a reason would be a defect."""
         state = self._state()
         waiting = tuple(
-            WaitingReason(group.group_id, False, "scheduler", _ABSENT)
+            WaitingReason(group.group_id, False, CODE, _ABSENT)
             for group in state.groups.values()
             if plans.open_group(state, group)
             and not group.allocations

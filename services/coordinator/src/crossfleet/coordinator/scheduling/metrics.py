@@ -38,11 +38,17 @@ class SchedulerCollector(Collector):
             "Proposals by what became of them: accepted, refused, or late, which held by what it knew.",
             labels=[*_LABELS, "outcome"],
         )
+        left_out = GaugeMetricFamily(
+            f"{prefix}_left_out",
+            "Groups, workers and allocations that its updates leave out, as they cannot be put into words.",
+            labels=_LABELS,
+        )
         for one in self._schedulers.standings():
             label, figures = [one.name], one.figures
             connected.add_metric(label, float(figures.connected))
             groups.add_metric(label, one.groups)
             plans.add_metric(label, figures.plans)
+            left_out.add_metric(label, figures.left_out)
             judged.add_metric([one.name, "accepted"], figures.accepted)
             judged.add_metric([one.name, "refused"], figures.refused - figures.late)
             judged.add_metric([one.name, "late"], figures.late)
@@ -50,7 +56,7 @@ class SchedulerCollector(Collector):
                 breaker.add_metric(label, {Stage.CLOSED: 0.0, Stage.HALF_OPEN: 0.5, Stage.OPEN: 1.0}[one.stage])
                 openings.add_metric(label, one.openings)
                 seconds.add_metric(label, figures.answer_seconds)
-        yield from (connected, breaker, groups, seconds, openings, plans, judged)
+        yield from (connected, breaker, groups, seconds, openings, plans, judged, left_out)
 
     def end(self) -> None:
         """Nothing is told any more."""

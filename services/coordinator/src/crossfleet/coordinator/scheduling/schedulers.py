@@ -172,6 +172,9 @@ class Schedulers:
             return pinned_label(state.selectors.compile(asked(group).selector), POOL)
         except SelectorError:  # its request can be satisfied by nobody, as whoever decides will say
             return ""
+        except Exception as error:  # noqa: BLE001 - the ledger asks, and would tell nobody of anything any more
+            self._log.error("it cannot be told which pool a group demands", group=group.group_id, exc_info=error)
+            return ""
 
     def _follow(self, state: State, events: Sequence[facts.Event]) -> None:
         """Groups come and go."""

@@ -15,8 +15,10 @@ from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.usage import Usage, held_parts
 from crossfleet.coordinator.scheduling.changes import Changes
 from crossfleet.coordinator.scheduling.conduct import Conduct
+from crossfleet.coordinator.scheduling.left_out import LeftOut
 from crossfleet.coordinator.scheduling.sight import Sight
 from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.logs import get_logger
 from crossfleet.matching.fits import Fits
 
 _COUNTDOWN_SECONDS = 0.5
@@ -36,14 +38,16 @@ class Teller:
         usage: Usage | None,
         sight: Sight | None,
         conduct: Conduct,
+        left_out: LeftOut,
     ) -> None:
         """`usage` counts what projects have; without it schedulers hear nothing of shares. `sight`: for which groups the
-        scheduler decides; None: for all."""
+        scheduler decides; None: for all. `left_out` names what cannot be told."""
         self.wake = asyncio.Event()
         self.kept_waiting = False
         """The last plan said that groups wait."""
         self._state, self._clock = state, clock
         self._usage, self._sight, self._conduct = usage, sight, conduct
+        self._left_out = left_out
         self._counted_at = -inf
         self._changes = Changes()
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
@@ -85,7 +89,11 @@ class Teller:
             self._note(state, events)
 
     def _note(self, state: State, events: Sequence[facts.Event]) -> None:
-        self._changes.note(state, events if self._sight is None else self._sight.concerned(state, events))
+        try:
+            self._changes.note(state, events if self._sight is None else self._sight.concerned(state, events))
+        except Exception as error:  # noqa: BLE001 - called by the ledger, which would tell nobody any more
+            get_logger().error("news are told to a scheduler as a snapshot, for they cannot be read", exc_info=error)
+            self.everything()
         if self._changes.matter:
             self.wake.set()
 
@@ -160,18 +168,22 @@ class Teller:
         self._snapshot, self._seen = False, state
         outcomes, self._outcomes = self._outcomes, []
         update = scheduler_pb2.ScheduleRequest(revision=revision, outcomes=outcomes, now_unix_seconds=self._clock.now())
-        mine = None if self._sight is None else self._sight.mine
+        mine, put = None if self._sight is None else self._sight.mine, self._left_out.put
         if whole:
-            update.snapshot.CopyFrom(plans.snapshot(state, mine))
+            self._left_out.forget_gone()
+            update.snapshot.CopyFrom(plans.snapshot(state, mine, put))
             update.snapshot.shares.extend(self._shares(state, whole=True))
             if self._fits is not None:
-                self._judging = not self._fits.add_to(update.snapshot)
+                self._judging = not self._fits.add_to(update.snapshot, self._unjudged)
         else:
-            update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine))
+            update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine, put))
             update.delta.shares.extend(self._shares(state, whole=False))
         if self._sight is not None:
             self._sight.shown(update)
         return update
+
+    def _unjudged(self, group_id: str, error: Exception) -> None:
+        self._left_out.note("group", group_id, error)
 
     def _shares(self, state: State, *, whole: bool) -> list[scheduler_pb2.ProjectShare]:
         """What projects had, for every snapshot and from time to time: counting looks at all allocations."""

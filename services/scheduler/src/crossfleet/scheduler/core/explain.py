@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from crossfleet.matching.explain import Explanation, explain
+from crossfleet.matching.kinds import kinds
 from crossfleet.matching.misfit import Code, Wait
-from crossfleet.matching.model import Request, WorkerState, WorkerView
+from crossfleet.matching.model import Request, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand
 from crossfleet.scheduler.core.fleet import Fleet
@@ -223,7 +224,7 @@ class Reasons:
         found = self._explained.get(demand.request)
         if found is None:
             if not self._workers:
-                self._workers = _alike(snapshot.workers)
+                self._workers = kinds(snapshot.workers.values())
             workers = self._workers
             if demand.particular:
                 workers = [(snapshot.workers[name], 1) for name in sorted(snapshot.workers)]
@@ -235,14 +236,6 @@ class Reasons:
             )
             self._explained[demand.request] = found
         return found
-
-
-def _alike(workers: Mapping[str, WorkerView]) -> list[tuple[WorkerView, int]]:
-    """One worker of each signature and state, and how many there are of it."""
-    found: dict[tuple[str, WorkerState], list[str]] = {}
-    for name in sorted(workers):
-        found.setdefault((workers[name].signature, workers[name].state), []).append(name)
-    return [(workers[names[0]], len(names)) for names in found.values()]
 
 
 def _first(pair: tuple[Rank, object]) -> Rank:

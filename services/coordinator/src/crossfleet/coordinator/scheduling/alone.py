@@ -1,0 +1,122 @@
+"""The conduct of a scheduler for which nobody stands in: nothing is held against it, and whoever waits is told how it fares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.coordinator.convert import plans
+from crossfleet.coordinator.convert.plans import Mine
+from crossfleet.coordinator.core.answers import Refusal
+from crossfleet.coordinator.core.breaker import FAULTY_SHARE, MOST_FAULTS
+from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
+from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.scheduling.conduct import Indices, Trusted
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.sessions.session import Commit
+from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import shorten
+from crossfleet.foundation.logs import get_logger
+
+CODE = "scheduler"
+"""Of reasons that the coordinator gives for a scheduler which gives none."""
+_LAST = 20
+_LOOK_SECONDS = 1.0
+_TEXT_SECONDS = 30.0
+_WHY_CHARACTERS = 300
+_MOST_TOLD = 500
+
+
+class Alone(Trusted):
+    """Keeps what became of its last proposals. While most are refused, groups that have nothing, and no reason, get one."""
+
+    def __init__(
+        self,
+        figures: SchedulerFigures,
+        state: Callable[[], State],
+        commit: Commit,
+        clock: Clock,
+        mine: Mine | None,
+    ) -> None:
+        """`mine`: for which groups it decides; None: for all."""
+        self._figures, self._state, self._commit, self._clock = figures, state, commit, clock
+        self._mine = mine
+        self._last: deque[Refusal | None] = deque(maxlen=_LAST)
+        self._stir = asyncio.Event()
+        self._reason, self._text, self._since = "", "", 0.0
+        self._told = False
+        """Whether groups may have a reason that holds no longer."""
+
+    def connected(self) -> None:
+        """A new stream begins. Groups that were told that there is none may be told better."""
+        self._last.clear()
+        self._told = True
+        self._stir.set()
+
+    def judged(
+        self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
+    ) -> Indices:
+        """What became of a plan; none of it is held against it."""
+        self._last.extend([None] * accepted)
+        self._last.extend(refused)
+        if self._fails or self._told:
+            self._stir.set()
+        return frozenset()
+
+    async def watch(self) -> None:
+        """Tells groups why they wait, until cancelled: what is short is not told, since it passes."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS if self._fails else None):
+                    await self._stir.wait()
+            await self._clock.sleep(_LOOK_SECONDS)
+            self._stir.clear()
+            await self._tell()
+
+    @property
+    def _refused(self) -> list[Refusal]:
+        return [one for one in self._last if one is not None]
+
+    @property
+    def _fails(self) -> bool:
+        """Whether most of its last proposals were refused."""
+        count = len(self._refused)
+        return count >= MOST_FAULTS and count >= FAULTY_SHARE * len(self._last)
+
+    async def _tell(self) -> None:
+        text, state, self._told = self._why(), self._state(), self._fails
+        told = [
+            WaitingReason(group.group_id, False, CODE, text)
+            for group in state.groups.values()
+            if plans.open_group(state, group) and not group.allocations and self._is_news(group, text)
+        ]
+        for first in range(0, len(told), _MOST_TOLD):
+            try:
+                await self._commit(ApplyPlan(plan_id="", waiting=tuple(told[first : first + _MOST_TOLD])))
+            except CrossfleetError as error:
+                get_logger().warning("groups could not be told why they wait", error=str(error))
+                return
+
+    def _is_news(self, group: Group, text: str) -> bool:
+        """Whether its own reason is none, or none that holds. One that its scheduler gave stands."""
+        if group.waiting_text == text or (self._mine is not None and not self._mine(group)):
+            return False
+        return group.waiting_code == CODE or (self._fails and not group.waiting_text)
+
+    def _why(self) -> str:
+        """What is said of it now. Of the same reason the same for a while, though the figures change with each plan."""
+        name, refused = self._figures.name or self._figures.address, self._refused
+        if not self._fails:
+            self._reason = ""
+            return f"scheduler {name} has not said why it waits"
+        newest, now = refused[-1], self._clock.monotonic()
+        if newest.reason != self._reason or now - self._since >= _TEXT_SECONDS:
+            self._reason, self._since = newest.reason, now
+            why = shorten(f"{newest.reason}: {newest.text}", _WHY_CHARACTERS)
+            count = f"{len(refused)} of the last {len(self._last)}"
+            self._text = f"scheduler {name} answers, but its plans are refused: {why} ({count})"
+        return self._text

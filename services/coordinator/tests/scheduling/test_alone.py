@@ -1,0 +1,126 @@
+"""A scheduler for which nobody stands in, and whose plans come to nothing: whoever waits is told that it is so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
+from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
+from crossfleet.api.types.v1 import run_pb2
+from crossfleet.coordinator.scheduling import alone
+from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
+
+Plan = scheduler_pb2.ScheduleResponse
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "_LOOK_SECONDS", 0.05)
+
+
+@dataclass
+class Odd(GreedyScheduler):
+    """Greedy, but that each proposal is changed by `wrong` while there is one."""
+
+    wrong: Callable[[scheduler_pb2.ProposedAllocation], None] | None = None
+
+    async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[Plan]:
+        async for plan in super().Schedule(requests, context):
+            for one in plan.allocate if self.wrong is not None else ():
+                self.wrong(one)
+            yield plan
+
+
+def for_unknown_groups(one: scheduler_pb2.ProposedAllocation) -> None:
+    one.group_id = "g" * 5_000
+
+
+def for_dead_workers(one: scheduler_pb2.ProposedAllocation) -> None:
+    one.worker_id = "long-gone"
+
+
+def for_more_than_there_is(one: scheduler_pb2.ProposedAllocation) -> None:
+    one.slots *= 100
+
+
+async def explained(fleet: Running, run_id: str) -> str:
+    """What `explain` says of it; the run itself says the same."""
+    answer = await fleet.runs.ExplainRun(run_service.ExplainRunRequest(run_id=run_id))
+    text = answer.targets[0].waiting_reason
+    assert (await fleet.run(run_id)).targets[0].waiting_reason == text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (for_unknown_groups, "GROUP_NOT_OPEN: group gggg"),
+        (for_dead_workers, "WORKER_NOT_FOUND: no worker long-gone"),
+        (for_more_than_there_is, "RESOURCES_UNAVAILABLE: "),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+async def test_who_waits_hears_that_plans_are_refused_and_why_until_they_hold(
+    tmp_path: Path, wrong: Callable[[scheduler_pb2.ProposedAllocation], None], why: str
+) -> None:
+    scheduler = Odd(wrong=wrong)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        run_id = (await fleet.submit(noop(1))).run.run_id
+
+        async def told() -> str:
+            return await explained(fleet, run_id)
+
+        text = await eventually(told, what="a reason")
+        told_again = (await fleet.submit(noop(1), "again")).run.run_id
+
+        async def the_same() -> bool:
+            return await explained(fleet, told_again) == text
+
+        await eventually(the_same, what="a reason of the second run")
+        scheduler.wrong = None
+        for _ in range(2):
+            await worker.execute((await worker.next("assign")).assign)
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+
+    assert text.startswith(f"scheduler greedy answers, but its plans are refused: {why}")
+    assert " of the last " in text
+    assert len(text) < 500
+
+
+async def test_a_reason_that_the_scheduler_gives_stands(tmp_path: Path) -> None:
+    class Telling(Odd):
+        def _place(self, plan: Plan, group: scheduler_pb2.TaskGroup) -> None:
+            super()._place(plan, group)
+            plan.waiting.add(group_id=group.group_id, code="mine", text="because")
+
+    scheduler = Telling(wrong=for_dead_workers)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        await ScriptedWorker(fleet.channel).welcomed()
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        figures = fleet.coordinator.schedulers.figures
+        await eventually(lambda: figures.refused > 15, what="many refusals")
+
+        assert await explained(fleet, run_id) == "because"
+
+
+async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp_path: Path) -> None:
+    scheduler = GreedyScheduler(idle=True)
+    async with running(tmp_path, scheduler=scheduler, unconnected_notice_seconds=0.0) as fleet:
+        await eventually(lambda: fleet.coordinator.schedulers.figures.connected, what="the scheduler")
+        run_id = (await fleet.submit(noop(1))).run.run_id
+        scheduler.draining.begin("for a test")
+
+        async def says(text: str) -> bool:
+            return await explained(fleet, run_id) == text
+
+        await eventually(lambda: says("the scheduler is not connected"), what="that it is away")
+        scheduler.draining.__init__()  # type: ignore[misc]
+        await eventually(lambda: says("scheduler greedy has not said why it waits"), what="that it is back")
