@@ -125,6 +125,34 @@ async def test_a_worker_with_impossible_cores_is_refused(tmp_path: Path, cores: 
     assert error_from_rpc(ended).fields[0].path == "hello.worker.cpu_cores"
 
 
+@pytest.mark.parametrize(
+    ("devices", "path"),
+    [
+        ([device_pb2.Device(device_class="gpu")], "devices[0].device_id"),
+        ([device_pb2.Device(device_id="i" * 5_000)], "devices[0].device_id"),
+        ([device_pb2.Device(device_id="gpu-0"), device_pb2.Device(device_id="gpu-0")], "devices[1].device_id"),
+        ([device_pb2.Device(device_id="gpu-0", capacities={"memory": -1})], "devices[0].capacities['memory']"),
+        ([device_pb2.Device(device_id=f"d{number}") for number in range(10_001)], "devices"),
+    ],
+)
+async def test_devices_that_cannot_be_reckoned_with_are_refused_in_a_hello_and_later(
+    tmp_path: Path, devices: list[device_pb2.Device], path: str
+) -> None:
+    async with running(tmp_path) as fleet:
+        new, known = ScriptedWorker(fleet.channel, "new"), ScriptedWorker(fleet.channel, "known")
+        await new.hello(devices=devices)
+        first = await new.ended()
+        await known.welcomed()
+        await known.send(worker_pb2.WorkerMessage(devices_changed=worker_pb2.DevicesChanged(devices=devices)))
+        later = await known.ended()
+        found = await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="known"))
+    assert first is not None
+    assert later is not None
+    assert [one.path for one in error_from_rpc(first).fields] == [f"hello.worker.{path}"]
+    assert [one.path for one in error_from_rpc(later).fields] == [f"devices_changed.{path}"]
+    assert not found.worker.worker.devices
+
+
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -5.0])
 async def test_a_duration_that_no_clock_can_measure_does_not_cost_the_result(tmp_path: Path, seconds: float) -> None:
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crossfleet.api.types.v1.device_pb2 import Worker as WorkerMessage
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert.checks import Checks
+from crossfleet.coordinator.convert.devices import check_devices
 from crossfleet.coordinator.core.model import Worker
 from crossfleet.coordinator.sessions.session import Session
 from crossfleet.foundation.errors import (
@@ -37,8 +38,7 @@ def hello_of(request: worker_pb2.ConnectRequest) -> worker_pb2.Hello:
     checks.require(1 <= hello.worker.slots <= 4096, "hello.worker.slots", "1 to 4096")
     checks.require(0 <= hello.worker.cpu_cores <= _MOST_CORES, "hello.worker.cpu_cores", f"0 to {_MOST_CORES}")
     checks.require(hello.worker.memory_bytes >= 0, "hello.worker.memory_bytes", "0 or more")
-    ids = [device.device_id for device in hello.worker.devices]
-    checks.require(len(set(ids)) == len(ids) and all(ids), "hello.worker.devices", "each with an id of its own")
+    check_devices(checks, hello.worker.devices, "hello.worker.devices")
     checks.finish("the worker")
     return hello
 

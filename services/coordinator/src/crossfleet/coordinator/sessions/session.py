@@ -12,6 +12,7 @@ import grpc
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.convert import orders, reports
+from crossfleet.coordinator.convert.devices import change_devices
 from crossfleet.coordinator.convert.reports import Item
 from crossfleet.coordinator.core import commands
 from crossfleet.coordinator.core.answers import ReportAnswer
@@ -137,12 +138,7 @@ class Session:
         elif kind == "slots_closed":
             self._submit(reports.slots_closed(self.worker_id, message.slots_closed))
         elif kind == "devices_changed":
-            del self.worker.devices[:], self.worker.taints[:]
-            self.worker.devices.extend(message.devices_changed.devices)
-            self.worker.taints.extend(message.devices_changed.taints)
-            self.worker.detector_errors.clear()
-            self.worker.detector_errors.update(message.devices_changed.detector_errors)
-            self.worker.looking = message.devices_changed.looking
+            change_devices(self.worker, message.devices_changed)
             view, description = worker_from(self.worker), self.worker.SerializeToString()
             self._submit(commands.WorkerChanged(self.worker_id, self.session_id, view, description))
         elif kind == "progress":
