@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import threading
 import time
@@ -89,6 +90,74 @@ class Lying(Browser):
         return [{"device_class": "gpu"}]
 
 
+class Careless(Browser):
+    """Describes one device well, and others not."""
+
+    wrong: Sequence[Any] = ()
+
+    def detect(self) -> Sequence[Found]:
+        return [{"device_id": "good", "device_class": "gpu", "capacities": {"memory": 8e9}}, *self.wrong]
+
+
+class Mixed(Careless):
+    wrong = (
+        {"device_id": "", "device_class": "gpu"},
+        {"device_id": "line\nbreak", "device_class": "gpu"},
+        {"device_id": "good", "device_class": "gpu"},
+        {"device_id": "negative", "device_class": "gpu", "capacities": {"memory": -1}},
+        {"device_id": "truncated", "device_class": "gpu", "capacities": {"memory": 1.5}},
+        {"device_id": "shared", "device_class": "gpu", "shareable": "no"},
+        {"device_id": "stretched", "device_class": "gpu", "conditions": "lost"},
+        {"device_id": "classless"},
+        {"device_id": "huge", "device_class": "gpu", "attributes": {"n": 2**70}},
+        {"device_id": "view", "device_class": "gpu", "adds": "n"},
+        "no device",
+    )
+
+
+class Twin(Browser):
+    """Its device is called as another one's."""
+
+    def detect(self) -> Sequence[Found]:
+        return [{"device_id": "good", "device_class": "npu"}, {"device_id": "own", "device_class": "npu"}]
+
+
+class Turning(Careless):
+    """The second time one of its devices is described wrongly."""
+
+    def detect(self) -> Sequence[Found]:
+        seen = Path(os.environ["TURNING"])
+        memory = -1 if seen.exists() else 4
+        seen.touch()
+        return [*super().detect(), {"device_id": "odd", "device_class": "gpu", "capacities": {"memory": memory}}]
+
+
+class Endless(Browser):
+    def detect(self) -> Sequence[Found]:
+        return [{"device_id": f"b-{number}", "device_class": "browser"} for number in range(100_000)]
+
+
+class Spilling(Browser):
+    def detect(self) -> Sequence[Found]:
+        while True:
+            print("noise of a library" * 1000)
+
+
+class Deep(Browser):
+    def detect(self) -> Sequence[Found]:
+        deep: list[Any] = []
+        for _ in range(900):
+            deep = [deep]
+        return deep
+
+
+class Single(Browser):
+    """What it finds is no list of devices, whatever else."""
+
+    def detect(self) -> Sequence[Found]:
+        return [1, None, [{}]]  # type: ignore[list-item]
+
+
 class Absent(Browser):
     def present(self) -> bool:
         return False
@@ -169,6 +238,68 @@ async def test_a_detector_that_fails_is_named_and_costs_the_others_nothing() -> 
     assert "the driver is broken" in inventory.errors["raising"]
     assert "device_id" in inventory.errors["lying"]
     assert "NotThere" in inventory.errors["notthere"]
+    assert "b-0" in inventory.by_id
+
+
+async def test_a_device_that_is_described_wrongly_is_left_out_and_named_and_no_other_is() -> None:
+    inventory = Inventory(_search("Mixed", "Twin"))
+    await inventory.look()
+    left_out = inventory.left_out("mixed")
+    assert set(inventory.by_id) == {"cpu-0", "good", "own"}
+    assert (inventory.by_id["good"].device_class, inventory.by_id["good"].capacities["memory"]) == ("gpu", 8 * 10**9)
+    assert inventory.errors == {}
+    assert {name: why.partition(" is ")[0] for name, why in left_out.items()} == {
+        "number 2": "device_id",
+        "line\nbreak": "device_id",
+        "good": "device_id",
+        "negative": "capacities['memory']",
+        "truncated": "capacities['memory']",
+        "shared": "shareable",
+        "stretched": "conditions",
+        "classless": "device_class",
+        "huge": "attributes['n']",
+        "view": "adds",
+        "number 12": "it",
+    }
+    assert left_out["negative"] == "capacities['memory'] is -1, not a whole number from 0 to 2^63-1"
+    assert "device number 2 is left out: device_id is ''" in inventory.troubles["mixed"]
+    assert (
+        "device good is left out: device_id is that of a device which detector mixed has found"
+        in (inventory.troubles["twin"])
+    )
+
+
+async def test_a_device_that_is_described_wrongly_later_stays_as_it_was_and_gets_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURNING", str(tmp_path / "seen"))
+    now = [1_000.0]
+    inventory = Inventory(_search("Turning"), stale_seconds=60.0, now=lambda: now[0])
+    await inventory.look()
+    assert inventory.troubles == {}
+    for at, conditions in ((1_050.0, []), (1_070.0, ["stale"])):
+        now[0] = at
+        await inventory.look()
+        odd = inventory.by_id["odd"]
+        assert (odd.capacities["memory"], list(odd.conditions)) == (4, conditions)
+        assert odd.probed_at.seconds == 1_000
+        assert not inventory.by_id["good"].conditions
+    assert "device odd is left out: capacities['memory'] is -1" in inventory.troubles["turning"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Endless", "its answer is longer than 1048576 bytes"),
+        ("Spilling", "what it says beside its answer is longer than 1048576 bytes"),
+        ("Deep", "what it found cannot be read"),
+        ("Single", "what it found cannot be read"),
+    ],
+)
+async def test_an_answer_that_is_too_long_or_no_answer_is_refused_with_its_cause(name: str, why: str) -> None:
+    inventory = Inventory(_search(name, "Browser"))
+    await inventory.look()
+    assert inventory.errors[name.lower()].startswith(why)
     assert "b-0" in inventory.by_id
 
 

@@ -209,7 +209,7 @@ class Agent:
     def tell_devices(self) -> None:
         """The devices are not what they were."""
         found = self.inventory
-        self.say(facts.devices_changed(found.devices, self.taints, found.errors, looking=not found.looked))
+        self.say(facts.devices_changed(found.devices, self.taints, found.troubles, looking=not found.looked))
 
     def _retaint(self) -> None:
         passing = [*([self._trouble] if self._trouble else []), *([TAINT] if self.succession.due else [])]

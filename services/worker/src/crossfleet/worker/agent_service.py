@@ -31,7 +31,7 @@ class AgentServicer(AgentServiceServicer):
             coordinator_address=agent.connection.address,
             shim_pid=agent.shim.pid,
             unacknowledged=agent.link.window.unacknowledged,
-            detector_errors=agent.inventory.errors,
+            detector_errors=agent.inventory.troubles,
             busy_slots=busy,
         )
 

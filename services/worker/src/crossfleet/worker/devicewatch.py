@@ -61,11 +61,13 @@ class DeviceWatch:
         """Look now: say what has changed, and end what cannot go on. Does not raise."""
         async with self._one:
             await self._inventory.look()
-        for detector, cause in self._inventory.errors.items():
+        errors, state, now = self._inventory.troubles, self._inventory.state, time.monotonic()
+        for detector, cause in errors.items():
             if self._errors.get(detector) != cause:
-                get_logger().warning("a detector gave no answer", detector=detector, cause=cause)
+                silent = detector in self._inventory.errors
+                what = "a detector gave no answer" if silent else "devices of a detector are left out"
+                get_logger().warning(what, detector=detector, cause=cause)
         self._warn_of_nothing_to_share()
-        errors, state, now = dict(self._inventory.errors), self._inventory.state, time.monotonic()
         same = self._told_that_looked and (state, errors) == (self._told, self._errors)
         if not same or now - self._told_at >= self._again:
             self._told, self._errors, self._told_at, self._told_that_looked = state, errors, now, True
@@ -109,6 +111,6 @@ class DeviceWatch:
         self._wake()
 
     def _is_lost(self, device_id: str) -> bool:
-        """One that was never seen is lost where every detector has answered: an earlier agent had seen it."""
+        """One that was never seen is lost where every detector has answered well: an earlier agent had seen it."""
         device = self._inventory.by_id.get(device_id)
-        return not self._inventory.errors if device is None else bool(BROKEN.intersection(device.conditions))
+        return not self._inventory.troubles if device is None else bool(BROKEN.intersection(device.conditions))

@@ -54,7 +54,7 @@ class Identity:
             runners=self.runners,
             checks_health=True,
             gates=self.gates,
-            detector_errors=inventory.errors,
+            detector_errors=inventory.troubles,
             looking=not inventory.looked,
         )
 

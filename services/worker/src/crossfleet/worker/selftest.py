@@ -50,7 +50,11 @@ class SelfTest:
     async def device(self, device_id: str) -> list[Finding]:
         """The finding about a device: whether its detector sees it, and in good condition. Does not raise."""
         await self._inventory.look()
-        return [_device(device_id, self._inventory.by_id.get(device_id), self._inventory.errors)]
+        found = self._inventory.by_id.get(device_id)
+        wrong = self._inventory.left_out(found.detector).get(device_id) if found is not None else None
+        if wrong:
+            return [Finding("devices", False, f"{device_id} is described wrongly: {wrong}"[:500])]
+        return [_device(device_id, found, self._inventory.errors)]
 
 
 def _guarded(name: str, look: Callable[[], str]) -> Finding:

@@ -38,9 +38,9 @@ def device_lines(worker: str, device: Device) -> Iterator[str]:
 
 
 def silent_lines(worker: Worker) -> Iterator[str]:
-    """A line for each detector that gives no answer: what it would find is missing, or stale."""
+    """A line for each detector that gives no answer, or leaves devices out: what it would find is missing, or stale."""
     for detector in sorted(worker.detector_errors):
-        yield f"{worker.worker_id}: detector {detector} gives no answer: {worker.detector_errors[detector]}"
+        yield f"{worker.worker_id}: detector {detector}: {worker.detector_errors[detector]}"
 
 
 def said(device: Device) -> str:

@@ -18,9 +18,13 @@ from typing import Any
 from crossfleet.worker.detectors.detector import Found
 
 GROUP = "crossfleet.detectors"
+ANSWER_BYTES = 1024 * 1024
+"""Of an answer, and of what is said beside it."""
 
 # That a process which was killed is gone takes no time, unless a driver holds it up.
 _KILL_SECONDS = 1.0
+# Whoever writes without end has written so long before it is noticed.
+_LOOK_SECONDS = 0.1
 
 
 class Search:
@@ -61,7 +65,10 @@ class Search:
         answer = present.result()
         if isinstance(answer, str):
             return answer
-        return await self._detect(entry) if answer else None
+        try:
+            return await self._detect(entry) if answer else None
+        except OSError as error:
+            return f"it cannot be asked: {error}"
 
     async def _detect(self, entry: EntryPoint) -> Sequence[Found] | str:
         own = [] if self._folder else ["-P"]
@@ -73,17 +80,32 @@ class Search:
             )
             ended = asyncio.ensure_future(process.wait())
             try:
-                status = await asyncio.wait_for(asyncio.shield(ended), self._seconds)
-            except TimeoutError:
-                return self._late
+                refusal = await self._waited(ended, out.fileno(), err.fileno())
             finally:
                 _kill(process)
                 await asyncio.wait((ended,), timeout=_KILL_SECONDS)
                 if not ended.done():
                     self._hanging[entry.name] = ended
+            if refusal:
+                return refusal
             out.seek(0)
             err.seek(0)
-            return _answer(status, out.read(), err.read())
+            return _answer(ended.result(), out.read(), err.read())
+
+    async def _waited(self, ended: asyncio.Future[int], out: int, err: int) -> str:
+        """Until it has ended, or has no more time or room; why it has not answered then, else empty."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._seconds
+        while True:
+            await asyncio.wait((ended,), timeout=min(_LOOK_SECONDS, max(until - loop.time(), 0.0)))
+            if os.fstat(out).st_size > ANSWER_BYTES:
+                return f"its answer is longer than {ANSWER_BYTES} bytes"
+            if os.fstat(err).st_size > ANSWER_BYTES:
+                return f"what it says beside its answer is longer than {ANSWER_BYTES} bytes"
+            if ended.done():
+                return ""
+            if loop.time() >= until:
+                return self._late
 
     @property
     def _late(self) -> str:
@@ -95,10 +117,10 @@ def _answer(status: int, out: bytes, err: bytes) -> Sequence[Found] | str:
         lines = err.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it ended with status {status}"
     try:
-        found: Sequence[Found] = json.loads(out)
-    except ValueError:
+        found: Any = json.loads(out)
+    except (ValueError, RecursionError):
         return "its answer is not JSON"
-    return found
+    return found if isinstance(found, list) else "its answer is no list of devices"
 
 
 def _kill(process: Process) -> None:

@@ -13,26 +13,26 @@ Named = tuple[str, Found]
 
 
 def together(found: Mapping[str, Sequence[Found]], asked: Iterable[str]) -> Iterator[Named]:
-    """All devices, each once: views are added to the devices that they show, the one of the highest version last.
+    """All devices, each of a detector once: views are added to the devices that they show, the one of the highest version last.
 
     A view that shows none is a device of its own, but for one of the processors, and one whose maker has a detector here
     (`asked`): that one has left the device out since it is somebody else's, or will say it later.
     """
     makers = set(asked)
-    alone: dict[str, Named] = {}
+    alone: dict[tuple[str, str], Named] = {}
     views = []
     for detector, devices in found.items():
         for one in devices:
             if "adds" in one:
                 views.append((detector, one))
             else:
-                alone[one["device_id"]] = (detector, one)
+                alone[detector, one["device_id"]] = (detector, one)
     for detector, view in sorted(views, key=lambda named: _order(named[1])):
         shown = next((known for known in alone.values() if same(known[1], view)), None)
         if shown is not None:
-            alone[shown[1]["device_id"]] = (shown[0], _added(shown[1], view))
+            alone[shown[0], shown[1]["device_id"]] = (shown[0], _added(shown[1], view))
         elif view["device_class"] != "cpu" and _attributes(view).get("vendor") not in makers:
-            alone[view["device_id"]] = (detector, view)
+            alone[detector, view["device_id"]] = (detector, view)
     yield from alone.values()
 
 
