@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
+from crossfleet.api.types.v1 import suite_pb2
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
@@ -51,6 +52,22 @@ async def test_what_a_project_may_hold_what_it_holds_and_who_waits_can_be_seen(t
         await fleet.admin.RemoveQuota(admin_pb2.RemoveQuotaRequest(project=project))
         assert not await listed(fleet)
         assert not (await fleet.run(second.run_id)).targets[0].waiting_reason.startswith("it needs 1 slot")
+
+
+async def test_of_a_name_of_5000_letters_a_few_are_told_and_what_to_do_about_it(tmp_path: Path) -> None:
+    name = "x" * 5_000
+    async with running(tmp_path) as fleet:
+        missing = [
+            await refused(fleet.admin.RemoveQuota(admin_pb2.RemoveQuotaRequest(project=name))),
+            await refused(fleet.admin.RemovePriorityClass(admin_pb2.RemovePriorityClassRequest(name=name))),
+            await refused(fleet.admin.RemoveSemaphore(admin_pb2.RemoveSemaphoreRequest(name=name))),
+            await refused(fleet.submit(noop(1, policy=suite_pb2.Policy(scheduler=name)))),
+        ]
+        wrong = await refused(put(fleet, project=name, devices={name: 1, "gpu": -1}))
+    mends = ("admin quota list` shows", "admin priority list` shows", "N` makes it", "this fleet has default")
+    assert all(mend in str(one) and len(str(one)) < 400 for one, mend in zip(missing, mends, strict=True))
+    assert "quota.devices[gpu]" in [one.path for one in wrong.fields]
+    assert all(len(one.path) + len(one.description) < 300 for one in wrong.fields)
 
 
 async def test_quotas_that_cannot_be_are_refused_with_their_field(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from crossfleet.api.types.v1 import device_pb2
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.core.override import Override, OverrideDevice
+from crossfleet.coordinator.core.quoting import quoted
 from crossfleet.foundation.errors import DeviceNotFound
 from crossfleet.matching.messages import attribute_from, attribute_message
 from crossfleet.matching.model import HIDDEN
@@ -96,7 +97,7 @@ def _device(request: fleet_pb2.OverrideDeviceRequest, known: device_pb2.Worker) 
     near = get_close_matches(request.device_id, by_id, 1, 0.5)
     mend = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(by_id) or 'none'}"
     raise DeviceNotFound(
-        f"{request.worker_id} has no device {request.device_id!r}: {mend}",
+        f"{request.worker_id} has no device {quoted(request.device_id)}: {mend}",
         worker=request.worker_id,
         device=request.device_id,
     )

@@ -9,6 +9,7 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.checks import Checks
 from crossfleet.coordinator.core.priority_class import DEFAULT, PriorityClass
+from crossfleet.coordinator.core.quoting import quoted
 
 MOST_PRIORITY = 1000
 _MOST_GRACE = 86_400.0
@@ -88,4 +89,4 @@ def _allowed(name: str, project: str, classes: Mapping[str, PriorityClass], usab
     if name in classes:
         return f"a class that is open to the project: {name} is not; {there}"
     near = get_close_matches(name, usable, 1)
-    return f"a class that there is, not {name!r}: " + (f"did you mean {near[0]!r}?" if near else there)
+    return f"a class that there is, not {quoted(name)}: " + (f"did you mean {near[0]!r}?" if near else there)

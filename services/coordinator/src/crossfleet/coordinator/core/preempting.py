@@ -15,6 +15,7 @@ from crossfleet.coordinator.core.priority_class import (
     RemovePriorityClass,
     SetPriorityClass,
 )
+from crossfleet.coordinator.core.quoting import quoted
 from crossfleet.coordinator.core.settling import close, end_attempt, open_allocations
 
 _MOST_CLASSES = 100
@@ -37,7 +38,7 @@ def remove_priority_class(emit: Emitter, command: RemovePriorityClass) -> None:
     if command.name not in known:
         near = get_close_matches(command.name, known, 1)
         mend = f"did you mean {near[0]!r}?" if near else "`crossfleet admin priority list` shows those that there are"
-        text = f"no priority class {command.name!r}: {mend}"
+        text = f"no priority class {quoted(command.name)}: {mend}"
         raise Refused("PRIORITY_CLASS_NOT_FOUND", text, "name", priority_class=command.name)
     emit(PriorityClassRemoved(command.name))
 

@@ -27,6 +27,7 @@ from crossfleet.coordinator.core.quota import (
     needs,
     slots_left,
 )
+from crossfleet.coordinator.core.quoting import quoted
 from crossfleet.coordinator.core.view import Kind, begins, kind, least_slots
 from crossfleet.matching.classes import UNKNOWN
 
@@ -43,7 +44,9 @@ def check_known(state: State, project: str) -> None:
     if project not in state.quotas:
         near = get_close_matches(project, sorted(state.quotas), 1)
         mend = f"did you mean {near[0]!r}?" if near else "`crossfleet admin quota list` shows those that are set"
-        raise Refused("PROJECT_NOT_FOUND", f"project {project!r} has no quota: {mend}", "project", project=project)
+        raise Refused(
+            "PROJECT_NOT_FOUND", f"project {quoted(project)} has no quota: {mend}", "project", project=project
+        )
 
 
 def let_go(emit: Emitter, project: str) -> None:

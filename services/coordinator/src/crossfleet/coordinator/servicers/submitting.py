@@ -18,6 +18,7 @@ from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.convert.understood import check_understood
 from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.core.quoting import quoted
 from crossfleet.coordinator.core.seeds import Seeds
 from crossfleet.coordinator.estimates import Estimates
 from crossfleet.coordinator.events import cursors
@@ -106,7 +107,7 @@ class Submitting:
         if wanted and wanted not in names:
             near = get_close_matches(wanted, names, 1)
             has = f"did you mean {near[0]!r}?" if near else f"this fleet has {', '.join(names)}"
-            raise SchedulerNotFound(f"no scheduler {wanted!r}: {has}", scheduler=wanted)
+            raise SchedulerNotFound(f"no scheduler {quoted(wanted)}: {has}", scheduler=wanted)
         source = spec.workspace.WhichOneof("source")
         if source == "local_path":
             for suite in (spec.suite, *(target.suite for target in spec.targets if target.HasField("suite"))):
