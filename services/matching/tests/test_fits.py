@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2, suite_pb2
 from crossfleet.matching.check import check
+from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import fit
 from crossfleet.matching.fits import Fits
 from crossfleet.matching.free import Fit, Free
@@ -245,3 +246,66 @@ def test_a_long_queue_gets_fits_from_its_front():
     snapshot = snapshot_of([worker], queue)
     Fits(most_pairs=2).add_to(snapshot)
     assert {one.group_id for one in snapshot.groups if one.fit} == {"g2", "g5"}
+
+
+def test_why_nobody_fits_is_looked_into_within_the_same_bounds_however_many_workers_change(monkeypatch):
+    looked_at = []
+
+    def counted(request, workers, *more):
+        looked_at.append(len(workers))
+        return explain(request, workers, *more)
+
+    monkeypatch.setattr("crossfleet.matching.fits.explain", counted)
+    ready = device_pb2.WORKER_STATE_READY
+    alike = [device_pb2.Worker(slots=2, cpu_cores=2, state=ready, runners=["pytest"]) for _ in range(300)]
+    queue = [
+        scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", selector=f"worker.cpu > {number}.0")
+        for number in range(2, 22)
+    ]
+    fits = Fits(most_new=50)
+    snapshot = snapshot_of(alike, queue)
+    while not fits.add_to(snapshot):
+        pass
+    looked_at.clear()
+    for labels in ({}, {"unlike": "the others"}):
+        for number, one in enumerate(alike):
+            one.labels.update({key: f"{value} {number}" for key, value in labels.items()})
+        alike[7].cpu_cores = 1.5
+        snapshot, whole = snapshot_of(alike, queue), False
+        while not whole:
+            looked_at.clear()
+            whole = fits.add_to(snapshot)
+            assert sum(looked_at) <= 50
+        told = [snapshot.fits[row.fit].waiting for row in snapshot.groups]
+        assert {one.kind for one in told} == {scheduler_pb2.WAITING_KIND_NEVER}
+        assert all(one.text.startswith("no worker of 300 can take it: ") for one in told)
+        counts = "holds on 0 of 300 workers" in told[0].text
+        assert counts is not bool(labels)
+    assert fits.add_to(snapshot)
+
+
+def test_one_that_cannot_be_judged_is_named_and_the_others_get_their_fits(monkeypatch):
+    def broken(message, selector, runner):
+        if message.exclusive:
+            raise OverflowError("too much")
+        return request_from(message, selector, runner)
+
+    monkeypatch.setattr("crossfleet.matching.fits.request_from", broken)
+    worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
+    odd = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", request=suite_pb2.Request(exclusive=True))
+    snapshot = snapshot_of([worker], [odd, scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest")])
+    failed = {}
+    assert Fits().add_to(snapshot, failed.__setitem__)
+    assert [(name, str(error)) for name, error in failed.items()] == [("g0", "too much")]
+    assert [one.fit for one in snapshot.groups] == [0, 1]
+    assert snapshot.free["w0"].slots == 2
+
+
+def test_workers_that_would_fit_and_take_no_work_are_told_as_such():
+    states = [device_pb2.WORKER_STATE_DRAINING, device_pb2.WORKER_STATE_DRAINING, device_pb2.WORKER_STATE_SUSPECT]
+    workers = [device_pb2.Worker(slots=2, cpu_cores=2, state=one, runners=["pytest"]) for one in states]
+    snapshot = snapshot_of(workers, [scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest")])
+    Fits().add_to(snapshot)
+    told = snapshot.fits[1].waiting
+    assert (told.kind, told.code) == (scheduler_pb2.WAITING_KIND_LATER, "state")
+    assert told.text == "the only workers that satisfy it take no work (2 draining, 1 suspect)"
