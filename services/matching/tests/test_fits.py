@@ -294,7 +294,7 @@ def test_one_that_cannot_be_judged_is_named_and_the_others_get_their_fits(monkey
     worker = device_pb2.Worker(slots=2, cpu_cores=2, state=device_pb2.WORKER_STATE_READY, runners=["pytest"])
     odd = scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest", request=suite_pb2.Request(exclusive=True))
     snapshot = snapshot_of([worker], [odd, scheduler_pb2.TaskGroup(wanted_slots=1, runner="pytest")])
-    failed = {}
+    failed: dict[str, Exception] = {}
     assert Fits().add_to(snapshot, failed.__setitem__)
     assert [(name, str(error)) for name, error in failed.items()] == [("g0", "too much")]
     assert [one.fit for one in snapshot.groups] == [0, 1]

@@ -32,8 +32,9 @@ class Odd(GreedyScheduler):
 
     async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[Plan]:
         async for plan in super().Schedule(requests, context):
-            for one in plan.allocate if self.wrong is not None else ():
-                self.wrong(one)
+            wrong = self.wrong
+            for one in plan.allocate if wrong is not None else ():
+                wrong(one)
             yield plan
 
 

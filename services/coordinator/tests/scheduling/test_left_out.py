@@ -15,7 +15,7 @@ from crossfleet.coordinator.convert import plans
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.scheduling.metrics import collector
 from crossfleet.foundation.wait import eventually
-from crossfleet.matching import fits
+from crossfleet.matching.messages import request_from
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 LEFT_OUT = "crossfleet_scheduler_left_out"
@@ -87,14 +87,12 @@ async def test_a_group_that_cannot_be_told_waits_with_a_reason_and_others_go_on_
 async def test_a_request_that_cannot_be_judged_for_a_scheduler_gets_no_fit_and_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = fits.request_from
-
     def broken(message: Any, selector: str, runner: str) -> Any:
         if message.cpu_cores:
             raise OverflowError("no words for it")
-        return real(message, selector, runner)
+        return request_from(message, selector, runner)
 
-    monkeypatch.setattr(fits, "request_from", broken)
+    monkeypatch.setattr("crossfleet.matching.fits.request_from", broken)
     scheduler = GreedyScheduler(snapshots_only=True, wants_fits=True, idle=True)
     spec = noop(1)
     spec.targets.add(name="big").request.cpu_cores = 1.0

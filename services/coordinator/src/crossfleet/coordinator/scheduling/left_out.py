@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
@@ -33,7 +33,11 @@ class LeftOut:
     def forget_gone(self) -> None:
         """Everything is told anew: of what is gone, nothing is left out."""
         state = self._state()
-        there = {"worker": state.workers, "group": state.groups, "allocation": state.allocations}
+        there: dict[str, Container[str]] = {
+            "worker": state.workers,
+            "group": state.groups,
+            "allocation": state.allocations,
+        }
         self._causes = {(kind, name): cause for (kind, name), cause in self._causes.items() if name in there[kind]}
         self._count()
 
