@@ -13,6 +13,7 @@ from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.scheduling import alone
+from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
@@ -32,9 +33,9 @@ class Odd(GreedyScheduler):
 
     async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[Plan]:
         async for plan in super().Schedule(requests, context):
-            wrong = self.wrong
-            for one in plan.allocate if wrong is not None else ():
-                wrong(one)
+            if (wrong := self.wrong) is not None:
+                for one in plan.allocate:
+                    wrong(one)
             yield plan
 
 
@@ -119,9 +120,13 @@ async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp
         run_id = (await fleet.submit(noop(1))).run.run_id
         scheduler.draining.begin("for a test")
 
-        async def says(text: str) -> bool:
-            return await explained(fleet, run_id) == text
+        async def other_than(text: str) -> str:
+            found = await explained(fleet, run_id)
+            return found if found != text else ""
 
-        await eventually(lambda: says("the scheduler is not connected"), what="that it is away")
-        scheduler.draining.__init__()  # type: ignore[misc]
-        await eventually(lambda: says("scheduler greedy has not said why it waits"), what="that it is back")
+        away = await eventually(lambda: other_than(""), what="that it is away")
+        scheduler.draining = Draining()
+        back = await eventually(lambda: other_than(away), what="that it is back")
+
+    assert away == "the scheduler is not connected"
+    assert back == "scheduler greedy has not said why it waits"
