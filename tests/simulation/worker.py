@@ -230,6 +230,7 @@ class Host:
 
         by_id = {one.device_id: one for one in self.devices}
         inventory = SimpleNamespace(devices=self.devices, by_id=by_id, errors={}, troubles={}, looked=True)
+        inventory.shared_in_vain = []
         inventory.look, inventory.state, inventory.has_more_than_processors = self._look, [], False
         late = SimpleNamespace(run=_for_ever, wake=_nothing)
         logs = SimpleNamespace(system=_nothing, output=_nothing, run=_for_ever, flush=self._wait_for_nothing)
