@@ -57,6 +57,28 @@ def test_work_under_way_gives_back_here_only_what_it_holds_here():
     assert (span.start, span.slots) == (10.0, 1)
 
 
+def test_slots_that_are_busy_for_longer_than_all_the_others_need_are_free_when_they_are():
+    slots = Slots([])
+    span = slots.carry_out(Work(10.0, 0, 3, held=3, back=3, busy=[2.0, 40.0]))
+
+    assert (span.start, span.end) == (0.0, 40.0)
+    assert [slots.carry_out(Work(1.0)).start for _ in range(2)] == [6.0, 6.0]
+    assert slots.carry_out(Work(100.0, least=3, most=3)).start == 40.0
+
+
+def test_what_is_said_to_be_given_back_can_be_taken_back_as_long_as_nobody_has_it():
+    slots = Slots([])
+    first = slots.carry_out(Work(20.0, 0, 2, held=2, back=2))
+
+    assert slots.remove(first.given)
+    assert not slots.remove(first.given)
+    assert slots.carry_out(Work(1.0)) == NEVER
+
+    again = slots.carry_out(Work(20.0, 0, 2, held=2, back=2))
+    slots.carry_out(Work(1.0))
+    assert not slots.remove(again.given)
+
+
 @given(times, amounts)
 def test_all_work_is_done_when_it_ends(free, seconds):
     span = Slots(free).carry_out(Work(seconds, most=10_000))
@@ -76,6 +98,16 @@ def test_more_work_ends_no_sooner_and_more_slots_no_later(free, seconds, least, 
     assert Slots([*free, (0.0, 1)]).carry_out(work).end <= span.end * (1 + 1e-9)
     if math.isfinite(span.end):
         assert span.end >= span.start + setup + longest - 1e-9
+
+
+@given(st.lists(st.floats(0, 50), min_size=1, max_size=6), times, amounts, st.integers(0, 4))
+def test_what_holds_slots_does_all_its_work_and_gives_each_of_them_back(busy, free, seconds, more):
+    slots = Slots(free)
+    span = slots.carry_out(Work(seconds, 0, len(busy) + more, held=len(busy), back=len(busy), busy=busy))
+
+    assert slots.count == sum(count for _, count in free) + len(busy)
+    assert span.end >= max(busy)
+    assert span.end <= max(busy) + seconds / len(busy) + 1e-9
 
 
 @given(times, amounts, amounts)

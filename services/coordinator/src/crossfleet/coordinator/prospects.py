@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.core.commands import SubmitRun, TargetSpec
-from crossfleet.coordinator.core.contention import Situation, waiting
+from crossfleet.coordinator.core.contention import Foreseen, Situation, waiting
 from crossfleet.coordinator.core.duration_model import DurationModel, Known
 from crossfleet.coordinator.core.durations import Duration
 from crossfleet.coordinator.core.lognormal import LogNormal
@@ -35,13 +35,17 @@ _NOTHING = PastCases((), frozenset())
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a target's cases are expected to be: `load` None where none is known. `named`: the request did so itself."""
+    """What a target's cases are expected to be: `load` None where none is known. `named`: the request did so itself.
+
+    `like` names its suite, as rivals do.
+    """
 
     target: TargetSpec
     load: Workload | None
     named: bool
     source: PastTarget | None
     alike: bool
+    like: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +105,17 @@ class Prospects:
 
     async def _target(self, command: SubmitRun, target: TargetSpec, past: Past, known: dict[str, Known]) -> Expected:
         """`known` keeps histories that were read, by key; under the empty one lies what the client knows."""
-        newest = past.newest
+        newest, suite = past.newest, (command.project, *_suite(command, target))
+        like = "/".join(suite)
         cases = await self._queries.ask(past_cases, newest.group_id, newest.digest) if newest else _NOTHING
         ids = command.cases or cases.ids
         if not ids:
-            return Expected(target, None, named=False, source=None, alike=False)
+            return Expected(target, None, named=False, source=None, alike=False, like=like)
         figures = await self._figures((past.alike or past.others)[:_MEASURED])
-        model = await self._model((command.project, *_suite(command, target)), target, known)
+        model = await self._model(suite, target, known)
         arguments = (model, ids, cases.skipped, overheads(figures), command.policy.grouping)
         load = await asyncio.to_thread(workload, *arguments)  # a large suite takes seconds
-        return Expected(target, load, bool(command.cases), newest, alike=bool(past.alike))
+        return Expected(target, load, bool(command.cases), newest, alike=bool(past.alike), like=like)
 
     async def _figures(self, past: Iterable[PastTarget]) -> list[PastGroup]:
         """The newest last."""
@@ -126,7 +131,7 @@ class Prospects:
         arguments = {**known[""], **known[own]}, [known[key] for key in kindred]
         return await asyncio.to_thread(DurationModel, *arguments)
 
-    async def _uncollected(self) -> dict[str, LogNormal]:
+    async def _uncollected(self) -> dict[str, Foreseen]:
         """The work of groups whose cases are not known yet, by what the suite took before, on the same target where it was there."""
         state = self._state()
         groups: dict[tuple[str, str, str, str], list[str]] = {}
@@ -134,13 +139,14 @@ class Prospects:
             if not group.collected and waiting(state, group):
                 history = group.suite(state.runs[group.run_id])
                 groups.setdefault((*history, group.target.name), []).append(group.group_id)
-        found: dict[str, LogNormal] = {}
+        found: dict[str, Foreseen] = {}
         for (*suite, target), group_ids in list(groups.items())[:_MOST_SUITES]:
             past = await self._queries.ask(past_targets, *suite, _MEASURED)
             like = next((one for one in past if one.target == target), next(iter(past), None))
             figures = await self._queries.ask(past_figures, like) if like else None
             if figures is not None and figures.slot_seconds > 0:
-                found |= dict.fromkeys(group_ids, LogNormal(math.log(figures.slot_seconds), _LIKE_BEFORE))
+                work = LogNormal(math.log(figures.slot_seconds), _LIKE_BEFORE)
+                found |= dict.fromkeys(group_ids, Foreseen(work, overheads([figures]).setup))
         return found
 
 

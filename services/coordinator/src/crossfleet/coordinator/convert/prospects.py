@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from crossfleet.api.coordinator.v1.run_service_pb2 import Interval, QueuePlace
+from crossfleet.coordinator.core.chance import bounds
 from crossfleet.coordinator.core.contention import Pool, Rival, Turn, ahead
 from crossfleet.coordinator.core.lognormal import HIGH, LOW, MIDDLE, LogNormal, total
 
@@ -15,10 +16,10 @@ def interval(expected: LogNormal) -> Interval:
     return Interval(low=expected.quantile(LOW), middle=expected.quantile(MIDDLE), high=expected.quantile(HIGH))
 
 
-def set_interval(message: Interval, seconds: Sequence[float]) -> None:
-    """Low, middle and high; left unset where one of them never comes."""
-    if all(math.isfinite(one) for one in seconds):
-        low, middle, high = sorted(seconds)
+def set_interval(message: Interval, drawn: Sequence[float]) -> None:
+    """Within what was drawn lies; left unset where that never comes."""
+    low, middle, high = bounds(drawn)
+    if math.isfinite(high):
         message.CopyFrom(Interval(low=low, middle=middle, high=high))
         message.SetInParent()
 
@@ -36,5 +37,5 @@ def queue_place(pool: Pool, rivals: Sequence[Rival], turn: Turn) -> QueuePlace:
         free_slots=pool.free,
     )
     if first or running:
-        message.seconds_ahead.CopyFrom(interval(total(one.work for one in (*first, *running))))
+        message.seconds_ahead.CopyFrom(interval(total(one.seconds for one in (*first, *running))))
     return message

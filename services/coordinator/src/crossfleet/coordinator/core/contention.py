@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from crossfleet.coordinator.core import dispatcher
-from crossfleet.coordinator.core.lognormal import LogNormal
-from crossfleet.coordinator.core.model import Group, Slot, State
+from crossfleet.coordinator.core.lognormal import LogNormal, total
+from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
+from crossfleet.coordinator.core.overheads import UNKNOWN_SETUP
+from crossfleet.coordinator.core.remaining import Remaining, remaining
+from crossfleet.coordinator.core.underway import Underway
 from crossfleet.coordinator.core.view import free_of, held_slots, least_slots, wanted_slots
 from crossfleet.matching.fit import eligible, room
 from crossfleet.matching.free import Free
 from crossfleet.matching.misfit import Misfit
 from crossfleet.matching.model import Request, WorkerView
 
-UNSEEN = LogNormal(math.log(60.0), 1.5)
-"""Slot-seconds of a group of which nothing is known: no case is collected, and its suite never ran."""
 
-# What is left of a group of measured cases is sure within a quarter; of guessed ones hardly more than its order.
-_MEASURED, _GUESSED = 0.25, 1.0
-# An attempt waits on its slot for the one before it, which is no more than this.
-_SLACK = 2 * dispatcher.LONGEST_PIECE
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a group is expected to need: slot-seconds in all, and seconds on each of its slots before the first case."""
+
+    work: LogNormal
+    setup: LogNormal
+
+
+UNSEEN = Foreseen(LogNormal(math.log(60.0), 1.8), UNKNOWN_SETUP)
+"""A group of which nothing is known: no case is collected, and its suite never ran."""
 
 Shares = Callable[[str], float]
 """How much a project has for its weight."""
@@ -32,11 +38,11 @@ Turn = tuple[int, float, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the fleet is in now: unix seconds, and the slot-seconds that are expected of groups without collected cases."""
+    """What the fleet is in now: unix seconds, and what is expected of groups without collected cases."""
 
     state: State
     shares: Shares
-    expected: Mapping[str, LogNormal]
+    expected: Mapping[str, Foreseen]
     now: float
 
 
@@ -58,7 +64,8 @@ class Pool:
 class Rival:
     """A group that holds or wants slots of a pool. `known`: its work is no mere guess; `least` slots are of use to it.
 
-    `overdue`: for so many seconds a case of it runs that should have ended.
+    `like` is equal for those whose work is likely more, or less, than it seems together. `work` is what it has not begun,
+    `longest` the longest piece of that, which goes first if `longest_first`, `underway` what its slots do now, `setup` what a new slot does first.
     """
 
     group_id: str
@@ -69,7 +76,16 @@ class Rival:
     held: int
     wanted: int
     least: int
-    overdue: float
+    like: str = ""
+    longest: LogNormal | None = None
+    longest_first: bool = True
+    underway: tuple[Underway, ...] = ()
+    setup: LogNormal | None = None
+
+    @property
+    def seconds(self) -> LogNormal:
+        """Slot-seconds of all its work."""
+        return total([], [[self.work], *([one.about()] for one in self.underway)])
 
 
 def pool_of(state: State, request: Request) -> Pool:
@@ -132,45 +148,31 @@ def rival(situation: Situation, group: Group) -> Rival:
     state = situation.state
     run, request = state.runs[group.run_id], group.target.request
     priority, since = run.turn
+    foreseen = situation.expected.get(group.group_id, UNSEEN)
+    left = remaining(state, group, situation.now) if group.collected else Remaining(foreseen.work)
     return Rival(
         group.group_id,
         run.project,
         (priority, situation.shares(run.project), since, group.group_id),
-        left(state, group) if group.collected else situation.expected.get(group.group_id, UNSEEN),
-        group.collected or group.group_id in situation.expected,
+        left.work,
+        group.any_measured or group.shown.guessed > 0 or group.group_id in situation.expected,
         held_slots(state, group),
         wanted_slots(state, group),
         least_slots(request),
-        overdue(situation, group),
+        "/".join(group.suite(run)),
+        left.longest,
+        left.longest_first,
+        (*left.underway, *_getting_ready(situation, group, foreseen.setup)),
+        foreseen.setup,
     )
 
 
-def left(state: State, group: Group) -> LogNormal:
-    """Slot-seconds of work that a group still has, at the speed that its slots have shown."""
-    running = sum(_estimated(group, state.attempts[one].pending) for one in group.attempts)
-    seconds = max(group.queue.seconds + running, dispatcher.SHORTEST_PIECE)
-    speeds = [slot.pace.speed for slot in _slots(state, group)]
-    speed = sum(speeds) / len(speeds) if speeds else 1.0
-    return LogNormal(math.log(seconds / speed), _MEASURED if group.estimates_known else _GUESSED)
-
-
-def overdue(situation: Situation, group: Group) -> float:
-    """For how many seconds an attempt runs that should have ended, the worst of them."""
-    worst = 0.0
-    for slot in _slots(situation.state, group):
-        for attempt in (situation.state.attempts[one] for one in slot.attempts[:1]):
-            due = _estimated(group, attempt.cases) / slot.pace.speed
-            worst = max(worst, situation.now - attempt.assigned_at - due - _SLACK)
-    return worst
-
-
-def _slots(state: State, group: Group) -> list[Slot]:
-    return [slot for one in group.allocations for slot in state.allocations[one].slots.values()]
-
-
-def _estimated(group: Group, cases: Iterable[int]) -> float:
-    estimates = group.queue.estimates
-    return sum(estimates[index] for index in cases if index < len(estimates))
+def _getting_ready(situation: Situation, group: Group, setup: LogNormal) -> Iterator[Underway]:
+    """What slots do before their first case."""
+    for allocation in (situation.state.allocations[one] for one in sorted(group.allocations)):
+        if not allocation.ready and not allocation.closing:
+            doing = Underway(allocation.allocation_id, setup, situation.now - allocation.opened_at)
+            yield from [doing] * len(allocation.slots)
 
 
 def ahead(pool: Pool, rivals: Sequence[Rival], turn: Turn) -> list[Rival]:

@@ -13,9 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from crossfleet.coordinator.core.durations import UNKNOWN_SECONDS, Duration
+from crossfleet.coordinator.core.durations import Duration
 from crossfleet.coordinator.core.lognormal import LogNormal
 from crossfleet.coordinator.core.similarity import SUITE, kin
+
+UNKNOWN = LogNormal(math.log(0.05), 2.5)
+"""A case of a suite of which nothing was ever measured."""
 
 # Before anything is measured: between two executions of one case, between two cases, between two histories of one case.
 _NOISE, _SPREAD, _RATIO = 0.3, 2.0**2, 1.0
@@ -162,8 +165,10 @@ class _Kin:
 
         A thousand cases of two files say little of a third: parts are counted, not cases.
         """
-        whole = self._levels.get(SUITE, _Level())
-        mu, spread, parts = whole.first / whole.count if whole.count else math.log(UNKNOWN_SECONDS), _SPREAD, 0
+        whole = self._levels.get(SUITE)
+        if whole is None:
+            return UNKNOWN
+        mu, spread, parts = whole.first / whole.count, _SPREAD, 0
         for name in reversed(kin(case_id)):
             level = self._levels.get(name)
             if level is None:

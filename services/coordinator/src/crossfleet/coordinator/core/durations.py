@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 UNKNOWN_SECONDS = 0.01
-"""What a case is taken to last when nothing at all is known."""
+"""What a case is taken to last when pieces are cut and nothing at all is known."""
 
 LONGEST_SECONDS = 7 * 86_400.0
 """More than this no case is taken to last, whoever says so: a week."""

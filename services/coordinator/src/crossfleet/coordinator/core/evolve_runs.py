@@ -134,6 +134,7 @@ def _executed(state: State, group: Group, attempt: Attempt, case: e.FinishedCase
         attempt.seconds -= estimate
         slot.heard_at = at
         slot.pace.note(estimate, case.seconds, known=group.estimates_known)
+        group.shown.note(estimate, case.seconds, measured=group.measured(case.case_index))
 
 
 def reruns_marked(state: State, event: e.RerunsMarked) -> None:

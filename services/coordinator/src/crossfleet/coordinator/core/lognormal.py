@@ -18,7 +18,7 @@ _JOLTED = 0.7
 _LEAST = 1e-9
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def score(part: float) -> float:
     """How many standard deviations above the middle that part of all values ends."""
     return NormalDist().inv_cdf(part)
@@ -56,6 +56,22 @@ class LogNormal:
         mean = max(mean, _LEAST)
         variance = math.log1p((deviation / mean) ** 2)
         return LogNormal(math.log(mean) - variance / 2, math.sqrt(variance))
+
+
+def several(one: LogNormal, count: int, within: float) -> LogNormal:
+    """What `count` like this one last in all. They differ by `within` among themselves, and err by the rest of it all alike."""
+    alike = max(one.sigma**2 - within**2, 0.0)
+    among = math.log1p(math.expm1(within**2) / count)
+    return LogNormal(one.mu + math.log(count) + (within**2 - among) / 2, math.sqrt(alike + among))
+
+
+def longest_of(one: LogNormal, count: int, within: float) -> LogNormal:
+    """What the longest of `count` like this one lasts, that differ by `within` among themselves."""
+    alike = max(one.sigma**2 - within**2, 0.0)
+    # Blom's place of the greatest of so many normal values, and roughly how much it varies.
+    highest = score((count - 0.375) / (count + 0.25)) if count > 1 else 0.0
+    among = within**2 / (1 + 2 * math.log(count))
+    return LogNormal(one.mu + highest * within, math.sqrt(alike + among))
 
 
 def total(apart: Iterable[LogNormal], together: Iterable[Sequence[LogNormal]] = (), common: float = 0.0) -> LogNormal:

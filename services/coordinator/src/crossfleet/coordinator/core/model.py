@@ -25,6 +25,7 @@ from crossfleet.coordinator.core.reservation import Reservation
 from crossfleet.coordinator.core.schedule import Schedule
 from crossfleet.coordinator.core.search import Search
 from crossfleet.coordinator.core.semaphore import Semaphore
+from crossfleet.coordinator.core.shown import Shown
 from crossfleet.coordinator.core.slot_numbers import SlotNumbers
 from crossfleet.coordinator.core.warmth import Warmth
 from crossfleet.coordinator.core.whereabouts import Whereabouts
@@ -173,7 +174,8 @@ class Group:
     for a place elsewhere. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
     `target` is then what is asked for as it stands now. `renumbered` are those of its allocations whose workers number their
     cases in another way.
-    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess.
+    `limits` are time limits of cases, learnt from earlier runs; 0.0: none. `unmeasured` are cases whose estimate is a guess,
+    `shown` what cases have shown beside their estimates.
     `copies` has the live copy of a case, `copied` all that ever had one.
     `product` is kept where others compare it. `inputs` is a digest of what it compares itself, empty where that cannot be, None while
     it is not known; `comparison` says why it runs all the same. It was skipped since it passed with the same in `unchanged_since`.
@@ -203,6 +205,7 @@ class Group:
     queue: CaseQueue = field(default_factory=CaseQueue)
     estimates_known: bool = False
     unmeasured: frozenset[int] = frozenset()
+    shown: Shown = field(default_factory=Shown)
     limits: tuple[float, ...] = ()
     copies: dict[int, int] = field(default_factory=dict)
     copied: set[int] = field(default_factory=set)
@@ -245,6 +248,15 @@ class Group:
     def open_cases(self) -> int:
         """Cases without a verdict."""
         return self.counts[Outcome.PENDING]
+
+    @property
+    def any_measured(self) -> bool:
+        """Whether an estimate is more than a guess."""
+        return self.estimates_known or bool(self.unmeasured)
+
+    def measured(self, index: int) -> bool:
+        """Whether the estimate of a case is more than a guess."""
+        return self.any_measured and index not in self.unmeasured
 
     def limit(self, index: int) -> float:
         """The learnt time limit of a case in seconds; 0.0: it has none."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.durations import Duration, observe
 from crossfleet.coordinator.core.lognormal import LogNormal
 
-# A suite that never ran: an environment that is there, a collection of some seconds.
-_SETUP = LogNormal(math.log(2.0), 1.0)
+UNKNOWN_SETUP = LogNormal(math.log(2.0), 1.0)
+"""Of a suite that never ran: an environment that is there, a collection of some seconds."""
+
 # So much do two runs of the same cases differ as a whole, and so many runs does that weigh.
 _COMMON, _COMMON_WEIGHT = 0.25, 2.0
 _LEAST_SETUP_VARIANCE, _SETUP_WEIGHT = 0.15**2, 1.0
@@ -35,7 +36,7 @@ class PastGroup:
 class Overheads:
     """`setup` before the first case; `overhead` of a slot for each case; `common`: the part by which whole runs differ."""
 
-    setup: LogNormal = _SETUP
+    setup: LogNormal = UNKNOWN_SETUP
     overhead: float = 0.0
     common: float = _COMMON
 
@@ -44,11 +45,11 @@ def overheads(past: Sequence[PastGroup]) -> Overheads:
     """From the last groups, the newest last."""
     if not past:
         return Overheads()
-    setup = Duration(_SETUP.mu, 0.0, 0.0)
+    setup = Duration(UNKNOWN_SETUP.mu, 0.0, 0.0)
     for one in past:
         setup = observe(setup, one.setup_seconds)
     count = setup.executions
-    variance = (count * setup.variance + _SETUP_WEIGHT * _SETUP.sigma**2) / (count + _SETUP_WEIGHT)
+    variance = (count * setup.variance + _SETUP_WEIGHT * UNKNOWN_SETUP.sigma**2) / (count + _SETUP_WEIGHT)
     executed = sum(one.cases for one in past)
     beside = sum(max(one.slot_seconds - one.seconds, 0.0) for one in past)
     return Overheads(

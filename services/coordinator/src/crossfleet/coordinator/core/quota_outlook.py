@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from crossfleet.coordinator.core.contention import Pool, Rival, Situation, Turn, rival, waiting
 from crossfleet.coordinator.core.forecast import NEVER, Span, Work
-from crossfleet.coordinator.core.lognormal import MIDDLE, LogNormal, total
+from crossfleet.coordinator.core.lognormal import LogNormal, total
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.quota import QUOTA, RUNS, SLOTS, Takes, Tally, needs
 from crossfleet.coordinator.core.quotas import in_words
-from crossfleet.coordinator.core.replay import spans
+from crossfleet.coordinator.core.replay import Drawn, spans
 from crossfleet.coordinator.core.view import useful_slots
 from crossfleet.matching.classes import UNKNOWN
 
@@ -68,19 +69,19 @@ def limits_of(
 
 
 def within(
-    limits: Sequence[Limit], project: str, turn: Turn, own: Mapping[float, Work], spanned: Mapping[float, Span]
-) -> tuple[dict[float, Span], str]:
+    limits: Sequence[Limit], project: str, turn: Turn, own: Drawn, spanned: Sequence[Span]
+) -> tuple[list[Span], str]:
     """Spans no sooner than every limit allows, and what is waited for the longest; empty where no limit delays the start."""
-    found, cause = dict(spanned), ""
-    if not all(one.slots for one in found.values()):
+    found, cause = list(spanned), ""
+    if not all(one.slots for one in found):
         return found, cause  # it never begins, quota or not
-    lasting = {part: Work(one.end - one.start) for part, one in found.items()}
+    lasting = [Work(one.end - one.start) for one in found]
     for limit in limits:
-        works = lasting if limit.name == RUNS else own
-        theirs = spans(limit.pool, limit.rivals, project, turn, works)
-        if theirs[MIDDLE].start > found[MIDDLE].start:
+        work = (lambda chance: lasting[chance.number]) if limit.name == RUNS else own
+        theirs = spans(limit.pool, limit.rivals, project, turn, work, len(found))
+        if median(one.start for one in theirs) > median(one.start for one in found):
             cause = limit.text
-        found = {part: _later(one, theirs[part], limit) for part, one in found.items()}
+        found = [_later(one, other, limit) for one, other in zip(found, theirs, strict=True)]
     return found, cause
 
 
@@ -142,7 +143,8 @@ def _places(most: int, tally: Tally, others: Sequence[Party], text: str) -> Limi
 def _run(run_id: str, groups: Sequence[Rival], usual: float, *, begun: bool) -> Rival:
     """A run as others meet it that want a place: its seconds are those from its beginning to its end."""
     slots = sum(one.held for one in groups) or usual
-    work = total(one.work for one in groups)
+    work = total(one.seconds for one in groups)
+    executing = [case.about() for one in groups for case in one.underway]
     first = min(groups, key=lambda one: one.turn)
     return Rival(
         run_id,
@@ -153,5 +155,5 @@ def _run(run_id: str, groups: Sequence[Rival], usual: float, *, begun: bool) -> 
         held=int(begun),
         wanted=int(not begun and any(one.wanted for one in groups)),
         least=1,
-        overdue=max(one.overdue for one in groups),
+        longest=max(executing, key=lambda one: one.mu, default=None),
     )

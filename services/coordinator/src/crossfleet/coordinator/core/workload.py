@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from crossfleet.coordinator.core.chance import Chance
 from crossfleet.coordinator.core.dispatcher import SHORTEST_PIECE
 from crossfleet.coordinator.core.duration_model import DurationModel
 from crossfleet.coordinator.core.forecast import Work
 from crossfleet.coordinator.core.grouping import Grouping
-from crossfleet.coordinator.core.lognormal import LogNormal, total
+from crossfleet.coordinator.core.lognormal import LogNormal, longest_of, several, total
 from crossfleet.coordinator.core.overheads import Overheads
 from crossfleet.coordinator.core.view import MOST_SLOTS, least_slots
 from crossfleet.matching.model import Request
 
+# Half of the variance of unseen cases is that of their function or file.
+_AMONG, _MOST_AMONG = 0.7, 1.2
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`seconds` of slots, with what is spent between cases. `unseen` cases were taken for `unseen_seconds` each."""
+    """`seconds` of slots, with what is spent between cases. `unseen` cases were taken for `unseen_seconds` each.
+
+    `longest_first`: how long the `longest` takes is known, and so it goes first.
+    """
 
     cases: int
     unseen: int
@@ -26,6 +33,7 @@ class Workload:
     skipped: int
     seconds: LogNormal
     longest: LogNormal
+    longest_first: bool
     setup: LogNormal
 
 
@@ -48,19 +56,35 @@ def workload(
         else:
             alike.setdefault(model.like(case_id), []).append(expected)
         pieces.setdefault(_piece(case_id, grouping), []).append(expected)
-    unseen = [one for some in alike.values() for one in some]
-    cases = total(apart, alike.values(), beside.common)
-    overhead = beside.overhead * (len(apart) + len(unseen))
-    largest = max(pieces.values(), key=lambda some: sum(one.mean for one in some), default=[])
+    unseen = sum(map(len, alike.values()))
+    guessed = [several(some[0], len(some), _within(some[0])) for some in alike.values()]
+    cases = total(apart, ([one] for one in guessed), beside.common)
+    overhead = beside.overhead * (len(apart) + unseen)
     return Workload(
         len(ids),
-        len(unseen),
-        sum(one.mean for one in unseen) / len(unseen) if unseen else 0.0,
+        unseen,
+        sum(one.mean for one in guessed) / unseen if unseen else 0.0,
         idle,
         LogNormal.of(cases.mean + overhead, cases.deviation),
-        largest[0] if len(largest) == 1 else total(largest),
+        *_longest(pieces, alike, whole=grouping is not Grouping.NONE),
         beside.setup,
     )
+
+
+def _longest(
+    pieces: Mapping[str, Sequence[LogNormal]], alike: Mapping[str, Sequence[LogNormal]], *, whole: bool
+) -> tuple[LogNormal, bool]:
+    """The longest piece, and whether it goes first. `whole`: pieces are of several cases."""
+    largest = max(pieces.values(), key=lambda some: sum(one.mean for one in some), default=())
+    found = largest[0] if len(largest) == 1 else total(largest)
+    guessed = [] if whole else [longest_of(some[0], len(some), _within(some[0])) for some in alike.values()]
+    longer = max(guessed, key=lambda one: one.mu, default=found)
+    return (longer, False) if longer.mu > found.mu else (found, True)
+
+
+def _within(one: LogNormal) -> float:
+    """How much cases of which the same is expected differ among themselves: so far as they do not err all alike."""
+    return min(one.sigma * _AMONG, _MOST_AMONG)
 
 
 def _piece(case_id: str, grouping: Grouping) -> str:
@@ -76,17 +100,19 @@ def _piece(case_id: str, grouping: Grouping) -> str:
             return case_id
 
 
-def work_at(load: Workload | None, request: Request, part: float) -> Work:
-    """The work that it is in that part of all cases; none where nothing is known of it."""
+def work_at(load: Workload | None, request: Request, like: str, chance: Chance) -> Work:
+    """The work that it is in one draw; none where nothing is known of it. `like`: its suite."""
     least = least_slots(request)
     if load is None:
         return Work(0.0, least, least)
     useful = min(math.ceil(load.seconds.mean / SHORTEST_PIECE), max(load.cases - load.skipped, 1))
     most = least if request.gang > 1 else min(request.slots_max or MOST_SLOTS, useful)
+    part = chance.of(like)
     return Work(
         load.seconds.quantile(part),
         least,
         max(most, least),
         longest=load.longest.quantile(part),
-        setup=load.setup.quantile(part),
+        turn=0.0 if load.longest_first else chance.of(f"{like} turn"),
+        setup=load.setup.quantile(chance.of(f"{like} setup")),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
 
 from crossfleet.coordinator.core.contention import Situation, Turn, pool_of, rivals_of
-from crossfleet.coordinator.core.lognormal import MIDDLE
 from crossfleet.coordinator.core.quotas import never_allowed
-from crossfleet.coordinator.core.replay import PARTS, spans
+from crossfleet.coordinator.core.replay import spans
 from crossfleet.coordinator.core.stopping import SETTLE_SECONDS
 from crossfleet.coordinator.core.view import least_slots
 from crossfleet.coordinator.core.whereabouts import devices_of
@@ -42,9 +43,8 @@ async def chosen(one: Expected, situation: Situation, project: str, turn: Turn, 
         devices = devices_of(one.target, open_now)
         tried = replace(one, target=replace(one.target, selector=request.selector, request=request, devices=devices))
         if pool.slots >= least_slots(request):
-            work = {part: work_at(one.load, request, part) for part in PARTS}
-            rivals = rivals_of(situation, pool)
-            start = (await asyncio.to_thread(spans, pool, rivals, project, turn, work))[MIDDLE].start
+            work, rivals = partial(work_at, one.load, request, one.like), rivals_of(situation, pool)
+            start = median(one.start for one in await asyncio.to_thread(spans, pool, rivals, project, turn, work))
             if max(start, delay) < soonest:
                 best, soonest = Chosen(tried, number, delay), max(start, delay)
             if start <= delay + patience:

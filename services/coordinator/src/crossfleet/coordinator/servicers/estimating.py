@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from statistics import median_low
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import interval, queue_place, set_interval
 from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.convert.submission import submission
+from crossfleet.coordinator.core.chance import Chance, draws
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.contention import UNSEEN, Pool, Rival, Situation, Turn, pool_of, rivals_of
 from crossfleet.coordinator.core.forecast import Span, Work
-from crossfleet.coordinator.core.lognormal import MIDDLE
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.quota_outlook import Limit, Party, limits_of, parties, within
-from crossfleet.coordinator.core.replay import PARTS, spans
+from crossfleet.coordinator.core.replay import spans
 from crossfleet.coordinator.core.submitting import whole
 from crossfleet.coordinator.core.view import least_slots
 from crossfleet.coordinator.core.workload import Workload, work_at
@@ -50,9 +52,10 @@ async def estimate_run(
     # A long queue is replayed beside the loop: of the live state nothing is read any more.
     spanned = await asyncio.to_thread(asked.spans)
     answer = run_service.EstimateRunResponse(targets=[asked.message(index, one) for index, one in enumerate(spanned)])
-    set_interval(answer.start_seconds, [min(one[part].start for one in spanned) for part in PARTS])
+    together = list(zip(*spanned, strict=True))
+    set_interval(answer.start_seconds, [min(one.start for one in drawn) for drawn in together])
     if all(one.load is not None for one in found):
-        set_interval(answer.end_seconds, [max(one[part].end for one in spanned) for part in PARTS])
+        set_interval(answer.end_seconds, [max(one.end for one in drawn) for drawn in together])
     return answer
 
 
@@ -68,48 +71,49 @@ class _Asked:
         self._found = found
         self._pools = [pool_of(situation.state, one.target.request) for one in found]
         self._rivals = [rivals_of(situation, pool) for pool in self._pools]
+        self._draws = draws(max(map(len, self._rivals), default=0))
         self._limits = self._limits_of_all(parties(situation, project)) if project in situation.state.quotas else []
         self._quota_waits: dict[int, str] = {}
 
-    def spans(self) -> list[dict[float, Span]]:
+    def spans(self) -> list[list[Span]]:
         """When each target begins and ends: not before those that it needs have ended, nor before the project's quota lets it."""
         names = [one.target.name for one in self._found]
-        known: dict[str, dict[float, Span]] = {}
+        known: dict[str, list[Span]] = {}
 
-        def of(index: int) -> dict[float, Span]:
+        def of(index: int) -> list[Span]:
             name = names[index]
             if name not in known:
-                own = self._alone(index)
                 delay = self._ways[index].delay
-                own = {part: _not_before(delay, one) for part, one in own.items()}
+                own = [_not_before(delay, one) for one in self._alone(index)]
                 needed = [of(names.index(need.target)) for need in self._found[index].target.needs]
-                known[name] = {part: _after(one, [other[part] for other in needed]) for part, one in own.items()}
+                known[name] = [_after(*each) for each in zip(own, *needed, strict=True)]
             return known[name]
 
         return [of(index) for index in range(len(names))]
 
-    def _alone(self, index: int) -> dict[float, Span]:
+    def _alone(self, index: int) -> list[Span]:
         """When a target would begin and end that needs no other one."""
-        found = spans(self._pools[index], self._rivals[index], self._project, self._turn, self._work(index))
+        pool, rivals, work = self._pools[index], self._rivals[index], partial(self._work, index)
+        found = spans(pool, rivals, self._project, self._turn, work, self._draws)
         if not self._limits:
             return found
-        one, limits = self._found[index], self._limits[index]
-        works = {part: work_at(one.load, one.target.request, part) for part in PARTS}
-        found, self._quota_waits[index] = within(limits, self._project, _turn(self._turn, index), works, found)
+        own, limits = partial(self._own, index), self._limits[index]
+        found, self._quota_waits[index] = within(limits, self._project, _turn(self._turn, index), own, found)
         return found
 
-    def message(self, index: int, spanned: Mapping[float, Span]) -> run_service.TargetEstimate:
+    def message(self, index: int, spanned: Sequence[Span]) -> run_service.TargetEstimate:
         """What is told of a target."""
         one, pool = self._found[index], self._pools[index]
-        message = run_service.TargetEstimate(target=one.target.name, slots=spanned[MIDDLE].slots)
+        slots = median_low(each.slots for each in spanned)
+        message = run_service.TargetEstimate(target=one.target.name, slots=slots)
         message.alternative = self._ways[index].number
         message.queue.CopyFrom(queue_place(pool, self._rivals[index], self._turn))
-        set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
+        set_interval(message.start_seconds, [each.start for each in spanned])
         if one.load is not None:
             _add_load(message, one, one.load)
-            set_interval(message.end_seconds, [spanned[part].end for part in PARTS])
+            set_interval(message.end_seconds, [each.end for each in spanned])
         message.quota_wait = self._quota_waits.get(index, "")
-        if not spanned[MIDDLE].slots:
+        if not slots:
             message.waiting_reason = message.quota_wait or self._reason(one.target.request, pool)
         return message
 
@@ -127,28 +131,28 @@ class _Asked:
     def _party(self, index: int) -> Party:
         """A target of the run as the others meet it."""
         one = self._found[index]
-        work = work_at(one.load, one.target.request, MIDDLE)
+        work = self._own(index, Chance(0, self._draws))
         turn = _turn(self._turn, index)
-        load = one.load.seconds if one.load is not None else UNSEEN
-        known = one.load is not None
-        rival = Rival(turn[-1], self._project, turn, load, known, 0, wanted=work.most, least=work.least, overdue=0.0)
+        load, known = one.load.seconds if one.load is not None else UNSEEN.work, one.load is not None
+        rival = Rival(turn[-1], self._project, turn, load, known, 0, work.most, work.least, one.like)
         return Party(_RUN, one.target.devices, rival)
 
-    def _work(self, index: int) -> dict[float, Work]:
+    def _own(self, index: int, chance: Chance) -> Work:
+        """A target's own work in one draw."""
+        one = self._found[index]
+        return work_at(one.load, one.target.request, one.like, chance)
+
+    def _work(self, index: int, chance: Chance) -> Work:
         """Its own work, and that of the run's other targets that could use the same workers: they proceed side by side."""
-        one, pool = self._found[index], self._pools[index]
+        own, pool = self._own(index, chance), self._pools[index]
         beside = [
-            self._found[other].load
+            self._found[other]
             for other, theirs in enumerate(self._pools)
             if other != index and theirs.kinds.keys() & pool.kinds.keys() and not self._apart(index, other)
         ]
-        works = {}
-        for part in PARTS:
-            own = work_at(one.load, one.target.request, part)
-            more = sum(load.seconds.quantile(part) for load in beside if load is not None)
-            most = max(own.most, pool.slots) if more else own.most
-            works[part] = replace(own, seconds=own.seconds + more, most=most)
-        return works
+        more = sum(one.load.seconds.quantile(chance.of(one.like)) for one in beside if one.load is not None)
+        most = max(own.most, pool.slots) if more else own.most
+        return replace(own, seconds=own.seconds + more, most=most)
 
     def _apart(self, index: int, other: int) -> bool:
         """Whether one of two targets waits for the other."""
@@ -182,7 +186,7 @@ def _turn(turn: Turn, index: int) -> Turn:
     return (*turn[:3], f"{_RUN}/{index:03}")
 
 
-def _after(own: Span, needed: Sequence[Span]) -> Span:
+def _after(own: Span, *needed: Span) -> Span:
     """The same, begun no sooner than others have ended."""
     return _not_before(max((one.end for one in needed), default=0.0), own)
 

@@ -17,7 +17,7 @@ from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.quota import QUOTA
 from crossfleet.coordinator.core.quota_outlook import Limit, limits_of, parties, within
-from crossfleet.coordinator.core.replay import PARTS, spans, work_of
+from crossfleet.coordinator.core.replay import spans, work_of
 from crossfleet.coordinator.core.sought import request_now
 from crossfleet.coordinator.core.view import least_slots, useful_slots
 from crossfleet.coordinator.core.whereabouts import past_of
@@ -102,13 +102,13 @@ async def _add_queue(message: run_service.TargetExplanation, group: Group, situa
     # A long queue is replayed beside the loop: of the live state nothing is read any more.
     spanned = await asyncio.to_thread(_spans, pool, others, own, limits)
     if not own.held:
-        set_interval(message.start_seconds, [spanned[part].start for part in PARTS])
-    if own.known:
-        set_interval(message.end_seconds, [spanned[part].end for part in PARTS])
+        set_interval(message.start_seconds, [one.start for one in spanned])
+    if own.known or group.collected:
+        set_interval(message.end_seconds, [one.end for one in spanned])
 
 
-def _spans(pool: Pool, others: Sequence[Rival], own: Rival, limits: Sequence[Limit]) -> dict[float, Span]:
+def _spans(pool: Pool, others: Sequence[Rival], own: Rival, limits: Sequence[Limit]) -> list[Span]:
     """When it begins and ends: not before its project's quota lets it."""
-    works = work_of(own, pool)
-    found = spans(pool, others, own.project, own.turn, works)
-    return within(limits, own.project, own.turn, works, found)[0] if limits else found
+    work = work_of(own, pool)
+    found = spans(pool, others, own.project, own.turn, work)
+    return within(limits, own.project, own.turn, work, found)[0] if limits else found
