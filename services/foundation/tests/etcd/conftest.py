@@ -1,41 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from crossfleet.foundation.etcd.client import EtcdClient
 from crossfleet.foundation.etcd.settings import EtcdSettings
-from tests.real import etcd
+from tests.real.etcd_clusters import breakable, members, one, three
+
+__all__ = ["breakable", "members", "one", "three"]
 
 Opening = Callable[..., EtcdClient]
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
-    """An etcd of one node, left alone by its tests."""
-    with etcd.running(tmp_path_factory.mktemp("one")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
-    """An etcd of one node, to be restarted."""
-    with etcd.running(tmp_path_factory.mktemp("breakable")) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[etcd.Cluster]:
-    with etcd.running(tmp_path_factory.mktemp("three"), nodes=3) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def three(members: etcd.Cluster) -> Iterator[etcd.Cluster]:
-    """An etcd of three nodes, to be broken; it is mended after each test."""
-    yield members
-    members.mend()
 
 
 @pytest.fixture

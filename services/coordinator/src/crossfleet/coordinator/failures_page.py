@@ -5,12 +5,12 @@ With `--check` it writes nothing and exits 1 when the page is not current.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from crossfleet.coordinator.core.failures import TABLE, FailureClass
 from crossfleet.coordinator.core.health import CarePolicy
+from crossfleet.foundation.pages import keep
 
 PAGE = Path("docs/failures.md")
 _INTRODUCTION = """\
@@ -102,18 +102,8 @@ def _weight(row: FailureClass) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Writes or checks the page; paths are relative to the repository's root."""
-    parser = argparse.ArgumentParser(prog="python -m crossfleet.coordinator.failures_page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is not current")
-    arguments = parser.parse_args(argv)
-    wanted = page()
-    if not arguments.check:
-        PAGE.write_text(wanted)
-        return 0
-    if PAGE.exists() and PAGE.read_text() == wanted:
-        return 0
-    print(f"{PAGE} is not current: run python -m crossfleet.coordinator.failures_page", file=sys.stderr)  # noqa: T201
-    return 1
+    """Writes or checks the page."""
+    return keep(PAGE, page, "python -m crossfleet.coordinator.failures_page", argv)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ With `--check` it writes nothing and exits 1 when the page is not current.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
 from crossfleet.foundation.errors import ERRORS_BY_REASON
 from crossfleet.foundation.errors.registry import RESERVED
+from crossfleet.foundation.pages import keep
 
 PROTO = Path("protos/crossfleet/api/types/v1/error.proto")
 PAGE = Path("docs/errors.md")
@@ -76,19 +76,8 @@ def page(proto: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Writes or checks the page; paths are relative to the repository's root."""
-    parser = argparse.ArgumentParser(prog="python -m crossfleet.foundation.errors_page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is not current")
-    arguments = parser.parse_args(argv)
-    wanted = page(PROTO.read_text())
-    if not arguments.check:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(wanted)
-        return 0
-    if PAGE.exists() and PAGE.read_text() == wanted:
-        return 0
-    print(f"{PAGE} is not current: run python -m crossfleet.foundation.errors_page", file=sys.stderr)  # noqa: T201
-    return 1
+    """Writes or checks the page."""
+    return keep(PAGE, lambda: page(PROTO.read_text()), "python -m crossfleet.foundation.errors_page", argv)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from crossfleet.api.worker.v1 import worker_service_pb2 as wire
 from crossfleet.foundation.logs import get_logger
+from crossfleet.foundation.wait import first_of
 from crossfleet.worker.artifacts import Artifacts
 from crossfleet.worker.connection import Connection
 from crossfleet.worker.core.link import Link
@@ -91,16 +92,11 @@ class Agent:
             self.lasting.run(),
             self.late.run(),
         ]
-        tasks = [asyncio.ensure_future(part) for part in parts]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if not self._leaving:
-            for task in done:
-                task.result()
+            await first_of(*parts)
+        except Exception:
+            if not self._leaving:
+                raise
 
     async def drain(self, reason: str) -> None:
         """Tell the coordinator, as soon as there is one, to give nothing new. What runs goes on.

@@ -5,7 +5,6 @@ With `--check` it writes nothing and exits 1 when the page is not current.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable
 from itertools import groupby
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from crossfleet.cli.pytest_options.option import Option, Treatment, Value
 from crossfleet.cli.pytest_options.table import TABLE
+from crossfleet.foundation.pages import keep
 
 PAGE = Path("docs/pytest-options.md")
 _VALUES = {Value.NONE: "", Value.ONE: " VALUE", Value.TWO: " KEY VALUE", Value.OPTIONAL: " [VALUE]"}
@@ -72,16 +72,8 @@ def _names(option: Option) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Writes or checks the page; the path is relative to the repository's root."""
-    parser = argparse.ArgumentParser(prog="python -m crossfleet.cli.pytest_options.page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is not current")
-    if not parser.parse_args(argv).check:
-        PAGE.write_text(page())
-        return 0
-    if PAGE.exists() and PAGE.read_text() == page():
-        return 0
-    print(f"{PAGE} is not current: run tools/pytest_options", file=sys.stderr)
-    return 1
+    """Writes or checks the page."""
+    return keep(PAGE, page, "tools/pytest_options", argv)
 
 
 if __name__ == "__main__":
