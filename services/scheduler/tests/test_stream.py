@@ -159,7 +159,11 @@ async def test_who_waits_for_a_snapshot_rests_though_a_proposal_was_never_answer
     updates.put_nowait(delta(3))
     while not (await anext(plans)).request_snapshot:
         pass
-    async with task_of(anext(plans)):
+
+    async def waits() -> None:
+        await anext(plans)
+
+    async with task_of(waits()):
         await turns(3)
         before = clock.reads
         await turns(100)

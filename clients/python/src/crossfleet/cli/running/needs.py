@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,23 @@ class Need:
     target: str
     when: str = "passed"
     artifacts: tuple[str, ...] = ()
+
+
+def add_needs(group: argparse._ArgumentGroup) -> None:
+    """Options of `run`."""
+    group.add_argument(
+        "--needs",
+        action="append",
+        default=[],
+        metavar="NAME=OTHER[:WHEN]",
+        help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; with :changed, or "
+        ":changed:PATTERN of artifacts, it is also skipped if OTHER left the same when NAME last passed; repeatable",
+    )
+    group.add_argument(
+        "--unchanged-too",
+        action="store_true",
+        help="run targets also where nothing has changed of what they need with :changed",
+    )
 
 
 def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[Need, ...]]:

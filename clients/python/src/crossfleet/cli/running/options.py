@@ -15,6 +15,7 @@ from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
 from crossfleet.cli.running.deadline import MOST, Deadline, moment, too_far
 from crossfleet.cli.running.devices import add_devices
+from crossfleet.cli.running.needs import add_needs
 from crossfleet.cli.running.reruns import Reruns, of_options
 from crossfleet.cli.running.reruns import add_options as add_reruns
 
@@ -185,19 +186,7 @@ def _matrix(made: argparse.ArgumentParser) -> None:
         help="targets from a TOML file of [[target]] tables, each with a command of its own if it likes",
     )
     add_placing(group)
-    add(
-        "--needs",
-        action="append",
-        default=[],
-        metavar="NAME=OTHER[:WHEN]",
-        help="target NAME begins when OTHER has passed, and is skipped if it does not; with :finished however it ends; with :changed, or "
-        ":changed:PATTERN of artifacts, it is also skipped if OTHER left the same when NAME last passed; repeatable",
-    )
-    add(
-        "--unchanged-too",
-        action="store_true",
-        help="run targets also where nothing has changed of what they need with :changed",
-    )
+    add_needs(group)
     add_devices(group)
     add(
         "--semaphore",
