@@ -11,7 +11,7 @@ import pytest
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
-from crossfleet.api.types.v1 import run_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.scheduling import alone
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.wait import eventually
@@ -97,20 +97,33 @@ async def test_who_waits_hears_that_plans_are_refused_and_why_until_they_hold(
     assert len(text) < 500
 
 
-async def test_a_reason_that_the_scheduler_gives_stands(tmp_path: Path) -> None:
+async def test_what_the_scheduler_says_of_groups_for_which_it_proposes_in_vain_is_not_told(tmp_path: Path) -> None:
     class Telling(Odd):
         def _place(self, plan: Plan, group: scheduler_pb2.TaskGroup) -> None:
-            super()._place(plan, group)
-            plan.waiting.add(group_id=group.group_id, code="mine", text="because")
+            if not group.priority:
+                super()._place(plan, group)
+            plan.waiting.add(group_id=group.group_id, code="mine", text=f"because of {plan.plan_id}")
 
     scheduler = Telling(wrong=for_dead_workers)
     async with running(tmp_path, scheduler=scheduler) as fleet:
         await ScriptedWorker(fleet.channel).welcomed()
-        run_id = (await fleet.submit(noop(1))).run.run_id
-        figures = fleet.coordinator.schedulers.figures
-        await eventually(lambda: figures.refused > 15, what="many refusals")
+        vain = await fleet.submit(noop(1), "vain")
+        other = (await fleet.submit(noop(1, policy=suite_pb2.Policy(priority=1)), "other")).run.run_id
 
-        assert await explained(fleet, run_id) == "because"
+        async def told() -> str:
+            text = await explained(fleet, vain.run.run_id)
+            return text if "its plans are refused" in text else ""
+
+        text = await eventually(told, what="that its plans are refused")
+        figures = fleet.coordinator.schedulers.figures
+        before = figures.refused
+        await eventually(lambda: figures.refused > before + 10, what="more refusals")
+        assert "because of p" in await explained(fleet, other)
+        await fleet.runs.CancelRun(run_service.CancelRunRequest(run_id=vain.run.run_id))
+        events = await fleet.watch(vain.event_cursor, vain.run.run_id, until_finished=True)
+
+    reasons = [one.target_waiting.reason for one in events if one.HasField("target_waiting")]
+    assert reasons[reasons.index(text) :] == [text]
 
 
 async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp_path: Path) -> None:
@@ -129,4 +142,4 @@ async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp
         back = await eventually(lambda: other_than(away), what="that it is back")
 
     assert away == "the scheduler is not connected"
-    assert back == "scheduler greedy has not said why it waits"
+    assert back == "scheduler greedy has given no other reason yet"

@@ -15,7 +15,7 @@ from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.commands import TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.model import Group, State
-from crossfleet.coordinator.core.quoting import quoted
+from crossfleet.coordinator.core.quoting import cut, quoted
 from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SemaphoreRemoved
 from crossfleet.coordinator.core.view import Kind, begins, free_units, gang_slots, kind
 
@@ -42,7 +42,7 @@ def remove_semaphore(emit: Emitter, command: RemoveSemaphore) -> None:
 def not_found(state: State, name: str, field: str) -> Refused:
     """What to say of a semaphore that does not exist."""
     near = get_close_matches(name, sorted(state.semaphores), 1)
-    mend = f"did you mean {near[0]!r}?" if near else f"`crossfleet admin semaphore set {quoted(name)} N` makes it"
+    mend = f"did you mean {near[0]!r}?" if near else f"`crossfleet admin semaphore set {cut(name)} N` makes it"
     return Refused("SEMAPHORE_NOT_FOUND", f"no semaphore {quoted(name)}: {mend}", field, semaphore=name)
 
 

@@ -32,7 +32,8 @@ _MOST_TOLD = 500
 
 
 class Alone(Trusted):
-    """Keeps what became of its last proposals. While most are refused, groups that have nothing, and no reason, get one."""
+    """Keeps what became of its last proposals. While most are refused, groups that have nothing are told so: those that have no
+    reason, and those for which it has proposed in vain, in place of what it says of them."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Alone(Trusted):
         self._figures, self._state, self._commit, self._clock = figures, state, commit, clock
         self._mine = mine
         self._last: deque[Refusal | None] = deque(maxlen=_LAST)
+        self._struck: set[str] = set()
         self._stir = asyncio.Event()
         self._reason, self._text, self._since = "", "", 0.0
         self._told = False
@@ -54,6 +56,7 @@ class Alone(Trusted):
     def connected(self) -> None:
         """A new stream begins. Groups that were told that there is none may be told better."""
         self._last.clear()
+        self._struck.clear()
         self._told = True
         self._stir.set()
 
@@ -63,9 +66,18 @@ class Alone(Trusted):
         """What became of a plan; none of it is held against it."""
         self._last.extend([None] * accepted)
         self._last.extend(refused)
+        lost = {message.allocate[one.index].group_id for one in refused}
+        self._struck.difference_update(one.group_id for one in message.allocate if one.group_id not in lost)
+        self._struck.update(lost)
         if self._fails or self._told:
             self._stir.set()
         return frozenset()
+
+    def reasons(self, given: tuple[WaitingReason, ...]) -> tuple[WaitingReason, ...]:
+        """All but those of which the coordinator knows better."""
+        if not self._fails:
+            return given
+        return tuple(one for one in given if one.never or one.group_id not in self._struck)
 
     async def watch(self) -> None:
         """Tells groups why they wait, until cancelled: what is short is not told, since it passes."""
@@ -89,6 +101,7 @@ class Alone(Trusted):
 
     async def _tell(self) -> None:
         text, state, self._told = self._why(), self._state(), self._fails
+        self._struck.intersection_update(state.groups)
         told = [
             WaitingReason(group.group_id, False, CODE, text)
             for group in state.groups.values()
@@ -102,17 +115,19 @@ class Alone(Trusted):
                 return
 
     def _is_news(self, group: Group, text: str) -> bool:
-        """Whether its own reason is none, or none that holds. One that its scheduler gave stands."""
+        """Whether a group is to be told this, in place of its reason."""
         if group.waiting_text == text or (self._mine is not None and not self._mine(group)):
             return False
-        return group.waiting_code == CODE or (self._fails and not group.waiting_text)
+        if group.waiting_code == CODE:
+            return True
+        return self._fails and not group.never and (not group.waiting_text or group.group_id in self._struck)
 
     def _why(self) -> str:
         """What is said of it now. Of the same reason the same for a while, though the figures change with each plan."""
         name, refused = self._figures.name or self._figures.address, self._refused
         if not self._fails:
             self._reason = ""
-            return f"scheduler {name} has not said why it waits"
+            return f"scheduler {name} has given no other reason yet"
         newest, now = refused[-1], self._clock.monotonic()
         if newest.reason != self._reason or now - self._since >= _TEXT_SECONDS:
             self._reason, self._since = newest.reason, now

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.core.answers import Refusal
+from crossfleet.coordinator.core.commands import WaitingReason
 
 Indices = frozenset[int]
 """Of proposals of a plan."""
@@ -43,6 +44,9 @@ class Conduct(Protocol):
         self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
     ) -> Indices:
         """What became of a plan; answers which of its proposals could not hold by what the scheduler knew."""
+
+    def reasons(self, given: tuple[WaitingReason, ...]) -> tuple[WaitingReason, ...]:
+        """Which of the reasons that it gives are told."""
 
     def wasted(self, group_ids: Collection[str], why: str) -> None:
         """It would take back for nothing what these groups were given, once too often. May raise PlanInvalid."""
@@ -83,6 +87,10 @@ class Trusted:
     ) -> Indices:
         """None."""
         return frozenset()
+
+    def reasons(self, given: tuple[WaitingReason, ...]) -> tuple[WaitingReason, ...]:
+        """All."""
+        return given
 
     def wasted(self, group_ids: Collection[str], why: str) -> None:
         """Does nothing."""

@@ -11,6 +11,7 @@ from math import inf
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.coordinator.core.answers import Refusal
 from crossfleet.coordinator.core.breaker import Breaker, Stage
+from crossfleet.coordinator.core.commands import WaitingReason
 from crossfleet.coordinator.scheduling.conduct import Indices, Untold
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.coordinator.scheduling.neglect import Neglect, Placeable
@@ -164,6 +165,10 @@ class Guard:
         self.breaker.judged(self._clock.monotonic(), accepted + len(refused) - len(faults), len(faults), text)
         self._look()
         return frozenset(one.index for one in faults)
+
+    def reasons(self, given: tuple[WaitingReason, ...]) -> tuple[WaitingReason, ...]:
+        """All."""
+        return given
 
     def wasted(self, group_ids: Collection[str], why: str) -> None:
         """It takes back whatever it gives. Raises PlanInvalid: such a one is out."""

@@ -98,7 +98,7 @@ class Hearer:
         late = self._conduct.late(plan.message, lambda: self._teller.untold() - plan.touched)
         plan.late |= late.intersection(part.indices)
         plan.touched.update(name for one in part.plan.allocate for name in (one.worker_id, one.group_id))
-        answer = await self._committed(part.plan)
+        answer = await self._committed(replace(part.plan, waiting=self._conduct.reasons(part.plan.waiting)))
         plan.left.popleft()
         if answer is not None:
             if answer.unfed:
