@@ -251,7 +251,7 @@ async def test_a_device_that_is_described_wrongly_is_left_out_and_named_and_no_o
     assert {name: why.partition(" is ")[0] for name, why in left_out.items()} == {
         "number 2": "device_id",
         "line\nbreak": "device_id",
-        "good": "device_id",
+        "number 4": "device_id",
         "negative": "capacities['memory']",
         "truncated": "capacities['memory']",
         "shared": "shareable",

@@ -25,7 +25,7 @@ def sift(answer: Sequence[Any], detector: str) -> tuple[list[Found], dict[str, s
             wrong[name] = str(error)
             continue
         if one["device_id"] in taken:
-            wrong[name] = "device_id is that of another one of its devices"
+            wrong[f"number {place}"] = f"device_id is {name!r}, that of another one of its devices"
         else:
             taken[one["device_id"]] = one
     return list(taken.values()), wrong
