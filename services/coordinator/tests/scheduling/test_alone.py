@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,14 @@ import pytest
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.coordinator.core.answers import Refusal
+from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
 from crossfleet.coordinator.scheduling import alone
+from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.wait import eventually
+from services.coordinator.tests.core.fleet import Fleet
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 Plan = scheduler_pb2.ScheduleResponse
@@ -124,6 +130,40 @@ async def test_what_the_scheduler_says_of_groups_for_which_it_proposes_in_vain_i
 
     reasons = [one.target_waiting.reason for one in events if one.HasField("target_waiting")]
     assert reasons[reasons.index(text) :] == [text]
+
+
+async def test_what_the_scheduler_has_said_is_told_again_once_its_plans_hold() -> None:
+    fleet = Fleet()
+    for run_id in ("before", "meanwhile", "never"):
+        fleet.submit(run_id)
+    fleet.do(ApplyPlan("", waiting=(WaitingReason("before/default", False, "busy", "it said so before"),)))
+
+    async def commit(command: Any) -> Any:
+        return fleet.do(command)
+
+    conduct = alone.Alone(SchedulerFigures(name="mine"), lambda: fleet.state, commit, SystemClock(), None)
+    plan, others = Plan(), Plan()
+    for run_id in ("before", "meanwhile"):
+        plan.allocate.add(group_id=f"{run_id}/default")
+    watching = asyncio.ensure_future(conduct.watch())
+
+    def texts() -> list[str]:
+        return [group.waiting_text for group in fleet.state.groups.values()]
+
+    for _ in range(2):
+        conduct.judged(plan, 0, [Refusal(index, "WORKER_NOT_FOUND", "no worker w9") for index in (0, 1)], frozenset())
+    said = WaitingReason("meanwhile/default", False, "busy", "it says so meanwhile")
+    impossible = WaitingReason("before/default", True, "never", "it says that it cannot be")
+    assert conduct.reasons((said, impossible)) == (impossible,)
+    await eventually(lambda: all(texts()), what="reasons")
+    vain = texts()
+    conduct.judged(others, 20, (), frozenset())
+    await eventually(lambda: texts() != vain, what="other reasons")
+    watching.cancel()
+
+    why = "scheduler mine answers, but its plans are refused: WORKER_NOT_FOUND: no worker w9 (4 of the last 4)"
+    assert vain == [why] * 3
+    assert texts() == ["it said so before", "it says so meanwhile", "scheduler mine has given no other reason yet"]
 
 
 async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp_path: Path) -> None:

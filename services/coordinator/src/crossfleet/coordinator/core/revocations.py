@@ -15,14 +15,15 @@ MOST_WASTED = 5
 _BARREN_SECONDS = 1.0
 
 _Lane = list[tuple[int, int, str]]
-"""Groups of a project that wait: priority, slots that they want, id. The most urgent is the last."""
+"""Groups of a project that wait: priority, slots that they excuse, id. The most urgent is the last."""
 
 
 class Revocations:
     """Of one scheduler; all times are seconds of one clock that never goes back.
 
     An allocation is wasted that is taken back before anything was done there, unless a group waits for which that may be: of a
-    higher priority, or of another project. Within the window such a group excuses as many slots as it wants, and as the fleet has.
+    higher priority, or of another project. Each slot that such a group wants may need a whole host: within the window it excuses
+    so many, and no more than the fleet has.
     """
 
     def __init__(self) -> None:
@@ -90,13 +91,17 @@ def _is_waste(state: State, allocation: Allocation) -> bool:
 
 def _waiting(state: State) -> dict[str, _Lane]:
     """By project, the groups that want slots."""
-    most = sum(one.view.slots_total for one in state.workers.values() if one.state is not WorkerState.LOST)
+    hosts: Counter[str] = Counter()
+    for one in state.workers.values():
+        if one.state is not WorkerState.LOST:
+            hosts[one.view.host or f"worker {one.worker_id}"] += one.view.slots_total
+    most, largest = hosts.total(), max(hosts.values(), default=0)
     lanes: dict[str, _Lane] = {}
     for group in state.groups.values():
         wanted = 0 if group.over or group.held_back else view.wanted_slots(state, group)
         if wanted > 0:
             run = state.runs[group.run_id]
-            lanes.setdefault(run.project, []).append((run.priority, min(wanted, most), group.group_id))
+            lanes.setdefault(run.project, []).append((run.priority, min(wanted * largest, most), group.group_id))
     for lane in lanes.values():
         lane.sort()
     return lanes

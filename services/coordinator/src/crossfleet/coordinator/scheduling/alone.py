@@ -29,6 +29,8 @@ _LOOK_SECONDS = 1.0
 _TEXT_SECONDS = 30.0
 _WHY_CHARACTERS = 300
 _MOST_TOLD = 500
+# Where two want the same, or another one decides meanwhile, a plan made sense.
+_USUAL = frozenset({"QUOTA_EXCEEDED", "SCHEDULER_SUPERSEDED"})
 
 
 class Alone(Trusted):
@@ -48,6 +50,7 @@ class Alone(Trusted):
         self._mine = mine
         self._last: deque[Refusal | None] = deque(maxlen=_LAST)
         self._struck: set[str] = set()
+        self._withheld: dict[str, WaitingReason] = {}
         self._stir = asyncio.Event()
         self._reason, self._text, self._since = "", "", 0.0
         self._told = False
@@ -57,6 +60,7 @@ class Alone(Trusted):
         """A new stream begins. Groups that were told that there is none may be told better."""
         self._last.clear()
         self._struck.clear()
+        self._withheld.clear()
         self._told = True
         self._stir.set()
 
@@ -65,19 +69,23 @@ class Alone(Trusted):
     ) -> Indices:
         """What became of a plan; none of it is held against it."""
         self._last.extend([None] * accepted)
-        self._last.extend(refused)
+        self._last.extend(one for one in refused if one.reason not in _USUAL and not one.excused)
         lost = {message.allocate[one.index].group_id for one in refused}
-        self._struck.difference_update(one.group_id for one in message.allocate if one.group_id not in lost)
+        for group_id in {one.group_id for one in message.allocate} - lost:
+            self._struck.discard(group_id)
+            self._withheld.pop(group_id, None)
         self._struck.update(lost)
         if self._fails or self._told:
             self._stir.set()
         return frozenset()
 
     def reasons(self, given: tuple[WaitingReason, ...]) -> tuple[WaitingReason, ...]:
-        """All but those of which the coordinator knows better."""
+        """All but those of which the coordinator knows better: these are told when its plans hold again."""
         if not self._fails:
             return given
-        return tuple(one for one in given if one.never or one.group_id not in self._struck)
+        better = {one.group_id for one in given if not one.never and one.group_id in self._struck}
+        self._withheld.update((one.group_id, one) for one in given if one.group_id in better)
+        return tuple(one for one in given if one.group_id not in better)
 
     async def watch(self) -> None:
         """Tells groups why they wait, until cancelled: what is short is not told, since it passes."""
@@ -102,8 +110,9 @@ class Alone(Trusted):
     async def _tell(self) -> None:
         text, state, self._told = self._why(), self._state(), self._fails
         self._struck.intersection_update(state.groups)
+        self._withheld = {one: reason for one, reason in self._withheld.items() if one in state.groups}
         told = [
-            WaitingReason(group.group_id, False, CODE, text)
+            self._reason_of(group, text)
             for group in state.groups.values()
             if plans.open_group(state, group) and not group.allocations and self._is_news(group, text)
         ]
@@ -121,6 +130,16 @@ class Alone(Trusted):
         if group.waiting_code == CODE:
             return True
         return self._fails and not group.never and (not group.waiting_text or group.group_id in self._struck)
+
+    def _reason_of(self, group: Group, text: str) -> WaitingReason:
+        """This, or what its scheduler has said where that is to be believed again."""
+        reason = WaitingReason(group.group_id, False, CODE, text)
+        if not self._fails:
+            return self._withheld.pop(group.group_id, reason)
+        if group.waiting_text and group.waiting_code != CODE:
+            own = WaitingReason(group.group_id, False, group.waiting_code, group.waiting_text)
+            self._withheld.setdefault(group.group_id, own)
+        return reason
 
     def _why(self) -> str:
         """What is said of it now. Of the same reason the same for a while, though the figures change with each plan."""

@@ -36,6 +36,7 @@ class LeftOut:
         there: dict[str, Container[str]] = {
             "worker": state.workers,
             "group": state.groups,
+            "fit": state.groups,
             "allocation": state.allocations,
         }
         self._causes = {(kind, name): cause for (kind, name), cause in self._causes.items() if name in there[kind]}
@@ -49,19 +50,18 @@ class LeftOut:
             self.note(kind, name, error)
             return None
         if self._causes and self._causes.pop((kind, name), None) is not None:
-            self._unnamed.discard(name)
             self._count()
         return row
 
     def note(self, kind: str, name: str, error: Exception) -> None:
-        """Something is not told, since telling it raises this."""
+        """Something is not told, since telling it raises this: a worker, group or allocation, or the fit of a group."""
         cause = shorten(f"{type(error).__name__}: {error}", _CAUSE_CHARACTERS)
         if self._causes.get((kind, name)) != cause:
             self._causes[kind, name] = cause
             self._count()
             who = {"kind": kind, "id": name, "scheduler": self._figures.address}
             self._log.error("a scheduler is not told of it, for it cannot be put into words", **who, exc_info=error)
-        if kind == "group":
+        if kind in {"group", "fit"}:
             self._unnamed.add(name)
             self._news.set()
 
@@ -80,7 +80,8 @@ class LeftOut:
     def _reasons(self) -> tuple[WaitingReason, ...]:
         """Of groups that were not told yet."""
         groups = self._state().groups
-        causes = ((one, self._causes.get(("group", one))) for one in sorted(self._unnamed))
+        known = self._causes
+        causes = ((one, known.get(("group", one)) or known.get(("fit", one))) for one in sorted(self._unnamed))
         made = (WaitingReason(one, False, _CODE, _text(cause)) for one, cause in causes if cause)
         return tuple(one for one in made if one.group_id in groups and groups[one.group_id].waiting_text != one.text)
 

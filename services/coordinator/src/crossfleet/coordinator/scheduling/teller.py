@@ -48,6 +48,7 @@ class Teller:
         self._state, self._clock = state, clock
         self._usage, self._sight, self._conduct = usage, sight, conduct
         self._left_out = left_out
+        self._unread = ""
         self._counted_at = -inf
         self._changes = Changes()
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
@@ -92,7 +93,11 @@ class Teller:
         try:
             self._changes.note(state, events if self._sight is None else self._sight.concerned(state, events))
         except Exception as error:  # noqa: BLE001 - called by the ledger, which would tell nobody any more
-            get_logger().error("news are told to a scheduler as a snapshot, for they cannot be read", exc_info=error)
+            if repr(error) != self._unread:
+                self._unread = repr(error)
+                get_logger().error(
+                    "news are told to a scheduler as a snapshot, for they cannot be read", exc_info=error
+                )
             self.everything()
         if self._changes.matter:
             self.wake.set()
@@ -183,7 +188,7 @@ class Teller:
         return update
 
     def _unjudged(self, group_id: str, error: Exception) -> None:
-        self._left_out.note("group", group_id, error)
+        self._left_out.note("fit", group_id, error)
 
     def _shares(self, state: State, *, whole: bool) -> list[scheduler_pb2.ProjectShare]:
         """What projects had, for every snapshot and from time to time: counting looks at all allocations."""
