@@ -36,6 +36,8 @@ def _end_process(status: int) -> None:
 
 
 def _run(words: list[str]) -> int:
+    if len(words) > 1 and words[0] == "help":
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return exits.PASSED if words else exits.USAGE

@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 from crossfleet.cli.catalog import COMMANDS
+from crossfleet.cli.parsing import Parser
 
 EXAMPLES = """
 examples:
@@ -17,12 +18,10 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `completion`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet completion",
+    made = Parser(
+        "completion",
         description="Prints a completion script for a shell.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("shell", choices=("bash", "zsh", "fish"))
     return made

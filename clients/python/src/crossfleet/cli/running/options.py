@@ -11,6 +11,7 @@ from datetime import datetime
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
+from crossfleet.cli.parsing import Parser
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
 from crossfleet.cli.running.deadline import MOST, Deadline, moment, too_far
@@ -147,14 +148,8 @@ def _unknown(made: argparse.ArgumentParser, unknown: list[str], before_dashes: l
 
 def parser(command_name: str = "run") -> argparse.ArgumentParser:
     """The parser of the words before `--`."""
-    made = argparse.ArgumentParser(
-        prog=f"crossfleet {command_name}",
-        usage=f"crossfleet {command_name} [options] -- COMMAND [arguments]",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = Parser(command_name, DESCRIPTION, EXAMPLES)
+    made.usage = f"{made.prog} [options] -- COMMAND [arguments]"
     _matrix(made)
     _environment(made)
     _limits(made)
