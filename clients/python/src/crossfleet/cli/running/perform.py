@@ -32,6 +32,7 @@ from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables
 from crossfleet.cli.running.unasked import gpus_unasked
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
+from crossfleet.cli.unheard import write_line
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
@@ -60,7 +61,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
         )
     except LeaveAtOnce:
         view.close()
-        print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)
+        write_line("crossfleet run: left; what was not finished is cancelled", sys.stderr)
         return exits.INTERRUPTED
     finally:
         view.close()
@@ -75,7 +76,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
     outputs.write(found)
     if failed := sessions_failed(found.run):
         why = f"crossfleet logs {found.run.run_id}"
-        print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
+        write_line(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", sys.stderr)
     if status == exits.USAGE:
         _tell_of_misplaced(command.arguments, found.run)
     return status
@@ -87,7 +88,7 @@ def _tell_of_misplaced(words: Sequence[str], run: run_pb2.Run) -> None:
     names = [name for name in misplaced(words) if name in refused]
     if names:
         text = f"{', '.join(names)}: of `crossfleet run`; write it before `--`, crossfleet run {names[0]} ... -- pytest"
-        print(f"crossfleet run: {text}", file=sys.stderr)
+        write_line(f"crossfleet run: {text}", sys.stderr)
 
 
 async def _submit_and_follow(
