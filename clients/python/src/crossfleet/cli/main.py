@@ -112,6 +112,8 @@ def _unknown(name: str) -> int:
 
 
 def _fault(name: str, rest: list[str], error: Exception) -> int:
+    if isinstance(error.__cause__, KeyboardInterrupt):  # as Python disguises one that comes while it makes a class
+        return exits.INTERRUPTED
     from crossfleet.cli.fleet.link import FleetFault
 
     if isinstance(error, FleetFault):
