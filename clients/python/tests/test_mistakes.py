@@ -31,6 +31,8 @@ def told(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("show run-1 run-2", "crossfleet show: run-2: nothing more is expected there."),
         ("show", "crossfleet show: missing: RUN (`crossfleet runs` lists them)."),
         ("drain", "crossfleet drain: missing: WORKER (`crossfleet workers` lists them)."),
+        ("runs --limit 0", "crossfleet runs: argument --limit: '0' is no count: give a whole number from 1."),
+        ("run --memory-limit 512 -- true", "crossfleet run: argument --memory-limit: '512' is in bytes, and less than"),
         ("completion zhs", "crossfleet completion: argument shell: invalid choice: 'zhs'"),
     ],
 )

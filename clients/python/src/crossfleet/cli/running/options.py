@@ -280,7 +280,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
     )
     add(
         "--memory-limit",
-        type=size,
+        type=_memory,
         default=0,
         metavar="SIZE",
         help="memory of one slot's processes, such as 512MB, 2GiB",
@@ -347,6 +347,7 @@ def _reports(made: argparse.ArgumentParser) -> None:
 
 LEARNT = math.inf
 """The limit of a case that is learnt from earlier runs."""
+_LEAST_MEMORY = 2**20  # less was meant in another unit
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {
     "": 1,
@@ -397,6 +398,13 @@ def size(text: str) -> int:
             f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
         )
     return int(value * unit)
+
+
+def _memory(text: str) -> int:
+    found = size(text)
+    if 0 < found < _LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is in bytes, and less than 1MiB: write its unit, such as 512MB")
+    return found
 
 
 def _priority(text: str) -> int | str:
