@@ -21,6 +21,7 @@ from crossfleet.cli.reporting.deadlines import latest, missed, prospect, seconds
 from crossfleet.cli.reporting.prospects import when
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
+from crossfleet.cli.running.hints import hint_of
 from crossfleet.cli.running.options import RunOptions, misplaced
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.planning import RunPlan
@@ -29,7 +30,6 @@ from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables_of
-from crossfleet.cli.running.unasked import gpus_unasked
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
 from crossfleet.cli.unheard import write_line
@@ -128,7 +128,7 @@ async def _submit_and_follow(
             ended = sessions_ended(client, run.run_id, most)
             shows = outputs.files.shows_properties
             found = await gather(client, run, outputs.details_of, ended, properties=shows)
-            found = replace(found, hint=await gpus_unasked(client, found.run, found.cases))
+            found = replace(found, hint=await hint_of(client, found.run, found.cases))
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()
