@@ -242,8 +242,10 @@ def test_completion_scripts_name_every_command_and_option(shell: str) -> None:
     script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert all(word in script for word in ("doctor", "target-requirements", "older-than"))
     if shell == "bash":
-        asked = f"{script}\nCOMP_WORDS=(crossfleet dra); COMP_CWORD=1; _crossfleet; echo ${{COMPREPLY[@]}}"
-        assert subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout == "drain\n"
+        asked = f"{script}\nCOMP_WORDS=(crossfleet $@); COMP_CWORD=$#; _crossfleet; echo ${{COMPREPLY[@]}}"
+        for typed, meant in (("dra", "drain"), ("admin quo", "quota"), ("admin quota --sl", "--slots")):
+            words = ["bash", "-c", asked, "bash", *typed.split()]
+            assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == f"{meant}\n"
 
 
 def test_the_way_to_the_fleets_start_imports_little() -> None:
