@@ -60,7 +60,9 @@ def test_mistakes_are_told_and_change_nothing(tmp_path: Path) -> None:
         "no data folder": crossfleet("admin", "backup", "file", "--data", "nothing", cwd=tmp_path),
         "there is no file": crossfleet("admin", "restore", "nowhere", "--data", "new", cwd=tmp_path),
         "no backup of crossfleet": crossfleet("admin", "restore", "there", "--data", "new", cwd=tmp_path),
-        "unrecognized arguments": crossfleet("admin", "restore", "there", "--data", "new", "--artefacts", cwd=tmp_path),
+        "there is no flag --artefacts. Did you mean --artifacts?": crossfleet(
+            "admin", "restore", "there", "--data", "new", "--artefacts", cwd=tmp_path
+        ),
         "there is no command": crossfleet("admin", "back-up", cwd=tmp_path),
     }
 

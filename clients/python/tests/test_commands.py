@@ -121,6 +121,16 @@ async def test_cases_that_were_skipped_for_want_of_a_gpu_are_told_of_those_that_
     assert not any("speaks of GPUs" in ended.out for ended in (asked, sees_all, has_none))
 
 
+async def test_a_command_that_leaves_no_file_with_cases_is_told_of(tmp_path: Path) -> None:
+    words = ("run", "--collect-junit", "out/*.xml", "--", "make", "check")
+    async with fleet_and_shell(tmp_path, Script({"make check": PASSED})) as (fleet, shell):
+        alone = await shell(*words)
+        fleet.script.outcomes["a.b::test_it"] = PASSED
+        more = await shell(*words)
+    assert "--collect-junit out/*.xml: the command wrote no such file with cases" in alone.out
+    assert "--collect-junit" not in more.out
+
+
 async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script()) as (_, shell):
         assert (await shell("run", "-qq", "--", sys.executable, "-m", "pytest")).status == 5
@@ -232,8 +242,10 @@ def test_completion_scripts_name_every_command_and_option(shell: str) -> None:
     script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert all(word in script for word in ("doctor", "target-requirements", "older-than"))
     if shell == "bash":
-        asked = f"{script}\nCOMP_WORDS=(crossfleet dra); COMP_CWORD=1; _crossfleet; echo ${{COMPREPLY[@]}}"
-        assert subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout == "drain\n"
+        asked = f"{script}\nCOMP_WORDS=(crossfleet $@); COMP_CWORD=$#; _crossfleet; echo ${{COMPREPLY[@]}}"
+        for typed, meant in (("dra", "drain"), ("admin quo", "quota"), ("admin quota --sl", "--slots")):
+            words = ["bash", "-c", asked, "bash", *typed.split()]
+            assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == f"{meant}\n"
 
 
 def test_the_way_to_the_fleets_start_imports_little() -> None:

@@ -67,6 +67,12 @@ def test_the_fleet_and_the_test_end_with_the_command(folder: Path, number: signa
     assert until(lambda: all_gone(folder), "fleet and test are gone", seconds=15)
 
 
+def test_a_supervisor_that_was_told_of_no_fleet_ends_without_a_word() -> None:
+    words = [sys.executable, "-m", "crossfleet.cli.fleet.supervise", "0", "1"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_wrong_arguments_of_pytest_are_wrong_usage(folder: Path) -> None:
     words = ["run", "--data", str(folder / "data"), "--", sys.executable, "-m", "pytest", "--no-such-option"]
     done = subprocess.run(

@@ -153,9 +153,11 @@ def test_a_missing_file_is_named() -> None:
 
 def test_unknown_flags_end_as_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        _load("--lease", "3")
+        _load("--lease-secnds", "3")
     assert caught.value.code == 2
-    assert "--lease" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.endswith("there is no flag --lease-secnds. Did you mean --lease-seconds?\n")
+    assert len(told.splitlines()) == 2
 
 
 def test_help_tells_each_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:

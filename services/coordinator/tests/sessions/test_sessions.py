@@ -104,6 +104,26 @@ async def test_a_worker_that_was_started_anew_on_its_host_takes_its_name_over_at
         assert welcome.epoch == 1
 
 
+async def test_who_ended_together_with_the_leader_is_not_blamed_for_it_and_who_ended_before_it_is(
+    tmp_path: Path,
+) -> None:
+    async def health(fleet: Running) -> list[str]:
+        found = (await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))).worker
+        return [incident.cause for known in found.health for incident in known.incidents]
+
+    for term in range(3):
+        async with running(tmp_path) as fleet:
+            await ScriptedWorker(fleet.channel, incarnation=f"of-term-{term}").welcomed()
+            assert not await health(fleet)
+    async with running(tmp_path) as fleet:
+        first = ScriptedWorker(fleet.channel, incarnation="one")
+        await first.welcomed()
+        first.leave()
+        await eventually(lambda: len(fleet.coordinator.sessions) == 0)
+        await ScriptedWorker(fleet.channel, incarnation="two").welcomed()
+        assert await health(fleet) == ["host lost"]
+
+
 async def test_a_worker_from_another_host_does_not_take_a_leased_name_over(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         first = ScriptedWorker(fleet.channel, incarnation="one")

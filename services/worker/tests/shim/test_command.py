@@ -21,6 +21,7 @@ REPORT = """<?xml version="1.0"?>
 at line 3</error></testcase>
 </testsuite></testsuites>
 """
+AGAIN = '<testsuite><testcase classname="once" name="more"/></testsuite>'
 
 
 def run(shim: Shim, cwd: Path, code: str, **fields: Any) -> tuple[list[Message], Message]:
@@ -95,13 +96,12 @@ def test_a_command_that_uses_more_memory_than_allowed_is_to_blame(shim: Shim, tm
 
 
 def test_junit_files_that_it_leaves_become_cases_and_older_ones_do_not(shim: Shim, tmp_path: Path) -> None:
-    import os
-
     old = tmp_path / "reports" / "old.xml"
     old.parent.mkdir()
     old.write_text(REPORT)
-    os.utime(old, (1, 1))
-    code = f"open('reports/new.xml', 'w').write({REPORT!r})"
+    again = tmp_path / "reports" / "again.xml"
+    again.write_text("<testsuite/>")
+    code = f"open('reports/new.xml', 'w').write({REPORT!r}); open('reports/again.xml', 'w').write({AGAIN!r})"
     results, _ = run(shim, tmp_path, code, junit_globs=["reports/**/*.xml"])
     added = {r["id"]: r for r in results if "id" in r}
     assert {name: r["outcome"] for name, r in added.items()} == {
@@ -109,6 +109,7 @@ def test_junit_files_that_it_leaves_become_cases_and_older_ones_do_not(shim: Shi
         "c.D::one#2": "failed",
         "skips": "skipped",
         "breaks": "error",
+        "once::more": "passed",
     }
     assert (added["c.D::one#2"]["message"], added["c.D::one#2"]["details"]) == ("bad", "trace")
     assert added["c.D::one"]["durations"] == [0.0, 0.5, 0.0]

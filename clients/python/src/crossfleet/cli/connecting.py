@@ -14,6 +14,7 @@ from crossfleet.cli.fleet.elsewhere import address_elsewhere
 from crossfleet.cli.fleet.options import DATA_HELP
 from crossfleet.cli.fleet.plan import FleetPlan
 from crossfleet.cli.fleet.waiting import HeldFleet
+from crossfleet.cli.parsing import Parser
 from crossfleet.client import Client, Endpoint
 
 Answer = TypeVar("Answer")
@@ -21,12 +22,10 @@ Answer = TypeVar("Answer")
 
 def command_parser(name: str, description: str, examples: str = "", *, output: bool = True) -> argparse.ArgumentParser:
     """A parser with what every command takes: --data, and --output where it answers data."""
-    made = argparse.ArgumentParser(
-        prog=f"crossfleet {name}",
+    made = Parser(
+        name,
         description=description,
         epilog=f"examples:\n{examples}" if examples else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("--data", default="", metavar="DIR", help=DATA_HELP)
     if output:

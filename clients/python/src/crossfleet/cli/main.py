@@ -5,18 +5,26 @@ Only this module, `catalog`, `quiet` and the one subcommand are imported before 
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from crossfleet.cli import exits
 from crossfleet.cli.catalog import COMMANDS
 from crossfleet.cli.quiet import quiet_grpc
+from crossfleet.cli.unheard import flush_all, open_missing, write_line
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line and answers its exit status; without arguments it is the process, which it ends."""
     if arguments is not None:
         return _run(arguments)
-    status = _run(sys.argv[1:])
+    open_missing()
+    try:
+        status = _run(sys.argv[1:])
+    except SystemExit as ended:  # argparse has told something
+        status = ended.code if isinstance(ended.code, int) else exits.PASSED
+    if not flush_all():
+        status = status or exits.FLEET
     if "grpc" in sys.modules:
         _end_process(status)
     return status
@@ -26,34 +34,47 @@ def _end_process(status: int) -> None:
     """Python takes gRPC and the messages apart for a tenth of a second, while a person waits."""
     import atexit
     import os
-    from contextlib import suppress
 
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody listens any more
-            stream.flush()
     os._exit(status)
 
 
 def _run(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(usage())
-        return exits.PASSED if words else exits.USAGE
-    name, rest = ("version", words[1:]) if words[0] in ("-V", "--version") else (words[0], words[1:])
-    if name not in COMMANDS:
-        return _unknown(name)
+    if len(words) > 1 and words[0] == "help":
+        words = [*words[1:], "--help"]
+    name, rest = (words[0], words[1:]) if words else ("help", [])
     try:
-        return _call(name, rest)
+        return _call(name, rest) if words else _help(exits.USAGE)
     except exits.UsageError as error:
-        print(f"crossfleet {name}: {error}", file=sys.stderr)
+        _tell(f"crossfleet {name}: {error}")
         return exits.USAGE
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:  # `crossfleet ... | head`
-        sys.stderr.close()
         return exits.PASSED
     except Exception as error:  # noqa: BLE001 - the last line of defence decides by kind
         return _fault(name, rest, error)
+
+
+def _call(name: str, rest: list[str]) -> int:
+    if name in ("-h", "--help", "help"):
+        return _help(exits.PASSED)
+    name = "version" if name in ("-V", "--version") else name
+    if name not in COMMANDS:
+        return _unknown(name)
+    from importlib import import_module
+
+    quiet_grpc()
+    return int(import_module(f"crossfleet.cli.commands.{COMMANDS[name][0]}").main(rest))
+
+
+def _help(status: int) -> int:
+    print(usage())
+    return status
+
+
+def _tell(text: str) -> None:
+    write_line(text, sys.stderr)
 
 
 def usage() -> str:
@@ -79,13 +100,6 @@ def usage() -> str:
     )
 
 
-def _call(name: str, rest: list[str]) -> int:
-    from importlib import import_module
-
-    quiet_grpc()
-    return int(import_module(f"crossfleet.cli.commands.{COMMANDS[name][0]}").main(rest))
-
-
 def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
@@ -93,35 +107,40 @@ def _unknown(name: str) -> int:
     hint = f" Did you mean {near[0]}?" if near else ""
     if name in ("pytest", "python", "go", "node", "npx", "cargo", "--"):
         hint = f" Did you mean `crossfleet run -- {'' if name == '--' else name + ' '}...`?"
-    print(f"crossfleet: there is no command {name!r}.{hint} `crossfleet --help` lists them.", file=sys.stderr)
+    _tell(f"crossfleet: there is no command {name!r}.{hint} `crossfleet --help` lists them.")
     return exits.USAGE
 
 
 def _fault(name: str, rest: list[str], error: Exception) -> int:
+    if isinstance(error.__cause__, KeyboardInterrupt):  # as Python disguises one that comes while it makes a class
+        return exits.INTERRUPTED
     from crossfleet.cli.fleet.link import FleetFault
 
     if isinstance(error, FleetFault):
-        print(f"crossfleet {name}: {error}", file=sys.stderr)
+        _tell(f"crossfleet {name}: {error}")
         return exits.USAGE if error.wrong_settings else exits.FLEET
     from crossfleet.foundation.errors import CrossfleetError
 
     if isinstance(error, CrossfleetError):
         from crossfleet.cli.advice import explain_error
 
-        print(f"crossfleet {name}: {explain_error(error)}", file=sys.stderr)
+        _tell(f"crossfleet {name}: {explain_error(error)}")
         wrong = error.code.name in _WRONG_INPUT or error.reason in _WRONG_WISHES
         return exits.USAGE if wrong else exits.FLEET
     if isinstance(error, OSError) and error.filename is not None:
-        print(f"crossfleet {name}: {error.strerror}: {error.filename}", file=sys.stderr)
+        _tell(f"crossfleet {name}: {error.strerror}: {error.filename}")
         return exits.USAGE
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        _tell(f"crossfleet {name}: what is to be told cannot be written: {error.strerror}")
+        return exits.FLEET
     text = str(error)
     if isinstance(error, ValueError) and text.startswith(_TOO_LARGE):
-        print(f"crossfleet {name}: {_said(text.removeprefix(_TOO_LARGE), rest)} is out of range", file=sys.stderr)
+        _tell(f"crossfleet {name}: {_said(text.removeprefix(_TOO_LARGE), rest)} is out of range")
         return exits.USAGE
     import traceback
 
     traceback.print_exc()
-    print(f"crossfleet {name}: this is a fault of crossfleet; please report the lines above.", file=sys.stderr)
+    _tell(f"crossfleet {name}: this is a fault of crossfleet; please report the lines above.")
     return exits.FLEET
 
 
@@ -133,6 +152,7 @@ def _said(number: str, words: list[str]) -> str:
     return number
 
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _TOO_LARGE = "Value out of range: "
 """So begins what messages say of a number that does not fit into its field."""
 _WRONG_INPUT = frozenset(("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"))

@@ -14,6 +14,7 @@ from crossfleet.cli.merging.coverage_data import combine
 from crossfleet.cli.merging.fitting import Fitted, fit
 from crossfleet.cli.merging.joining import join, missing_text
 from crossfleet.cli.merging.parts import find_parts
+from crossfleet.cli.parsing import Parser
 from crossfleet.cli.reporting.ci.recognition import service_of
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.reporting.style import ReportStyle
@@ -35,12 +36,10 @@ Exit status: that of the whole run; 2 where parts do not belong together, 3 wher
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `merge`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet merge",
+    made = Parser(
+        "merge",
         description="Joins the results of all shards of a suite: reports, durations, coverage.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("parts", nargs="+", metavar="PART", help="a shard's JSON report, coverage data, or a folder")
     add_report_files(made)

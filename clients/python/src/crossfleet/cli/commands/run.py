@@ -48,6 +48,7 @@ def _check_is_there(command: Command) -> None:
     if command.runner in OF_PROGRAMS and not which(command.arguments[0]):
         from difflib import get_close_matches
 
-        near = get_close_matches(command.arguments[0], ("pytest", "python", "python3", "make", "tox", "nox"), 1)
+        usual = {"pytest", "python", "python3", "make", "tox", "nox"} - {command.arguments[0]}
+        near = get_close_matches(command.arguments[0], sorted(filter(which, usual)), 1)
         hint = f". Did you mean {near[0]}?" if near else ": give its path, or check PATH"
         raise UsageError(f"there is no command {command.arguments[0]} here{hint}")

@@ -6,6 +6,7 @@ import argparse
 
 from crossfleet.api.types.v1 import run_pb2
 from crossfleet.cli.connecting import ask, command_parser
+from crossfleet.cli.fleet.options import positive
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import shorten, table
 from crossfleet.cli.reporting.times import local, span
@@ -30,14 +31,14 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--state", action="append", default=[], choices=tuple(_STATES), help="only these; repeatable")
     made.add_argument("--project", default="", help="only this project")
-    made.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many; default 20")
+    made.add_argument("--limit", type=positive, default=20, metavar="N", help="at most so many; default 20")
     return made
 
 
 def main(arguments: list[str]) -> int:
     """Lists runs; answers the exit status."""
     options = parser().parse_args(arguments)
-    limit = max(1, options.limit)
+    limit: int = options.limit
 
     async def listed(client: Client) -> list[run_pb2.Run]:
         found: list[run_pb2.Run] = []

@@ -15,6 +15,7 @@ from crossfleet.cli.fleet.options import add_fleet_size, plan_workers
 from crossfleet.cli.fleet.plan import FleetPlan
 from crossfleet.cli.fleet.supervisor import Supervisor
 from crossfleet.cli.fleet.told import told
+from crossfleet.cli.parsing import Parser
 from crossfleet.foundation.serve import addresses
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -35,12 +36,10 @@ Logs of the services lie in DIR/logs. Ctrl-C or SIGTERM ends all of them.
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `up`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet up",
+    made = Parser(
+        "up",
         description="Keeps a fleet in the foreground and prints its addresses once it serves.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add_fleet_size(made)
     group = made.add_argument_group("addresses")

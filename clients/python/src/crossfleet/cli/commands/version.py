@@ -7,6 +7,8 @@ import json
 import platform
 from importlib import metadata
 
+from crossfleet.cli.parsing import Parser
+
 DISTRIBUTIONS = (
     "crossfleet-client",
     "crossfleet-foundation",
@@ -21,7 +23,7 @@ DISTRIBUTIONS = (
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `version`."""
-    made = argparse.ArgumentParser(prog="crossfleet version", description="Prints versions.", allow_abbrev=False)
+    made = Parser("version", "Prints versions.")
     made.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     return made
 

@@ -7,6 +7,7 @@ import os
 import sys
 
 from crossfleet.cli.fleet import folders
+from crossfleet.cli.parsing import Parser
 
 EXAMPLES = """
 examples:
@@ -21,12 +22,10 @@ What is not named here (--token-file, --coordinator-authority, --label, --slots,
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `worker`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet worker",
+    made = Parser(
+        "worker",
         description="Joins a fleet as a worker of this machine.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument(
         "--join", metavar="ADDRESS", required=True, help="a coordinator: HOST:PORT or unix:/PATH; several with commas"
@@ -43,7 +42,7 @@ def main(arguments: list[str]) -> int:
     options, rest = parser().parse_known_args(arguments)
     name = options.name or os.uname().nodename.split(".")[0]
     command = [sys.executable, "-P", "-m", "crossfleet.worker", "--coordinator", options.join, "--name", name]
-    if "--state" not in rest:
+    if not any(word == "--state" or word.startswith("--state=") for word in rest):
         command += ["--state", os.path.join(folders.data_folder(options.data), "workers", name)]
     if sys.stderr.isatty() and not any(word.startswith("--log-format") for word in rest):
         command += ["--log-format", "console"]  # somebody reads it

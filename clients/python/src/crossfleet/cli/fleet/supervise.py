@@ -27,7 +27,10 @@ def plan_from_json(text: str) -> FleetPlan:
 
 def main() -> int:
     """Takes the data folder's lock, runs the fleet, and answers the exit status."""
-    plan = plan_from_json(sys.stdin.read())
+    said = sys.stdin.read()
+    if not said:  # whoever wanted a fleet was interrupted before it said which
+        return 0
+    plan = plan_from_json(said)
     first = Listener(int(sys.argv[1]), int(sys.argv[2]))
     try:
         folders.make_private(plan.data, fleetfile.LOCK)

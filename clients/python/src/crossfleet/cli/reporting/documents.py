@@ -17,6 +17,7 @@ from crossfleet.cli.reporting.text import outcome_word
 from crossfleet.cli.reporting.times import utc
 from crossfleet.cli.reporting.whole import write_whole
 from crossfleet.cli.running.results import RunResults
+from crossfleet.cli.unheard import write_line
 from crossfleet.foundation.words import word
 
 SCHEMA = 1
@@ -45,11 +46,11 @@ def run_document(results: RunResults) -> dict[str, Any]:
 
 def write_report(results: RunResults, where: str) -> None:
     """Writes the JSON report to a file, as a whole, or to standard output for `-`. Raises OSError."""
-    text = write(run_document(results)) + "\n"
+    text = write(run_document(results))
     if where == "-":
-        sys.stdout.write(text)
+        write_line(text, sys.stdout)
     else:
-        write_whole(Path(where), text)
+        write_whole(Path(where), text + "\n")
 
 
 def case_document(

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
+from crossfleet.cli.parsing import Parser
 from crossfleet.cli.reporting.options import add_loudness, add_report_files
 from crossfleet.cli.running.alternatives import add_placing
 from crossfleet.cli.running.deadline import MOST, Deadline, moment, too_far
@@ -147,14 +148,8 @@ def _unknown(made: argparse.ArgumentParser, unknown: list[str], before_dashes: l
 
 def parser(command_name: str = "run") -> argparse.ArgumentParser:
     """The parser of the words before `--`."""
-    made = argparse.ArgumentParser(
-        prog=f"crossfleet {command_name}",
-        usage=f"crossfleet {command_name} [options] -- COMMAND [arguments]",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = Parser(command_name, DESCRIPTION, EXAMPLES)
+    made.usage = f"{made.prog} [options] -- COMMAND [arguments]"
     _matrix(made)
     _environment(made)
     _limits(made)
@@ -285,7 +280,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
     )
     add(
         "--memory-limit",
-        type=size,
+        type=_memory,
         default=0,
         metavar="SIZE",
         help="memory of one slot's processes, such as 512MB, 2GiB",
@@ -352,6 +347,7 @@ def _reports(made: argparse.ArgumentParser) -> None:
 
 LEARNT = math.inf
 """The limit of a case that is learnt from earlier runs."""
+_LEAST_MEMORY = 2**20  # less was meant in another unit
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {
     "": 1,
@@ -402,6 +398,13 @@ def size(text: str) -> int:
             f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
         )
     return int(value * unit)
+
+
+def _memory(text: str) -> int:
+    found = size(text)
+    if 0 < found < _LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is in bytes, and less than 1MiB: write its unit, such as 512MB")
+    return found
 
 
 def _priority(text: str) -> int | str:

@@ -26,6 +26,7 @@ from crossfleet.cli.running.report_files import ReportFiles, check_writable
 from crossfleet.cli.running.results import RunResults
 from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.style import colour_of_run, style_of, style_of_run
+from crossfleet.cli.unheard import write_line
 
 MOST_ARTIFACTS = 10
 _OUTPUT_OF = {
@@ -91,9 +92,7 @@ class Outputs:
 
     def _write_text(self, results: RunResults) -> None:
         stream = sys.stderr if self.files.json == "-" else sys.stdout
-        for line in self._lines(results):
-            print(line, file=stream)
-        stream.flush()
+        write_line("\n".join(self._lines(results)), stream)
 
     def _lines(self, results: RunResults) -> Iterator[str]:
         *parts, verdict = report(results, self.paint, self.style)

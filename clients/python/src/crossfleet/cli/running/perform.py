@@ -21,6 +21,7 @@ from crossfleet.cli.reporting.deadlines import latest, missed, prospect, seconds
 from crossfleet.cli.reporting.prospects import when
 from crossfleet.cli.running.command import Command
 from crossfleet.cli.running.conclusion import sessions_failed, status_of
+from crossfleet.cli.running.hints import hint_of
 from crossfleet.cli.running.options import RunOptions, misplaced
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.planning import RunPlan
@@ -29,9 +30,9 @@ from crossfleet.cli.running.session import Interrupts, LeaveAtOnce, follow
 from crossfleet.cli.running.settled import LAST_WORDS_SECONDS, MOST_SECONDS, sessions_ended
 from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, targets_of, variables_of
-from crossfleet.cli.running.unasked import gpus_unasked
 from crossfleet.cli.running.view import View
 from crossfleet.cli.running.viewing import view_of
+from crossfleet.cli.unheard import write_line
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import commit_of, git_root
 from crossfleet.client.workspace import pack_and_upload
@@ -60,7 +61,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
         )
     except LeaveAtOnce:
         view.close()
-        print("crossfleet run: left; what was not finished is cancelled", file=sys.stderr)
+        write_line("crossfleet run: left; what was not finished is cancelled", sys.stderr)
         return exits.INTERRUPTED
     finally:
         view.close()
@@ -75,7 +76,7 @@ def perform(options: RunOptions, plan: RunPlan, fleet: HeldFleet | None = None) 
     outputs.write(found)
     if failed := sessions_failed(found.run):
         why = f"crossfleet logs {found.run.run_id}"
-        print(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", file=sys.stderr)
+        write_line(f"crossfleet run: pytest failed the session of {', '.join(failed)}, see {why}", sys.stderr)
     if status == exits.USAGE:
         _tell_of_misplaced(command.arguments, found.run)
     return status
@@ -87,7 +88,7 @@ def _tell_of_misplaced(words: Sequence[str], run: run_pb2.Run) -> None:
     names = [name for name in misplaced(words) if name in refused]
     if names:
         text = f"{', '.join(names)}: of `crossfleet run`; write it before `--`, crossfleet run {names[0]} ... -- pytest"
-        print(f"crossfleet run: {text}", file=sys.stderr)
+        write_line(f"crossfleet run: {text}", sys.stderr)
 
 
 async def _submit_and_follow(
@@ -127,7 +128,7 @@ async def _submit_and_follow(
             ended = sessions_ended(client, run.run_id, most)
             shows = outputs.files.shows_properties
             found = await gather(client, run, outputs.details_of, ended, properties=shows)
-            found = replace(found, hint=await gpus_unasked(client, found.run, found.cases))
+            found = replace(found, hint=await hint_of(client, found.run, found.cases))
             return found, await fetch_measured(client, found.artifacts), interrupts.asked.is_set()
     finally:
         interrupts.close()

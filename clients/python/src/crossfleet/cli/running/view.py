@@ -10,6 +10,7 @@ from typing import Protocol, TextIO
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.cli.reporting.case_lines import line_of
 from crossfleet.cli.running.progress import BAD, Progress, TargetProgress
+from crossfleet.cli.unheard import write_line
 
 LINE_SECONDS = 5.0
 LONGEST_SECONDS = 30.0
@@ -97,7 +98,7 @@ class LineView:
 
     def note(self, text: str) -> None:
         """The text itself."""
-        print(text, file=self._stream, flush=True)
+        write_line(text, self._stream)
 
     def close(self) -> None:
         """Nothing: lines stay."""

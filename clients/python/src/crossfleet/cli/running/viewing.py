@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from crossfleet.cli.running.outputs import Outputs
 from crossfleet.cli.running.view import LineView, NullView, View
+from crossfleet.cli.unheard import write_line
 
 
 def view_of(outputs: Outputs) -> View:
@@ -33,4 +34,4 @@ def _each_case(inner: View, outputs: Outputs, write: Callable[[str], None]) -> V
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)
+    write_line(text, sys.stdout)

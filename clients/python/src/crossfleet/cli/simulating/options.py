@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from crossfleet.cli.fleet.options import DATA_HELP
+from crossfleet.cli.parsing import Parser
 from crossfleet.simulation.generating.loads import LOADS
 
 _DESCRIPTION = f"""
@@ -25,12 +26,10 @@ _EXAMPLES = """examples:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `simulate`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet simulate",
+    made = Parser(
+        "simulate",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("trace", nargs="?", default="", metavar="TRACE", help="a file, or - for standard input")
     _add_playing(made)

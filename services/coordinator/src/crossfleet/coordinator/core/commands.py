@@ -216,10 +216,14 @@ class WorkerHeard:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker's lease expired: its allocations and attempts are given up and its cases go elsewhere."""
+    """A worker's lease expired: its allocations and attempts are given up and its cases go elsewhere.
+
+    `blames`: whether it speaks against its host. Of one that no leader has heard since an earlier one ended nothing is known.
+    """
 
     worker_id: str
     reason: str
+    blames: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def worker_lost(emit: Emitter, command: WorkerLost) -> None:
     """Give up what the worker held; its cases go elsewhere and lose a try."""
     worker = emit.state.workers.get(command.worker_id)
     if worker is not None and worker.state is not WorkerState.LOST:
-        _go(emit, worker, command.reason)
+        _go(emit, worker, command.reason, blames=command.blames)
 
 
 def worker_left(emit: Emitter, command: WorkerLeft) -> None:
@@ -46,15 +46,16 @@ def worker_left(emit: Emitter, command: WorkerLeft) -> None:
     if worker is None or worker.session_id != command.session_id or not worker.leaving:
         return
     if worker.state is not WorkerState.LOST:
-        _go(emit, worker, "it left before what it held had ended")
+        _go(emit, worker, "it left before what it held had ended", blames=True)
 
 
-def _go(emit: Emitter, worker: Worker, reason: str) -> None:
+def _go(emit: Emitter, worker: Worker, reason: str, *, blames: bool) -> None:
     """Whoever wanted to leave and holds nothing has left; all others are lost."""
     left = worker.leaving and not worker.allocations
     at = max(emit.now, worker.joined_at)  # by the clock of an earlier leader, perhaps
     emit(e.WorkerGone(worker.worker_id, worker.cause if left else reason, at, left))
-    blame(emit, worker.worker_id, Cause.HOST_LOST, executing_on(emit, worker))
+    if blames:
+        blame(emit, worker.worker_id, Cause.HOST_LOST, executing_on(emit, worker))
     for allocation_id in sorted(worker.allocations):
         allocation = emit.state.allocations.get(allocation_id)
         if allocation is not None:

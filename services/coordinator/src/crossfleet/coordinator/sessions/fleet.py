@@ -53,6 +53,8 @@ class FleetSessions:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _turns: Turns = field(default_factory=lambda: Turns(_UNCOMMITTED_REPORTS))
     _broken: Counter[str] = field(default_factory=Counter)
+    _met: set[str] = field(default_factory=set)
+    """Workers that were heard in this term."""
     _closed: bool = False
 
     def __post_init__(self) -> None:
@@ -137,7 +139,8 @@ class FleetSessions:
     async def _join(self, session: Session, hello: commands.WorkerHello) -> None:
         known = self.state.workers.get(session.worker_id)
         if known is not None and known.incarnation != session.incarnation and known.state is not WorkerState.LOST:
-            await self.commit(commands.WorkerLost(session.worker_id, "it was started anew"))
+            await self.commit(self._lost(session.worker_id, "it was started anew"))
+        self._met.add(session.worker_id)
         await self.commit(hello)
 
     def _heard(self, session: Session) -> None:
@@ -223,7 +226,11 @@ class FleetSessions:
         session = self._sessions.get(worker_id)
         if session is not None:
             session.outbox.close(LeaseLost(reason, worker=worker_id, ttl_seconds=self.leases.seconds))
-        self._spawn(commands.WorkerLost(worker_id, reason))
+        self._spawn(self._lost(worker_id, reason))
+
+    def _lost(self, worker_id: str, reason: str) -> commands.WorkerLost:
+        """A host is not blamed for having gone while nobody led: all of a fleet may have been ended together."""
+        return commands.WorkerLost(worker_id, reason, blames=worker_id in self._met)
 
     def close(self) -> None:
         """Ends every stream and refuses others: the coordinator goes down, and workers keep what they have."""

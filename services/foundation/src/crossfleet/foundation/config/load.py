@@ -53,7 +53,10 @@ def load_with_sources(
     """
     known = describe(settings)
     variables = os.environ if environment is None else environment
-    flags = parser(known, service).parse_args(argv)
+    made = parser(known, service)
+    flags, rest = made.parse_known_args(argv)
+    if rest:
+        made.error(_unknown(rest[0], [item.flag for item in known]))
     values: dict[tuple[str, ...], Any] = {}
     sources: dict[str, str] = {}
 
@@ -74,7 +77,9 @@ def load_with_sources(
 
 def parser(known: Sequence[Setting], service: str) -> argparse.ArgumentParser:
     """The command line of a service: one flag for each setting, and --config."""
-    made = argparse.ArgumentParser(prog=f"crossfleet-{service}", allow_abbrev=False)
+    made = argparse.ArgumentParser(
+        prog=f"crossfleet-{service}", usage="%(prog)s [FLAG VALUE ...], as --help lists them", allow_abbrev=False
+    )
     made.add_argument(
         "--config", metavar="FILE", default="", help="settings as TOML; flags and environment win over it"
     )
@@ -94,6 +99,14 @@ def parser(known: Sequence[Setting], service: str) -> argparse.ArgumentParser:
                 options["action"] = "append"
         made.add_argument(item.flag, **options)
     return made
+
+
+def _unknown(word: str, flags: Sequence[str]) -> str:
+    if not word.startswith("-"):
+        return f"{word}: nothing is expected there"
+    flag = word.partition("=")[0]
+    near = difflib.get_close_matches(flag, flags, n=1)
+    return f"there is no flag {flag}" + (f". Did you mean {near[0]}?" if near else "")
 
 
 def show_default(value: Any) -> str:

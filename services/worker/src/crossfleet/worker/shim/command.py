@@ -19,9 +19,6 @@ from crossfleet.worker.shim.reaper import described
 from crossfleet.worker.shim.slotclosing import close_slots
 from crossfleet.worker.shim.zygote import ALLOCATION_TOKEN, spawn
 
-_COARSE_NS = 2_000_000_000
-"""File systems may round a time of writing down by up to this."""
-
 
 class CommandAllocation:
     """Nothing to collect: "collected" follows "open" at once, with the command line as the only case."""
@@ -129,6 +126,7 @@ class CommandSlot:
         self._life: Life | None = None
         self._limit: Timer | None = None
         self._started = 0.0
+        self._reports: junit.Marks = {}
         self._timed_out = 0.0
         self._preempted = self._told = False
 
@@ -225,6 +223,7 @@ class CommandSlot:
         if self._order.get("artifacts_dir"):
             env["CROSSFLEET_ARTIFACTS_DIR"] = str(self._order["artifacts_dir"])
         argv = [str(word) for word in self._order["argv"]]
+        self._reports = self._reports_there()
         self._started = time.time()
         self._timed_out = 0.0
         try:
@@ -325,9 +324,10 @@ class CommandSlot:
 
     def _add_junit(self, attempt: Attempt) -> list[str]:
         """Record the cases of the reports that the command left; returns why some could not be read."""
-        patterns = [str(pattern) for pattern in self._order.get("junit_globs") or ()]
         unread = []
-        for path in junit.fresh_files(str(self._order["cwd"]), patterns, int(self._started * 1e9) - _COARSE_NS):
+        for path, mark in sorted(self._reports_there().items()):
+            if self._reports.get(path) == mark:
+                continue  # of an earlier command
             try:
                 cases = junit.read_cases(path)
             except junit.Unreadable as error:
@@ -339,6 +339,9 @@ class CommandSlot:
                 record = {**added, "durations": [0.0, seconds, 0.0], "cpu": 0.0, "message": "", **case}
                 self._record(record)
         return unread
+
+    def _reports_there(self) -> junit.Marks:
+        return junit.marks(str(self._order["cwd"]), [str(pattern) for pattern in self._order.get("junit_globs") or ()])
 
     def _proceed(self) -> None:
         if self._attempts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import stat
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -18,15 +19,16 @@ _MOST_EARLIER = 16
 _STREAMS = {"system-out": "Captured stdout", "system-err": "Captured stderr"}
 
 Case = dict[str, Any]
+Marks = dict[Path, tuple[int, ...]]
 
 
 class Unreadable(Exception):
     """The file is no JUnit report that may be read; the text says why."""
 
 
-def fresh_files(folder: str, patterns: list[str], since_ns: int) -> list[Path]:
-    """Return the files below ``folder`` that match and were written at ``since_ns`` (unix nanoseconds) or later."""
-    found = set()
+def marks(folder: str, patterns: list[str]) -> Marks:
+    """Return the files below ``folder`` that match, each with what is not the same any more when it is written."""
+    found: Marks = {}
     for pattern in patterns:
         for name in glob.iglob(pattern, root_dir=folder, recursive=True):
             path = Path(folder, name)
@@ -34,9 +36,9 @@ def fresh_files(folder: str, patterns: list[str], since_ns: int) -> list[Path]:
                 status = path.stat()
             except OSError:
                 continue
-            if path.is_file() and status.st_mtime_ns >= since_ns:
-                found.add(path)
-    return sorted(found)
+            if stat.S_ISREG(status.st_mode):
+                found[path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+    return found
 
 
 def read_cases(path: Path) -> list[Case]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.parsing import Parser
 
 _DATABASE, _PASSWORD_FILE = "CROSSFLEET_COORDINATOR_DATABASE", "CROSSFLEET_COORDINATOR_DATABASE_PASSWORD_FILE"
 _DESCRIPTION = """
@@ -20,12 +21,10 @@ Without --yes it only shows what is there. It works on the database directly; st
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `admin election`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet admin election",
+    made = Parser(
+        "admin election",
         description=_DESCRIPTION,
         epilog="examples:\n  crossfleet admin election reset --database postgresql+psycopg://fleet@db/fleet --yes",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("action", choices=("reset",))
     made.add_argument("--database", default="", metavar="URL", help=f"as the coordinators'; default {_DATABASE}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from crossfleet.cli import exits
+from crossfleet.cli.parsing import Parser
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.paint import Paint, painter
 from crossfleet.cli.reporting.table import table
@@ -27,15 +28,13 @@ _STYLES = {Verdict.PASSED: "green", Verdict.WARNED: "yellow", Verdict.FAILED: "r
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `scheduler check`."""
-    made = argparse.ArgumentParser(
-        prog="crossfleet scheduler check",
+    made = Parser(
+        "scheduler check",
         description=_DESCRIPTION,
         epilog="examples:\n"
         "  crossfleet scheduler check localhost:7401\n"
         "  crossfleet scheduler check localhost:7401 --only capacity --only stream.gap\n"
         "  crossfleet scheduler check --list",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     made.add_argument("address", nargs="?", default="", metavar="ADDRESS", help="HOST:PORT or unix:/PATH")
     made.add_argument("--token-file", default="", metavar="FILE", help="the token that the scheduler asks for")

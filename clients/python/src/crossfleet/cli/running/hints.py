@@ -1,4 +1,4 @@
-"""GPUs of the fleet that a run did not ask for, where cases were skipped that speak of some."""
+"""What a run may have been meant to do otherwise, told when it is over."""
 
 from __future__ import annotations
 
@@ -10,13 +10,31 @@ from crossfleet.api.types.v1 import device_pb2, result_pb2, run_pb2, suite_pb2
 from crossfleet.client import Client
 from crossfleet.foundation.errors import CrossfleetError
 
+_ENDED = frozenset((result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_FAILED))
 _SECONDS = 2.0
 _SPEAKS_OF_ONE = re.compile(r"gpu|cuda|rocm|\bhip\b|\bxpu\b|nvidia|accelerator", re.IGNORECASE)
 _NO_WORK = frozenset(("lost", "unhealthy", "hidden", "quarantined"))
 
 
+async def hint_of(client: Client, run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord]) -> str:
+    """A line; empty where there is nothing to say."""
+    return nothing_collected(run, cases) or await gpus_unasked(client, run, cases)
+
+
+def nothing_collected(run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord]) -> str:
+    """That a command left no JUnit files which could be read, although some were to be."""
+    globs = run.spec.suite.junit_globs
+    ended = all(case.outcome in _ENDED for case in cases)
+    if not globs or not ended or len(cases) != len(run.targets):
+        return ""
+    return f"--collect-junit {' '.join(globs)}: the command wrote no such file with cases, so it is the only one itself"
+
+
 async def gpus_unasked(client: Client, run: run_pb2.Run, cases: Sequence[result_pb2.CaseRecord]) -> str:
-    """A line about them; empty where there is none, or where the fleet does not say so in a moment."""
+    """That the fleet has GPUs which the run did not ask for, where cases were skipped that speak of some.
+
+    Empty where the fleet does not say so in a moment.
+    """
     count = skipped_for_want(run, cases)
     if not count:
         return ""

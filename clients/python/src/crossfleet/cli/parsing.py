@@ -1,0 +1,48 @@
+"""Parsers of command lines, which tell what is wrong in a line: what was probably meant, and where more is told."""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+from typing import NoReturn
+
+from crossfleet.cli import exits
+
+_UNKNOWN = "unrecognized arguments: "
+_MISSING = "the following arguments are required: "
+_LISTED = {"RUN": "runs", "WORKER": "workers"}
+"""What a command wants -> the command that lists them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of `crossfleet NAME`: options are written out, and the epilog keeps its lines."""
+
+    def __init__(self, name: str, description: str, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=f"crossfleet {name}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with status 2 and a line."""
+        if message.startswith(_UNKNOWN):
+            message = self._unknown(message.removeprefix(_UNKNOWN))
+        elif message.startswith(_MISSING):
+            message = _missing(message.removeprefix(_MISSING))
+        stop = "" if message.endswith("?") else "."
+        self.exit(exits.USAGE, f"{self.prog}: {message}{stop} `{self.prog} --help` tells more.\n")
+
+    def _unknown(self, words: str) -> str:
+        name = words.split(maxsplit=1)[0].partition("=")[0]
+        if not name.startswith("-"):
+            return f"{words}: nothing more is expected there"
+        near = get_close_matches(name, self._option_string_actions, 1)
+        return f"there is no option {name}" + (f". Did you mean {near[0]}?" if near else "")
+
+
+def _missing(names: str) -> str:
+    listed = next((f" (`crossfleet {command}` lists them)" for name, command in _LISTED.items() if name in names), "")
+    return f"missing: {names}{listed}"

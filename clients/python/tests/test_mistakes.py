@@ -1,0 +1,50 @@
+"""What people type by mistake: each is told in a line, with what was probably meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from crossfleet.cli.main import main
+
+
+def told(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a wrong command line is answered, which has status 2 however it is found out."""
+    try:
+        status = main(words.split())
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    return err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("rum", "crossfleet: there is no command 'rum'. Did you mean run?"),
+        ("help rum", "crossfleet: there is no command 'rum'. Did you mean run?"),
+        ("devices lst", "crossfleet devices: there is no command 'lst'. Did you mean list? There are list, override"),
+        ("runs --sate running", "crossfleet runs: there is no option --sate. Did you mean --state?"),
+        ("run --targt a= -- pytest", "crossfleet run: there is no option --targt. Did you mean --target?"),
+        ("admin quota --slts=3", "crossfleet admin quota: there is no option --slts. Did you mean --slots?"),
+        ("cases --bananas", "crossfleet cases: there is no option --bananas. `crossfleet cases --help` tells more."),
+        ("show run-1 run-2", "crossfleet show: run-2: nothing more is expected there."),
+        ("show", "crossfleet show: missing: RUN (`crossfleet runs` lists them)."),
+        ("drain", "crossfleet drain: missing: WORKER (`crossfleet workers` lists them)."),
+        ("runs --limit 0", "crossfleet runs: argument --limit: '0' is no count: give a whole number from 1."),
+        ("run --memory-limit 512 -- true", "crossfleet run: argument --memory-limit: '512' is in bytes, and less than"),
+        ("completion zhs", "crossfleet completion: argument shell: invalid choice: 'zhs'"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(words: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    err = told(words, capsys)
+    assert err.startswith(line)
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", ["help admin quota", "admin quota --help"])
+def test_help_is_given_before_and_behind_a_command(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == 0
+    assert "crossfleet admin quota set ml --slots 40" in capsys.readouterr().out
