@@ -48,7 +48,7 @@ PYTHON = Example(
     _SHARES | _SLOW | {"refusal.seldom"},
 )
 GO = Example("go", ("build/first-fit",), "first-fit", _STATELESS)
-TYPESCRIPT = Example("typescript", ("node", "build/scheduler.js"), "spread", _STATELESS)
+TYPESCRIPT = Example("typescript", ("node", "build/scheduler.js"), "spread", _STATELESS | {"gang.not-starved"})
 JAVA = Example("java", ("java", "-jar", "target/best-fit.jar"), "best-fit", _STATELESS)
 
 ALL = [

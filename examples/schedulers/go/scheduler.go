@@ -24,7 +24,7 @@ type firstFit struct {
 
 // Describe asks for fits: the coordinator says which workers satisfy what groups ask for, and what is free of each.
 func (firstFit) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	return &pb.DescribeResponse{Name: "first-fit", Version: "2", SnapshotsOnly: true, WantsFits: true}, nil
+	return &pb.DescribeResponse{Name: "first-fit", Version: "3", SnapshotsOnly: true, WantsFits: true, Abilities: []string{"portions"}}, nil
 }
 
 // Schedule answers each snapshot with a plan, and keeps nothing from one to the next.
@@ -80,9 +80,6 @@ func makePlan(now *pb.Snapshot) *pb.ScheduleResponse {
 
 // inOrder lists the workers that fit by name; where the group failed for the host's sake comes last.
 func inOrder(group *pb.TaskGroup, fit *pb.Fit) []*pb.Candidate {
-	if group.Request.GetGang() > 1 { // all or nothing, on several workers: that is beyond this scheduler
-		return nil
-	}
 	avoided := func(one *pb.Candidate) int {
 		if slices.Contains(group.AvoidWorkerIds, one.WorkerId) {
 			return 1
@@ -97,8 +94,8 @@ func inOrder(group *pb.TaskGroup, fit *pb.Fit) []*pb.Candidate {
 // room finds how many of the slots that a group wants a worker has, and their devices.
 func room(group *pb.TaskGroup, worker *pb.Candidate, free *pb.Free) (int32, []string) {
 	slots := min(group.WantedSlots, free.Slots)
-	if group.Request.GetExclusive() && !free.Idle {
-		return 0, nil
+	if group.Request.GetExclusive() && !free.Idle || group.Request.GetGang() > 1 {
+		return 0, nil // gangs, all or nothing on several workers, are beyond this scheduler
 	}
 	if worker.Millicores > 0 {
 		slots = min(slots, free.Millicores/worker.Millicores)
@@ -108,7 +105,7 @@ func room(group *pb.TaskGroup, worker *pb.Candidate, free *pb.Free) (int32, []st
 	}
 	devices := slices.Clone(worker.SharedDeviceIds)
 	for given := range max(slots, 0) {
-		own := choose(worker.Choices, free.DeviceIds, devices)
+		own := choose(worker.Choices, free, devices)
 		if len(own) == 0 && len(worker.Choices) > 0 {
 			return given, devices
 		}
@@ -117,12 +114,12 @@ func room(group *pb.TaskGroup, worker *pb.Candidate, free *pb.Free) (int32, []st
 	return slots, devices
 }
 
-// choose picks the devices of one slot among those that are free and not taken; none where some are missing.
-func choose(choices []*pb.Choice, free, taken []string) (own []string) {
+// choose picks the devices of one slot beside those that others have taken; none where some are missing.
+func choose(choices []*pb.Choice, free *pb.Free, taken []string) (own []string) {
 	for _, choice := range choices {
 		left := choice.Count
 		for _, id := range choice.DeviceIds {
-			if left > 0 && slices.Contains(free, id) && !slices.Contains(taken, id) && !slices.Contains(own, id) {
+			if left > 0 && !slices.Contains(own, id) && has(choice, free, id, taken) {
 				own, left = append(own, id), left-1
 			}
 		}
@@ -133,6 +130,18 @@ func choose(choices []*pb.Choice, free, taken []string) (own []string) {
 	return own
 }
 
+// has says whether a device is free, or where slots take parts of it, whether enough is left beside what others have taken.
+func has(choice *pb.Choice, free *pb.Free, id string, taken []string) bool {
+	others := slices.DeleteFunc(slices.Clone(taken), func(one string) bool { return one != id })
+	rest, times := free.Left[id], int64(len(others))
+	for name, amount := range choice.Takes {
+		if rest != nil && rest.Capacities[name] < amount*(times+1) {
+			return false
+		}
+	}
+	return rest != nil && len(choice.Takes) > 0 || times == 0 && slices.Contains(free.DeviceIds, id)
+}
+
 // take subtracts a proposal from what is free. Who wants a host for himself has all workers on it.
 func take(now *pb.Snapshot, group *pb.TaskGroup, worker *pb.Candidate, slots int32, devices []string) {
 	free := now.Free[worker.WorkerId]
@@ -140,6 +149,17 @@ func take(now *pb.Snapshot, group *pb.TaskGroup, worker *pb.Candidate, slots int
 	free.Millicores -= slots * worker.Millicores
 	free.MemoryBytes -= int64(slots) * worker.MemoryBytes
 	free.DeviceIds = slices.DeleteFunc(free.DeviceIds, func(id string) bool { return slices.Contains(devices, id) })
+	for _, choice := range worker.Choices {
+		for _, id := range devices {
+			if rest := free.Left[id]; rest != nil && len(choice.Takes) == 0 {
+				delete(free.Left, id) // a slot has it whole
+			} else if rest != nil && slices.Contains(choice.DeviceIds, id) {
+				for name, amount := range choice.Takes {
+					rest.Capacities[name] -= amount
+				}
+			}
+		}
+	}
 	for _, other := range now.Free {
 		if other.Host == free.Host {
 			other.Idle = false

@@ -10,7 +10,7 @@ from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import fit
 from crossfleet.matching.fits import Fits
 from crossfleet.matching.free import Fit, Free
-from crossfleet.matching.messages import attribute_message, request_from, state_from, worker_from
+from crossfleet.matching.messages import attribute_message, portions_from, request_from, state_from, worker_from
 from crossfleet.matching.misfit import Misfit
 from crossfleet.matching.selectors import Selectors
 
@@ -18,14 +18,22 @@ SELECTORS = Selectors()
 SELECTOR_TEXTS = ("", 'device.model == "a"', "worker.cpu > 2", 'worker.labels.zone == "eu"', "worker.nonsense ==")
 
 
-def device(name, kind, model, conditions=()):
-    made = device_pb2.Device(device_id=name, device_class=kind, conditions=conditions)
+def device(name, kind, model, conditions=(), memory=0):
+    """One with ``memory`` is shareable."""
+    made = device_pb2.Device(device_id=name, device_class=kind, conditions=conditions, shareable=memory > 0)
     made.attributes["model"].CopyFrom(attribute_message(model))
+    if memory:
+        made.capacities["memory"] = memory
     return made
 
 
 devices = st.lists(
-    st.tuples(st.sampled_from(["gpu", "npu", "cpu"]), st.sampled_from("ab"), st.sampled_from([(), ("unhealthy",)])),
+    st.tuples(
+        st.sampled_from(["gpu", "npu", "cpu"]),
+        st.sampled_from("ab"),
+        st.sampled_from([(), ("unhealthy",)]),
+        st.sampled_from([0, 8, 20]),
+    ),
     max_size=5,
 ).map(lambda kinds: [device(f"d{number}", *kind) for number, kind in enumerate(kinds)])
 workers = st.builds(
@@ -49,6 +57,15 @@ asked = st.builds(
     devices=st.lists(
         st.builds(suite_pb2.DeviceRequest, device_class=st.sampled_from(["", "gpu", "cpu"]), count=st.integers(1, 2)),
         max_size=1,
+    )
+    | st.lists(
+        st.builds(
+            suite_pb2.DeviceRequest,
+            device_class=st.just("gpu"),
+            count=st.integers(1, 2),
+            capacities=st.sampled_from([{}, {"memory": 3}, {"memory": 8}]),
+        ),
+        max_size=1,
     ),
 )
 groups = st.builds(
@@ -71,15 +88,30 @@ def snapshot_of(workers, groups, allocations=()):
 
 def devices_of(candidate, free, slots):
     """The devices of so many slots, in the order in which they are told; None where there are not so many."""
-    left, chosen = list(free.device_ids), list(candidate.shared_device_ids)
+    whole, chosen = list(free.device_ids), list(candidate.shared_device_ids)
+    rest = {name: dict(one.capacities) for name, one in free.left.items()}
     for _ in range(slots):
         for choice in candidate.choices:
-            own = [one for one in choice.device_ids if one in left][: choice.count]
+            own = [one for one in choice.device_ids if does(choice, one, whole, rest)]
+            # Of those that slots share first the one of which most is left, so that a slot with several finds others yet.
+            own.sort(key=lambda one: -rest.get(one, {}).get("memory", 0))
             if len(own) < choice.count:
                 return None
-            left = [one for one in left if one not in own]
-            chosen += own
+            for one in own[: choice.count]:
+                whole = [other for other in whole if other != one]
+                if choice.takes and one in rest:
+                    for name, amount in choice.takes.items():
+                        rest[one][name] -= amount
+                else:
+                    rest.pop(one, None)
+            chosen += own[: choice.count]
     return tuple(chosen)
+
+
+def does(choice, one, whole, rest):
+    if choice.takes and one in rest:
+        return all(rest[one].get(name, 0) >= amount for name, amount in choice.takes.items())
+    return one in whole
 
 
 def room(request, candidate, free):
@@ -151,6 +183,68 @@ def test_a_device_of_which_somebody_holds_a_portion_is_not_free():
     (candidate,) = snapshot.fits[snapshot.groups[0].fit].candidates
     assert [[*one.device_ids] for one in candidate.choices] == [["gpu-0", "gpu-1"]]
     assert [*snapshot.free["w0"].device_ids] == ["gpu-1"]
+    assert candidate.choices[0].takes == {"memory": 2**32}
+    left = {name: one.capacities["memory"] for name, one in snapshot.free["w0"].left.items()}
+    assert left == {"gpu-0": 2**34 - 2**32, "gpu-1": 2**34}
+    assert room(request_from(group.request, "", "pytest"), candidate, snapshot.free["w0"]) == 3  # it has 3 slots left
+
+
+@given(
+    st.lists(st.sampled_from([0, 8, 20]), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 3, 7])), max_size=3),
+    st.sampled_from([3, 8]),
+    st.integers(1, 2),
+)
+def test_who_goes_by_what_is_left_of_devices_shares_them_as_the_coordinator_allows(memories, taken, amount, count):
+    gpus = [device(f"gpu-{number}", "gpu", "a", memory=memory) for number, memory in enumerate(memories)]
+    ready = device_pb2.WORKER_STATE_READY
+    worker = device_pb2.Worker(slots=12, cpu_cores=12, state=ready, runners=["pytest"], devices=gpus)
+    group = scheduler_pb2.TaskGroup(wanted_slots=12, runner="pytest")
+    group.request.devices.add(device_class="gpu", count=count, capacities={"memory": amount})
+    allocations = []
+    for number, part in taken:
+        if number < len(gpus) and (not part or part <= memories[number]):
+            held = scheduler_pb2.Allocation(allocation_id=f"a{len(allocations)}", worker_id="w0", slots=1)
+            held.device_ids.append(f"gpu-{number}")
+            if part:
+                held.portions.add(device_id=f"gpu-{number}", capacities={"memory": part})
+            allocations.append(held)
+    snapshot = snapshot_of([worker], [group], allocations)
+    Fits().add_to(snapshot)
+    view, request = worker_from(worker), request_from(group.request, "", "pytest")
+    free = Free.whole(view)
+    for one in allocations:
+        portions = portions_from(one.portions)
+        free = free.minus(request_from(suite_pb2.Request(), "", ""), 1, tuple(one.device_ids), view, portions)
+    found = fit(request, view, free, SELECTORS)
+    candidates = snapshot.fits[snapshot.groups[0].fit].candidates
+    slots = room(request, candidates[0], snapshot.free["w0"]) if candidates else 0
+    assert slots <= (found.slots if isinstance(found, Fit) else 0)
+    if count == 1:
+        assert slots == (found.slots if isinstance(found, Fit) else 0)
+    if slots:
+        ids = devices_of(candidates[0], snapshot.free["w0"], slots)
+        assert not isinstance(check(request, view, free, slots, ids, SELECTORS), Misfit)
+
+
+def test_candidates_of_a_gang_have_room_for_its_slots_on_one_worker_and_too_few_of_them_are_told():
+    ready, draining = device_pb2.WORKER_STATE_READY, device_pb2.WORKER_STATE_DRAINING
+
+    def told(states, gang):
+        fleet = [
+            device_pb2.Worker(slots=slots, cpu_cores=slots, state=state, runners=["pytest"]) for slots, state in states
+        ]
+        group = scheduler_pb2.TaskGroup(wanted_slots=2 * gang, runner="pytest")
+        group.request.gang, group.request.slots_min = gang, 2
+        snapshot = snapshot_of(fleet, [group])
+        Fits().add_to(snapshot)
+        found = snapshot.fits[snapshot.groups[0].fit]
+        return [one.worker_id for one in found.candidates], found.waiting.kind
+
+    never, later = scheduler_pb2.WAITING_KIND_NEVER, scheduler_pb2.WAITING_KIND_LATER
+    assert told([(2, ready), (1, ready), (4, ready)], 2) == (["w0", "w2"], later)
+    assert told([(2, ready), (1, ready), (4, ready)], 3) == (["w0", "w2"], never)
+    assert told([(2, ready), (2, draining), (4, ready)], 3) == (["w0", "w2"], later)
 
 
 def test_a_device_that_is_held_on_another_worker_of_its_host_is_not_free():

@@ -10,6 +10,7 @@ import {
   WaitingKind,
   WaitingSchema,
   type Candidate,
+  type Choice,
   type Free,
   type ScheduleRequest,
   type ScheduleResponse,
@@ -44,10 +45,11 @@ function makePlan(now: Snapshot): ScheduleResponse {
   const queue = now.groups.filter((group) => group.wantedSlots > 0);
   queue.sort((a, b) => b.priority - a.priority || a.submittedUnixSeconds - b.submittedUnixSeconds);
   for (const group of queue) {
+    const gangId = isGang(group) ? group.groupId : "";
     for (const { worker, slots, devices } of spread(now, group)) {
       const { workerId } = worker;
       plan.allocate.push(
-        create(ProposedAllocationSchema, { groupId: group.groupId, workerId, slots, deviceIds: devices }),
+        create(ProposedAllocationSchema, { groupId: group.groupId, workerId, slots, deviceIds: devices, gangId }),
       );
       group.wantedSlots -= slots;
     }
@@ -59,7 +61,7 @@ function makePlan(now: Snapshot): ScheduleResponse {
 /** The workers from which a group gets slots, and takes these from what is free. */
 function spread(now: Snapshot, group: TaskGroup): Place[] {
   const fit = now.fits[group.fit];
-  if (!fit || (group.request?.gang ?? 0) > 1) return []; // gangs, all or nothing, are beyond this scheduler
+  if (!fit) return [];
   const places = fit.candidates.map((worker): Place => ({
     worker,
     free: now.free[worker.workerId]!,
@@ -67,6 +69,9 @@ function spread(now: Snapshot, group: TaskGroup): Place[] {
     slots: 0,
     devices: [...worker.sharedDeviceIds],
   }));
+  const each = Math.max(group.request?.slotsMin ?? 0, 1);
+  const hosts = new Set(places.filter((place) => fits(place, each, group)).map((place) => place.free.host));
+  if (isGang(group) && hosts.size < group.request!.gang) return []; // all of it at once, or nothing
   let held = 0;
   const on = new Map<string, number>(); // the group's slots by host: several workers may be on one
   for (const one of now.allocations.filter(({ groupId }) => groupId === group.groupId)) {
@@ -75,8 +80,8 @@ function spread(now: Snapshot, group: TaskGroup): Place[] {
     on.set(host, (on.get(host) ?? 0) + one.slots);
   }
   for (let left = group.wantedSlots; left > 0; ) {
-    const step = Math.min(Math.max((group.request?.slotsMin ?? 0) - held, 1), left);
-    const able = places.filter((place) => fits(place, step, group));
+    const step = isGang(group) ? each : Math.min(Math.max(each - held, 1), left);
+    const able = places.filter((place) => fits(place, step, group) && !(isGang(group) && place.slots > 0));
     if (able.length === 0) break;
     const best = able.reduce((first, place) => (before(place, first, on) < 0 ? place : first));
     take(now, best, step, group);
@@ -109,12 +114,23 @@ function fits({ worker, free, slots }: Place, step: number, group: TaskGroup): b
   );
 }
 
+/** Slots on several workers at once, or none. Here these are on different hosts, since a gang is to be spread as well. */
+const isGang = ({ request }: TaskGroup) => (request?.gang ?? 0) > 1;
+
+/** Whether a device is free, or where slots take parts of it, whether enough is left beside what others have taken. */
+function has({ takes }: Choice, { deviceIds, left }: Free, id: string, others: string[]): boolean {
+  const times = others.filter((one) => one === id).length;
+  const amounts = Object.entries(takes);
+  if (!left[id] || amounts.length === 0) return times === 0 && deviceIds.includes(id);
+  return amounts.every(([name, amount]) => left[id]!.capacities[name]! >= amount * BigInt(times + 1));
+}
+
 /** The devices of so many slots, beside the shared ones; undefined where some are missing. */
-function choose({ choices }: Candidate, { deviceIds }: Free, slots: number): string[] | undefined {
+function choose({ choices }: Candidate, free: Free, slots: number): string[] | undefined {
   const chosen: string[] = [];
   for (let slot = 0; slot < slots; slot++) {
     for (const choice of choices) {
-      const able = choice.deviceIds.filter((id) => deviceIds.includes(id) && !chosen.includes(id));
+      const able = choice.deviceIds.filter((id) => has(choice, free, id, chosen));
       if (able.length < choice.count) return undefined;
       chosen.push(...able.slice(0, choice.count));
     }
@@ -132,6 +148,12 @@ function take(now: Snapshot, place: Place, step: number, group: TaskGroup) {
   free.millicores -= step * worker.millicores;
   free.memoryBytes -= BigInt(step) * worker.memoryBytes;
   free.deviceIds = free.deviceIds.filter((id) => !chosen.includes(id));
+  for (const id of chosen.filter((one) => free.left[one])) {
+    const { takes } = worker.choices.find(({ deviceIds }) => deviceIds.includes(id))!;
+    const parts = Object.entries(takes);
+    if (parts.length === 0) delete free.left[id]; // a slot has it whole
+    for (const [name, amount] of parts) free.left[id]!.capacities[name]! -= amount;
+  }
   for (const other of Object.values(now.free).filter(({ host }) => host === free.host)) {
     other.idle = false;
     if (group.request?.exclusive && other !== free) other.slots = 0;
@@ -139,10 +161,9 @@ function take(now: Snapshot, place: Place, step: number, group: TaskGroup) {
 }
 
 /** What a group waits for: what the coordinator says of its fit, where that is all. */
-function why(now: Snapshot, { groupId, request, fit }: TaskGroup): Waiting {
+function why(now: Snapshot, { groupId, fit }: TaskGroup): Waiting {
   const told = (code: string, text: string, kind = WaitingKind.LATER) =>
     create(WaitingSchema, { groupId, kind, code, text });
-  if ((request?.gang ?? 0) > 1) return told("gang", "this scheduler does not place gangs");
   const waiting = now.fits[fit]?.waiting;
   return waiting ? told(waiting.code, waiting.text, waiting.kind) : told("queue", "it has not come to its turn");
 }
@@ -158,7 +179,13 @@ const server = createServer(
     grpcWeb: false,
     routes: (router) =>
       router.service(SchedulerService, {
-        describe: () => ({ name: "spread", version: "2", snapshotsOnly: true, wantsFits: true }),
+        describe: () => ({
+          name: "spread",
+          version: "3",
+          snapshotsOnly: true,
+          wantsFits: true,
+          abilities: ["gangs", "portions"],
+        }),
         schedule,
       }),
   }),

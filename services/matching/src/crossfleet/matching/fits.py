@@ -3,16 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import device_pb2
 from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.explain import explain
-from crossfleet.matching.fit import Eligible, eligible
+from crossfleet.matching.fit import Eligible, eligible, place
 from crossfleet.matching.free import Free, slot_millicores
 from crossfleet.matching.kinds import kinds, particular
-from crossfleet.matching.messages import request_from, state_from, worker_from
+from crossfleet.matching.messages import portions_from, request_from, state_from, worker_from
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
@@ -150,7 +150,9 @@ class Fits:
             text = f"{len(judged.found)} of {len(workers)} workers were looked at"
             waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code="looking", text=text)
             return scheduler_pb2.Fit(candidates=candidates, waiting=waiting)
-        if candidates:
+        if 0 < len(candidates) < request.gang:
+            waiting = _too_few(request, [one for _, one in judged.found.values()])
+        elif candidates:
             text = f"{len(candidates)} of {len(workers)} workers can take it once they are free"
             waiting = scheduler_pb2.Waiting(kind=scheduler_pb2.WAITING_KIND_LATER, code=Code.BUSY, text=text)
         else:
@@ -164,6 +166,10 @@ class Fits:
         found = eligible(request, worker, self._selectors)
         if isinstance(found, Misfit):
             return found
+        if request.gang > 1 and request.slots_min > 1:
+            member = place(request, worker, Free.whole(worker), found, request.slots_min, 0)
+            if isinstance(member, Misfit):
+                return replace(member, wait=Wait.NEVER)
         return _candidate(request, worker, found) if worker.state is WorkerState.READY else None
 
     def _why(self, request: Request, found: Sequence[tuple[WorkerView, _Found]]) -> scheduler_pb2.Waiting:
@@ -199,6 +205,18 @@ def _raised(_: str, error: Exception) -> None:
     raise error
 
 
+def _too_few(request: Request, found: Sequence[_Found]) -> scheduler_pb2.Waiting:
+    """A gang waits for workers that take work again; where these are too few as well, it never begins."""
+    able = [one for one in found if not (isinstance(one, Misfit) and one.wait is Wait.NEVER)]
+    never = len(able) < request.gang
+    text = f"its gang needs {request.gang} workers at once; {len(able)} could take it"
+    if not never:
+        now = sum(isinstance(one, scheduler_pb2.Candidate) for one in able)
+        text += f", of which {now} {'takes' if now == 1 else 'take'} work now"
+    kind = scheduler_pb2.WAITING_KIND_NEVER if never else scheduler_pb2.WAITING_KIND_LATER
+    return scheduler_pb2.Waiting(kind=kind, code="gang", text=text)
+
+
 def _turn(group: scheduler_pb2.TaskGroup) -> tuple[int, float]:
     """The place of a group in the queue, the smallest first, whatever its project has."""
     return -group.priority, counts_from(group.submitted_unix_seconds, group.deadline_unix_seconds or math.inf)
@@ -209,12 +227,13 @@ def _candidate(request: Request, worker: WorkerView, found: Eligible) -> schedul
         worker_id=worker.name, millicores=slot_millicores(request, worker), memory_bytes=request.memory_bytes
     )
     common: dict[str, None] = {}
-    for count, ids in zip(found.counts, found.candidates, strict=True):
+    amounts = found.amounts or ((),) * len(found.counts)
+    for count, ids, takes in zip(found.counts, found.candidates, amounts, strict=True):
         together = [one for one in ids if one in worker.shared_ids][:count]
         common.update(dict.fromkeys(together))
         if count > len(together):
             alone = (one for one in ids if one not in worker.shared_ids)
-            made.choices.add(count=count - len(together), device_ids=alone)
+            made.choices.add(count=count - len(together), device_ids=alone, takes=dict(takes))
     made.shared_device_ids.extend(common)
     made.choices.sort(key=lambda one: len(one.device_ids))
     return made
@@ -227,7 +246,8 @@ def _add_free(snapshot: scheduler_pb2.Snapshot, views: dict[str, WorkerView], re
         worker = views.get(one.worker_id)
         if worker is not None:
             request = requests.get(one.group_id, _GONE)
-            left[worker.name] = left[worker.name].minus(request, one.slots, tuple(one.device_ids), worker)
+            held = tuple(one.device_ids), worker, portions_from(one.portions)
+            left[worker.name] = left[worker.name].minus(request, one.slots, *held)
     hosts: dict[str, list[str]] = {}
     for name, view in views.items():
         hosts.setdefault(view.host or f"worker {name}", []).append(name)
@@ -245,5 +265,17 @@ def _add_free(snapshot: scheduler_pb2.Snapshot, views: dict[str, WorkerView], re
                     device_ids=(one.id for one in views[name].devices if one.id in free.devices and not one.shared),
                     host=host,
                     idle=free.untouched,
+                    left=_rests(views[name], free),
                 )
             )
+
+
+def _rests(worker: WorkerView, free: Free) -> dict[str, scheduler_pb2.Rest]:
+    """What is left of each shareable device that nobody has whole."""
+    parts, found = dict(free.portions), {}
+    for name, device in worker.shareable.items():
+        if name in free.devices or name in parts:
+            taken = dict(parts.get(name, ()))
+            rest = {one: amount - taken.get(one, 0) for one, amount in device.capacities.items()}
+            found[name] = scheduler_pb2.Rest(capacities=rest)
+    return found

@@ -13,7 +13,7 @@ from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
     Waiting,
 )
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, Worker
-from crossfleet.client.conformance.judging import SHARED, Books, demands, millicores, unsuited, usable
+from crossfleet.client.conformance.judging import SHARED, Books, amounts, demands, millicores, unsuited, usable
 from crossfleet.client.conformance.rows import Wish
 from crossfleet.client.conformance.truth import Truth
 
@@ -61,6 +61,7 @@ def _candidate(wish: Wish, worker: Worker) -> tuple[Candidate, Worker] | None:
         made.shared_device_ids.extend(shared)
         if count > len(shared):
             alone = (one.device_id for one in able if one.device_class != SHARED)
-            made.choices.add(count=count - len(shared), device_ids=alone)
+            takes = amounts(wish, device_class) if any(one.shareable for one in able) else {}
+            made.choices.add(count=count - len(shared), device_ids=alone, takes=takes)
     made.choices.sort(key=lambda one: len(one.device_ids))
     return made, worker

@@ -62,6 +62,11 @@ class Books:
             alone = (one.device_id for one in worker.devices if one.device_class != SHARED)
             held = own.taken | {name for name, _ in own.parts}
             told.device_ids.extend(one for one in alone if one not in held)
+            for each in worker.devices:
+                if each.shareable and each.device_id not in own.taken:
+                    for capacity, amount in each.capacities.items():
+                        rest = amount - own.parts[each.device_id, capacity]
+                        told.left[each.device_id].capacities[capacity] = rest
         return told
 
     def _count(self, one: Holding) -> None:
@@ -147,10 +152,10 @@ class Books:
             )
         free = self._of(worker)
         for name, times in named.items():
-            amounts = _amounts(wish, device_class) if able[name].shareable else {}
-            if name in free.taken or (not amounts and (times > 1 or any(name == held for held, _ in free.parts))):
+            parts = amounts(wish, device_class) if able[name].shareable else {}
+            if name in free.taken or (not parts and (times > 1 or any(name == held for held, _ in free.parts))):
                 return f"{name} on {worker.worker_id} is in use"
-            for capacity, amount in amounts.items():
+            for capacity, amount in parts.items():
                 rest = able[name].capacities.get(capacity, 0) - free.parts[name, capacity]
                 if amount * times > rest:
                     return f"{name} on {worker.worker_id} has {rest} of {capacity} left, not {amount * times}"
@@ -178,9 +183,9 @@ class Books:
         free.millicores -= one.slots * millicores(wish, worker)
         free.memory -= one.slots * (wish.row.request.memory_bytes if wish else 0)
         shared = {each.device_id for each in worker.devices if each.device_class == SHARED}
-        for name, amounts in one.portions:
+        for name, parts in one.portions:
             shared.add(name)
-            free.parts.update({(name, capacity): amount for capacity, amount in amounts})
+            free.parts.update({(name, capacity): amount for capacity, amount in parts})
         free.taken.update(set(one.device_ids) - shared)
         free.closed = free.closed or bool(wish and wish.row.request.exclusive)
 
@@ -192,8 +197,8 @@ def as_holding(truth: Truth, holding_id: str, one: ProposedAllocation) -> Holdin
     if wish is not None and worker is not None:
         shareable = {each.device_id: each.device_class for each in worker.devices if each.shareable}
         for name in (each for each in one.device_ids if each in shareable):
-            taken.setdefault(name, Counter()).update(_amounts(wish, shareable[name]))
-    portions = tuple((name, tuple(sorted(amounts.items()))) for name, amounts in taken.items() if amounts)
+            taken.setdefault(name, Counter()).update(amounts(wish, shareable[name]))
+    portions = tuple((name, tuple(sorted(parts.items()))) for name, parts in taken.items() if parts)
     return Holding(holding_id, one.group_id, one.worker_id, one.slots, tuple(one.device_ids), portions=portions)
 
 
@@ -238,7 +243,7 @@ def demands(wish: Wish) -> list[tuple[str, int]]:
     return asked or ([("", 1)] if wish.devices is not None else [])
 
 
-def _amounts(wish: Wish, device_class: str) -> dict[str, int]:
+def amounts(wish: Wish, device_class: str) -> dict[str, int]:
     """What each slot takes of a shareable device of a class; nothing where it takes it whole."""
     return {
         name: amount
@@ -251,14 +256,14 @@ def _amounts(wish: Wish, device_class: str) -> dict[str, int]:
 def _parted(wish: Wish, worker: Worker, device_class: str, named: Collection[str]) -> bool:
     """Whether slots take portions of a device that is named."""
     shareable = (each for each in worker.devices if each.shareable and each.device_id in named)
-    return bool(_amounts(wish, device_class)) and any(usable(each, device_class, wish) for each in shareable)
+    return bool(amounts(wish, device_class)) and any(usable(each, device_class, wish) for each in shareable)
 
 
 def usable(one: Device, device_class: str, wish: Wish) -> bool:
     """Whether a device would do for a group."""
     good = not device_class or one.device_class == device_class
     good = good and all(
-        one.capacities.get(name, 0) >= amount for name, amount in _amounts(wish, one.device_class).items()
+        one.capacities.get(name, 0) >= amount for name, amount in amounts(wish, one.device_class).items()
     )
     blocked = _BLOCKING.intersection(one.conditions).difference(wish.row.request.tolerations)
     return good and not blocked and (wish.devices is None or one.device_id in wish.devices)

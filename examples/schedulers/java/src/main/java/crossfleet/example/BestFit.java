@@ -14,8 +14,8 @@ final class BestFit extends SchedulerServiceImplBase {
     /** The coordinator says which workers fit what groups ask for, and what is free of each. */
     @Override
     public void describe(DescribeRequest request, StreamObserver<DescribeResponse> answers) {
-        answers.onNext(DescribeResponse.newBuilder().setName("best-fit").setVersion("2")
-                .setSnapshotsOnly(true).setWantsFits(true).build());
+        answers.onNext(DescribeResponse.newBuilder().setName("best-fit").setVersion("3")
+                .setSnapshotsOnly(true).setWantsFits(true).addAbilities("portions").build());
         answers.onCompleted();
     }
 
@@ -49,14 +49,14 @@ final class BestFit extends SchedulerServiceImplBase {
     private static final class Left {
         final String host;
         final Set<String> devices;
-        long slots;
-        long millicores;
-        long memory;
+        final Map<String, Map<String, Long>> parts = new HashMap<>();
+        long slots, millicores, memory;
         boolean idle;
 
         Left(Free free) {
             host = free.getHost();
             devices = new HashSet<>(free.getDeviceIdsList());
+            free.getLeftMap().forEach((id, rest) -> parts.put(id, new HashMap<>(rest.getCapacitiesMap())));
             slots = free.getSlots();
             millicores = free.getMillicores();
             memory = free.getMemoryBytes();
@@ -65,7 +65,7 @@ final class BestFit extends SchedulerServiceImplBase {
     }
 
     /** Slots of a worker, and their devices. */
-    private record Place(Candidate worker, Left left, long slots, Set<String> devices) {}
+    private record Place(Candidate worker, Left left, long slots, List<String> devices) {}
 
     private static ScheduleResponse.Builder plan(Snapshot now) {
         ScheduleResponse.Builder plan = ScheduleResponse.newBuilder();
@@ -98,9 +98,6 @@ final class BestFit extends SchedulerServiceImplBase {
     /** Where it did not fail for the host's sake; with room for all, else the most; the fullest. */
     private static Place best(TaskGroup group, Fit fit, Map<String, Left> fleet, long wanted, long held) {
         long least = Math.max(Math.min(group.getRequest().getSlotsMin() - held, wanted), 1);
-        if (group.getRequest().getGang() > 1) {
-            return null; // all or nothing, on several workers: that is beyond this scheduler
-        }
         List<String> avoided = group.getAvoidWorkerIdsList();
         return fit.getCandidatesList().stream()
                 .map(worker -> place(group, worker, fleet.get(worker.getWorkerId()), wanted))
@@ -113,8 +110,8 @@ final class BestFit extends SchedulerServiceImplBase {
     /** As many slots of a worker as a group wants and there are, with the devices of each. */
     private static Place place(TaskGroup group, Candidate worker, Left left, long wanted) {
         long most = Math.min(wanted, left.slots);
-        if (group.getRequest().getExclusive() && !left.idle) {
-            most = 0;
+        if (group.getRequest().getExclusive() && !left.idle || group.getRequest().getGang() > 1) {
+            most = 0; // gangs, all or nothing on several workers, are beyond this scheduler
         }
         if (worker.getMillicores() > 0) {
             most = Math.min(most, left.millicores / worker.getMillicores());
@@ -122,7 +119,7 @@ final class BestFit extends SchedulerServiceImplBase {
         if (worker.getMemoryBytes() > 0) {
             most = Math.min(most, left.memory / worker.getMemoryBytes());
         }
-        Set<String> devices = new LinkedHashSet<>(worker.getSharedDeviceIdsList());
+        List<String> devices = new ArrayList<>(worker.getSharedDeviceIdsList());
         long slots = worker.getChoicesCount() == 0 ? most : 0;
         for (Set<String> own; slots < most && (own = choose(worker, left, devices)) != null; slots++) {
             devices.addAll(own);
@@ -131,17 +128,25 @@ final class BestFit extends SchedulerServiceImplBase {
     }
 
     /** The devices of one slot beside those of others; null where some are missing. */
-    private static Set<String> choose(Candidate worker, Left left, Set<String> others) {
+    private static Set<String> choose(Candidate worker, Left left, List<String> others) {
         Set<String> own = new LinkedHashSet<>();
         for (Choice choice : worker.getChoicesList()) {
             List<String> able = choice.getDeviceIdsList().stream()
-                    .filter(id -> left.devices.contains(id) && !others.contains(id) && !own.contains(id)).toList();
+                    .filter(id -> !own.contains(id) && has(choice, left, id, Collections.frequency(others, id))).toList();
             if (able.size() < choice.getCount()) {
                 return null;
             }
             own.addAll(able.subList(0, choice.getCount()));
         }
         return own;
+    }
+
+    /** Whether a device is free, or where slots take parts of it, whether enough is left after so many times. */
+    private static boolean has(Choice choice, Left left, String id, int times) {
+        return choice.getTakesCount() > 0 && left.parts.containsKey(id)
+                ? choice.getTakesMap().entrySet().stream()
+                        .allMatch(one -> left.parts.get(id).get(one.getKey()) >= one.getValue() * (times + 1))
+                : times == 0 && left.devices.contains(id);
     }
 
     /** Subtracts a proposal from what is left. Who wants a host for himself has all workers on it. */
@@ -151,6 +156,11 @@ final class BestFit extends SchedulerServiceImplBase {
         left.millicores -= place.slots * place.worker.getMillicores();
         left.memory -= place.slots * place.worker.getMemoryBytes();
         left.devices.removeAll(place.devices);
+        place.worker.getChoicesList().forEach(choice -> place.devices.stream()
+                .filter(choice.getDeviceIdsList()::contains).forEach(id -> left.parts.computeIfPresent(id, (same, rest) -> {
+                    choice.getTakesMap().forEach((name, amount) -> rest.merge(name, -amount, Long::sum));
+                    return choice.getTakesCount() > 0 ? rest : null; // null: a slot has it whole
+                })));
         for (Left other : fleet) {
             if (other.host.equals(left.host)) {
                 other.idle = false;
@@ -177,13 +187,12 @@ final class BestFit extends SchedulerServiceImplBase {
             System.err.println("give HOST:PORT, not " + address);
             System.exit(2);
         }
-        String host = address.substring(0, colon);
-        int port = Integer.parseInt(address.substring(colon + 1));
+        InetSocketAddress at = new InetSocketAddress(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)));
         // The coordinator pings every 20 s and sends up to 16 MiB; by itself a server bears 5 minutes and 4 MiB.
-        Server server = NettyServerBuilder.forAddress(new InetSocketAddress(host, port))
+        Server server = NettyServerBuilder.forAddress(at)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS).permitKeepAliveWithoutCalls(true)
                 .maxInboundMessageSize(16 << 20).addService(new BestFit()).build().start();
-        System.out.println("serving " + host + ":" + server.getPort());
+        System.out.println("serving " + at.getHostString() + ":" + server.getPort());
         server.awaitTermination();
     }
 }
