@@ -50,6 +50,25 @@ def test_every_case_is_in_exactly_one_task(cases, speeds):
     assert sorted(index for _, piece in pieces for index in piece) == list(range(len(cases)))
 
 
+@given(st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 5)), max_size=60), st.sets(st.integers(0, 60)))
+def test_a_queue_is_what_it_would_be_had_its_cases_come_back_one_by_one(cases, exclusive):
+    keys, bound, first = [f"d{key % 2}/file{key}" if key else "" for _, key in cases], {"d1/file1"}, {"d0/file2"}
+    estimates = [
+        sixty_fourths / 64 for sixty_fourths, _ in cases
+    ]  # in whatever order these are added up, it is the same
+    new, again = (CaseQueue(keys, estimates, bound, first, exclusive) for _ in range(2))
+    again.clear()
+    for index in range(len(cases)):
+        again.put([index])
+    assert (new.count, new.pending(), new.shareable) == (again.count, again.pending(), again.shareable)
+    assert (new.seconds, new.longest_bound) == (again.seconds, again.longest_bound)
+    while new.count and new.shareable:
+        piece = dispatcher.cut(new, 1.0, 2.0, known=True)
+        assert piece == dispatcher.cut(again, 1.0, 2.0, known=True)
+        new.take(piece)
+        again.take(piece)
+
+
 @given(cases, slots)
 def test_a_piece_keeps_the_order_of_collection_within_a_setup_group(cases, speeds):
     durations = [one for one, _ in cases]

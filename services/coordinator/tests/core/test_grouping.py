@@ -71,6 +71,11 @@ def test_a_group_that_stays_together_goes_first_as_a_whole():
 
 def test_collections_keep_their_named_groups_and_those_that_were_stored_without_are_read():
     assert codec.decode_cases(codec.encode_cases(ALL)) == ALL
+
+
+def test_cases_are_stored_alike_whether_they_were_encoded_before_or_not():
+    stored = codec.stored_cases(ALL)
+    assert (stored, codec.encode_cases(stored)) == (ALL, codec.encode_cases(ALL))
     old = codec._pack(codec._encoder.encode([("a", ("f",)), ("b", ())]))
     assert codec.decode_cases(old) == (CollectedCase("a", ("f",)), CollectedCase("b"))
 

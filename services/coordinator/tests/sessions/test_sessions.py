@@ -260,19 +260,22 @@ async def test_a_collection_in_pieces_is_one_collection(tmp_path: Path) -> None:
         await worker.welcomed()
         submitted = await fleet.submit(spec)
         opened = (await worker.next("open_allocation")).open_allocation
-        for piece, more in (((0, 1), True), ((2,), False)):
+        pieces = []
+        for piece, more in ((range(1000), True), (range(1000, 2000), True), ((2000,), False)):
             cases = [worker_pb2.CollectedCase(case_id=f"t.py::test_{one}", groups=["t.py"]) for one in piece]
             collected = worker_pb2.Collected(allocation_id=opened.allocation_id, digest="d", cases=cases, more=more)
-            await worker.send(worker_pb2.WorkerMessage(collected=collected))
+            pieces.append(worker_pb2.WorkerMessage(collected=collected))
+        await worker.send(pieces[0])
+        await worker.send(*pieces[1:])
         done = 0
-        while done < 3:
+        while done < 2001:
             assign = (await worker.next("assign")).assign
             done += sum(len(task.case_indices) for task in assign.tasks)
             await worker.execute(assign)
             await worker.send(want(opened.allocation_id, 0))
         run = await fleet.until(submitted.run.run_id, FINISHED)
 
-        assert (run.counts.total, run.counts.passed) == (3, 3)
+        assert (run.counts.total, run.counts.passed) == (2001, 2001)
 
 
 async def test_a_failed_case_keeps_its_full_result(tmp_path: Path) -> None:

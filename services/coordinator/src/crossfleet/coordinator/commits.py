@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from crossfleet.coordinator.core.commands import Command, RecordCollection
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.estimates import Estimates
+from crossfleet.coordinator.ledger.codec import stored_cases
 from crossfleet.coordinator.ledger.observing import kindred_keys, suite_key
 from crossfleet.coordinator.ledger.store import Deposed, StoreFailed, StoreFull
 from crossfleet.coordinator.ledger.writer import LedgerRejected, LedgerWriter
 from crossfleet.foundation.errors import CrossfleetError, FieldViolation
 from crossfleet.foundation.errors.status import error_from_reason
 
+_MANY_CASES = 1_000
 _RETRY_SECONDS = {"QUEUE_FULL": 0.5, "DATABASE_AWAY": 2.0, "COMMIT_UNSETTLED": 0.5}
 
 
@@ -70,7 +73,10 @@ def recording(
             limits: tuple[float, ...] = ()
             if run.policy.learnt_timeout:
                 limits = await estimates.time_limits(suite_key(run, group), kindred, ids)
-            collection = replace(collection, estimates=known, given=given, limits=limits)
+            cases = collection.cases
+            if len(cases) > _MANY_CASES and run.policy.shard_count < 2:
+                cases = await asyncio.to_thread(stored_cases, cases)
+            collection = replace(collection, cases=cases, estimates=known, given=given, limits=limits)
         return await commit(collection)
 
     return record

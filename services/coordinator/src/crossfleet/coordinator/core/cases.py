@@ -20,3 +20,10 @@ class CollectedCase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     named_group: str = ""
     first: bool = False
     exclusive: bool = False
+
+
+class StoredCases(tuple[CollectedCase, ...]):  # noqa: SLOT001 - a tuple has none for it
+    """The cases of a collection, and what the ledger stores of them: encoded before they are committed, by whom that keeps
+    nobody waiting."""
+
+    stored: bytes

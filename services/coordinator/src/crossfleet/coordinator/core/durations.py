@@ -61,6 +61,8 @@ def fill_unknown(estimates: Sequence[float], keys: Sequence[str]) -> tuple[list[
     if not estimates:
         return [UNKNOWN_SECONDS] * len(keys), False
     known = [seconds for seconds in estimates if seconds > 0]
+    if len(known) == len(keys) and min(known) >= _SHORTEST:
+        return known, True
     suite = sum(known) / len(known) if known else UNKNOWN_SECONDS
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}

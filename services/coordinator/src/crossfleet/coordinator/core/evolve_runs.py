@@ -59,7 +59,7 @@ def cases_collected(state: State, event: e.CasesCollected) -> None:
     group.outcomes = bytearray(total)
     group.seconds.extend([0.0] * total)
     group.counts[Outcome.PENDING] = total
-    files = [case.groups[0] if case.groups else "" for case in event.cases]
+    files = [case.groups[0] if case.groups else "" for case in event.cases] if event.estimates else [""] * total
     estimates, group.estimates_known = durations.fill_unknown(event.estimates, files)
     shared = setup_keys(event.cases, state.runs[event.run_id].policy.grouping)
     exclusive = {index for index, case in enumerate(event.cases) if case.exclusive}

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.cases import CollectedCase, StoredCases
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.override import DeviceOverridden, Override
@@ -205,7 +205,14 @@ def decode_payloads(body: bytes) -> dict[int, bytes]:
 
 def encode_cases(cases: Sequence[CollectedCase]) -> bytes:
     """A collection, in order."""
-    return _pack(_encoder.encode(cases))
+    return cases.stored if isinstance(cases, StoredCases) else _pack(_encoder.encode(cases))
+
+
+def stored_cases(cases: Sequence[CollectedCase]) -> StoredCases:
+    """A collection that need not be encoded any more. Takes some hundredths of a second for 50,000 cases."""
+    made = StoredCases(cases)
+    made.stored = encode_cases(cases)
+    return made
 
 
 def decode_cases(body: bytes) -> tuple[CollectedCase, ...]:

@@ -113,6 +113,8 @@ class Session:
             kind = message.WhichOneof("kind")
             if kind not in _PLAIN_KINDS:
                 self._take_one(kind, message)
+            if kind == "collected" and message.collected.more:
+                await asyncio.sleep(0)  # a request may hold thousands of cases
         wants = reports.wants(self.worker_id, messages)
         if wants:
             self._report((), wants, 0)
