@@ -201,7 +201,7 @@ def test_who_goes_by_what_is_left_of_devices_shares_them_as_the_coordinator_allo
     worker = device_pb2.Worker(slots=12, cpu_cores=12, state=ready, runners=["pytest"], devices=gpus)
     group = scheduler_pb2.TaskGroup(wanted_slots=12, runner="pytest")
     group.request.devices.add(device_class="gpu", count=count, capacities={"memory": amount})
-    allocations = []
+    allocations: list[scheduler_pb2.Allocation] = []
     for number, part in taken:
         if number < len(gpus) and (not part or part <= memories[number]):
             held = scheduler_pb2.Allocation(allocation_id=f"a{len(allocations)}", worker_id="w0", slots=1)
