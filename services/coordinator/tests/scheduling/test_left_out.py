@@ -105,6 +105,33 @@ async def test_a_request_that_cannot_be_judged_for_a_scheduler_gets_no_fit_and_a
     assert {row.target: row.fit for row in scheduler.updates[-1].snapshot.groups} == {"big": 0, "default": 1}
 
 
+async def test_whatever_else_goes_wrong_as_a_scheduler_is_told_costs_a_stream_and_no_leader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError("no words for it")
+
+    scheduler = GreedyScheduler()
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        with monkeypatch.context() as patch:
+            patch.setattr("crossfleet.coordinator.core.usage.Usage.advance", broken)
+            worker = ScriptedWorker(fleet.channel)
+            await worker.welcomed()
+            await fleet.submit(noop(1), "without shares")
+            await worker.execute((await worker.next("assign")).assign)
+        with monkeypatch.context() as patch:
+            patch.setattr("crossfleet.coordinator.convert.plans.snapshot", broken)
+            fleet.coordinator.schedulers.fallback.teller.everything()
+            await eventually(lambda: not fleet.coordinator.schedulers.figures.connected, what="the end of the stream")
+        run_id = (await fleet.submit(noop(1), "later")).run.run_id
+        await worker.execute((await worker.next("assign")).assign)
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        snapshots = [one.snapshot for one in scheduler.updates if one.HasField("snapshot")]
+
+    assert not snapshots[0].shares
+    assert snapshots[-1].shares
+
+
 async def test_news_that_cannot_be_read_are_told_as_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler = GreedyScheduler()
     async with running(tmp_path, scheduler=scheduler) as fleet:

@@ -37,13 +37,14 @@ class LeftOut:
             "worker": state.workers,
             "group": state.groups,
             "fit": state.groups,
+            "shares": ("",),
             "allocation": state.allocations,
         }
         self._causes = {(kind, name): cause for (kind, name), cause in self._causes.items() if name in there[kind]}
         self._count()
 
     def put(self, kind: str, name: str, make: Callable[..., Any], *of: Any) -> Any:
-        """The row `make(*of)` of a worker, group or allocation; None where that raises anything."""
+        """What `make(*of)` answers: the row of a worker, group or allocation, or shares; None where that raises anything."""
         try:
             row = make(*of)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are told

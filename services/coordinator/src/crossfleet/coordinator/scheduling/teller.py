@@ -177,12 +177,12 @@ class Teller:
         if whole:
             self._left_out.forget_gone()
             update.snapshot.CopyFrom(plans.snapshot(state, mine, put))
-            update.snapshot.shares.extend(self._shares(state, whole=True))
+            update.snapshot.shares.extend(put("shares", "", self._shares, state, whole) or ())
             if self._fits is not None:
                 self._judging = not self._fits.add_to(update.snapshot, self._unjudged)
         else:
             update.delta.CopyFrom(plans.delta(state, workers, groups, allocations, mine, put))
-            update.delta.shares.extend(self._shares(state, whole=False))
+            update.delta.shares.extend(put("shares", "", self._shares, state, whole) or ())
         if self._sight is not None:
             self._sight.shown(update)
         return update
@@ -190,7 +190,7 @@ class Teller:
     def _unjudged(self, group_id: str, error: Exception) -> None:
         self._left_out.note("fit", group_id, error)
 
-    def _shares(self, state: State, *, whole: bool) -> list[scheduler_pb2.ProjectShare]:
+    def _shares(self, state: State, whole: bool) -> list[scheduler_pb2.ProjectShare]:
         """What projects had, for every snapshot and from time to time: counting looks at all allocations."""
         now = self._clock.monotonic()
         if self._usage is None or (not whole and now - self._counted_at < _COUNT_SECONDS):
