@@ -206,8 +206,8 @@ class Reasons:
                     slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
                 for group_id, count in placing.on(name):
                     slots[group_id] = slots.get(group_id, 0) + count
-            entries = self._entries
-            known = sorted([(entries[one].rank, entries[one].group) for one in slots if one in entries], key=_first)
+            entries = [entry for one in slots if (entry := self._entries.get(one)) is not None]
+            known = sorted([(one.rank, one.group) for one in entries], key=_first)
             found = self._holders[demand] = _Holders(slots, known, sum(slots.values()))
         return found
 

@@ -41,7 +41,7 @@ class Placing:
 
     def room(self, demand: Demand) -> int:
         """About how many slots are free for a demand: counted when first asked for, less what those like it got since."""
-        alike = self._search.alike(demand)
+        alike = self._search.alike[demand]
         found = self._room.get(alike)
         if found is None:
             found = self._room[alike] = self._search.all_room(alike)
@@ -155,8 +155,8 @@ class Placing:
     def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int) -> int:
         """The same among few workers."""
         fleet, demand, got = self._fleet, entry.shape.demand, 0
-        rooms = {name: fleet.room(name, demand) for name in names}
-        while got < most:
+        rooms = {name: room for name in names if (room := fleet.room(name, demand))}
+        while rooms and got < most:
             left, need = most - got, max(fewest - got, 1)
             able = [name for name, room in rooms.items() if room >= need]
             if not able:
@@ -188,8 +188,8 @@ class Placing:
 
     def _take(self, entry: Entry, name: str, slots: int, gang: str = "") -> int:
         """Twice on one worker makes one larger proposal."""
-        group, total = entry.group, slots
-        devices, portions = self._fleet.take(name, entry.shape.demand, slots, group.project)
+        group, demand, total = entry.group, entry.shape.demand, slots
+        devices, portions = self._fleet.take(name, demand, slots, group.project)
         mine = self.given.get(group.id)
         if mine is None:
             mine = self.given[group.id] = {}
@@ -198,7 +198,7 @@ class Placing:
             devices = _each_once((*mine[name].device_ids, *devices), portions)
             total += mine[name].slots
         mine[name] = Proposal(group.id, name, total, devices, gang, portions)
-        alike = self._search.alike(entry.shape.demand)
+        alike = self._search.alike[demand]
         if alike in self._room:
             self._room[alike] -= slots
         entry.held += slots
