@@ -54,27 +54,27 @@ class Host:
 
     def bundled(self, parts: Mapping[str, Amounts]) -> Portions:
         """What is taken of its devices, as of its frame's model: those that are alike in the order of what is taken of them."""
-        frame, devices = self.kind.frame, self.view.devices
+        frame, devices = self.kind.frame, self.view.device_ids
         found = list[Portion]()
         for positions in frame.alike:
-            partly = sorted([parts[devices[at].id] for at in positions if devices[at].id in parts])
+            partly = sorted([parts[devices[at]] for at in positions if devices[at] in parts])
             found += map(Portion, [frame.model.devices[at].id for at in positions], partly)
         return tuple(sorted(found))
 
     def counts(self, devices: AbstractSet[str]) -> tuple[int, ...]:
         """How many of each alike these devices are."""
-        frame, mine = self.kind.frame, self.view.devices
+        frame, mine = self.kind.frame, self.view.device_ids
         if not devices:
             return frame.nothing
-        return tuple([sum([mine[at].id in devices for at in positions]) for positions in frame.alike])
+        return tuple([sum([mine[at] in devices for at in positions]) for positions in frame.alike])
 
     def pick(self, grant: Grant) -> tuple[str, ...]:
         """The devices of a grant that it has for itself: the first free ones that are alike are in use from now on."""
-        devices, used, parts = self.view.devices, self.used, self.parts
-        ids = [devices[at].id for at in grant.shared] if grant.shared else []
+        devices, used, parts = self.view.device_ids, self.used, self.parts
+        ids = [devices[at] for at in grant.shared] if grant.shared else []
         for positions, count in zip(self.kind.frame.alike, grant.taken, strict=True):
             for at in positions if count else ():
-                device = devices[at].id
+                device = devices[at]
                 if device not in used and device not in parts:
                     used.add(device)
                     ids.append(device)
@@ -88,10 +88,10 @@ class Host:
 
         Of those that are alike one is taken of which as much is held as the grant was made for.
         """
-        frame, devices = self.kind.frame, self.view.devices
+        frame, devices = self.kind.frame, self.view.device_ids
         states, names = dict(self.filling.level.free.portions), dict[str, str]()
         for name, _ in grant.portions:
-            twins = (devices[at].id for at in frame.alike[frame.number[frame.positions[name]]])
+            twins = (devices[at] for at in frame.alike[frame.number[frame.positions[name]]])
             able = (one for one in twins if one not in self.used and one not in names.values())
             names[name] = next(one for one in able if self.parts.get(one) == states.get(name))
         portions = together(Portion(names[name], amounts) for name, amounts in grant.portions)
