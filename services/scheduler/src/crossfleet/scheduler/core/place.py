@@ -59,7 +59,7 @@ class Placing:
                 self._slots.setdefault(one.worker_id, []).append((one.group_id, one.slots))
         return self._slots.get(worker_id, ())
 
-    def share_out(self, entries: list[Entry], most: int) -> list[int]:
+    def share_out(self, entries: list[Entry], most: int) -> dict[Entry, int]:
         """Let groups take turns, the one that has least first, until nothing fits or they have got ``most`` slots.
 
         A turn takes the fair part of what is free at once and not slot by slot, so that a group gets few workers
@@ -67,8 +67,8 @@ class Placing:
         """
         self.hindered = False
         if len(entries) == 1:
-            return [self._turn(entries[0], min(entries[0].wanted, most))]
-        before = [one.held for one in entries]
+            return {entries[0]: self._turn(entries[0], min(entries[0].wanted, most))}
+        granted = dict.fromkeys(entries, 0)
         # Of several that have as little that one goes first which the fewest workers satisfy.
         active = sorted(entries, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
         available = min(max([self.room(one.shape.demand) for one in active]), most)
@@ -76,11 +76,12 @@ class Placing:
             entry = min(active, key=_held)
             fair = -(-available // len(active)) if len(active) > 1 else entry.wanted
             got = self._turn(entry, min(entry.wanted, max(fair, least(entry)), most))
+            granted[entry] += got
             available = max(available - got, 0)
             most -= got
             if not got or not entry.wanted:
                 active.remove(entry)
-        return [one.held - held for one, held in zip(entries, before, strict=True)]
+        return granted
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
@@ -114,12 +115,12 @@ class Placing:
         return refused | closed if refused else closed
 
     def _anywhere(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
-        got = 0
+        got, demand = 0, entry.shape.demand
         while got < most:
-            found = self._search.best(entry.shape.demand, max(fewest - got, 1), most - got, banned)
+            found = self._search.best(demand, max(fewest - got, 1), most - got, banned)
             if found is None:
                 break
-            name, slots = found[0], min(found[1], most - got)
+            name, slots = found
             if entry.group.warm:
                 name = self._warmer(entry, name, slots, banned)
             got += self._take(entry, name, slots)

@@ -28,7 +28,7 @@ class Entry:
     """A group as it is planned. ``held`` counts slots, proposed ones included; ``wanted`` those that it may still get.
 
     ``short`` is what it lacks of all that it asked for, its own limit aside. ``waits``: its lane has it among those that
-    wait. ``run`` has all groups of its run in that lane, itself too.
+    wait. ``run`` has all groups of its run in that lane, itself too. ``hurried``: its deadline puts it before its age.
     """
 
     group: Group
@@ -40,6 +40,7 @@ class Entry:
     short: int = 0
     wanted: int = 0
     waits: bool = False
+    hurried: bool = False
 
 
 class Lane:
@@ -71,7 +72,7 @@ class Lane:
     def add(self, entry: Entry) -> None:
         """A group waits."""
         self._passed = 0
-        self._hurried += _hurried(entry)
+        self._hurried += entry.hurried
         self.preempting += entry.group.preempts
         queue = self._queues.get(entry.shape)
         if queue is None:
@@ -86,7 +87,7 @@ class Lane:
     def remove(self, entry: Entry) -> None:
         """A group no longer waits."""
         shape, queue = entry.shape, self._queues[entry.shape]
-        self._hurried -= _hurried(entry)
+        self._hurried -= entry.hurried
         self.preempting -= entry.group.preempts
         if len(queue) == 1:
             del self._queues[shape]
@@ -161,7 +162,8 @@ class Queue:
             lane = lanes[group.project] = Lane()
         lane.held += held
         run = lane.runs.setdefault(_run(group), [])
-        entry = Entry(group, rank(group), shape, lane, run, held, short)
+        place = rank(group)
+        entry = Entry(group, place, shape, lane, run, held, short, hurried=place[1] < group.submitted_at)
         run.append(entry)
         return entry
 
@@ -205,11 +207,6 @@ def together(entry: Entry) -> list[Entry]:
     found = [one for one in entry.run if one.waits and not one.shape.shut]
     found.sort(key=_rank_of)
     return found
-
-
-def _hurried(entry: Entry) -> bool:
-    """Whether its deadline gives it an earlier place than its age."""
-    return entry.rank[1] < entry.group.submitted_at
 
 
 def _run(group: Group) -> str:

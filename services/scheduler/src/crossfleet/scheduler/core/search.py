@@ -140,7 +140,7 @@ class Search:
         return names
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
-        """The best worker and its room: one with room for ``most`` slots, else the roomiest with ``least``."""
+        """The best worker, one with room for ``most`` slots, else the roomiest with ``least``; and for how many of them."""
         for tier in self._tiers.get(demand) or self._tiers_of(demand):
             if tier.roomiest >= least:
                 found = _at_most(tier, most, banned)
@@ -198,7 +198,7 @@ def _at_most(tier: Tier, most: int, banned: AbstractSet[str]) -> tuple[str, int]
 def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
     """Of those with room for ``most``: of the kinds that the fewest want the fullest, and of these the first."""
     best: str | None = None
-    rivals = fullest = best_room = 0
+    rivals = fullest = 0
     for kind, aspect in ranking:
         if best is not None and kind.rivals > rivals:
             break
@@ -208,12 +208,11 @@ def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, 
             if best is not None and slots > fullest:
                 break
             for filling in kind.open[slots]:
-                room = filling.rooms[aspect]
-                if room >= most:
+                if filling.rooms[aspect] >= most:
                     name = filling.first(banned)
                     if name is not None and (best is None or slots < fullest or name < best):
-                        best, best_room, rivals, fullest = name, room, kind.rivals, slots
-    return (best, best_room) if best is not None else None
+                        best, rivals, fullest = name, kind.rivals, slots
+    return (best, most) if best is not None else None
 
 
 def _with_room(ranking: Ranking, room: int, banned: AbstractSet[str]) -> tuple[str, int] | None:

@@ -108,12 +108,12 @@ class Round:
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""
         granted = self._placing.share_out(entries, most)
-        total = sum(granted)
+        total = sum(granted.values())
         if not total:
             for entry in entries:
                 self._shut_or_set_aside(entry)
             return 0
-        for entry, got in zip(entries, granted, strict=True):
+        for entry, got in granted.items():
             if got:
                 shape = entry.shape
                 entry.lane.held += got
