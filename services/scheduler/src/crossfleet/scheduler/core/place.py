@@ -96,12 +96,13 @@ class Placing:
             for refused in (banned | group.avoid, banned) if group.avoid else (banned,):
                 got += self._scatter(entry, fewest - got, most - got, refused)
             return got
+        closed = banned | group.avoid if group.avoid else banned
         if entry.held:
-            got += self._onto(entry, self._warm(entry) - banned - group.avoid, fewest, most)
+            got += self._onto(entry, self._warm(entry), fewest, most, closed)
         if got < most:
-            got += self._anywhere(entry, fewest - got, most - got, banned | group.avoid if group.avoid else banned)
+            got += self._anywhere(entry, fewest - got, most - got, closed)
         if group.avoid:
-            got += self._onto(entry, group.avoid - banned, fewest - got, most - got)
+            got += self._onto(entry, group.avoid, fewest - got, most - got, banned)
         return got
 
     def hopeless(self, entry: Entry) -> bool:
@@ -153,10 +154,10 @@ class Placing:
         warm.update(self.given.get(entry.group.id, ()))
         return warm
 
-    def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int) -> int:
+    def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int, banned: AbstractSet[str]) -> int:
         """The same among few workers."""
         fleet, demand, got = self._fleet, entry.shape.demand, 0
-        rooms = {name: room for name in names if (room := fleet.room(name, demand))}
+        rooms = {name: room for name in names if name not in banned and (room := fleet.room(name, demand))}
         while rooms and got < most:
             left, need = most - got, max(fewest - got, 1)
             able = [name for name, room in rooms.items() if room >= need]

@@ -120,7 +120,7 @@ class Planner:
                     del entries[group_id]
                 self._reasons.forget(group_id)
                 continue
-            short = max(group.wanted_slots - proposed, 0) if proposed else group.wanted_slots
+            short = max(group.wanted_slots - proposed, 0)
             again = entry is None or entry.held != held
             if entry is not None and (entry.group is group or _stays(entry, group)):
                 entry.group = group  # Most news of a group is only that less of it is left.
