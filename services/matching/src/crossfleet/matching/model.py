@@ -125,6 +125,11 @@ class WorkerView:
         return repr((facts, sets, [device.signature for device in self.devices]))
 
     @cached_property
+    def device_ids(self) -> tuple[str, ...]:
+        """Its devices by their positions."""
+        return tuple([device.id for device in self.devices])
+
+    @cached_property
     def shared_ids(self) -> frozenset[str]:
         """The devices that slots may hold together, however many they are."""
         return frozenset(device.id for device in self.devices if device.shared)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 
 from crossfleet.matching.explain import Explanation, explain
 from crossfleet.matching.kinds import kinds
@@ -28,12 +28,19 @@ _NOBODY: frozenset[str] = frozenset()
 
 @dataclass(slots=True)
 class _Holders:
-    """Who holds what a demand could use: slots by group, and the known ones in their order. Of many only some."""
+    """Who holds what a demand could use: slots by group, and the known ones in their order. Of many only some.
+
+    ``latest``: for each of the known, when the youngest of those up to it was submitted.
+    """
 
     slots: dict[str, int]
     known: list[tuple[Rank, Group]]
     total: int
     texts: dict[int, str] = field(default_factory=dict)
+    latest: list[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.latest = list(accumulate([group.submitted_at for _, group in self.known], max))
 
     def first(self, count: int) -> str:
         """Names the first ``count`` of them."""
@@ -177,7 +184,7 @@ class Reasons:
         if higher:
             return "behind_priority", f"behind higher priority: {holders.first(higher)}"
         if older:
-            hurried = any(one.submitted_at > group.submitted_at for _, one in known[:older])
+            hurried = holders.latest[older - 1] > group.submitted_at
             return (
                 "behind",
                 f"behind {'work that is due sooner' if hurried else 'earlier work'}: {holders.first(older)}",
@@ -206,8 +213,8 @@ class Reasons:
                     slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
                 for group_id, count in placing.on(name):
                     slots[group_id] = slots.get(group_id, 0) + count
-            entries = self._entries
-            known = sorted([(entries[one].rank, entries[one].group) for one in slots if one in entries], key=_first)
+            entries = [entry for one in slots if (entry := self._entries.get(one)) is not None]
+            known = sorted([(one.rank, one.group) for one in entries], key=_first)
             found = self._holders[demand] = _Holders(slots, known, sum(slots.values()))
         return found
 

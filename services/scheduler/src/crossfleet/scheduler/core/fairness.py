@@ -20,13 +20,31 @@ class Accounts:
     """What each project holds. Its share is the largest part that it has of any resource, by its weight."""
 
     def __init__(self) -> None:
-        """Nobody holds anything."""
+        """Nobody holds anything, of nothing."""
         self._held: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._totals: list[tuple[str, int]] = []
+        self._standings: dict[str, tuple[Share | None, Standing]] = {}
 
     @property
     def projects(self) -> Iterable[str]:
         """Who holds something or did."""
         return self._held
+
+    def begin(self, totals: Mapping[str, int]) -> None:
+        """A new plan, of a fleet that has so much in all."""
+        now = [item for item in totals.items() if item[1] > 0]
+        if now != self._totals:
+            self._totals = now
+            self._standings.clear()
+
+    def standing(self, project: str, wish: Share | None) -> Standing:
+        """What a plan measures a project by: said anew where the fleet or the wish is another."""
+        found = self._standings.get(project)
+        if found is None or found[0] is not wish:
+            used = wish.used if wish is not None else _UNUSED
+            parts = tuple([(name, total, used.get(name, 0.0)) for name, total in self._totals])
+            found = self._standings[project] = wish, (weight(wish), parts)
+        return found[1]
 
     def charge(self, project: str, cost: Cost) -> None:
         """Something more is held."""
@@ -58,12 +76,6 @@ class Accounts:
         by, resources = standing
         parts = ((held.get(name, 0) + more.get(name, 0)) / total + used for name, total, used in resources)
         return max(parts, default=0.0) / by
-
-
-def standing(totals: Mapping[str, int], wish: Share | None) -> Standing:
-    """What one plan measures a project by."""
-    used = wish.used if wish is not None else _UNUSED
-    return weight(wish), tuple((name, total, used.get(name, 0.0)) for name, total in totals.items() if total > 0)
 
 
 def weight(wish: Share | None) -> float:

@@ -67,6 +67,26 @@ class _Most(dict[Aspect, int]):
             del self[aspect]
 
 
+class _Aspects(dict[Demand, Aspect]):
+    """What a kind is for demands, each judged when first asked for."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: Kind) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, demand: Demand) -> Aspect:
+        kind, model = self._kind, self._kind.model
+        # Whoever a particular demand chooses is of a kind that says so; the model may have been here before that demand.
+        able = demand.able(model) if not demand.particular or demand.number in kind.choosers else None
+        at = {device.id: at for at, device in enumerate(model.devices)}
+        places = tuple(tuple(at[one] for one in ids) for ids in able.candidates) if able is not None else None
+        found = self[demand] = kind.frame.aspect(demand.request, able, places)
+        return found
+
+
 class Kind:
     """Ready workers that no demand tells apart. ``model`` is any of them, or was: it stands for all when matching is asked.
 
@@ -86,24 +106,13 @@ class Kind:
         self.some: dict[Filling, None] = {}
         self.most = _Most(self)
         self.fillings: dict[Level, Filling] = {}
-        self._choosers = frozenset([number for number, _, _ in key[1]])
-        self._aspects: dict[Demand, Aspect] = {}
+        self.choosers = frozenset([number for number, _, _ in key[1]])
+        self.aspects = _Aspects(self)
 
     @property
     def idle(self) -> Level:
         """How full a worker is of which nothing is held."""
         return self.frame.idle
-
-    def aspect(self, demand: Demand) -> Aspect:
-        """What the kind is for a demand."""
-        found = self._aspects.get(demand)
-        if found is None:
-            # Whoever a particular demand chooses is of a kind that says so; the model may have been here before that demand.
-            able = demand.able(self.model) if not demand.particular or demand.number in self._choosers else None
-            at = {device.id: at for at, device in enumerate(self.model.devices)}
-            places = tuple(tuple(at[one] for one in ids) for ids in able.candidates) if able is not None else None
-            found = self._aspects[demand] = self.frame.aspect(demand.request, able, places)
-        return found
 
     def enter(self, name: str, level: Level) -> Filling:
         """A worker is so full from now on."""
@@ -111,20 +120,13 @@ class Kind:
         if filling is None:
             filling = self.fillings[level] = Filling(self, level)
             level.fillings += 1
-            filling.members.append(name)
-            if filling.slots > 0:
-                self.openings.add(filling)
-            return filling
-        members = filling.members
-        if members[-1] < name:  # As they mostly come and go in order.
-            members.append(name)
-        else:
-            insort(members, name)
+        if filling.slots > 0:
+            filling.add(name)
         return filling
 
 
 class Filling:
-    """Workers of a kind that are at one level, at least one. ``members`` are their names, sorted."""
+    """Workers of a kind that are at one level. ``members`` are their names, sorted; of those that are full nobody asks them."""
 
     __slots__ = ("kind", "level", "members", "rooms", "slots")
 
@@ -136,15 +138,27 @@ class Filling:
         self.rooms = level.rooms
         self.members: list[str] = []
 
+    def add(self, name: str) -> None:
+        """A worker is so full, and not quite."""
+        members = self.members
+        if not members:
+            members.append(name)
+            self.kind.openings.add(self)
+        elif members[-1] < name:  # As they mostly come and go in order.
+            members.append(name)
+        else:
+            insort(members, name)
+
     def leave(self, name: str) -> None:
         """A worker is so full no longer."""
         members = self.members
-        del members[0 if members[0] == name else bisect_left(members, name)]
-        if not members:
+        if len(members) > 1:
+            del members[0 if members[0] == name else bisect_left(members, name)]
+        elif members:
+            members.clear()
             del self.kind.fillings[self.level]
             self.level.fillings -= 1
-            if self.slots > 0:
-                self.kind.openings.remove(self)
+            self.kind.openings.remove(self)
 
     def first(self, banned: AbstractSet[str]) -> str | None:
         """The first worker that is not banned."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from heapq import merge
 from itertools import islice
 
@@ -17,9 +16,10 @@ from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.demands import Demand, Key, Shape
 from crossfleet.scheduler.core.fairness import Accounts
 from crossfleet.scheduler.core.fillings import Filling, Kind, Openings, alike
-from crossfleet.scheduler.core.frames import Aspect, Charge, Cost, Frame, FrameKey, Level, Slot, frame_key
-from crossfleet.scheduler.core.host import Host
+from crossfleet.scheduler.core.frames import Aspect, Cost, Frame, FrameKey, Level, Slot, frame_key
+from crossfleet.scheduler.core.host import Holding, Host
 from crossfleet.scheduler.core.model import Allocation
+from crossfleet.scheduler.core.queue import Entry
 from crossfleet.scheduler.core.search import Search
 from crossfleet.scheduler.core.snapshot import Snapshot
 
@@ -36,8 +36,8 @@ class Fleet:
     is to be looked at again. ``solitary``: somebody asks for hosts that nobody else uses, so that it matters who shares one.
     """
 
-    def __init__(self, selectors: Selectors, accounts: Accounts) -> None:
-        """No worker known."""
+    def __init__(self, selectors: Selectors, accounts: Accounts, entries: Mapping[str, Entry]) -> None:
+        """No worker known. ``entries``: the groups that may hold some."""
         self._accounts = accounts
         self.hosts: dict[str, Host] = {}
         self.totals: Counter[str] = Counter()
@@ -52,7 +52,7 @@ class Fleet:
         self.search = Search(self._openings, self.able)
         # Equal requests mostly are one object, and to hash one takes longer than all else that is done with it.
         self._by_id: dict[int, tuple[Request, Demand]] = {}
-        self.of_group: dict[str, Demand] = {}
+        self._entries = entries
         self._selectors = selectors
         self._particular: list[Demand] = []
         self._counted: dict[Demand, int] = {}
@@ -76,7 +76,7 @@ class Fleet:
             if found.particular:
                 self._particular.append(found)
                 self.unsorted = True
-            judged = ((kind, kind.aspect(found)) for kind in self.kinds.values())
+            judged = ((kind, kind.aspects[found]) for kind in self.kinds.values())
             self.able[found] = {kind: aspect for kind, aspect in judged if aspect.able is not None}
             self._counted[found] = 0
         self._by_id[id(request)] = request, found
@@ -122,7 +122,9 @@ class Fleet:
             if host is None or host.kind is not kind:
                 self._remove(name)
                 host = self._enter(name, view, kind)
-            host.view = view
+            if host.view is not view:
+                self._credit(host, host.holdings)  # Another row may have other devices.
+                host.view, host.holdings = view, {}
         self._fill(snapshot, name, host)
         return host.filling if host.filling is not before else None
 
@@ -131,20 +133,20 @@ class Fleet:
         room for them."""
         host = self.hosts[name]
         kind, filling = host.kind, host.filling
-        aspect, level = self.able[demand][kind], filling.level
+        aspect, level = kind.aspects[demand], filling.level
         grant = level.grants.get((aspect, slots)) or level.grant(aspect, slots)
         ids = host.pick(grant) if grant.shared or grant.taken is not kind.frame.nothing else ()
         portions: Portions = ()
         if grant.portions:
             parts, portions = host.divide(grant)
             ids = (*ids, *parts)
-        host.charges.append((project, grant.cost))
-        self._accounts.charge(project, grant.cost)
+        cost = grant.cost
+        host.given.append((project, cost))
+        self._accounts.charge(project, cost)
         filling.leave(name)
         host.filling = kind.enter(name, grant.left)
-        for other in self.neighbours(name) if self.solitary else ():
-            if other in self.hosts:
-                beside = self.hosts[other]
+        if self.solitary:
+            for beside in [self.hosts[one] for one in self.neighbours(name) if one in self.hosts]:
                 self._refill(beside, beside.filling.level.disturbed(alone=demand.request.exclusive))
         return ids, portions
 
@@ -204,26 +206,27 @@ class Fleet:
             whole, mine = host.held(one.device_ids, one.portions)
             used |= whole
             parts += mine
-            level = level.after(host.kind.aspect(self._demand_of(one)), one.slots)
+            level = level.after(host.kind.aspects[self._demand_of(one)], one.slots)
         level = level.without(host.counts(used))
         if parts:
             level = level.parted(host.bundled(dict(together(parts))))
-        return level.rooms[host.kind.aspect(demand)]
+        return level.rooms[host.kind.aspects[demand]]
 
     def _demand_of(self, held: Allocation) -> Demand:
-        return self.of_group.get(held.group_id) or self.demand(_UNKNOWN)
+        entry = self._entries.get(held.group_id)
+        return entry.shape.demand if entry is not None else self.demand(_UNKNOWN)
 
     def cost(self, name: str, demand: Demand, slots: int) -> Cost:
         """What so many slots of a demand would take of a host that is idle."""
         kind = self.hosts[name].kind
-        return kind.idle.grant(kind.aspect(demand), slots).cost
+        return kind.idle.grant(kind.aspects[demand], slots).cost
 
     def cost_of(self, held: Allocation) -> Cost:
         """What an allocation takes of its host."""
         host = self.hosts[held.worker_id]
         devices, parts = host.held(held.device_ids, held.portions)
         kind, bundled = host.kind, host.bundled(dict(parts)) if parts else ()
-        return kind.frame.cost(kind.aspect(self._demand_of(held)), held.slots, host.counts(devices), bundled)
+        return kind.frame.cost(kind.aspects[self._demand_of(held)], held.slots, host.counts(devices), bundled)
 
     def lacking(self, demand: Demand) -> str:
         """What of a device a slot of a demand lacks on a worker with free slots; empty where it asks for no portion."""
@@ -262,28 +265,28 @@ class Fleet:
     def room(self, name: str, demand: Demand) -> int:
         """How many slots of a demand a host has room for; none on one that is not ready."""
         host = self.hosts.get(name)
-        return host.filling.rooms[host.kind.aspect(demand)] if host is not None and host.filling.slots > 0 else 0
+        return host.filling.rooms[host.kind.aspects[demand]] if host is not None and host.filling.slots > 0 else 0
 
     def _fill(self, snapshot: Snapshot, name: str, host: Host) -> None:
-        kind, frame = host.kind, host.kind.frame
-        level, charges, portions = frame.idle, list[Charge](), list[Portion]()
+        before, host.holdings = host.holdings, {}
+        portions: list[Portion] = []
+        level = host.kind.idle
         if host.used or host.parts:
             host.used, host.parts = set(), {}
-        for held in snapshot.held_on(name):
-            group = snapshot.groups.get(held.group_id)
-            aspect = kind.aspect(self._demand_of(held))
-            level = level.after(aspect, held.slots)
-            devices: AbstractSet[str] = _NOTHING
-            parts: Portions = ()
-            if held.device_ids:
-                devices, parts = host.held(held.device_ids, held.portions)
-                host.used |= devices
-                portions += parts
-            if group is not None:
-                bundled = host.bundled(dict(parts)) if parts else ()
-                cost = frame.cost(aspect, held.slots, host.counts(devices), bundled)
-                charges.append((group.project, cost))
-        self._settle(host, charges)
+        for row in snapshot.held_on(name):
+            entry, held = self._entries.get(row.group_id), before.get(row.id)
+            if held is not None and held.row is row and held.entry is entry:
+                del before[row.id]
+            else:
+                held = self._held(host, row, entry)
+                if held.charge is not None:
+                    self._accounts.charge(*held.charge)
+            host.holdings[row.id] = held
+            level = level.after(held.aspect, row.slots)
+            if row.device_ids:
+                host.used |= held.devices
+                portions += held.parts
+        self._credit(host, before)
         if host.used:
             level = level.without(host.counts(host.used))
         if portions:
@@ -295,20 +298,27 @@ class Fleet:
                 level = level.disturbed(alone=any(map(self.alone, beside)))
         self._refill(host, level)
 
+    def _held(self, host: Host, row: Allocation, entry: Entry | None) -> Holding:
+        aspect = host.kind.aspects[entry.shape.demand if entry is not None else self.demand(_UNKNOWN)]
+        devices, parts = host.held(row.device_ids, row.portions) if row.device_ids else (_NOTHING, ())
+        if entry is None:
+            return Holding(row, entry, aspect, devices, parts, None)
+        bundled = host.bundled(dict(parts)) if parts else ()
+        cost = host.kind.frame.cost(aspect, row.slots, host.counts(devices), bundled)
+        return Holding(row, entry, aspect, devices, parts, (entry.group.project, cost))
+
     def _refill(self, host: Host, level: Level) -> None:
         if host.filling.level is not level:
             host.filling.leave(host.view.name)
             host.filling = host.kind.enter(host.view.name, level)
 
-    def _settle(self, host: Host, charges: list[Charge]) -> None:
-        """What is held of a host costs this now. Most of it did before."""
-        before, host.charges = host.charges, charges
-        for one in charges:
-            if one in before:
-                before.remove(one)
-            else:
-                self._accounts.charge(*one)
-        self._accounts.credit(before)
+    def _credit(self, host: Host, gone: Mapping[str, Holding]) -> None:
+        """Nobody has some of what was held of a host any more, nor what was only proposed."""
+        if host.given:
+            self._accounts.credit(host.given)
+            host.given = []
+        if gone:
+            self._accounts.credit([one.charge for one in gone.values() if one.charge is not None])
 
     def _kind(self, view: WorkerView) -> Kind:
         chosen = (demand.choice(view) for demand in self._particular)
@@ -318,9 +328,9 @@ class Fleet:
             kind = self.kinds[key] = Kind(view, key, self._frame(view, key), self._openings)
             kind.frame.kinds += 1
             self._large.clear()
-            self.search.sort_out()
+            self.search.alike.clear()
             for demand, able in self.able.items():
-                aspect = kind.aspect(demand)
+                aspect = kind.aspects[demand]
                 if aspect.able is not None:
                     able[kind] = aspect
                     kind.rivals += self._counted[demand]
@@ -346,7 +356,7 @@ class Fleet:
             return
         kind = host.kind
         self._breadth.clear()
-        self._settle(host, [])
+        self._credit(host, host.holdings)
         host.filling.leave(name)
         del kind.names[bisect_left(kind.names, name)]
         self.totals.subtract(kind.frame.totals)
@@ -356,7 +366,7 @@ class Fleet:
             if not kind.frame.kinds:
                 del self._frames[kind.frame.key]
             self._large.clear()
-            self.search.sort_out()
+            self.search.alike.clear()
             for able in self.able.values():
                 able.pop(kind, None)
 

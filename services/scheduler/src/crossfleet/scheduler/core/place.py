@@ -41,7 +41,7 @@ class Placing:
 
     def room(self, demand: Demand) -> int:
         """About how many slots are free for a demand: counted when first asked for, less what those like it got since."""
-        alike = self._search.alike(demand)
+        alike = self._search.alike[demand]
         found = self._room.get(alike)
         if found is None:
             found = self._room[alike] = self._search.all_room(alike)
@@ -59,7 +59,7 @@ class Placing:
                 self._slots.setdefault(one.worker_id, []).append((one.group_id, one.slots))
         return self._slots.get(worker_id, ())
 
-    def share_out(self, entries: list[Entry], most: int) -> list[int]:
+    def share_out(self, entries: list[Entry], most: int) -> dict[Entry, int]:
         """Let groups take turns, the one that has least first, until nothing fits or they have got ``most`` slots.
 
         A turn takes the fair part of what is free at once and not slot by slot, so that a group gets few workers
@@ -67,8 +67,8 @@ class Placing:
         """
         self.hindered = False
         if len(entries) == 1:
-            return [self._turn(entries[0], min(entries[0].wanted, most))]
-        before = [one.held for one in entries]
+            return {entries[0]: self._turn(entries[0], min(entries[0].wanted, most))}
+        granted = dict.fromkeys(entries, 0)
         # Of several that have as little that one goes first which the fewest workers satisfy.
         active = sorted(entries, key=lambda one: (self._fleet.breadth(one.shape.demand), one.group.id))
         available = min(max([self.room(one.shape.demand) for one in active]), most)
@@ -76,11 +76,12 @@ class Placing:
             entry = min(active, key=_held)
             fair = -(-available // len(active)) if len(active) > 1 else entry.wanted
             got = self._turn(entry, min(entry.wanted, max(fair, least(entry)), most))
+            granted[entry] += got
             available = max(available - got, 0)
             most -= got
             if not got or not entry.wanted:
                 active.remove(entry)
-        return [one.held - held for one, held in zip(entries, before, strict=True)]
+        return granted
 
     def _turn(self, entry: Entry, most: int) -> int:
         """One turn: where it is warm, else one worker with room for all, else as many workers as it takes."""
@@ -95,12 +96,13 @@ class Placing:
             for refused in (banned | group.avoid, banned) if group.avoid else (banned,):
                 got += self._scatter(entry, fewest - got, most - got, refused)
             return got
+        closed = banned | group.avoid if group.avoid else banned
         if entry.held:
-            got += self._onto(entry, self._warm(entry) - banned - group.avoid, fewest, most)
+            got += self._onto(entry, self._warm(entry), fewest, most, closed)
         if got < most:
-            got += self._anywhere(entry, fewest - got, most - got, banned | group.avoid if group.avoid else banned)
+            got += self._anywhere(entry, fewest - got, most - got, closed)
         if group.avoid:
-            got += self._onto(entry, group.avoid - banned, fewest - got, most - got)
+            got += self._onto(entry, group.avoid, fewest - got, most - got, banned)
         return got
 
     def hopeless(self, entry: Entry) -> bool:
@@ -114,12 +116,12 @@ class Placing:
         return refused | closed if refused else closed
 
     def _anywhere(self, entry: Entry, fewest: int, most: int, banned: AbstractSet[str]) -> int:
-        got = 0
+        got, demand = 0, entry.shape.demand
         while got < most:
-            found = self._search.best(entry.shape.demand, max(fewest - got, 1), most - got, banned)
+            found = self._search.best(demand, max(fewest - got, 1), most - got, banned)
             if found is None:
                 break
-            name, slots = found[0], min(found[1], most - got)
+            name, slots = found
             if entry.group.warm:
                 name = self._warmer(entry, name, slots, banned)
             got += self._take(entry, name, slots)
@@ -152,11 +154,11 @@ class Placing:
         warm.update(self.given.get(entry.group.id, ()))
         return warm
 
-    def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int) -> int:
+    def _onto(self, entry: Entry, names: Iterable[str], fewest: int, most: int, banned: AbstractSet[str]) -> int:
         """The same among few workers."""
         fleet, demand, got = self._fleet, entry.shape.demand, 0
-        rooms = {name: fleet.room(name, demand) for name in names}
-        while got < most:
+        rooms = {name: room for name in names if name not in banned and (room := fleet.room(name, demand))}
+        while rooms and got < most:
             left, need = most - got, max(fewest - got, 1)
             able = [name for name, room in rooms.items() if room >= need]
             if not able:
@@ -188,8 +190,8 @@ class Placing:
 
     def _take(self, entry: Entry, name: str, slots: int, gang: str = "") -> int:
         """Twice on one worker makes one larger proposal."""
-        group, total = entry.group, slots
-        devices, portions = self._fleet.take(name, entry.shape.demand, slots, group.project)
+        group, demand, total = entry.group, entry.shape.demand, slots
+        devices, portions = self._fleet.take(name, demand, slots, group.project)
         mine = self.given.get(group.id)
         if mine is None:
             mine = self.given[group.id] = {}
@@ -198,7 +200,7 @@ class Placing:
             devices = _each_once((*mine[name].device_ids, *devices), portions)
             total += mine[name].slots
         mine[name] = Proposal(group.id, name, total, devices, gang, portions)
-        alike = self._search.alike(entry.shape.demand)
+        alike = self._search.alike[demand]
         if alike in self._room:
             self._room[alike] -= slots
         entry.held += slots

@@ -51,6 +51,7 @@ class Planner:
         ``preempt``: allocations may be revoked, where the policy says so.
         """
         self._take_in(snapshot)
+        self.accounts.begin(self.fleet.totals)
         since = now - self._policy.patience_seconds
         reservations = Reservations(self.fleet, self._policy.reservations, since, self._drained)
         placing = Placing(self.fleet, snapshot, refused or {}, reservations)
@@ -77,9 +78,9 @@ class Planner:
 
     def _begin(self) -> None:
         self.accounts = Accounts()
-        self.fleet = Fleet(self._selectors, self.accounts)
-        self.queue = Queue()
         self.entries: dict[str, Entry] = {}
+        self.fleet = Fleet(self._selectors, self.accounts, self.entries)
+        self.queue = Queue()
         self.shapes: dict[tuple[object, int, int], Shape] = {}
         self._ends: dict[str, float] = {}
         self._snapshot: Snapshot | None = None
@@ -116,7 +117,7 @@ class Planner:
             if group is None:
                 if entry is not None:
                     self.queue.forget(entry)
-                    del entries[group_id], self.fleet.of_group[group_id]
+                    del entries[group_id]
                 self._reasons.forget(group_id)
                 continue
             short = max(group.wanted_slots - proposed, 0)
@@ -130,8 +131,8 @@ class Planner:
             else:
                 if entry is not None:
                     self.queue.forget(entry)
-                demand = self.fleet.of_group[group_id] = self.fleet.demand(group.request)
-                entry = entries[group_id] = self.queue.enter(group, self._shape(demand, 1, 1), held, short)
+                shape = self._shape(self.fleet.demand(group.request), 1, 1)
+                entry = entries[group_id] = self.queue.enter(group, shape, held, short)
             self.wait(entry, again=again)
 
     def _look_at_workers(self, snapshot: Snapshot, workers: AbstractSet[str]) -> None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crossfleet.scheduler.core.fairness import Accounts, standing
+from crossfleet.scheduler.core.fairness import Accounts
 from crossfleet.scheduler.core.fleet import Fleet
 from crossfleet.scheduler.core.model import Allocation, Group, Policy
 from crossfleet.scheduler.core.queue import Entry, Queue
@@ -98,8 +98,8 @@ class _Shares:
 
     def of(self, project: str, more: Counter[str] | None = None) -> float:
         """A project's share, with so much more."""
-        wish = standing(self._fleet.totals, self._snapshot.shares.get(project))
-        return self._accounts.share_with(project, wish, more or Counter())
+        standing = self._accounts.standing(project, self._snapshot.shares.get(project))
+        return self._accounts.share_with(project, standing, more or Counter())
 
     def richest(self) -> float:
         """The largest share of any project."""

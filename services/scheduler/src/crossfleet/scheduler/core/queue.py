@@ -6,12 +6,16 @@ from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from operator import attrgetter
 
 from crossfleet.matching.deadlines import counts_from
 from crossfleet.scheduler.core.demands import Shape
 from crossfleet.scheduler.core.model import Group
 
 Rank = tuple[int, float, str, str]
+
+
+_rank_of = attrgetter("rank")
 
 
 def rank(group: Group) -> Rank:
@@ -24,7 +28,7 @@ class Entry:
     """A group as it is planned. ``held`` counts slots, proposed ones included; ``wanted`` those that it may still get.
 
     ``short`` is what it lacks of all that it asked for, its own limit aside. ``waits``: its lane has it among those that
-    wait. ``run`` has all groups of its run in that lane, itself too.
+    wait. ``run`` has all groups of its run in that lane, itself too. ``hurried``: its deadline puts it before its age.
     """
 
     group: Group
@@ -36,6 +40,7 @@ class Entry:
     short: int = 0
     wanted: int = 0
     waits: bool = False
+    hurried: bool = False
 
 
 class Lane:
@@ -46,50 +51,52 @@ class Lane:
     that is not goes on where the search before ended; ``begin`` starts the next round.
     """
 
-    __slots__ = ("_heads", "_hurried", "_passed", "_queues", "held", "preempting", "runs")
+    __slots__ = ("_hurried", "_passed", "_queues", "_ranks", "_shapes", "held", "preempting", "runs")
 
     def __init__(self) -> None:
         """No group."""
         self.held = self.preempting = 0
         self.runs: dict[str, list[Entry]] = {}
-        self._queues: dict[Shape, list[tuple[Rank, Entry]]] = {}
-        self._heads: list[tuple[Rank, Shape]] = []
+        self._queues: dict[Shape, list[Entry]] = {}
+        # Of the first of each queue, in order. Apart, as the shapes are read far more often than the ranks.
+        self._ranks: list[Rank] = []
+        self._shapes: list[Shape] = []
         self._hurried = 0
         self._passed = 0
 
     @property
     def empty(self) -> bool:
         """Whether nobody waits."""
-        return not self._heads
+        return not self._shapes
 
     def add(self, entry: Entry) -> None:
         """A group waits."""
         self._passed = 0
-        self._hurried += _hurried(entry)
+        self._hurried += entry.hurried
         self.preempting += entry.group.preempts
         queue = self._queues.get(entry.shape)
         if queue is None:
-            self._queues[entry.shape] = [(entry.rank, entry)]
+            self._queues[entry.shape] = [entry]
             self._lead(entry.shape, None, entry.rank)
             return
-        first = queue[0][0]
-        insort(queue, (entry.rank, entry))
+        first = queue[0].rank
+        insort(queue, entry, key=_rank_of)
         if entry.rank < first:
             self._lead(entry.shape, first, entry.rank)
 
     def remove(self, entry: Entry) -> None:
         """A group no longer waits."""
         shape, queue = entry.shape, self._queues[entry.shape]
-        self._hurried -= _hurried(entry)
+        self._hurried -= entry.hurried
         self.preempting -= entry.group.preempts
         if len(queue) == 1:
             del self._queues[shape]
             self._lead(shape, entry.rank, None)
-        elif queue[0][1] is entry:
+        elif queue[0] is entry:
             del queue[0]
-            self._lead(shape, entry.rank, queue[0][0])
+            self._lead(shape, entry.rank, queue[0].rank)
         else:
-            del queue[bisect_left(queue, (entry.rank,))]
+            del queue[bisect_left(queue, entry.rank, key=_rank_of)]
 
     def begin(self) -> None:
         """Any shape may have been opened."""
@@ -97,30 +104,30 @@ class Lane:
 
     def first(self, besides: Callable[[Shape], bool] | None) -> Entry | None:
         """The first group that may find room, or whose shape is shut and one of those besides."""
-        heads = self._heads
-        for at in range(self._passed, len(heads)):
-            shape = heads[at][1]
+        shapes = self._shapes
+        for at in range(self._passed, len(shapes)):
+            shape = shapes[at]
             if shape.shut:
                 if besides is None or not besides(shape):
                     continue
             elif shape.rests:
                 continue
             self._passed = at
-            return self._queues[shape][0][1]
-        self._passed = len(heads)
+            return self._queues[shape][0]
+        self._passed = len(shapes)
         return None
 
     def leading(self, which: Callable[[Shape], bool]) -> Entry | None:
         """The first group of a shape that is one of those."""
-        return next((self._queues[shape][0][1] for _, shape in self._heads if which(shape)), None)
+        return next((self._queues[shape][0] for shape in self._shapes if which(shape)), None)
 
     def oldest(self, which: Callable[[Shape], bool], until: float = inf) -> float | None:
         """When the oldest group of a shape that is one of those was submitted, if that was until then."""
         if self._hurried:  # deadlines have put others before the oldest
             queues = (queue for shape, queue in self._queues.items() if which(shape))
-            first = min((entry.group.submitted_at for queue in queues for _, entry in queue), default=inf)
+            first = min((entry.group.submitted_at for queue in queues for entry in queue), default=inf)
             return first if first <= until else None
-        for (_, submitted_at, _, _), shape in self._heads:
+        for (_, submitted_at, _, _), shape in zip(self._ranks, self._shapes, strict=True):
             if submitted_at > until:
                 break
             if which(shape):
@@ -128,14 +135,16 @@ class Lane:
         return None
 
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
-        heads, at = self._heads, self._passed
+        ranks, shapes, at = self._ranks, self._shapes, self._passed
         if before is not None:
-            if at >= len(heads) or heads[at][1] is not shape:
-                at = bisect_left(heads, (before,))
+            if at >= len(shapes) or shapes[at] is not shape:
+                at = bisect_left(ranks, before)
                 self._passed -= at < self._passed
-            del heads[at]
+            del ranks[at], shapes[at]
         if now is not None:
-            insort(heads, (now, shape))
+            at = bisect_left(ranks, now)
+            ranks.insert(at, now)
+            shapes.insert(at, shape)
 
 
 class Queue:
@@ -153,7 +162,8 @@ class Queue:
             lane = lanes[group.project] = Lane()
         lane.held += held
         run = lane.runs.setdefault(_run(group), [])
-        entry = Entry(group, rank(group), shape, lane, run, held, short)
+        place = rank(group)
+        entry = Entry(group, place, shape, lane, run, held, short, hurried=place[1] < group.submitted_at)
         run.append(entry)
         return entry
 
@@ -195,17 +205,8 @@ def together(entry: Entry) -> list[Entry]:
     if len(entry.run) == 1:
         return [entry]
     found = [one for one in entry.run if one.waits and not one.shape.shut]
-    found.sort(key=_by_rank)
+    found.sort(key=_rank_of)
     return found
-
-
-def _by_rank(entry: Entry) -> Rank:
-    return entry.rank
-
-
-def _hurried(entry: Entry) -> bool:
-    """Whether its deadline gives it an earlier place than its age."""
-    return entry.rank[1] < entry.group.submitted_at
 
 
 def _run(group: Group) -> str:

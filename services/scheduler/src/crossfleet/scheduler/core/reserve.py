@@ -34,7 +34,7 @@ class Reservation:
 
 
 class Reservations:
-    """Those of one plan. ``drained`` answers in how many seconds a worker is expected to be idle."""
+    """Those of one plan; ``possible``: one more may be made. ``drained`` answers in how many seconds a worker is expected to be idle."""
 
     def __init__(self, fleet: Fleet, most: int, strict_since: float, drained: Callable[[str], float]) -> None:
         """None yet, at most ``most``. Nothing passes groups that were submitted before ``strict_since``."""
@@ -42,13 +42,9 @@ class Reservations:
         self.made: dict[str, Reservation] = {}
         self._fleet = fleet
         self._left = most
+        self.possible = most > 0
         self._drained = drained
         self._kept: frozenset[str] = _NOBODY
-
-    @property
-    def possible(self) -> bool:
-        """Whether one more may be made."""
-        return self._left > 0
 
     def make(self, entry: Entry) -> None:
         """Keep the workers that are free first; none where too few could ever do.
@@ -64,6 +60,7 @@ class Reservations:
         if len(chosen) < shape.hosts:
             return
         self._left -= 1
+        self.possible = self._left > 0
         names = frozenset(name for _, name in chosen)
         if alone:
             names = names.union(*map(self._fleet.neighbours, names))

@@ -27,9 +27,9 @@ class Tier:
     __slots__ = ("ranking", "roomiest")
 
     def __init__(self, ranking: Ranking) -> None:
-        """See who has room."""
+        """All of them have room."""
         self.ranking = ranking
-        self.look()
+        self.roomiest = max([kind.most[aspect] for kind, aspect in ranking], default=0)
 
     def look(self) -> int:
         """See how much room there is now."""
@@ -38,10 +38,32 @@ class Tier:
         return self.roomiest
 
 
+class _Alike(dict[Demand, Demand]):
+    """One demand for all that are the same to every kind: what holds of it in a plan holds of them."""
+
+    __slots__ = ("_able", "_first")
+
+    def __init__(self, able: Mapping[Demand, Mapping[Kind, Aspect]]) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._able = able
+        self._first: dict[object, Demand] = {}
+
+    def __missing__(self, demand: Demand) -> Demand:
+        key = demand if demand.wishes else tuple(self._able[demand].items())
+        found = self[demand] = self._first.setdefault(key, demand)
+        return found
+
+    def clear(self) -> None:
+        """What a demand is to every kind has to be seen anew."""
+        super().clear()
+        self._first.clear()
+
+
 class Search:
     """Finds room for demands. ``begin`` starts a plan, in which nothing is given back: who has no room is not asked again.
 
-    ``sort_out`` is told when a kind has come or is gone.
+    ``alike`` is to be cleared when a kind has come or is gone.
     """
 
     def __init__(self, openings: Openings, able: Mapping[Demand, Mapping[Kind, Aspect]]) -> None:
@@ -50,26 +72,12 @@ class Search:
         self._able = able
         self._kinds: list[Kind] | None = None
         self._tiers: dict[Demand, list[Tier]] = {}
-        self._alike: dict[Demand, Demand] = {}
-        self._first: dict[object, Demand] = {}
+        self.alike = _Alike(able)
 
     def begin(self) -> None:
         """A new plan."""
         self._kinds = None
         self._tiers.clear()
-
-    def sort_out(self) -> None:
-        """What a demand is to every kind has to be seen anew."""
-        self._alike.clear()
-        self._first.clear()
-
-    def alike(self, demand: Demand) -> Demand:
-        """One demand for all that are the same to every kind: what holds of it in a plan holds of them."""
-        found = self._alike.get(demand)
-        if found is None:
-            key = demand if demand.wishes else tuple(self._able[demand].items())
-            found = self._alike[demand] = self._first.setdefault(key, demand)
-        return found
 
     def has_room(self, shape: Shape) -> bool:
         """Whether any worker has room for the fewest slots of a shape. Who had it last is asked first."""
@@ -132,7 +140,7 @@ class Search:
         return names
 
     def best(self, demand: Demand, least: int, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
-        """The best worker and its room: one with room for ``most`` slots, else the roomiest with ``least``."""
+        """The best worker, one with room for ``most`` slots, else the roomiest with ``least``; and for how many of them."""
         for tier in self._tiers.get(demand) or self._tiers_of(demand):
             if tier.roomiest >= least:
                 found = _at_most(tier, most, banned)
@@ -161,7 +169,7 @@ class Search:
         """The kinds that satisfy a demand and had a free slot, first those that fewer want; one list for each that it prefers."""
         found = self._tiers.get(demand)
         if found is None:
-            alike = self.alike(demand)
+            alike = self.alike[demand]
             found = self._tiers[demand] = self._ranked(demand) if alike is demand else self._tiers_of(alike)
         return found
 
@@ -169,7 +177,7 @@ class Search:
         kinds, able = self._kinds, self._able[demand]
         if kinds is None:
             kinds = self._kinds = sorted(self._openings, key=_rivals)
-        ranking = [(kind, able[kind]) for kind in kinds if kind in able]
+        ranking = [(kind, one) for kind in kinds if (one := able.get(kind)) is not None and kind.most[one]]
         return _by_liking(demand, ranking) if demand.wishes else [Tier(ranking)]
 
 
@@ -190,7 +198,7 @@ def _at_most(tier: Tier, most: int, banned: AbstractSet[str]) -> tuple[str, int]
 def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, int] | None:
     """Of those with room for ``most``: of the kinds that the fewest want the fullest, and of these the first."""
     best: str | None = None
-    rivals = fullest = best_room = 0
+    rivals = fullest = 0
     for kind, aspect in ranking:
         if best is not None and kind.rivals > rivals:
             break
@@ -200,12 +208,11 @@ def _whole(ranking: Ranking, most: int, banned: AbstractSet[str]) -> tuple[str, 
             if best is not None and slots > fullest:
                 break
             for filling in kind.open[slots]:
-                room = filling.rooms[aspect]
-                if room >= most:
+                if filling.rooms[aspect] >= most:
                     name = filling.first(banned)
                     if name is not None and (best is None or slots < fullest or name < best):
-                        best, best_room, rivals, fullest = name, room, kind.rivals, slots
-    return (best, best_room) if best is not None else None
+                        best, rivals, fullest = name, kind.rivals, slots
+    return (best, most) if best is not None else None
 
 
 def _with_room(ranking: Ranking, room: int, banned: AbstractSet[str]) -> tuple[str, int] | None:

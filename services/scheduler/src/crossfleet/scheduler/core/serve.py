@@ -7,7 +7,6 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from crossfleet.scheduler.core.demands import Demand, Shape
-from crossfleet.scheduler.core.fairness import Standing, standing
 from crossfleet.scheduler.core.place import Placing
 from crossfleet.scheduler.core.queue import Entry, Lane, join, leave, together
 from crossfleet.scheduler.core.snapshot import Snapshot
@@ -36,7 +35,7 @@ class Round:
         self._twins: dict[Demand, list[Shape]] = {}
         for shape in self._open:
             if shape.hosts == 1:
-                self._twins.setdefault(planner.fleet.search.alike(shape.demand), []).append(shape)
+                self._twins.setdefault(planner.fleet.search.alike[shape.demand], []).append(shape)
 
     def serve(self, impatient_since: float) -> None:
         """Serve everybody who finds room. Groups submitted before ``impatient_since`` may not be passed for ever."""
@@ -74,7 +73,9 @@ class Round:
     def _serve_level(self, lanes: dict[str, Lane]) -> None:
         planner, placing = self._planner, self._placing
         accounts, reservations, search = planner.accounts, placing.reservations, planner.fleet.search
-        standings = {name: self._standing(name) for name in sorted(lanes) if not lanes[name].empty}
+        wishes = self._snapshot.shares
+        waiting = [name for name in sorted(lanes) if not lanes[name].empty]
+        standings = {name: accounts.standing(name, wishes.get(name)) for name in waiting}
         turns = [(accounts.share(project, standing), project) for project, standing in standings.items()]
         weights = sum(by for by, _ in standings.values())
         heapify(turns)
@@ -98,9 +99,6 @@ class Round:
                 elif self._give(bunch, self._fair(entry, part)):
                     heapreplace(turns, (accounts.share(project, standing), project))
 
-    def _standing(self, project: str) -> Standing:
-        return standing(self._planner.fleet.totals, self._snapshot.shares.get(project))
-
     def _fair(self, entry: Entry, part: float) -> int:
         """The most slots of one turn: all that it wants, or the project's part where others want some too."""
         if part >= 1.0 or entry.wanted <= 1:
@@ -110,12 +108,12 @@ class Round:
     def _give(self, entries: list[Entry], most: int) -> int:
         """Serve the groups of one run; whoever gets nothing is not asked again in this round."""
         granted = self._placing.share_out(entries, most)
-        total = sum(granted)
+        total = sum(granted.values())
         if not total:
             for entry in entries:
                 self._shut_or_set_aside(entry)
             return 0
-        for entry, got in zip(entries, granted, strict=True):
+        for entry, got in granted.items():
             if got:
                 shape = entry.shape
                 entry.lane.held += got
@@ -146,7 +144,7 @@ class Round:
     def _shut_all_like(self, shape: Shape) -> None:
         """No worker has room for a shape, nor for any that wants as much of the same everywhere."""
         self._shut(shape)
-        for twin in self._twins.get(self._planner.fleet.search.alike(shape.demand), ()):
+        for twin in self._twins.get(self._planner.fleet.search.alike[shape.demand], ()):
             if twin.least >= shape.least and not twin.shut:
                 self._shut(twin)
 

@@ -127,10 +127,11 @@ class Snapshot:
         if allocation is None:
             return
         for index, key in ((self._held_on, allocation.worker_id), (self.holding, allocation.group_id)):
-            rows = index.get(key, {})
-            rows.pop(allocation.id, None)
-            if not rows:
-                index.pop(key, None)
+            rows = index.get(key)
+            if rows is not None:
+                rows.pop(allocation.id, None)
+                if not rows:
+                    del index[key]
         self._note(allocation)
 
     def _note(self, allocation: Allocation) -> None:
