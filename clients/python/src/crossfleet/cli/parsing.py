@@ -36,9 +36,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(exits.USAGE, f"{self.prog}: {message}{stop} `{self.prog} --help` tells more.\n")
 
     def _unknown(self, words: str) -> str:
-        name = words.split(maxsplit=1)[0].partition("=")[0]
+        name = words.partition(" ")[0].partition("=")[0]
         if not name.startswith("-"):
-            return f"{words}: nothing more is expected there"
+            return f"{words or repr(words)}: nothing more is expected there"
         near = get_close_matches(name, self._option_string_actions, 1)
         return f"there is no option {name}" + (f". Did you mean {near[0]}?" if near else "")
 
