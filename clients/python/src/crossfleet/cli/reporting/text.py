@@ -147,7 +147,9 @@ def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
             details = target.cause_details.splitlines()[-CAUSE_LINES:]
             harmless = run.verdict == run_pb2.RUN_VERDICT_PASSED or target.state == run_pb2.TARGET_STATE_SKIPPED
             style = "yellow" if harmless else "red"
-            yield Part("\n".join([paint(f"target {target.name}: {target.cause}", style), *details]))
+            nothing = target.ending == result_pb2.SUITE_ENDING_NO_CASES and target.deselected
+            left_out = f", {target.deselected} deselected" if nothing else ""
+            yield Part("\n".join([paint(f"target {target.name}: {target.cause}{left_out}", style), *details]))
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield Part(paint(f"target {target.name} waited: {target.waiting_reason}", "yellow"))
 
