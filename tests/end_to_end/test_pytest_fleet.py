@@ -13,7 +13,7 @@ import pytest
 
 from crossfleet.foundation.wait import eventually
 from tests.commands import Finished
-from tests.end_to_end.standing import environment
+from tests.end_to_end.standing import Standing, environment
 from tests.truth.subjects import environment as environment_of
 
 SUITE = """
@@ -153,6 +153,14 @@ def test_it_may_stand_in_the_projects_own_options(project: Path, folder: Path) -
     (project / "pytest.ini").write_text("[pytest]\naddopts = --fleet --fleet-slots=1 -q\n")
     done = call(sys.executable, cwd=project, data=folder / "d")
     assert (done.status, "1 passed" in done.out) == (0, True), done.text
+
+
+def test_a_fleet_that_is_there_is_not_made_larger_and_says_so(project: Path, fleet: Standing) -> None:
+    (project / "test_a.py").write_text("def test_passes(): pass\n")
+    done = call(sys.executable, "--fleet", "--fleet-slots=9", cwd=project, data=fleet.data)
+    assert (done.status, "--fleet-slots: the fleet that is there stays as large as it is" in done.out) == (0, True), (
+        done
+    )
 
 
 def test_other_reporters_hear_every_case(project: Path, folder: Path) -> None:

@@ -131,6 +131,18 @@ async def test_a_command_that_leaves_no_file_with_cases_is_told_of(tmp_path: Pat
     assert "--collect-junit" not in more.out
 
 
+async def test_what_is_not_there_is_told_where_nothing_would_be_printed(tmp_path: Path) -> None:
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED}, end_logs_after=[0])) as (_, shell):
+        await shell("run", "-qq", "--", "true")
+        silent = await shell("logs", "run-1", "--worker", "w9")
+        unknown = await shell("logs", "run-1", "--target", "gpu")
+        none = await shell("artifacts", "get", "run-1", "--name", "*.png")
+    assert (silent.status, silent.out) == (0, "")
+    assert "nothing is kept of what processes wrote on worker w9; --case ID has" in silent.err
+    assert (unknown.status, unknown.err) == (2, "crossfleet logs: --target gpu: the run has default\n")
+    assert (none.status, "there is none whose name matches *.png" in none.err) == (0, True)
+
+
 async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script()) as (_, shell):
         assert (await shell("run", "-qq", "--", sys.executable, "-m", "pytest")).status == 5

@@ -42,6 +42,16 @@ def test_a_mistake_is_told_in_a_line(words: str, line: str, capsys: pytest.Captu
     assert len(err.splitlines()) == 1
 
 
+def test_what_help_says_of_a_command_fits_into_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        main(["explain", "--help"])
+    described, _, _ = capsys.readouterr().out.partition("positional arguments")
+    assert max(map(len, described.splitlines())) <= 60
+
+
 @pytest.mark.parametrize("words", ["help admin quota", "admin quota --help"])
 def test_help_is_given_before_and_behind_a_command(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

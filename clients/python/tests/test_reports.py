@@ -96,6 +96,19 @@ def test_one_case_and_one_error_are_counted_in_the_singular() -> None:
     assert "1 case, 1 error " in verdict_line(run, plain)
 
 
+def test_cases_that_were_all_deselected_are_counted() -> None:
+    run = run_pb2.Run(run_id="run-1", verdict=run_pb2.RUN_VERDICT_PASSED)
+    ending = result_pb2.SUITE_ENDING_NO_CASES
+    run.targets.add(name="a", cause="no tests were collected", deselected=3, ending=ending)
+    assert "target a: no tests were collected, 3 deselected" in told(RunResults(run, (), {}))
+
+
+def test_a_run_that_goes_on_is_not_said_to_have_taken_no_time() -> None:
+    run = run_pb2.Run(run_id="run-1")
+    run.counts.total = run.counts.pending = 2
+    assert verdict_line(run, plain) == "UNFINISHED: 2 cases, 2 pending  [run-1]"
+
+
 @pytest.mark.parametrize(
     ("data", "address", "told"), [("/a b", "", " --data '/a b'"), ("", "", ""), ("/a", "x:1", " --data /a")]
 )

@@ -183,3 +183,12 @@ async def _never(request: Any, context: Any) -> Any:
 async def _collect(call: Any, received: list[str]) -> None:
     while (message := await call.read()) is not grpc.aio.EOF:
         received.append(message.service)
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "[::1]:1", "unix:/nowhere/c.sock"])
+async def test_a_server_that_is_not_there_is_told_in_plain_words(place: str) -> None:
+    async with grpc.aio.insecure_channel(place) as channel:
+        with pytest.raises(errors.Unavailable, match=r"no connection to .*: ") as caught, translated():
+            await EchoStub(channel).unary(Request(), timeout=10)
+    assert caught.value.message.startswith(f"no connection to {place}: ")
+    assert "all addresses" not in caught.value.message

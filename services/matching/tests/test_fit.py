@@ -97,11 +97,18 @@ def test_a_taint_keeps_away_what_does_not_tolerate_it():
     assert tried(Request(tolerations=frozenset({"flaky"})), worker) == Fit(1)
 
 
-@pytest.mark.parametrize("taint", ["disk_full", "upgrading", "reserved:ml"])
-def test_what_a_worker_is_tainted_with_for_a_while_is_waited_for(taint):
+@pytest.mark.parametrize(
+    ("taint", "told"),
+    [
+        ("disk_full", "w is tainted disk_full, which passes"),
+        ("upgrading", "w is tainted upgrading, which passes"),
+        ("reserved:ml", "w is reserved for project ml"),
+    ],
+)
+def test_what_a_worker_is_tainted_with_for_a_while_is_waited_for(taint, told):
     found = tried(Request(), WorkerView("w", taints=frozenset({taint})))
     assert isinstance(found, Misfit)
-    assert (found.wait, taint in found.text) == (Wait.LATER, True)
+    assert (found.wait, found.text) == (Wait.LATER, told)
     assert code_of(tried(Request(), WorkerView("w", taints=frozenset({taint, "flaky"})))) is Code.TAINT
     never = tried(Request(cpu_cores=10_000.0), WorkerView("w", cpu_cores=1.0, taints=frozenset({taint})))
     assert isinstance(never, Misfit)

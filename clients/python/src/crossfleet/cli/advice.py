@@ -8,7 +8,8 @@ _HINTS = {
     "UNAVAILABLE": "Is the fleet up? `crossfleet doctor` looks; CROSSFLEET_ADDRESS names the fleet that is asked, "
     "CROSSFLEET_TLS_AUTHORITY the authority of one that serves TLS.",
     "UNAUTHENTICATED": "Set CROSSFLEET_TOKEN_FILE to the fleet's token (a fleet on TCP writes DIR/token).",
-    "INSECURE_TRANSPORT": "Use TLS (CROSSFLEET_TLS_AUTHORITY), a Unix socket, or --insecure where the network is trusted.",
+    "INSECURE_TRANSPORT": "Use TLS (CROSSFLEET_TLS_AUTHORITY), a Unix socket, or, where the network is trusted, set "
+    "CROSSFLEET_INSECURE=1.",
     "LOCAL_PATH_REFUSED": "A fleet elsewhere cannot use paths of this machine: use --requirements instead of --python.",
     "TARGET_UNSATISFIABLE": "`crossfleet workers` shows what the fleet has; --wait waits for a worker that fits.",
     "QUOTA_EXCEEDED": "`crossfleet admin quota list` shows who may have what; --wait waits for a larger quota.",

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status = _run(sys.argv[1:])
     except SystemExit as ended:  # argparse has told something
-        status = ended.code if isinstance(ended.code, int) else exits.PASSED
+        status = int(ended.code or exits.PASSED)
     if not flush_all():
         status = status or exits.FLEET
     if "grpc" in sys.modules:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
 from typing import NoReturn
 
 from crossfleet.cli import exits
@@ -14,6 +13,15 @@ _LISTED = {"RUN": "runs", "WORKER": "workers"}
 """What a command wants -> the command that lists them."""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """A description of one line is as wide as the terminal; what has lines keeps them."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap
+
+        return super()._fill_text(text, width, indent) if "\n" in text.strip() else textwrap.fill(text.strip(), width)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of `crossfleet NAME`: options are written out, and the epilog keeps its lines."""
 
@@ -22,7 +30,7 @@ class Parser(argparse.ArgumentParser):
             prog=f"crossfleet {name}",
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
             allow_abbrev=False,
         )
 
@@ -36,9 +44,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(exits.USAGE, f"{self.prog}: {message}{stop} `{self.prog} --help` tells more.\n")
 
     def _unknown(self, words: str) -> str:
-        name = words.split(maxsplit=1)[0].partition("=")[0]
+        name = words.partition(" ")[0].partition("=")[0]
         if not name.startswith("-"):
-            return f"{words}: nothing more is expected there"
+            return f"{words or repr(words)}: nothing more is expected there"
+        from difflib import get_close_matches
+
         near = get_close_matches(name, self._option_string_actions, 1)
         return f"there is no option {name}" + (f". Did you mean {near[0]}?" if near else "")
 

@@ -19,8 +19,8 @@ def bind(address: str, *, insecure: bool, encrypted: bool) -> socket.socket:
     Raises AddressInvalid, PortInUse, and InsecureTransport off loopback without TLS unless `insecure`.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise AddressInvalid(f"--http wants HOST:PORT, not {address!r}", field="http")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise AddressInvalid(f"--http wants HOST:PORT (port 0 to 65535), not {address!r}", field="http")
     host = host.strip("[]")
     if not (encrypted or insecure or _loopback(host)):
         raise InsecureTransport(

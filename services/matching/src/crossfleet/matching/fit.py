@@ -95,7 +95,16 @@ def eligible(request: Request, worker: WorkerView, selectors: Selectors) -> Elig
     whole = place(request, worker, Free.whole(worker), found, 1, 0)
     if isinstance(whole, Misfit):
         return whole
-    return Misfit(Wait.LATER, Code.STATE, f"{tainted}, which passes") if intolerable else found
+    return Misfit(Wait.LATER, Code.STATE, _passing(worker, intolerable)) if intolerable else found
+
+
+def _passing(worker: WorkerView, taints: frozenset[str]) -> str:
+    """What keeps work away for a while."""
+    projects = sorted(taint.removeprefix(RESERVED) for taint in taints if taint.startswith(RESERVED))
+    others = sorted(taint for taint in taints if not taint.startswith(RESERVED))
+    told = [f"reserved for project {' and '.join(projects)}"] if projects else []
+    told += [f"tainted {', '.join(others)}, which passes"] if others else []
+    return f"{worker.name} is {' and '.join(told)}"
 
 
 def _kept_out(

@@ -50,6 +50,9 @@ def main(arguments: list[str]) -> int:
     elif options.action == "get":
         for artifact in artifacts:
             print(landing(folder, artifact))
+        if not artifacts:
+            which = "" if options.name == "*" else f" whose name matches {options.name}"
+            print(f"crossfleet artifacts: there is none{which}", file=sys.stderr)
     else:
         rows = [(each.target, each.name, str(each.size_bytes), each.case_id) for each in artifacts]
         print(table(("target", "name", "bytes", "case"), rows, right=frozenset((2,))) if rows else "no artifacts")

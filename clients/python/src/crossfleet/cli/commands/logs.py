@@ -41,16 +41,29 @@ def main(arguments: list[str]) -> int:
     if options.case:
         return _print_case(options)
 
-    async def printed(client: Client) -> None:
-        await client.runs.get(options.run_id)  # names a wrong id, where an empty log would say nothing
+    async def printed(client: Client) -> bool:
+        run = await client.runs.get(options.run_id)  # names a wrong id, where an empty log would say nothing
+        _check_target(options.target, [target.name for target in run.targets])
         chunks = client.logs.read(
             options.run_id, target=options.target, worker_id=options.worker, follow=options.follow
         )
+        something = False
         async for chunk in chunks:
+            something = True
             _print(chunk, as_json=options.output == "json")
+        return something
 
-    ask(options.data, printed, history=True)
+    if not ask(options.data, printed, history=True):
+        where = f" on worker {options.worker}" if options.worker else ""
+        hint = "--case ID has what pytest captured of a case"
+        print(f"crossfleet logs: nothing is kept of what processes wrote{where}; {hint}", file=sys.stderr)
     return 0
+
+
+def _check_target(name: str, known: list[str]) -> None:
+    """Raises UsageError for one that the run does not have."""
+    if name and name not in known:
+        raise UsageError(f"--target {name}: the run has {', '.join(known) or 'no targets'}")
 
 
 def _print_case(options: argparse.Namespace) -> int:

@@ -39,7 +39,10 @@ def make_private(path: str, mark: str = "") -> None:
         return
     names = os.listdir(path)
     if names and mark not in names:
-        raise OSError(f"others can enter {path}: close it with `chmod 700 {path}`, or name another data folder")
+        raise OSError(
+            f"others can enter it, and it holds something else: name an empty folder, or, where all in it is only yours, "
+            f"close it with `chmod 700 {path}`"
+        )
     os.chmod(path, 0o700)
 
 

@@ -82,6 +82,8 @@ def _run(session: Any, options: RunOptions, command: Command, fleet: HeldFleet |
     _expect_no_data(session.config)
     for note in command.pytest.notes if command.pytest else ():
         telling.line(note)
+    if session.config.option.fleet_slots and (fleet is None or fleet.joined):
+        telling.line("--fleet-slots: the fleet that is there stays as large as it is")
     seed = getattr(session.config.option, "randomly_seed", None)
     if isinstance(seed, int):  # the one that the header shows
         command = dataclasses.replace(command, arguments=(*command.arguments, f"--randomly-seed={seed}"))

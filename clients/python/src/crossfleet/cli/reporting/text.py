@@ -99,11 +99,11 @@ def verdict_line(run: run_pb2.Run, paint: Paint, warnings: int = 0) -> str:
     name = word(run_pb2.RunVerdict, run.verdict).upper().replace("UNSPECIFIED", "UNFINISHED")
     if nothing_to_execute(run) and run.verdict == run_pb2.RUN_VERDICT_PASSED:
         name = "NO TESTS"
-    took = duration(span(run.created_at, run.finished_at))
+    took = f" in {duration(span(run.created_at, run.finished_at))}" if run.verdict else ""
     told = any(target.cause for target in run.targets)  # the report shows each target's own
     cause = f" ({run.cause})" if run.cause and not told else ""
     cases = "1 case" if counts.total == 1 else f"{counts.total} cases"
-    text = f"{name} in {took}: {cases}, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
+    text = f"{name}{took}: {cases}, {', '.join(words) or 'none ran'}{cause}  [{run.run_id}]"
     return paint(text, _STYLES.get(run.verdict, "yellow"))
 
 
@@ -147,7 +147,9 @@ def _troubles(run: run_pb2.Run, paint: Paint) -> Iterator[Part]:
             details = target.cause_details.splitlines()[-CAUSE_LINES:]
             harmless = run.verdict == run_pb2.RUN_VERDICT_PASSED or target.state == run_pb2.TARGET_STATE_SKIPPED
             style = "yellow" if harmless else "red"
-            yield Part("\n".join([paint(f"target {target.name}: {target.cause}", style), *details]))
+            nothing = target.ending == result_pb2.SUITE_ENDING_NO_CASES and target.deselected
+            left_out = f", {target.deselected} deselected" if nothing else ""
+            yield Part("\n".join([paint(f"target {target.name}: {target.cause}{left_out}", style), *details]))
         elif target.waiting_reason and run.verdict != run_pb2.RUN_VERDICT_PASSED:
             yield Part(paint(f"target {target.name} waited: {target.waiting_reason}", "yellow"))
 

@@ -34,8 +34,8 @@ examples:
   crossfleet run --local -- pytest --pdb test_a.py    plain pytest, here
   crossfleet run --shard 3/10 --durations durations.json --json shard-3.json -- pytest
 
-Where CROSSFLEET_ADDRESS is set, and --data is not given, it asks that fleet. Else it joins the one that serves the data folder,
-or starts one that ends with it.
+Where CROSSFLEET_ADDRESS is set, and --data is not given, it asks that fleet. Else it joins the one that serves the
+data folder, or starts one that ends with it.
 Exit status: 0 all passed, 1 some failed (also: stopped by --timeout, or cancelled by somebody else), 2 wrong usage,
 3 the fleet's own fault, 5 no tests collected (as pytest), 130 interrupted.
 """

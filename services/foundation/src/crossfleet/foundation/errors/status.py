@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -25,6 +26,12 @@ _FIELDS = 8
 _FIELD_CHARS = 150
 # grpc.aio's own words for a message that was written to a stream which had just been ended: its real status is lost.
 _WRITTEN_TOO_LATE = "Internal error from Core"
+# And gRPC's for a server that is not there.
+_NO_CONNECTION = re.compile(
+    r"failed to connect to all addresses; last error: (?:[A-Z_]+: )?(?:ipv4:|ipv6:)?(?P<where>\S+): "
+    r"(?:Failed to connect to remote host: )?(?P<why>.+)",
+    re.DOTALL,
+)
 
 _BY_CODE: Mapping[grpc.StatusCode, type[CrossfleetError]] = {
     grpc.StatusCode.CANCELLED: Cancelled,
@@ -114,7 +121,15 @@ def error_from_rpc(error: grpc.RpcError) -> CrossfleetError:
         if key == DETAILS_KEY and isinstance(value, bytes):
             return error_from_status(status_pb2.Status.FromString(value))
     text = error.details() or ""
-    return _class_of_code(error.code(), text)(text)
+    return _class_of_code(error.code(), text)(_plain(text))
+
+
+def _plain(text: str) -> str:
+    away = _NO_CONNECTION.fullmatch(text)
+    if away is None:
+        return text
+    where = away["where"].replace("%5B", "[").replace("%5D", "]")
+    return f"no connection to {where}: {away['why']}"
 
 
 @contextmanager
