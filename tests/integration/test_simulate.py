@@ -146,14 +146,25 @@ async def test_a_run_that_was_carried_out_is_recorded_and_played(tmp_path):
     cases = "\n".join(f"def test_{one}(): time.sleep(0.02)" for one in "abcd")
     (tmp_path / "test_it.py").write_text(f"import time\n{cases}\n")
     data = ("--data", str(tmp_path / "data"))
-    async with crossfleet("run", *data, "--project", "mine", "--", "pytest", "-q", "test_it.py", cwd=tmp_path) as run:
-        assert (await run.finished()).status == 0
-    recorded = await simulated("--record", *data, cwd=tmp_path)
+    named = ("--project", "mine", "--deadline", "1h", "--priority", "batch")
+    for words in (
+        ("run", *data, "--", "pytest", "-q", "test_it.py::test_a"),
+        ("admin", "priority", "set", "batch", "-10", "--preemptible", "--grace", "30s", *data),
+        ("run", *data, *named, "--", "pytest", "-q", "test_it.py"),
+    ):
+        async with crossfleet(*words, cwd=tmp_path) as command:
+            finished = await command.finished()
+            assert finished.status == 0, finished.text
+    recorded = await simulated("--record", "--last", "1", *data, cwd=tmp_path)
     rows = [json.loads(line) for line in recorded.out.splitlines()]
     (group,) = [row for row in rows if row["type"] == "group"]
     assert (group["project"], len(group["cases"])) == ("mine", 4)
     assert 0 < group["setup_seconds"] < 30, "the suite was collected before its first case"
     assert all(0.02 <= one < 5 for one in group["cases"])
+    assert group["deadline"] == pytest.approx(3600, abs=0.1)
+    assert group["priority_class"] == "batch"
+    assert rows[0]["priority_classes"] == {"batch": {"priority": -10, "preemptible": True, "grace_seconds": 30}}
     (tmp_path / "recorded.jsonl").write_text(recorded.out)
     finished = await simulated("recorded.jsonl", cwd=tmp_path)
     assert "1 of 1" in finished.out, finished.text
+    assert "0 of 1" in finished.out, "no deadline was missed"

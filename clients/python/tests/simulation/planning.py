@@ -44,7 +44,7 @@ def simulation(text: bytes, grace: float | None = None) -> Simulation:
     file = io.BytesIO(text)
     first = head(file)
     file.seek(0)
-    rows = Rows(happenings(file))
+    rows = Rows(happenings(file), first.priority_classes)
     return Simulation(rows.arrivals(), first.project_weights, first.share_half_life_seconds, grace)
 
 

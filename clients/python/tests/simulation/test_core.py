@@ -177,6 +177,47 @@ def test_with_a_grace_a_revoked_allocation_is_ended_and_what_ran_is_lost_work():
     assert (measures.lost, measures.lost_cases, measures.last) == (3, 1, 9)
 
 
+CLASSES = {
+    "kept": {"priority": 1},
+    "patient": {"preemptible": True},
+    "batch": {"preemptible": True, "grace_seconds": 2},
+}
+
+
+def test_what_a_class_protects_stays_and_what_it_gives_up_ends_after_its_grace():
+    rows = [worker("w", 3), *(group(name, [10], priority_class=name) for name in CLASSES)]
+    played = simulation(trace(*rows, priority_classes=CLASSES), grace=0.5)
+    played.advance(0)
+    outcome = played.apply(greedy(played))
+    played.advance(4)
+    played.apply(Plan("mine", (), outcome.accepted))
+    assert {one.group.id for one in played.fleet.allocations.values() if one.closing is None} == {"kept"}
+    played.advance(6.5)
+    assert {one.group.id for one in played.fleet.allocations.values()} == {"kept", "patient"}
+    play(played)
+    found = played.results().measures.standings
+    assert {name: (one.groups, one.revoked, one.lost) for name, one in found.items()} == {
+        "kept": (1, 0, 0.0),
+        "patient": (1, 1, 0.0),
+        "batch": (1, 1, 6.0),
+    }
+
+
+def test_deadlines_are_met_missed_or_missed_without_an_end():
+    rows = [
+        worker("w", 1),
+        group("first", [10], deadline=10),
+        group("second", [10], deadline=12),
+        group("third", [1], at=0.5),
+        group("never", [1], at=0.5, deadline=5, selector='worker.name == "nobody"'),
+    ]
+    played = simulation(trace(*rows))
+    play(played)
+    (found,) = played.results().measures.standings.values()
+    assert (found.groups, found.due, found.missed) == (4, 3, 2)
+    assert [*found.late] == [8.0]
+
+
 @pytest.mark.parametrize(
     ("proposals", "reason"),
     [

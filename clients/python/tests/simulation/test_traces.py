@@ -41,6 +41,8 @@ def read(text: bytes):
         ([group("g", [1], request={"slots_min": 4, "slots_max": 2})], "line 2: request.slots_max: 2 is less than"),
         ([group("g", [1], selector="worker.labels.zone = 1")], "line 2: selector: "),
         ([group("g", [1], priority=5000)], "line 2: priority: "),
+        ([group("g", [1], deadline=0)], "line 2: deadline: "),
+        ([group("g", [1], priority_class="urgnt")], "line 2: priority_class: 'urgnt' is not in priority_classes"),
         ([worker("w", runners=["simulation-fence"])], "line 2: 'simulation-fence' is a name of the simulator"),
         ([{"type": "trace"}], "line 2: type: `trace` is the first line alone"),
         ([{"type": "wroker", "at": 0}], "line 2: type: .*it is one of trace, worker, group"),
@@ -64,6 +66,23 @@ def test_a_wrong_line_is_named_with_its_field(rows, said):
 def test_a_file_that_is_no_trace_is_refused(text, said):
     with pytest.raises(TraceError, match=said):
         read(text)
+
+
+def test_what_a_priority_class_says_twice_or_in_vain_is_refused():
+    with pytest.raises(TraceError, match="line 2: priority: the class 'a' has its own"):
+        read(trace(group("g", [1], priority=3, priority_class="a"), priority_classes={"a": {"priority": 2}}))
+    with pytest.raises(TraceError, match=r"line 1: priority_classes.a.grace_seconds: only with preemptible"):
+        read(trace(priority_classes={"a": {"grace_seconds": 3}}))
+
+
+def test_deadlines_and_classes_change_nothing_else_of_a_generated_trace():
+    plain, other = Wish("day", 4, 0.2), Wish("day", 4, 0.2, deadlines=0.5, classes=True)
+    rows = [[one for one in generate(wish) if isinstance(one, GroupRow)] for wish in (plain, other)]
+    assert [(one.at, one.cases) for one in rows[0]] == [(one.at, one.cases) for one in rows[1]]
+    assert {one.priority_class for one in rows[1]} <= {"urgent", "interactive", "batch"}
+    due = [one.deadline for one in rows[1] if one.deadline is not None]
+    assert 0.2 * len(rows[1]) < len(due) < 0.8 * len(rows[1])
+    assert not any(one.deadline or one.priority_class for one in rows[0])
 
 
 def test_equal_cases_may_be_written_as_seconds_and_how_many():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from crossfleet.simulation.core.measures import Results, Spread
 from crossfleet.simulation.core.simulation import Simulation
 from crossfleet.simulation.fence import passed
 from crossfleet.simulation.telling import Rows, Teller, plan_from
-from crossfleet.simulation.trace.rows import Happening
+from crossfleet.simulation.trace.rows import Happening, Trace
 
 _DESCRIBE_SECONDS = 10.0
 # While somebody waits a scheduler is told so often that time passes, in seconds of the virtual clock: patience ends, budgets grow.
@@ -157,17 +157,16 @@ async def describe(channel: grpc.aio.Channel) -> DescribeResponse:
 async def play(
     channel: grpc.aio.Channel,
     happenings: Iterable[Happening],
-    weights: Mapping[str, float],
-    half_life: float,
+    first: Trace,
     pace: Pace,
     *,
     tell: Callable[[float], None] = lambda now: None,
     clock: Clock | None = None,
 ) -> Played:
-    """Play a trace. Raises TraceError, Broken, Unavailable where the scheduler does not answer, and what `describe` raises."""
+    """Play a trace, whose first line is `first`. Raises TraceError, Broken, Unavailable where the scheduler does not answer, and what `describe` raises."""
     described = await describe(channel)
-    rows = Rows(happenings)
-    simulation = Simulation(rows.arrivals(), weights, half_life, pace.grace)
+    rows = Rows(happenings, first.priority_classes)
+    simulation = Simulation(rows.arrivals(), first.project_weights, first.share_half_life_seconds, pace.grace)
     teller = Teller(
         simulation,
         rows,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from crossfleet.api.coordinator.v1.admin_service_pb2 import PriorityClass
 from crossfleet.api.types.v1.device_pb2 import AttributeValue, Worker
 from crossfleet.api.types.v1.run_pb2 import RUN_STATE_FINISHED, Run
 from crossfleet.api.types.v1.suite_pb2 import Request, Target
@@ -20,6 +21,7 @@ from crossfleet.simulation.trace.rows import (
     DeviceRequestRow,
     DeviceRow,
     GroupRow,
+    PriorityClassRow,
     RequestRow,
     Row,
     Trace,
@@ -45,19 +47,25 @@ async def record(client: Client, run_ids: Sequence[str], last: int = 0) -> list[
     logged = Logged()
     async for event in client.events.stored():
         logged.take(event)
+    classes = {one.name: _class(one) for one in await client.admin.priority_classes()}
     for run in runs:
         seconds: dict[str, list[float]] = {}
         async for case in client.runs.cases(run.run_id):
             if case.worker_id:
                 seconds.setdefault(case.target, []).append(round(max(case.seconds, _LEAST_SECONDS), 6))
                 slots[case.worker_id] = max(slots.get(case.worker_id, 0), case.slot + 1)
-        groups += _groups(run, seconds, runs[0], logged)
+        groups += _groups(run, seconds, runs[0], logged, classes)
     runners = sorted({one.runner for one in groups})
     for name, number in slots.items():
         workers.setdefault(name, WorkerRow(0.0, name, number, runners=runners))
     begin, end = _unix(runs[0].created_at), max(_unix(run.finished_at) for run in runs)
     happened = [*groups, *logged.losses(begin, end, workers)]
-    return [Trace(title=f"{len(runs)} recorded runs"), *workers.values(), *sorted(happened, key=lambda row: row.at)]
+    used = {one.priority_class for one in groups}
+    first = Trace(
+        title=f"{len(runs)} recorded runs",
+        priority_classes={name: one for name, one in classes.items() if name in used},
+    )
+    return [first, *workers.values(), *sorted(happened, key=lambda row: row.at)]
 
 
 def _unix(at: Timestamp) -> float:
@@ -73,7 +81,17 @@ async def _last(client: Client, most: int) -> list[Run]:
     return found
 
 
-def _groups(run: Run, seconds: dict[str, list[float]], first: Run, logged: Logged) -> list[GroupRow]:
+def _groups(
+    run: Run,
+    seconds: dict[str, list[float]],
+    first: Run,
+    logged: Logged,
+    classes: dict[str, PriorityClassRow],
+) -> list[GroupRow]:
+    """A class that there is no more leaves its runs their priority."""
+    policy = run.spec.policy
+    named = policy.priority_class if policy.priority_class in classes else ""
+    due = _unix(run.deadline) - _unix(first.created_at) if run.HasField("deadline") else 0.0
     targets = {one.name: one for one in run.spec.targets}
     at = _unix(run.created_at) - _unix(first.created_at)
     found = []
@@ -90,12 +108,19 @@ def _groups(run: Run, seconds: dict[str, list[float]], first: Run, logged: Logge
                     target=status.name,
                     selector=target.selector,
                     request=_request(target.request),
-                    priority=run.spec.policy.priority,
+                    priority=0 if named else policy.priority,
                     runner=run.spec.suite.runner or "pytest",
                     setup_seconds=logged.setup(run.run_id, status.name),
+                    priority_class=named,
+                    deadline=round(due, 3) if due > 0 else None,
                 )
             )
     return found
+
+
+def _class(one: PriorityClass) -> PriorityClassRow:
+    grace = one.grace.ToNanoseconds() / 1e9 if one.HasField("grace") else None
+    return PriorityClassRow(one.priority, one.preempts, one.preemptible, grace)
 
 
 def _request(one: Request) -> RequestRow:

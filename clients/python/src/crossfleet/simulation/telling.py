@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
     WAITING_KIND_NEVER,
@@ -26,7 +27,7 @@ from crossfleet.simulation.core.simulation import Simulation
 from crossfleet.simulation.fence import fence_group, fence_worker, is_fence, without_fence
 from crossfleet.simulation.trace.messages import group_message, worker_message
 from crossfleet.simulation.trace.reading import seconds_of
-from crossfleet.simulation.trace.rows import BackRow, GroupRow, Happening, LostRow, WorkerRow
+from crossfleet.simulation.trace.rows import BackRow, GroupRow, Happening, LostRow, PriorityClassRow, WorkerRow
 
 EPOCH = 1_790_000_000.0
 """When each simulation begins, in seconds since 1970."""
@@ -39,9 +40,10 @@ _SHORT, _MEDIUM = 60.0, 1800.0
 class Rows:
     """The messages of workers and groups, by id, as far as they are still needed."""
 
-    def __init__(self, happenings: Iterable[Happening]) -> None:
-        """Nothing has come yet."""
+    def __init__(self, happenings: Iterable[Happening], classes: Mapping[str, PriorityClassRow] | None = None) -> None:
+        """Nothing has come yet. `classes` are those of the trace's first line."""
         self._happenings = happenings
+        self._classes = classes or {}
         self._workers: dict[str, WorkerRow] = {}
         self.workers: dict[str, Worker] = {}
         self.groups: dict[str, TaskGroup] = {}
@@ -65,11 +67,20 @@ class Rows:
         return WorkerCame(at, worker_from(message), row.speed)
 
     def _submitted(self, row: GroupRow) -> GroupCame:
-        message = self.groups[row.group_id] = group_message(row, EPOCH)
+        known = self._classes.get(row.priority_class)
+        message = self.groups[row.group_id] = group_message(row, EPOCH, known)
         request = request_from(message.request, row.selector, row.runner)
         cases = [*seconds_of(row)]
         kind = row.kind or _kind(request.gang > 1, request.exclusive, sum(cases))
-        return GroupCame(row.at, row.group_id, row.project, kind, row.priority, request, row.setup_seconds, cases)
+        named = (row.at, row.group_id, row.project, kind, message.priority, request, row.setup_seconds, cases)
+        deadline = inf if row.deadline is None else row.deadline
+        return GroupCame(*named, deadline, _standing(row.priority_class, known))
+
+
+def _standing(name: str, row: PriorityClassRow | None) -> model.PriorityClass | None:
+    if row is None:
+        return None
+    return model.PriorityClass(name, row.preempts, row.preemptible, row.grace_seconds)
 
 
 def _kind(gang: bool, exclusive: bool, seconds: float) -> str:

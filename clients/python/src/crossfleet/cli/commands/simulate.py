@@ -51,6 +51,8 @@ def _generate(options: argparse.Namespace) -> int:
         options.load,
         options.losses,
         options.seed,
+        options.deadlines,
+        options.priority_classes,
     )
     for row in generate(wish):
         sys.stdout.write(encode(row) + "\n")
@@ -106,6 +108,8 @@ async def _compare(
 ) -> dict[str, Played]:
     from contextlib import AsyncExitStack
 
+    from msgspec.structs import replace
+
     from crossfleet.cli.simulating.schedulers import reached
     from crossfleet.foundation.channel import open_channel
     from crossfleet.simulation.playing import describe, play
@@ -126,9 +130,10 @@ async def _compare(
             with path.open("rb") as file:
                 first = head(file)
                 file.seek(0)
-                weights, half_life = options.project_weights or first.project_weights, first.share_half_life_seconds
+                if options.project_weights:
+                    first = replace(first, project_weights=options.project_weights)
                 try:
-                    found[name] = await play(channel, happenings(file), weights, half_life, pace, tell=_teller(name))
+                    found[name] = await play(channel, happenings(file), first, pace, tell=_teller(name))
                 finally:
                     if sys.stderr.isatty():
                         print("\r\x1b[K", end="", file=sys.stderr, flush=True)

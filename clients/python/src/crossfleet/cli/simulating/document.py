@@ -10,6 +10,7 @@ from crossfleet.cli.reporting import documents
 from crossfleet.cli.simulating.figures import waits
 from crossfleet.simulation.core.curve import Level
 from crossfleet.simulation.core.measures import Spread
+from crossfleet.simulation.core.standing import Standing
 from crossfleet.simulation.playing import Played
 
 
@@ -21,6 +22,7 @@ def document(title: str, played: Mapping[str, Played]) -> dict[str, Any]:
 def _one(name: str, played: Played) -> dict[str, Any]:
     results = played.results
     measures = results.measures
+    standings = measures.standings
     return {
         "name": name,
         "scheduler": documents.plain(played.described),
@@ -40,6 +42,12 @@ def _one(name: str, played: Played) -> dict[str, Any]:
         "wide_waits": _spread(Spread.of(measures.wide)),
         "slowdown": _spread(Spread.of(measures.slowdowns)),
         "projects": [{key: _rounded(value) for key, value in asdict(one).items()} for one in results.projects],
+        "deadlines": {
+            "due": sum(one.due for one in standings.values()),
+            "missed": sum(one.missed for one in standings.values()),
+            "late": _spread(Spread.of([seconds for one in standings.values() for seconds in one.late])),
+        },
+        "priority_classes": [_class(name, standings[name]) for name in sorted(standings)] if any(standings) else [],
         "revoked": measures.revoked,
         "closing_seconds": _rounded(measures.closing),
         "lost_seconds": _rounded(measures.lost),
@@ -56,6 +64,18 @@ def _one(name: str, played: Played) -> dict[str, Any]:
             "slots": _curve(measures.slots),
             "waiting_groups": _curve(measures.queue),
         },
+    }
+
+
+def _class(name: str, one: Standing) -> dict[str, Any]:
+    """Of groups without a class the name is empty."""
+    return {
+        "name": name,
+        "groups": one.groups,
+        "waits": _spread(Spread.of(one.waits)),
+        "deadlines": {"due": one.due, "missed": one.missed, "late": _spread(Spread.of(one.late))},
+        "revoked": one.revoked,
+        "lost_seconds": _rounded(one.lost),
     }
 
 

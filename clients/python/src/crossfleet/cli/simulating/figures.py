@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crossfleet.simulation.core.measures import Spread
+from crossfleet.simulation.core.standing import Standing
 from crossfleet.simulation.playing import Played
 
 
@@ -24,12 +27,38 @@ def figures(played: Played) -> list[tuple[str, str]]:
         ("contended for", duration(results.contended)),
         ("slowdown p50 / p90", _slowdown(Spread.of(measures.slowdowns))),
         ("wide work placed", f"{len(measures.wide)}, p90 {duration(Spread.of(measures.wide).p90)}"),
+        ("deadlines missed", _deadlines([*measures.standings.values()])),
         ("taken back", f"{measures.revoked}, in {duration(measures.closing)} together"),
         ("lost work", f"{measures.lost_cases} cases, {duration(measures.lost)}"),
         ("workers lost", str(measures.workers_lost)),
         ("proposals", f"{measures.granted} granted, {refused} refused{why}"),
         ("plan p50 / p99 / most", " / ".join(f"{1e3 * one:.1f} ms" for one in _latency(played.latency))),
     ]
+
+
+CLASS_HEADS = ("groups", "wait p50", "p90", "longest", "deadlines missed", "late p90", "taken back", "lost work")
+"""What stands over `class_figures`."""
+
+
+def class_figures(played: Played) -> dict[str, tuple[str, ...]]:
+    """By priority class, `-` for groups without one; empty where no group has any."""
+    found = played.results.measures.standings
+    return {name or "-": _class(found[name]) for name in sorted(found)} if any(found) else {}
+
+
+def _class(one: Standing) -> tuple[str, ...]:
+    waited = Spread.of(one.waits)
+    late = duration(Spread.of(one.late).p90) if one.late else "-"
+    missed = f"{one.missed} of {one.due}" if one.due else "-"
+    spans = (duration(each) for each in (waited.p50, waited.p90, waited.most))
+    return (str(one.groups), *spans, missed, late, str(one.revoked), duration(one.lost))
+
+
+def _deadlines(standings: Sequence[Standing]) -> str:
+    due, missed = sum(one.due for one in standings), sum(one.missed for one in standings)
+    late = [seconds for one in standings for seconds in one.late]
+    by = f", by p90 {duration(Spread.of(late).p90)}" if late else ""
+    return f"{missed} of {due}{by}" if due else "nobody had one"
 
 
 def waits(played: Played) -> dict[str, Spread]:

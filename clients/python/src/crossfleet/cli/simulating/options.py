@@ -86,6 +86,12 @@ def _add_generating(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--losses", type=_seconds, default=0.0, metavar="N", help="how often a day a worker is lost; default 0"
     )
+    group.add_argument(
+        "--deadlines", type=_part, default=0.0, metavar="PART", help="so much of the groups has a deadline; 0 to 1"
+    )
+    group.add_argument(
+        "--priority-classes", action="store_true", help="groups are urgent, interactive or batch, which is preemptible"
+    )
     group.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
 
 
@@ -105,6 +111,16 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 86_400:
         raise argparse.ArgumentTypeError(f"{text!r}: give a number from 0 to 86400")
     return seconds
+
+
+def _part(text: str) -> float:
+    try:
+        part = float(text)
+    except ValueError:
+        part = -1.0
+    if not 0 <= part <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number from 0 to 1, as 0.3 for three of ten groups")
+    return part
 
 
 def _amount(text: str) -> float:

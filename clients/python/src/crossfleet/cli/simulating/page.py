@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 
 from crossfleet.cli.simulating import plots
-from crossfleet.cli.simulating.figures import duration, figures, waits
+from crossfleet.cli.simulating.figures import CLASS_HEADS, class_figures, duration, figures, waits
 from crossfleet.simulation.core.curve import Level
 from crossfleet.simulation.playing import Played
 
@@ -63,6 +63,7 @@ def _sections(names: Sequence[str], played: Sequence[Played]) -> list[str]:
         ),
         _section("Figures", "", _figures(names, played)),
         _section("Wait by class", "from the submission of a group to its first slots", _waits(names, played)),
+        *_classes(names, played),
     ]
 
 
@@ -100,6 +101,18 @@ def _waits(names: Sequence[str], played: Sequence[Played]) -> str:
                 cells = (one.p50, one.p90, one.p99, one.most)
                 rows.append((f"{kind}, {name}", str(one.count), *map(duration, cells)))
     return _table(("class", "groups", "p50", "p90", "p99", "longest"), rows)
+
+
+def _classes(names: Sequence[str], played: Sequence[Played]) -> list[str]:
+    found = [class_figures(one) for one in played]
+    rows = [
+        (f"{kind}, {name}", *own[kind])
+        for kind in sorted({kind for own in found for kind in own})
+        for name, own in zip(names, found, strict=True)
+        if kind in own
+    ]
+    text = "how long they waited, whether they were in time, and what was taken from them"
+    return [_section("Priority classes", text, _table(("class", *CLASS_HEADS), rows))] if rows else []
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from crossfleet.cli.reporting.paint import Paint
 from crossfleet.cli.reporting.table import table
-from crossfleet.cli.simulating.figures import duration, figures, percent, waits
+from crossfleet.cli.simulating.figures import CLASS_HEADS, class_figures, duration, figures, percent, waits
 from crossfleet.simulation.playing import Played
 
 
 def text(title: str, played: Mapping[str, Played], paint: Paint) -> str:
-    """All tables. Figures, waits by class, projects."""
+    """All tables. Figures, waits by class, priority classes, projects."""
     parts = [paint(title, "bold")] if title else []
-    return "\n\n".join([*parts, _figures(played, paint), _waits(played, paint), _projects(played, paint)])
+    parts += [_figures(played, paint), _waits(played, paint), _classes(played, paint), _projects(played, paint)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _figures(played: Mapping[str, Played], paint: Paint) -> str:
@@ -33,6 +34,19 @@ def _waits(played: Mapping[str, Played], paint: Paint) -> str:
                 rows.append((kind, name, str(spread.count), *map(duration, cells)))
     heads = ("wait by class", "scheduler", "groups", "p50", "p90", "p99", "longest")
     return table(heads, rows, right=frozenset(range(2, 7)), paint=paint)
+
+
+def _classes(played: Mapping[str, Played], paint: Paint) -> str:
+    """Empty where there are none."""
+    found = {name: class_figures(one) for name, one in played.items()}
+    rows = [
+        (kind, name, *own[kind])
+        for kind in sorted({kind for own in found.values() for kind in own})
+        for name, own in found.items()
+        if kind in own
+    ]
+    heads = ("priority class", "scheduler", *CLASS_HEADS)
+    return table(heads, rows, right=frozenset(range(2, len(heads))), paint=paint) if rows else ""
 
 
 def _projects(played: Mapping[str, Played], paint: Paint) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from crossfleet.matching.model import Request, WorkerView
+from crossfleet.simulation.core.model import PriorityClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,10 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class GroupCame:
-    """A group is submitted. `kind` is the class under which its wait is reported; `setup` is paid by each allocation."""
+    """A group is submitted. `kind` is the class under which its wait is reported; `setup` is paid by each allocation.
+
+    `deadline`: when it should have ended; `standing`: its priority class.
+    """
 
     at: float
     id: str
@@ -37,6 +42,8 @@ class GroupCame:
     request: Request
     setup: float
     cases: Sequence[float]
+    deadline: float = inf
+    standing: PriorityClass | None = None
 
 
 Arrival = WorkerCame | WorkerLost | GroupCame

@@ -92,8 +92,7 @@ class Fleet:
                 done += 1
             left = slot.task[done:]
             if left and spent > 0:
-                self.measures.lost += spent / worker.speed
-                self.measures.lost_cases += 1
+                self.measures.lost_work(group, spent / worker.speed)
             self._end_task(slot, done)
             group.cases.put(left)
         self._close(allocation)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf
 
 from crossfleet.simulation.core.accounts import ProjectAccount, jain
 from crossfleet.simulation.core.curve import Level
 from crossfleet.simulation.core.model import Group
+from crossfleet.simulation.core.standing import Standing
 
 _SHORTEST = 10.0
 """Groups that are shorter do not make slowdowns large: the bound of Feitelson's bounded slowdown, in seconds."""
@@ -25,6 +27,7 @@ class Measures:
     slots: Level = field(default_factory=Level)
     queue: Level = field(default_factory=Level)
     waits: dict[str, array[float]] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
     wide: array[float] = field(default_factory=lambda: array("d"))
     slowdowns: array[float] = field(default_factory=lambda: array("d"))
     submitted: int = 0
@@ -49,13 +52,28 @@ class Measures:
             for level in (self.busy, self.held, self.slots, self.queue):
                 level.begin(now)
         self.submitted += 1
+        standing = self._standing(group)
+        standing.groups += 1
+        standing.due += group.deadline < inf
 
     def begun(self, group: Group, now: float) -> None:
         """A group got its first slots."""
         kind = group.kind if group.kind in self.waits or len(self.waits) < _MOST_KINDS else OTHER
         self.waits.setdefault(kind, array("d")).append(now - group.submitted)
+        self._standing(group).waits.append(now - group.submitted)
         if is_wide(group):
             self.wide.append(now - group.submitted)
+
+    def taken_back(self, group: Group) -> None:
+        """An allocation of a group was revoked."""
+        self.revoked += 1
+        self._standing(group).revoked += 1
+
+    def lost_work(self, group: Group, seconds: float) -> None:
+        """So much of a case was executed in vain."""
+        self.lost += seconds
+        self.lost_cases += 1
+        self._standing(group).lost += seconds
 
     def over(self, group: Group, now: float) -> None:
         """A group has ended, each of its cases once."""
@@ -63,6 +81,14 @@ class Measures:
         self.cases += group.done
         self.last = max(self.last, now)
         self.slowdowns.append(max((now - group.submitted) / max(group.alone, _SHORTEST), 1.0))
+        self._standing(group).ended(group.deadline, now)
+
+    def left(self, group: Group) -> None:
+        """A group never ends: it has missed a deadline as well."""
+        self._standing(group).missed += group.deadline < inf
+
+    def _standing(self, group: Group) -> Standing:
+        return self.standings.setdefault(group.standing.name if group.standing is not None else "", Standing())
 
 
 def is_wide(group: Group) -> bool:

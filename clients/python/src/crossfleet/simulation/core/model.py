@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 from crossfleet.matching.free import Free
 from crossfleet.matching.model import Portions, Request, WorkerView
@@ -49,6 +49,16 @@ class Outcome:
     plan_id: str
     accepted: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityClass:
+    """What groups of it are to others. `grace`: seconds for which tasks go on whose slots are taken back; None: to their end."""
+
+    name: str
+    preempts: bool = False
+    preemptible: bool = False
+    grace: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +113,7 @@ class Group:
     """The tasks of a run with one target. `alone` is how long it would take with the whole fleet for itself.
 
     `slots` and `speed` (their sum) are of allocations that are not closing; `running` counts tasks. `never`: its scheduler
-    says that no worker that is there can ever satisfy it.
+    says that no worker that is there can ever satisfy it. `standing`: its priority class, if it has one.
     """
 
     id: str
@@ -115,6 +125,8 @@ class Group:
     setup: float
     cases: Cases
     total: int
+    deadline: float = inf
+    standing: PriorityClass | None = None
     alone: float = 0.0
     done: int = 0
     running: int = 0

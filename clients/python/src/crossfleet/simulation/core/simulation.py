@@ -72,7 +72,7 @@ class Simulation:
         fleet, measures = self.fleet, self.fleet.measures
         for allocation_id in plan.revoke:
             allocation = fleet.allocations.get(allocation_id)
-            if allocation is not None and allocation.closing is None:
+            if allocation is not None and allocation.closing is None and not _kept(allocation.group):
                 self._revoke(allocation)
         grants, refused = Judge(fleet.workers, fleet.groups, self.selectors).judge(plan.allocate)
         accepted = fleet.open(grants)
@@ -94,6 +94,7 @@ class Simulation:
         fleet, measures = self.fleet, self.fleet.measures
         for group in fleet.groups.values():
             examine_group(group)
+            measures.left(group)
         if measures.submitted != measures.finished + len(fleet.groups):
             raise Broken(f"{measures.submitted} groups came, {measures.finished} ended, {len(fleet.groups)} are left")
         for level in (measures.busy, measures.held, measures.slots, measures.queue):
@@ -121,7 +122,17 @@ class Simulation:
     def _submit(self, came: GroupCame) -> None:
         cases = Cases(came.cases)
         group = Group(
-            came.id, came.project, came.kind, came.priority, came.request, self.now, came.setup, cases, len(cases)
+            came.id,
+            came.project,
+            came.kind,
+            came.priority,
+            came.request,
+            self.now,
+            came.setup,
+            cases,
+            len(cases),
+            came.deadline,
+            came.standing,
         )
         group.alone = self._alone(group)
         self.fleet.groups[group.id] = group
@@ -149,15 +160,19 @@ class Simulation:
         self.fleet.change(name)
 
     def _revoke(self, allocation: Allocation) -> None:
-        """Slots are given back between two tasks; what then still runs after the grace, if there is one, is ended."""
+        """Slots are given back between two tasks; what then still runs after the grace, if there is one, is ended.
+
+        That of its priority class, else that of the simulation.
+        """
         fleet, group = self.fleet, allocation.group
+        grace = group.standing.grace if group.standing is not None else self._grace
         together = [*group.allocations.values()] if group.request.gang > 1 else [allocation]
         for one in together:
             if one.closing is None:
-                fleet.measures.revoked += 1
+                fleet.measures.taken_back(group)
                 fleet.give_back(one)
-                if self._grace is not None and one.id in fleet.allocations:
-                    fleet.later(self._grace, one, fleet.interrupt)
+                if grace is not None and one.id in fleet.allocations:
+                    fleet.later(grace, one, fleet.interrupt)
 
     def _alone(self, group: Group) -> float:
         """Seconds that a group would take with all workers of now for itself; on slots of speed 1 where none fits."""
@@ -191,3 +206,8 @@ class Simulation:
                 ]
             found[0] += found[1]
         return [(speed, slots) for (_, speed), (slots, _) in kinds.items() if slots > 0]
+
+
+def _kept(group: Group) -> bool:
+    """Whether nothing is taken back from a group, whatever a scheduler says."""
+    return group.standing is not None and not group.standing.preemptible

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from crossfleet.simulation.generating.loads import LOADS, Load
+from crossfleet.simulation.generating.loads import CLASSES, LOADS, Load, drawn_class, drawn_span
 from crossfleet.simulation.trace.rows import (
     BackRow,
     DeviceRow,
@@ -33,7 +33,11 @@ _FIRST_HOUR = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted. `load`: work offered over work that the fleet can do; `losses`: how often a day a worker is lost."""
+    """What is wanted. `load`: work offered over work that the fleet can do; `losses`: how often a day a worker is lost.
+
+    `deadlines`: the part of all groups that have one; `classes`: whether groups are of priority classes. Neither changes
+    anything else of a trace.
+    """
 
     kind: str
     workers: int = 20
@@ -42,6 +46,8 @@ class Wish:
     load: float = 0.9
     losses: float = 0.0
     seed: int = 1
+    deadlines: float = 0.0
+    classes: bool = False
 
 
 def generate(wish: Wish) -> Iterator[Row]:
@@ -51,6 +57,7 @@ def generate(wish: Wish) -> Iterator[Row]:
     yield Trace(
         title=f"{wish.kind}: {wish.workers} workers, {wish.hours:g} h, load {wish.load:g}, seed {wish.seed}",
         project_weights={name: float(1 + at % 3) for at, name in enumerate(names)},
+        priority_classes=CLASSES if wish.classes else {},
     )
     workers = [_worker(number) for number in range(wish.workers)]
     yield from workers
@@ -79,13 +86,16 @@ def _worker(number: int) -> WorkerRow:
 
 
 def _groups(wish: Wish, names: list[str], speed: float, random: Random) -> Iterator[Happening]:
-    load = LOADS[wish.kind]
+    load, own = LOADS[wish.kind], Random(wish.seed + 1)  # noqa: S311 - as above
     mean = sum(sum(load.draw(random).cases) for _ in range(_SAMPLE)) / _SAMPLE
     number = max(round(wish.load * speed * wish.hours * _HOUR / mean), 1)
     popular = [1.0 / (1 + at) for at in range(len(names))]
     for index, (at, burst) in enumerate(_times(load, wish.hours, number, random), 1):
         drawn = load.draw(random)
         project = names[burst % len(names)] if burst >= 0 else random.choices(names, popular)[0]
+        named = drawn_class(drawn, own) if wish.classes else ""
+        due = at + drawn_span(drawn, own)
+        hurried = own.random() < wish.deadlines
         yield GroupRow(
             at=round(at, 3),
             group_id=f"run-{index:06}/all",
@@ -94,9 +104,11 @@ def _groups(wish: Wish, names: list[str], speed: float, random: Random) -> Itera
             project=project,
             target="all",
             request=drawn.request,
-            priority=drawn.priority,
+            priority=0 if named else drawn.priority,
             setup_seconds=drawn.setup,
             kind=drawn.kind,
+            priority_class=named,
+            deadline=round(due, 3) if hurried else None,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from crossfleet.simulation.trace.rows import DeviceRequestRow, RequestRow
+from crossfleet.simulation.trace.rows import DeviceRequestRow, PriorityClassRow, RequestRow
 
 _DAY = 24.0
 _LONGEST = 3600.0
@@ -77,6 +77,29 @@ class Load:
     def draw(self, random: Random) -> Drawn:
         """The next group."""
         return random.choices([*self.draws], [*self.draws.values()])[0](random)
+
+
+CLASSES = {
+    "urgent": PriorityClassRow(priority=100, preempts=True),
+    "interactive": PriorityClassRow(priority=5),
+    "batch": PriorityClassRow(priority=-10, preemptible=True, grace_seconds=30.0),
+}
+"""Priority classes of those loads: what is urgent takes slots from what is no person's."""
+
+_URGENT = 0.05
+_SOON_SECONDS, _SOON_SLOTS = 60.0, 8
+
+
+def drawn_class(drawn: Drawn, random: Random) -> str:
+    """The priority class of a group; a few of any kind are urgent."""
+    urgent = random.random() < _URGENT
+    return "urgent" if urgent else "interactive" if drawn.priority > 0 else "batch"
+
+
+def drawn_span(drawn: Drawn, random: Random) -> float:
+    """For how many seconds after its submission somebody who sets a group a deadline can wait for its end."""
+    alone = max(sum(drawn.cases) / _SOON_SLOTS, *drawn.cases)
+    return _SOON_SECONDS + alone * random.uniform(1.5, 6.0)
 
 
 def _even(hour: float) -> float:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from crossfleet.api.scheduler.v1.scheduler_service_pb2 import TaskGroup
+from crossfleet.api.scheduler.v1.scheduler_service_pb2 import (
+    PREEMPTION_ALLOWED,
+    PREEMPTION_NEVER,
+    PREEMPTION_UNSPECIFIED,
+    TaskGroup,
+)
 from crossfleet.api.types.v1.device_pb2 import WORKER_STATE_READY, AttributeValue, Device, StringList, Worker
 from crossfleet.api.types.v1.suite_pb2 import Request
 from crossfleet.matching.messages import device_request_message
 from crossfleet.matching.model import DeviceRequest
-from crossfleet.simulation.trace.rows import DeviceRequestRow, DeviceRow, GroupRow, RequestRow, VersionValue, WorkerRow
+from crossfleet.simulation.trace.rows import (
+    DeviceRequestRow,
+    DeviceRow,
+    GroupRow,
+    PriorityClassRow,
+    RequestRow,
+    VersionValue,
+    WorkerRow,
+)
 
 _VERSION = "0.1.0"
 
@@ -30,8 +43,11 @@ def worker_message(row: WorkerRow) -> Worker:
     )
 
 
-def group_message(row: GroupRow, epoch: float) -> TaskGroup:
-    """A group without its counts, which change. `epoch`: the beginning of the trace in seconds since 1970."""
+def group_message(row: GroupRow, epoch: float, standing: PriorityClassRow | None = None) -> TaskGroup:
+    """A group without its counts, which change. `epoch`: the beginning of the trace in seconds since 1970; `standing`: its class."""
+    preemption = PREEMPTION_UNSPECIFIED
+    if standing is not None:
+        preemption = PREEMPTION_ALLOWED if standing.preemptible else PREEMPTION_NEVER
     return TaskGroup(
         group_id=row.group_id,
         run_id=row.run_id or row.group_id,
@@ -39,9 +55,12 @@ def group_message(row: GroupRow, epoch: float) -> TaskGroup:
         target=row.target,
         selector=row.selector,
         request=_request(row.request),
-        priority=row.priority,
+        priority=row.priority if standing is None else standing.priority,
         submitted_unix_seconds=epoch + row.at,
         collected=True,
+        deadline_unix_seconds=0.0 if row.deadline is None else epoch + row.deadline,
+        preempts=standing is not None and standing.preempts,
+        preemption=preemption,
         runner=row.runner,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from crossfleet.simulation.trace.rows import (
     GroupRow,
     Happening,
     LostRow,
+    PriorityClassRow,
     Row,
     Trace,
     WorkerRow,
@@ -43,6 +44,10 @@ def head(file: BinaryIO) -> Trace:
     for number, line in _lines(file):
         row = _decode(number, line)
         if isinstance(row, Trace):
+            for name, one in row.priority_classes.items():
+                if one.grace_seconds is not None and not one.preemptible:
+                    text = f"priority_classes.{name}.grace_seconds: only with preemptible, since else nothing is taken back"
+                    raise TraceError(number, text)
             return row
         raise TraceError(number, 'a trace begins with a line of its own: {"type": "trace"}')
     raise TraceError(1, 'the trace is empty; it begins with {"type": "trace"}')
@@ -51,12 +56,13 @@ def head(file: BinaryIO) -> Trace:
 def happenings(file: BinaryIO) -> Iterator[Happening]:
     """The lines after the first one, in order, each checked. Raises TraceError."""
     checker = _Checker()
-    last = 0.0
+    last, begun = 0.0, False
     for number, line in _lines(file):
         row = _decode(number, line)
         if isinstance(row, Trace):
-            if number > 1:
+            if begun:
                 raise TraceError(number, "type: `trace` is the first line alone")
+            begun, checker.classes = True, row.priority_classes
             continue
         if row.at < last:
             raise TraceError(number, f"at: {row.at:g} comes after {last:g}; lines are in the order of their times")
@@ -75,6 +81,7 @@ class _Checker:
         self._lost: dict[str, bool] = {}
         self._groups: set[str] = set()
         self._judged: set[tuple[bytes, str]] = set()
+        self.classes: Mapping[str, PriorityClassRow] = {}
 
     def wrong(self, row: Happening) -> str:
         match row:
@@ -109,6 +116,11 @@ class _Checker:
             return f"group_id: {row.group_id!r} was submitted already"
         if row.group_id.startswith(FENCE):
             return f"group_id: {FENCE!r} is a name of the simulator"
+        if row.priority_class and row.priority_class not in self.classes:
+            known = ", ".join(sorted(self.classes)) or "none"
+            return f"priority_class: {row.priority_class!r} is not in priority_classes of the first line: {known}"
+        if row.priority_class and row.priority:
+            return f"priority: the class {row.priority_class!r} has its own; leave one of both out"
         count = sum(one.count if isinstance(one, Alike) else 1 for one in row.cases)
         if not 1 <= count <= MOST_CASES:
             return f"cases: {count} cases; a group has 1 to {MOST_CASES:,}"

@@ -70,6 +70,18 @@ class RequestRow(_Strict, frozen=True):
     gang: Count = 0
 
 
+class PriorityClassRow(_Strict, frozen=True):
+    """What groups of a priority class are to others, as `admin priority set` says it.
+
+    `grace_seconds`: for which tasks go on whose slots are taken back; without it to their end.
+    """
+
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    preempts: bool = False
+    preemptible: bool = False
+    grace_seconds: Annotated[float, Meta(ge=0, le=_LONGEST_CASE)] | None = None
+
+
 class Trace(_Strict, frozen=True, tag="trace"):
     """The first line. A project without a weight has 1; `share_half_life_seconds` is the setting of a coordinator."""
 
@@ -77,6 +89,7 @@ class Trace(_Strict, frozen=True, tag="trace"):
     title: Annotated[str, Meta(max_length=500)] = ""
     project_weights: dict[str, Annotated[float, Meta(gt=0, le=1e6)]] = {}
     share_half_life_seconds: Annotated[float, Meta(ge=1, le=_MOST_SECONDS)] = 86_400.0
+    priority_classes: dict[Name, PriorityClassRow] = {}
 
 
 class WorkerRow(_Strict, frozen=True, tag="worker"):
@@ -98,6 +111,7 @@ class GroupRow(_Strict, frozen=True, tag="group"):
     """A task group is submitted. A case is its seconds at speed 1, or `[seconds, how many]`.
 
     `class`: under which name its wait is reported. `setup_seconds`: what each of its allocations takes to get ready.
+    `deadline`: when it should have ended, on the clock of `at`. `priority_class`: one of the first line, whose priority it has.
     """
 
     at: At
@@ -112,6 +126,8 @@ class GroupRow(_Strict, frozen=True, tag="group"):
     runner: Name = "pytest"
     setup_seconds: Annotated[float, Meta(ge=0, le=_LONGEST_CASE)] = 0.0
     kind: Annotated[str, Meta(max_length=40)] = msgspec.field(default="", name="class")
+    priority_class: Annotated[str, Meta(max_length=_WORD)] = ""
+    deadline: Annotated[float, Meta(gt=0, le=_MOST_SECONDS)] | None = None
 
 
 class LostRow(_Strict, frozen=True, tag="worker_lost"):
