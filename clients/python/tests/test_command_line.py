@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from crossfleet.cli.amounts import seconds, size
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.main import main
-from crossfleet.cli.running.options import parse, seconds, size
+from crossfleet.cli.running.options import parse
 from crossfleet.cli.running.spec import variables_of
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.reporting import documents, histories
 from crossfleet.cli.reporting.paint import painter
-from crossfleet.cli.running.options import seconds
 from crossfleet.client import Client
 
 _ORDERS = {

@@ -9,11 +9,11 @@ import time
 from dataclasses import asdict
 
 from crossfleet.cli import exits
+from crossfleet.cli.amounts import seconds, size
 from crossfleet.cli.connecting import command_parser
 from crossfleet.cli.fleet import fleetfile, folders
 from crossfleet.cli.housekeeping.caches import Entry, choose, entries, remove
 from crossfleet.cli.reporting import documents
-from crossfleet.cli.running.options import seconds, size
 
 
 def parser() -> argparse.ArgumentParser:

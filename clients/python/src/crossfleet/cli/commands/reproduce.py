@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from crossfleet.cli import exits
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.fleet import folders
 from crossfleet.cli.reporting import documents
@@ -20,7 +21,6 @@ from crossfleet.cli.reproduction.order import Order, read_order
 from crossfleet.cli.reproduction.replaying import Place, replay
 from crossfleet.cli.reproduction.search import Found, Search, conclusion
 from crossfleet.cli.reproduction.surroundings import folder_of, interpreter_of
-from crossfleet.cli.running.options import seconds
 from crossfleet.client.listing import commit_of, git_root
 
 _SHOWN = 20

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from crossfleet.api.coordinator.v1.admin_service_pb2 import Reservation
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import table
 from crossfleet.cli.reporting.times import local
-from crossfleet.cli.running.options import seconds
 from crossfleet.client import Client
 
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.exits import UsageError
-from crossfleet.cli.running.options import seconds
 from crossfleet.matching.gates import GATES, MAX_REPEATS
 
 _KNOWN = (*GATES, "wait", "repeats")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.running.alternatives import (
     Alternative,
@@ -19,7 +20,7 @@ from crossfleet.cli.running.alternatives import (
 from crossfleet.cli.running.devices import check_capacities, devices_of
 from crossfleet.cli.running.gates import checked_gates, gates_of, with_gates
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
-from crossfleet.cli.running.options import RunOptions, pairs, seconds
+from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.requirements import read_requirements
 from crossfleet.cli.running.semaphores import semaphores_of
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from crossfleet.cli.amounts import count, percent, seconds, size
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.options import add_fleet_size
 from crossfleet.cli.parsing import Parser
@@ -254,7 +255,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
     add(
         "--maxfail",
         dest="max_failures",
-        type=_count,
+        type=count,
         default=None,
         metavar="N",
         help="stop after N failed cases over all targets",
@@ -270,7 +271,7 @@ def _limits(made: argparse.ArgumentParser) -> None:
     )
     add(
         "--speculate",
-        type=_percent,
+        type=percent,
         nargs="?",
         const=5,
         default=0,
@@ -348,31 +349,6 @@ def _reports(made: argparse.ArgumentParser) -> None:
 LEARNT = math.inf
 """The limit of a case that is learnt from earlier runs."""
 _LEAST_MEMORY = 2**20  # less was meant in another unit
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TIB": 2**40,
-}
-
-
-def seconds(text: str) -> float:
-    """Seconds of `90`, `1.5m`, `2h`, `7d`. Raises ArgumentTypeError, as argparse wants it."""
-    unit = _UNITS.get(text[-1:])
-    try:
-        value = float(text[:-1] if unit else text) * (unit or 1.0)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds, or a number with s, m, h or d")
-    return value
 
 
 def case_seconds(text: str) -> float:
@@ -383,21 +359,6 @@ def case_seconds(text: str) -> float:
         return seconds(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}; or auto") from None
-
-
-def size(text: str) -> int:
-    """Bytes of `1000`, `512MB`, `2GiB`. Raises ArgumentTypeError."""
-    number = text.rstrip("BbIiKkMmGgTt")
-    unit = _SIZES.get(text[len(number) :].upper())
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if unit is None or value < 0:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no size: give bytes, or a number with KB, MB, GB, KiB, MiB or GiB"
-        )
-    return int(value * unit)
 
 
 def _memory(text: str) -> int:
@@ -423,19 +384,6 @@ def _deadline(text: str) -> Deadline:
     if span > MOST.total_seconds():
         raise argparse.ArgumentTypeError(too_far(text))
     return Deadline(seconds=span)
-
-
-def _percent(text: str) -> int:
-    number = text.removesuffix("%")
-    if not number.isdigit() or not 0 <= int(number) <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage: give a whole number from 0 to 100")
-    return int(number)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number, 0 for no limit")
-    return int(text)
 
 
 def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:

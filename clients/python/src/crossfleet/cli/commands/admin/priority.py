@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 
 from crossfleet.api.coordinator.v1.admin_service_pb2 import PriorityClass
+from crossfleet.cli.amounts import seconds
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import table
-from crossfleet.cli.running.options import seconds
 from crossfleet.cli.running.view import duration
 from crossfleet.client import Client
 
