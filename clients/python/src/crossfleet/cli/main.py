@@ -10,6 +10,7 @@ import sys
 
 from crossfleet.cli import exits
 from crossfleet.cli.catalog import COMMANDS
+from crossfleet.cli.escaping import escape_unencodable
 from crossfleet.cli.quiet import quiet_grpc
 from crossfleet.cli.unheard import flush_all, open_missing, write_line
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is not None:
         return _run(arguments)
     open_missing()
+    escape_unencodable()
     try:
         status = _run(sys.argv[1:])
     except SystemExit as ended:  # argparse has told something
