@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from crossfleet.cli.main import main
@@ -40,6 +42,16 @@ def test_a_mistake_is_told_in_a_line(words: str, line: str, capsys: pytest.Captu
     err = told(words, capsys)
     assert err.startswith(line)
     assert len(err.splitlines()) == 1
+
+
+def test_a_folder_that_was_removed_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "the folder in which this shell is has been removed" in told("run --data here -- true", capsys)
 
 
 def test_what_help_says_of_a_command_fits_into_the_terminal(

@@ -132,6 +132,9 @@ def _fault(name: str, rest: list[str], error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         _tell(f"crossfleet {name}: {error.strerror}: {error.filename}")
         return exits.USAGE
+    if isinstance(error, FileNotFoundError) and _folder_is_gone():
+        _tell(f"crossfleet {name}: the folder in which this shell is has been removed: go to another one")
+        return exits.USAGE
     if isinstance(error, OSError) and error.errno in _UNWRITABLE:
         _tell(f"crossfleet {name}: what is to be told cannot be written: {error.strerror}")
         return exits.FLEET
@@ -144,6 +147,16 @@ def _fault(name: str, rest: list[str], error: Exception) -> int:
     traceback.print_exc()
     _tell(f"crossfleet {name}: this is a fault of crossfleet; please report the lines above.")
     return exits.FLEET
+
+
+def _folder_is_gone() -> bool:
+    import os
+
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _said(number: str, words: list[str]) -> str:
