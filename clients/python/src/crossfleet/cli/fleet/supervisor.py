@@ -171,7 +171,7 @@ class Supervisor:
             said = json.loads(line)
         except ValueError:
             return
-        if isinstance(said, dict) and said.get("event") in _PASSED_ON:
+        if isinstance(said, dict) and str(said.get("event")) in _PASSED_ON:
             self._tell(said, remember=False)
         if not isinstance(said, dict) or "ready" not in said:
             return
