@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PURE = frozenset([
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy",
     "dataclasses", "decimal", "difflib", "enum", "fnmatch", "fractions", "functools", "graphlib", "hashlib", "heapq",
-    "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string", "struct", "textwrap",
+    "itertools", "json", "math", "numbers", "operator", "re", "reprlib", "statistics", "string", "struct", "textwrap",
     "types", "typing", "zlib",
 ])
 # fmt: on
