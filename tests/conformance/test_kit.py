@@ -156,6 +156,24 @@ def that_repeats_itself() -> Distorted:
     return Distorted(says=says)
 
 
+def that_takes_the_first_back() -> Distorted:
+    """Once: what somebody holds when it begins."""
+    held: list[str] = []
+
+    def says(plan):
+        if held:
+            plan.revoke_allocation_ids[:] = [held.pop()]
+        yield plan
+
+    return Distorted(lambda update: _noted(update, held), says)
+
+
+def _noted(update, held):
+    if update.HasField("snapshot"):
+        held.extend(one.allocation_id for one in update.snapshot.allocations[:1])
+    yield update
+
+
 WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "describe.name": (lambda: Distorted(describes=lambda one: one.ClearField("name")), Verdict.FAILED),
     "describe.fits": (lambda: Distorted(describes=lambda one: setattr(one, "wants_fits", True)), Verdict.FAILED),
@@ -188,6 +206,12 @@ WRONG: dict[str, tuple[Callable[[], Distorted], Verdict]] = {
     "gang.whole": (lambda: each_proposal(lambda one: one.ClearField("gang_id")), Verdict.FAILED),
     "gang.nothing-by-halves": (lambda: blind_to("request.gang"), Verdict.FAILED),
     "order.priority": (lambda: blind_to("priority"), Verdict.WARNED),
+    "order.deadline": (lambda: blind_to("deadline_unix_seconds"), Verdict.WARNED),
+    "preempt.takes-back": (lambda: blind_to("preempts"), Verdict.WARNED),
+    "preempt.protected": (that_takes_the_first_back, Verdict.FAILED),
+    "preempt.only-who-may": (that_takes_the_first_back, Verdict.WARNED),
+    "preempt.only-downwards": (that_takes_the_first_back, Verdict.WARNED),
+    "preempt.least-urgent": (lambda: blind_to("preemption"), Verdict.WARNED),
     "order.age": (lambda: blind_to("submitted_unix_seconds"), Verdict.WARNED),
     "refusal.survived": (that_breaks_off_when_refused, Verdict.FAILED),
     "refusal.seldom": (lambda: Distorted(policy=Policy(refusal_seconds=0.001)), Verdict.WARNED),

@@ -128,6 +128,10 @@ class Coordinator:
         for allocation_id in plan.revoke_allocation_ids:
             if allocation_id not in truth.holdings:
                 self._wrong(f"allocation {allocation_id!r} is to be taken back, and there is none")
+            elif truth.protects(allocation_id):
+                self._wrong(
+                    f"allocation {allocation_id!r} is to be taken back, and its group is one of which nothing may be"
+                )
         for reason in plan.waiting:
             if reason.group_id not in truth.groups:
                 self._wrong(f"a reason is told for {reason.group_id!r}, and there is no such group", Level.SHOULD)
@@ -139,7 +143,7 @@ class Coordinator:
             return False
         for allocation_id in plan.revoke_allocation_ids:
             held = self._truth.holdings.get(allocation_id)
-            if held is not None:
+            if held is not None and not self._truth.protects(allocation_id):
                 self._truth.holdings[allocation_id] = replace(held, closing=True)
         if plan.allocate:
             self._outcomes.append(self._outcome(plan, step))
@@ -152,9 +156,9 @@ class Coordinator:
         """What a plan took back has ended; answers whether there was any."""
         ended = [self._truth.holdings.get(one) for one in plan.revoke_allocation_ids]
         for one in ended:
-            if one is not None:
+            if one is not None and one.closing:
                 self._truth.end(one)
-        return any(ended)
+        return any(one is not None and one.closing for one in ended)
 
     def _judge_head(self, plan: ScheduleResponse) -> None:
         base = plan.base_revision

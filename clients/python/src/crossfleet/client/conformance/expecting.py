@@ -254,6 +254,20 @@ class NoRevocations:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """These allocations were taken back in the step, and no others."""
+
+    allocation_ids: tuple[str, ...]
+
+    def unmet(self, seen: Seen) -> str:
+        """As the class says."""
+        revoked = {one for plan in seen.plans for one in plan.revoke_allocation_ids}
+        if revoked == set(self.allocation_ids):
+            return ""
+        return f"{', '.join(self.allocation_ids)} is to be taken back, and {', '.join(sorted(revoked)) or 'nothing'} is"
+
+
+@dataclass(frozen=True)
 class Ends:
     """The scheduler ended the stream after the coordinator had closed its side."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crossfleet.api.scheduler.v1.scheduler_service_pb2 import Allocation, TaskGroup
+from crossfleet.api.scheduler.v1.scheduler_service_pb2 import PREEMPTION_UNSPECIFIED, Allocation, Preemption, TaskGroup
 from crossfleet.api.types.v1.device_pb2 import (
     WORKER_STATE_READY,
     AttributeValue,
@@ -145,8 +145,11 @@ def group(
     run: str = "",
     runner: str = "pytest",
     avoid: Iterable[str] = (),
+    due: float | None = None,
+    preempts: bool = False,
+    preemption: Preemption.ValueType = PREEMPTION_UNSPECIFIED,
 ) -> Wish:
-    """A group of a run of its own, submitted `age` seconds before noon of a day in 2026."""
+    """A group of a run of its own, submitted `age` seconds before noon of a day in 2026, and `due` so many after it."""
     row = TaskGroup(
         group_id=name,
         run_id=run or f"run-{name}",
@@ -161,6 +164,9 @@ def group(
         wanted_slots=wanted,
         runner=runner,
         avoid_worker_ids=avoid,
+        deadline_unix_seconds=0.0 if due is None else NOON + due,
+        preempts=preempts,
+        preemption=preemption,
     )
     return Wish(row, _known(workers), _known(devices))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from crossfleet.api.scheduler.v1.scheduler_service_pb2 import TaskGroup
+from crossfleet.api.scheduler.v1.scheduler_service_pb2 import PREEMPTION_NEVER, TaskGroup
 from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.client.conformance.rows import Holding, Wish
 
@@ -55,6 +55,12 @@ class Truth:
     def held(self, group_id: str) -> list[Holding]:
         """What a group holds."""
         return [one for one in self.holdings.values() if one.group_id == group_id]
+
+    def protects(self, holding_id: str) -> bool:
+        """Whether nothing may be taken back from the group of an allocation."""
+        held = self.holdings.get(holding_id)
+        wish = self.wishes.get(held.group_id) if held is not None else None
+        return wish is not None and wish.row.preemption == PREEMPTION_NEVER
 
     def _want(self, group_id: str, more: int) -> None:
         wish = self.groups.get(group_id)

@@ -71,6 +71,45 @@ CHECKS = (
         ),
     ),
     Check(
+        "order.deadline",
+        "Of two groups of one project and priority the one that is due first gets the slots",
+        "it misses its deadline behind work that can wait",
+        Level.SHOULD,
+        steps=(
+            Step(
+                (worker("w1", 2),),
+                (group("g1", 2, age=500), group("g2", 2, age=100, due=600)),
+                expect=(Holds("g2", 2), Nothing("g1")),
+            ),
+        ),
+    ),
+    Check(
+        "order.due-later",
+        "A group that is due in days does not pass one that was submitted before it",
+        "what has no deadline would wait for ever",
+        Level.SHOULD,
+        steps=(
+            Step(
+                (worker("w1", 2),),
+                (group("g1", 2, age=500), group("g2", 2, age=100, due=3 * 86_400)),
+                expect=(Holds("g1", 2), Nothing("g2")),
+            ),
+        ),
+    ),
+    Check(
+        "order.priority-before-deadline",
+        "A deadline passes no priority",
+        "whoever names the closest deadline takes the fleet from others",
+        Level.SHOULD,
+        steps=(
+            Step(
+                (worker("w1", 2),),
+                (group("g1", 2, age=500, due=60), group("g2", 2, priority=10)),
+                expect=(Holds("g2", 2), Nothing("g1")),
+            ),
+        ),
+    ),
+    Check(
         "order.projects",
         "Two projects of one weight that want all of a fleet get half of it each",
         "whoever submits first keeps everybody else out",
