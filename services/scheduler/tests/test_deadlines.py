@@ -6,6 +6,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfleet.matching.model import Request
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy
 from crossfleet.scheduler.core.planner import Planner
@@ -114,3 +115,24 @@ def test_whoever_comes_and_goes_a_queue_fed_by_deltas_keeps_the_order_of_deadlin
             fresh = made([worker("w1", 2)], rows.values(), now=now)
             found = planner.plan(fed, now)
             assert (found.allocate, found.short) == (fresh.allocate, fresh.short)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 9), st.sampled_from([None, 10, DAY]), st.integers(0, 2)),
+        max_size=30,
+    )
+)
+def test_patience_is_that_of_the_oldest_whatever_deadlines_put_before_it(changes):
+    rows: dict[str, Group] = {}
+    busy = Allocation("held", "other", "w1", 2)
+    first = Delta(workers=(worker("w1", 2),), groups=(group("other", 0, project="q", wanted=0),), allocations=(busy,))
+    fed, planner = Snapshot.of(first, 1), Planner(Policy(patience_seconds=100.0), Selectors())
+    for revision, (number, at, left, wanted) in enumerate(changes, start=2):
+        request = Request(cpu_cores=0.5 * (number % 2))
+        row = group(f"g{number}", float(at), at + left if left else inf, wanted=wanted, request=request)
+        rows[row.id] = row
+        fed.apply(Delta(groups=(row,)), revision)
+        planner.plan(fed, 20.0)
+        oldest = min((one.submitted_at for one in rows.values() if one.wanted_slots), default=None)
+        assert planner.due(20.0) == (oldest + 100.0 if oldest is not None else None)

@@ -75,9 +75,11 @@ def portions_of(request: Request, devices: Sequence[Sequence[str]], worker: Work
 
 def together(portions: Iterable[Portion]) -> Portions:
     """Their sum: each device once."""
-    found: dict[str, Counter[str]] = {}
+    found: dict[str, dict[str, int]] = {}
     for name, amounts in portions:
-        found.setdefault(name, Counter()).update(dict(amounts))
+        mine = found.setdefault(name, {})
+        for capacity, amount in amounts:
+            mine[capacity] = mine.get(capacity, 0) + amount
     return tuple(Portion(name, tuple(sorted(found[name].items()))) for name in sorted(found))
 
 

@@ -51,7 +51,7 @@ class Lane:
     that is not goes on where the search before ended; ``begin`` starts the next round.
     """
 
-    __slots__ = ("_hurried", "_passed", "_queues", "_ranks", "_shapes", "held", "preempting", "runs")
+    __slots__ = ("_ages", "_hurried", "_passed", "_queues", "_ranks", "_shapes", "held", "preempting", "runs")
 
     def __init__(self) -> None:
         """No group."""
@@ -62,6 +62,8 @@ class Lane:
         self._ranks: list[Rank] = []
         self._shapes: list[Shape] = []
         self._hurried = 0
+        # When the groups of each queue were submitted, once that was asked while deadlines put others before the oldest.
+        self._ages: dict[Shape, list[float]] = {}
         self._passed = 0
 
     @property
@@ -74,6 +76,8 @@ class Lane:
         self._passed = 0
         self._hurried += entry.hurried
         self.preempting += entry.group.preempts
+        if self._ages:
+            insort(self._ages.setdefault(entry.shape, []), entry.group.submitted_at)
         queue = self._queues.get(entry.shape)
         if queue is None:
             self._queues[entry.shape] = [entry]
@@ -89,6 +93,8 @@ class Lane:
         shape, queue = entry.shape, self._queues[entry.shape]
         self._hurried -= entry.hurried
         self.preempting -= entry.group.preempts
+        if self._ages:
+            self._forget_age(shape, entry.group.submitted_at)
         if len(queue) == 1:
             del self._queues[shape]
             self._lead(shape, entry.rank, None)
@@ -124,8 +130,10 @@ class Lane:
     def oldest(self, which: Callable[[Shape], bool], until: float = inf) -> float | None:
         """When the oldest group of a shape that is one of those was submitted, if that was until then."""
         if self._hurried:  # deadlines have put others before the oldest
-            queues = (queue for shape, queue in self._queues.items() if which(shape))
-            first = min((entry.group.submitted_at for queue in queues for entry in queue), default=inf)
+            if not self._ages:
+                queues = self._queues.items()
+                self._ages = {shape: sorted([one.group.submitted_at for one in queue]) for shape, queue in queues}
+            first = min((ages[0] for shape, ages in self._ages.items() if which(shape)), default=inf)
             return first if first <= until else None
         for (_, submitted_at, _, _), shape in zip(self._ranks, self._shapes, strict=True):
             if submitted_at > until:
@@ -133,6 +141,15 @@ class Lane:
             if which(shape):
                 return submitted_at
         return None
+
+    def _forget_age(self, shape: Shape, submitted_at: float) -> None:
+        ages = self._ages[shape]
+        if not self._hurried:
+            self._ages.clear()
+        elif len(ages) == 1:
+            del self._ages[shape]
+        else:
+            del ages[bisect_left(ages, submitted_at)]
 
     def _lead(self, shape: Shape, before: Rank | None, now: Rank | None) -> None:
         ranks, shapes, at = self._ranks, self._shapes, self._passed
