@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
-from crossfleet.coordinator.core.outcomes import Cause, GroupState, Outcome, RunVerdict
+from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunVerdict
+from crossfleet.coordinator.core.product import MOST_NAMED
 from crossfleet.coordinator.core.proof import MOST_OF_A_TARGET, InputsProved, Proof, ProofsDropped
 from services.coordinator.tests.core.fleet import Fleet
 
@@ -163,13 +164,13 @@ def end(project, **more):
             (),
             True,
             lambda project: end(project, waiting_artifacts=("w1/0/late.txt",)),
-            "build has left late.txt, which is not stored yet",
+            "build has left late.txt, which is not stored",
         ),
         (
             (),
             True,
             lambda project: end(project, lost_artifacts=("w1/0/huge.bin",)),
-            "build has left an artifact that could not be stored",
+            "build has left huge.bin, which is not stored",
         ),
         (
             (),
@@ -195,14 +196,53 @@ def test_where_it_is_not_sure_that_nothing_has_changed_a_target_runs(project, ne
         assert project.group("gpu").over
 
 
-def test_an_artifact_that_is_stored_before_it_is_looked_at_does_not_wait_any_more(project):
+def test_what_was_stored_of_an_artifact_before_it_changed_once_more_is_not_compared(project):
     project.carry_out()
     project.begin()
     project.execute()
-    (allocation,) = project.group("build").allocations
     project.attach()
-    project.fleet.report("w1", c.AllocationEnded(allocation, Cause.DONE, waiting_artifacts=(f"w1/0/{WHEEL}",)))
-    assert project.group("gpu").skipped
+    end(project, waiting_artifacts=(f"w1/0/{WHEEL}",))
+    assert not project.group("gpu").skipped
+    assert project.group("gpu").comparison == f"runs, since build has left {WHEEL}, which is not stored"
+
+
+def test_what_is_lost_or_late_counts_where_its_path_matches_and_where_not_all_of_it_is_named(project):
+    needs = {"gpu": (need("*.whl"),)}
+    project.carry_out(needs=needs)
+    for lost, skipped in (("w1/0/core.123",), True), (("w1/0/other.whl",), False), (("allocation-7",), False):
+        project.begin(needs=needs)
+        project.execute()
+        project.attach()
+        end(project, lost_artifacts=lost)
+        assert project.group("gpu").skipped is skipped, lost
+        project.execute()
+        project.fleet.close_what_is_closing()
+    project.begin(needs=needs)
+    project.execute()
+    project.attach()
+    end(project, waiting_artifacts=tuple(f"w1/0/{number}.log" for number in range(MOST_NAMED)))
+    assert not project.group("gpu").skipped
+
+
+def test_a_failure_with_what_cannot_be_compared_disproves_all_that_the_target_had_proved(project):
+    project.carry_out()
+    assert not project.carry_out(wheel="", gpu=Outcome.FAILED)
+    assert not project.carry_out()
+    assert project.carry_out()
+
+
+def test_a_session_that_fails_by_itself_disproves_what_its_cases_had_proved(project):
+    for _ in range(2):
+        project.begin()
+        project.execute()
+        project.attach()
+        project.fleet.close_what_is_closing()
+        project.execute()
+        (allocation,) = project.group("gpu").allocations
+        project.fleet.report("w1", c.AllocationEnded(allocation, Cause.DONE, "status 1", Ending.SESSION_FAILED))
+        assert not project.group("gpu").skipped
+    assert not project.carry_out()
+    assert project.carry_out()
 
 
 def test_other_outcomes_of_the_same_cases_are_a_change(project):

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.commands import AllocationEnded
 from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for_quiet
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.failures import RETRIED
+from crossfleet.coordinator.core.inputs import disprove_inputs
 from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending
@@ -38,6 +39,7 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
         emit(ArtifactsLost(group.run_id, group.group_id, item.lost_artifacts))
     if item.ending is Ending.SESSION_FAILED and not group.ending:
         emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))
+        disprove_inputs(emit, group)
     cause = item.cause
     if cause in {Cause.DONE, Cause.UNSPECIFIED, Cause.CANCELLED} and not allocation.closing:
         # It went away by itself while it was wanted.

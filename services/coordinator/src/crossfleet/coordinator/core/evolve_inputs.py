@@ -27,26 +27,24 @@ def artifacts_attached(state: State, event: e.ArtifactsAttached) -> None:
 
 def artifacts_waiting(state: State, event: e.ArtifactsWaiting) -> None:
     """They may be stored too late to be compared."""
-    group = state.groups.get(event.group_id)
-    if group is not None and group.product is not None:
-        for name in event.names:
-            group.product.expect(name)
+    _miss(state, event)
 
 
 def artifacts_lost(state: State, event: ArtifactsLost) -> None:
     """They are never known."""
-    _doubt(state.groups[event.group_id], "has left an artifact that could not be stored")
+    _miss(state, event)
+
+
+def _miss(state: State, event: e.ArtifactsWaiting | ArtifactsLost) -> None:
+    group = state.groups.get(event.group_id)
+    if group is not None and group.product is not None:
+        group.product.miss(event.names)
 
 
 def allocation_closed(group: Group, cause: Cause) -> None:
     """One that did not end in good order may have taken artifacts with it."""
-    if cause not in {Cause.DONE, Cause.UNSPECIFIED}:
-        _doubt(group, f"has lost a worker or slots ({cause.name.lower()}), and what they had left")
-
-
-def _doubt(group: Group, why: str) -> None:
-    if group.product is not None:
-        group.product.unknown = group.product.unknown or why
+    if group.product is not None and cause not in {Cause.DONE, Cause.UNSPECIFIED}:
+        group.product.doubt(f"has lost a worker or slots ({cause.name.lower()}), and what they had left")
 
 
 def inputs_known(state: State, event: InputsKnown) -> None:

@@ -38,22 +38,31 @@ def judge_inputs(emit: Emitter, group: Group) -> None:
 
     One that was stopped before it failed, found no case, or could not be carried out says nothing.
     """
-    run = emit.state.runs[group.run_id]
-    if not group.inputs or group.skipped:
+    if group.inputs is None or group.skipped:
         return
-    place = _place(run, group)
-    known = emit.state.proofs.find(place, group.inputs)
+    run = emit.state.runs[group.run_id]
     conclusion, _ = verdict.conclude(run, (group,))
-    failed = conclusion is RunVerdict.FAILED or any(group.counts[outcome] for outcome in BAD)
-    if failed and known is not None:
-        emit(ProofsDropped((known,)))
+    bad = any(group.counts[outcome] for outcome in BAD)
+    if bad or conclusion is RunVerdict.FAILED or group.ending is Ending.SESSION_FAILED:
+        disprove_inputs(emit, group)
+        return
     whole = run.state < RunState.STOPPING and not group.counts[Outcome.CANCELLED]
-    if conclusion is RunVerdict.PASSED and whole and group.ending is not Ending.NO_CASES:
-        proof = Proof(*place, group.inputs, run.run_id, emit.now)
+    if conclusion is RunVerdict.PASSED and whole and group.inputs and group.ending is not Ending.NO_CASES:
+        proof = Proof(*_place(run, group), group.inputs, run.run_id, emit.now)
         displaced = emit.state.proofs.displaced(proof)
         if displaced:
             emit(ProofsDropped(displaced))
         emit(InputsProved(proof))
+
+
+def disprove_inputs(emit: Emitter, group: Group) -> None:
+    """The group has failed with what it was given; also its session, by itself, after the last verdict."""
+    if group.inputs is None:
+        return
+    place = _place(emit.state.runs[group.run_id], group)
+    undone = emit.state.proofs.against(place, group.inputs)
+    if undone:
+        emit(ProofsDropped(undone))
 
 
 def _place(run: Run, group: Group) -> Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -13,6 +13,9 @@ _MOST_ARTIFACTS = 10_000
 # Artifacts of workers are named `WORKER/SLOT/PATH`.
 _BEFORE_PATH = 2
 
+MOST_NAMED = 1_000
+"""Of what is not stored at the end of an allocation a worker names no more."""
+
 
 class NotComparable(Exception):  # an answer, of which the text is shown
     """What was produced cannot be compared with anything, as the text says."""
@@ -20,7 +23,7 @@ class NotComparable(Exception):  # an answer, of which the text is shown
 
 @dataclass(slots=True)
 class Product:
-    """Digests of artifacts by name; of those that are not stored yet an empty one. `unknown`: why there may be others."""
+    """Digests of artifacts by name; of those that are not stored an empty one. `unknown`: why there may be others."""
 
     artifacts: dict[str, str] = field(default_factory=dict)
     unknown: str = ""
@@ -28,14 +31,20 @@ class Product:
     def attach(self, name: str, digest: str) -> None:
         """An artifact is stored."""
         if name not in self.artifacts and len(self.artifacts) >= _MOST_ARTIFACTS:
-            self.unknown = self.unknown or f"has left more than {_MOST_ARTIFACTS:,} artifacts"
+            self.doubt(f"has left more than {_MOST_ARTIFACTS:,} artifacts")
             return
         self.artifacts[name] = digest
 
-    def expect(self, name: str) -> None:
-        """An artifact is to come, perhaps after it was looked at."""
-        if not self.artifacts.get(name):
+    def miss(self, names: Collection[str]) -> None:
+        """These were not stored at the end of an allocation: what is known under their names is of an earlier moment."""
+        for name in names:
             self.attach(name, "")
+        if len(names) >= MOST_NAMED or any(name.count("/") < _BEFORE_PATH for name in names):
+            self.doubt("has left artifacts that are not stored")
+
+    def doubt(self, why: str) -> None:
+        """There may be artifacts of which nothing is known."""
+        self.unknown = self.unknown or why
 
     def digest(self, patterns: Iterable[str]) -> str:
         """Of those artifacts whose path matches a pattern, of all but coverage data without patterns. Raises NotComparable.
@@ -53,7 +62,7 @@ class Product:
             unmatched -= matching
             if matching if patterns else not path.startswith(_COVERAGE):
                 if not digest:
-                    raise NotComparable(f"has left {path}, which is not stored yet")
+                    raise NotComparable(f"has left {path}, which is not stored")
                 found.add((path, digest))
         if unmatched:
             raise NotComparable(f"has left no artifact that matches {min(unmatched)}")

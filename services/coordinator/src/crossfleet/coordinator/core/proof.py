@@ -84,6 +84,11 @@ class Proofs:
         """That a target passed with these inputs."""
         return self.by_place.get(place, {}).get(inputs)
 
+    def against(self, place: Place, inputs: str) -> tuple[Proof, ...]:
+        """Those that a failure with these inputs undoes; all of the target where it is not known with what it has failed."""
+        known = self.by_place.get(place, {})
+        return tuple(proof for one, proof in known.items() if inputs in {"", one})
+
     def latest(self, place: Place) -> Proof | None:
         """The latest of a target."""
         return next(reversed(self.by_place.get(place, {}).values()), None)
