@@ -101,7 +101,7 @@ def test_a_target_is_skipped_while_what_it_needs_leaves_the_same_and_every_repor
     assert f"target tests: skipped: nothing that it needs has changed since {first}, in which it passed" in out
     second, tests, out = carried_out("two")
     assert tests["state"] == "finished"
-    assert f"runs, since what it needs has changed since {first}" in out
+    assert f"runs, since what it needs, or the target itself, has changed since {first}" in out
     _, tests, out = carried_out("two", "--unchanged-too")
     assert tests["state"] == "finished"
     assert f"runs though nothing that it needs has changed since {second}" in out

@@ -70,7 +70,7 @@ def project():
 def test_a_target_for_which_nothing_has_changed_since_it_passed_is_skipped_and_says_since_when(project):
     assert not project.carry_out()
     assert project.group("gpu").comparison == (
-        "runs, since no run is kept in which it passed with something to compare"
+        "runs, since no run is kept in which it passed with something to compare, without having failed with the same since"
     )
     assert project.carry_out()
     unchanged = project.group("gpu")
@@ -79,7 +79,9 @@ def test_a_target_for_which_nothing_has_changed_since_it_passed_is_skipped_and_s
     assert [event.verdict for event in project.fleet.of(e.RunFinished)] == [RunVerdict.PASSED] * 2
 
     assert not project.carry_out("b")
-    assert project.group("gpu").comparison == "runs, since what it needs has changed since r1, in which it passed last"
+    assert project.group("gpu").comparison == (
+        "runs, since what it needs, or the target itself, has changed since r1, the last that could stand for it"
+    )
     assert project.carry_out("a"), "what was changed back has passed already"
 
 

@@ -112,6 +112,7 @@ async def test_a_target_is_the_same_whatever_the_shell_has_and_another_one_with_
             spec.suite.variables["CI_JOB"] = changes.pop("job", "1")
             spec.suite.arguments.append(changes.pop("argument", "-q"))
             spec.targets[1].selector = changes.pop("selector", "")
+            spec.policy.rerun_rule.fail_on_flaky = changes.pop("strict", False)
             spec.policy.shard.count = spec.policy.shard.index = changes.pop("shards", 1)
             run_id = (await fleet.submit(spec, str(uuid4()))).run.run_id
             return fleet.coordinator.writer.state.groups[f"{run_id}/gpu"].target.definition
@@ -119,7 +120,7 @@ async def test_a_target_is_the_same_whatever_the_shell_has_and_another_one_with_
         same = await definition()
         assert same
         assert await definition(job="2") == same
-        for other in ({"argument": "-x"}, {"selector": "worker.slots > 1"}, {"shards": 2}):
+        for other in ({"argument": "-x"}, {"selector": "worker.slots > 1"}, {"shards": 2}, {"strict": True}):
             assert await definition(**other) != same
 
 

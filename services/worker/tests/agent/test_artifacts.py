@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,11 +92,49 @@ async def test_a_file_that_is_too_large_does_not_take_the_others_with_it(tmp_pat
     store = MemoryStore()
     async with standing(store, tmp_path, most_bytes=1_000) as worker:
         worker.left("a1", **{"large.bin": b"x" * 2_000, "good.txt": b"kept"})
-        (tmp_path / "a1" / "artifacts" / "0" / "link").symlink_to("/etc/hostname")
         assert await worker.end("a1") == []
         assert worker.lost["a1"] == ["w1/0/large.bin"]
 
     assert list(store.artifacts) == ["w1/0/good.txt"]
+
+
+async def test_a_link_is_not_followed_and_named_as_lost_where_it_leads_elsewhere(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1", **{"a.so.1": b"kept"})
+        slot = tmp_path / "a1" / "artifacts" / "0"
+        (slot / "a.so").symlink_to("a.so.1")
+        (slot / "a.whl").symlink_to("/etc/hostname")
+        (slot / "dist").symlink_to(tmp_path)
+        assert await worker.end("a1") == []
+        assert worker.lost["a1"] == ["w1/0/a.whl", "w1/0/dist"]
+
+    assert list(store.artifacts) == ["w1/0/a.so.1"]
+
+
+async def test_names_that_are_no_text_are_told_apart(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        worker.left("a1")
+        for number in (0xFE, 0xFF):
+            name = os.fsencode(tmp_path / "a1" / "artifacts" / "0") + b"/" + bytes([number])
+            Path(os.fsdecode(name)).write_bytes(b"%d" % number)
+        assert await worker.end("a1") == []
+
+    assert len(store.artifacts) == len(store.blobs) == 2
+
+
+async def test_a_file_whose_time_of_modification_is_set_back_is_stored_as_it_is_at_the_end(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        for content in (b"one", b"two"):
+            worker.left("a1", **{"a.whl": content})
+            os.utime(tmp_path / "a1" / "artifacts" / "0" / "a.whl", (0, 0))
+            worker.artifacts.collect("a1", ABOUT)
+            await worker.artifacts.settle(20.0)
+        assert await worker.end("a1") == []
+
+    assert store.blobs[store.artifacts["w1/0/a.whl"].digest] == b"two"
 
 
 async def test_a_file_that_is_too_large_is_named_as_lost_also_while_the_store_is_away(tmp_path: Path) -> None:

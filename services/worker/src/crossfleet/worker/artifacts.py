@@ -11,7 +11,7 @@ from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.about import About
 from crossfleet.worker.late import LateArtifacts
-from crossfleet.worker.uploading import FILES_AT_ONCE, Left, StoreAway, Uploading, files_below
+from crossfleet.worker.uploading import FILES_AT_ONCE, Left, StoreAway, Uploading, files_below, not_files_below
 
 _MOST_NAMES = 1000
 
@@ -99,7 +99,7 @@ class Artifacts:
     async def _keep(self, allocation: str, place: Path) -> list[str]:
         kept, lost = self._kept.get(allocation, {}), self._lost.setdefault(allocation, {})
         try:
-            lost.update(await asyncio.to_thread(self._too_large, place / "artifacts", kept))
+            lost.update(await asyncio.to_thread(self._never_stored, place / "artifacts", kept))
             waiting = await asyncio.to_thread(self._late.keep, place, list(kept.values()))
         except OSError as error:
             get_logger().error("artifacts cannot be kept", allocation=allocation, message=str(error))
@@ -109,10 +109,11 @@ class Artifacts:
             self._late.wake()
         return waiting
 
-    def _too_large(self, folder: Path, kept: Collection[Path]) -> dict[Path, str]:
-        """Those at which nobody has looked yet, since the store is away."""
-        found = [left for left in files_below(folder) if left.path not in kept]
-        return {left.path: self._uploading.name(left) for left in found if not self._uploading.fits(left)}
+    def _never_stored(self, folder: Path, kept: Collection[Path]) -> dict[Path, str]:
+        """What is no file, and what is too large of that at which nobody has looked yet, since the store is away."""
+        found = [left for left in files_below(folder) if left.path not in kept and not self._uploading.fits(left)]
+        names = (*not_files_below(folder), *(left.name for left in found))
+        return {folder / name: self._uploading.name(name) for name in names}
 
     async def _upload(self, allocation: str, about: About, folder: Path) -> None:
         kept, lost = self._kept.setdefault(allocation, {}), self._lost.setdefault(allocation, {})
@@ -120,7 +121,7 @@ class Artifacts:
         changed = [left for left in found if kept.get(left.path) != left]
         for start in range(0, len(changed), FILES_AT_ONCE):
             some = changed[start : start + FILES_AT_ONCE]
-            unstored = {left.path: self._uploading.name(left) for left in await self._uploading.store(about, some)}
+            unstored = {left.path: self._uploading.name(left.name) for left in await self._uploading.store(about, some)}
             kept.update({left.path: left for left in some})
             for left in some:
                 lost.pop(left.path, None)

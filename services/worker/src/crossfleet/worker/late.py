@@ -50,8 +50,8 @@ class LateArtifacts:
         entry = self._folder / place.name
         with self._moving:
             if (about := about_from(place)) is not None:
-                self._take(entry, about, place / "artifacts", {(left.path, left.modified) for left in stored})
-        names = sorted(self._uploading.name(left) for left in files_below(entry / _FILES))
+                self._take(entry, about, place / "artifacts", {(left.path, left.changed) for left in stored})
+        names = sorted(self._uploading.name(left.name) for left in files_below(entry / _FILES))
         if names:
             self._make_room()
         return names
@@ -83,7 +83,7 @@ class LateArtifacts:
     def _take(self, entry: Path, about: About, artifacts: Path, stored: set[tuple[Path, int]]) -> None:
         waiting = False
         for left in list(files_below(artifacts)):
-            if (left.path, left.modified) in stored or not self._uploading.fits(left):
+            if (left.path, left.changed) in stored or not self._uploading.fits(left):
                 left.path.unlink(missing_ok=True)
             else:
                 waiting = True

@@ -48,12 +48,15 @@ _AWAY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A file as it lay there; `name` below the folder that it was found in."""
+    """A file as it lay there; `name` below the folder that it was found in.
+
+    `changed`: when it was last written to or put there, in nanoseconds; unlike its time of modification nobody can set that.
+    """
 
     path: Path
     name: str
     size: int
-    modified: int
+    changed: int
 
 
 class StoreAway(Exception):
@@ -83,9 +86,9 @@ class Uploading:
         """Whether the store took nothing a moment ago."""
         return self._clock() < self._away_until
 
-    def name(self, left: Left) -> str:
+    def name(self, name: str) -> str:
         """The name that a file gets in its run."""
-        return f"{self._worker}/{left.name}"
+        return f"{self._worker}/{name}"
 
     def fits(self, left: Left) -> bool:
         """Whether a file may be stored; a line in the log where it is too large."""
@@ -123,7 +126,7 @@ class Uploading:
         return wire.Artifact(
             run_id=about.run,
             target=about.target,
-            name=self.name(left),
+            name=self.name(left.name),
             digest=digest,
             size_bytes=left.size,
             media_type=mimetypes.guess_type(left.name)[0] or "",
@@ -171,8 +174,23 @@ def files_below(folder: Path) -> Iterator[Left]:
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(status.st_mode):
-                shown = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
-                yield Left(path, shown, status.st_size, status.st_mtime_ns)
+                yield Left(path, _shown(path, folder), status.st_size, status.st_ctime_ns)
+
+
+def not_files_below(folder: Path) -> Iterator[str]:
+    """Names of what cannot be stored as a file: links that lead out of the folder, and folders that cannot be read."""
+    whole = folder.resolve()
+    unread: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unread.append):
+        for path in (Path(parent, name) for name in (*folders, *names)):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(whole):
+                yield _shown(path, folder)
+    yield from (_shown(Path(error.filename), folder) for error in unread if not isinstance(error, FileNotFoundError))
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """What is no UTF-8 is told apart all the same."""
+    return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(path: Path) -> str:

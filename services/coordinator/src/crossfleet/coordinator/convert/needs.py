@@ -36,14 +36,15 @@ def _check_patterns(checks: Checks, need: suite_pb2.Need, path: str, *, compared
 
 
 def definition(target: suite_pb2.Target, spec: run_pb2.RunSpec) -> str:
-    """A digest of what a target asks for: its suite, place, environment and part; not of files, nor of a suite's variables.
+    """A digest of what a target asks for: its suite, place, environment, part, and whether a flaky case fails it.
 
-    Those may be all that a shell has, another one in each CI job.
+    Not of files, nor of a suite's variables: those may be all that a shell has, another one in each CI job.
     """
     asked = run_pb2.RunSpec(suite=target.suite if target.HasField("suite") else spec.suite, targets=[target])
     asked.suite.ClearField("variables")
     asked.targets[0].ClearField("suite")
     asked.policy.shard.CopyFrom(spec.policy.shard)
+    asked.policy.rerun_rule.fail_on_flaky = spec.policy.rerun_rule.fail_on_flaky
     return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()
 
 

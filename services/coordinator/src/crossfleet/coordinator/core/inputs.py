@@ -86,8 +86,9 @@ def _why(state: State, place: Place, since: str) -> str:
         return f"runs though nothing that it needs has changed since {since}, as the run says"
     latest = state.proofs.latest(place)
     if latest is None or not _kept(state, latest):
-        return "runs, since no run is kept in which it passed with something to compare"
-    return f"runs, since what it needs has changed since {latest.by_run}, in which it passed last"
+        passed = "no run is kept in which it passed with something to compare"
+        return f"runs, since {passed}, without having failed with the same since"
+    return f"runs, since what it needs, or the target itself, has changed since {latest.by_run}, the last that could stand for it"
 
 
 def _digest(state: State, run: Run, group: Group) -> str:
