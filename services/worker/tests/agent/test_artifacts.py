@@ -15,7 +15,7 @@ from crossfleet.foundation.serve import ServiceDefinition
 from crossfleet.foundation.testing import serving
 from crossfleet.foundation.wait import eventually
 from crossfleet.worker.about import About
-from crossfleet.worker.artifacts import Artifacts
+from crossfleet.worker.artifacts import Artifacts, Then
 from crossfleet.worker.late import LateArtifacts, Limits
 from crossfleet.worker.sweeping import sweep
 from crossfleet.worker.uploading import Uploading
@@ -45,14 +45,18 @@ class Worker:
         for name, content in files.items():
             (slot / name).write_bytes(content)
 
-    async def end(self, allocation: str) -> list[str]:
-        """End an allocation; the names of what waits."""
+    def hear(self, allocation: str) -> Then:
+        """Note what is told at the end of an allocation."""
 
         def told(waiting: Sequence[str], lost: Sequence[str]) -> None:
             self.told[allocation] = list(waiting)
             self.lost[allocation] = list(lost)
 
-        self.artifacts.end(allocation, ABOUT, told)
+        return told
+
+    async def end(self, allocation: str) -> list[str]:
+        """End an allocation; the names of what waits."""
+        self.artifacts.end(allocation, ABOUT, self.hear(allocation))
         await eventually(lambda: not (self.folder / allocation).exists(), deadline=20.0, what="the end")
         return self.told[allocation]
 
@@ -110,6 +114,17 @@ async def test_a_link_is_not_followed_and_named_as_lost_where_it_leads_elsewhere
         assert worker.lost["a1"] == ["w1/0/a.whl", "w1/0/dist"]
 
     assert list(store.artifacts) == ["w1/0/a.so.1"]
+
+
+async def test_an_agent_that_comes_after_the_last_look_does_not_claim_that_nothing_was_lost(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with standing(store, tmp_path, most_bytes=1_000) as worker:
+        worker.left("a1", **{"large.bin": b"x" * 2_000})
+        assert await worker.end("a1") == []
+    async with standing(store, tmp_path, most_bytes=1_000) as successor:
+        successor.artifacts.end("a1", None, successor.hear("a1"))
+        await successor.artifacts.settle(20.0)
+        assert successor.lost["a1"] == ["a1"]
 
 
 async def test_names_that_are_no_text_are_told_apart(tmp_path: Path) -> None:

@@ -39,6 +39,16 @@ class About:
         (place / _FILE).write_text(json.dumps(asdict(self)))
 
 
+def known(place: Path) -> bool:
+    """Whether something is kept in an allocation's folder."""
+    return (place / _FILE).is_file()
+
+
+def forget(place: Path) -> None:
+    """Keep it no longer: what the folder has left has been looked after."""
+    (place / _FILE).unlink(missing_ok=True)
+
+
 def about_from(place: Path) -> About | None:
     """What was kept in an allocation's folder; None where it cannot be read."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.logs import get_logger
-from crossfleet.worker.about import About
+from crossfleet.worker.about import About, forget, known
 from crossfleet.worker.late import LateArtifacts
 from crossfleet.worker.uploading import FILES_AT_ONCE, Left, StoreAway, Uploading, files_below, not_files_below
 
@@ -98,9 +98,13 @@ class Artifacts:
 
     async def _keep(self, allocation: str, place: Path) -> list[str]:
         kept, lost = self._kept.get(allocation, {}), self._lost.setdefault(allocation, {})
+        if not await asyncio.to_thread(known, place):
+            # An earlier agent was here, and nobody has heard what it found.
+            lost[place] = place.name
         try:
             lost.update(await asyncio.to_thread(self._never_stored, place / "artifacts", kept))
             waiting = await asyncio.to_thread(self._late.keep, place, list(kept.values()))
+            await asyncio.to_thread(forget, place)
         except OSError as error:
             get_logger().error("artifacts cannot be kept", allocation=allocation, message=str(error))
             lost[place] = place.name
