@@ -285,9 +285,11 @@ class ScriptedWorker:
             messages.append(worker_pb2.WorkerMessage(attempt_finished=finished))
         await self.journalled(*messages)
 
-    async def give_back(self, allocation_id: str) -> None:
+    async def give_back(self, allocation_id: str, *, names_lost: bool = True) -> None:
         """Answer a CloseAllocation."""
-        ended = worker_pb2.AllocationEnded(allocation_id=allocation_id, cause=result_pb2.CAUSE_DONE)
+        ended = worker_pb2.AllocationEnded(
+            allocation_id=allocation_id, cause=result_pb2.CAUSE_DONE, names_lost_artifacts=names_lost
+        )
         await self.journalled(worker_pb2.WorkerMessage(allocation_ended=ended))
 
 

@@ -124,6 +124,26 @@ async def test_a_target_is_the_same_whatever_the_shell_has_and_another_one_with_
             assert await definition(**other) != same
 
 
+@pytest.mark.parametrize(
+    ("names_lost", "why"), [(True, "has left no artifact"), (False, "may have left artifacts that are not stored")]
+)
+async def test_what_a_worker_of_an_earlier_version_has_left_is_never_unchanged(
+    tmp_path: Path, names_lost: bool, why: str
+) -> None:
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        spec = noop(1)
+        spec.targets.add(name="build")
+        spec.targets.add(name="gpu").needs.add(target="build", when=suite_pb2.NEED_WHEN_CHANGED)
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        run_id = (await fleet.submit(spec)).run.run_id
+        await worker.execute((await worker.next("assign")).assign)
+        order = (await worker.next("close_allocation")).close_allocation
+        await worker.give_back(order.allocation_id, names_lost=names_lost)
+        await worker.next("assign")
+        assert (await fleet.run(run_id)).targets[1].comparison == f"runs, since build {why}"
+
+
 async def test_a_target_cannot_be_near_another_one_and_apart_from_it_whichever_says_so(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         spec = noop(1)

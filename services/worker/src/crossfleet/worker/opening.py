@@ -116,7 +116,9 @@ class Openings:
             self._link.finished(task.attempt, upward.attempt_finished(line))
         holding.early.clear()
         holding.advance(Phase.ENDED)
-        self._link.ended(allocation, upward.ended(allocation, cause, message))
+        ended = upward.ended(allocation, cause, message)
+        ended.names_lost_artifacts = True  # nothing was left
+        self._link.ended(allocation, ended)
         self.forget(allocation)
         self._wake()
 

@@ -223,6 +223,7 @@ class Reports:
             ended = upward.allocation_ended(line)
             ended.waiting_artifacts.extend(waiting)
             ended.lost_artifacts.extend(lost)
+            ended.names_lost_artifacts = True
             self._link.ended(name, ended, shim_sequence=line["sequence"])
             self._wake()
 

@@ -117,13 +117,15 @@ def attempt_finished(message: worker_pb2.AttemptFinished) -> AttemptFinished:
 
 def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
     """The end of an allocation."""
+    named = message.names_lost_artifacts
     return AllocationEnded(
         message.allocation_id,
         _CAUSES.get(message.cause, Cause.UNSPECIFIED),
         message.message,
         _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
         tuple(dict.fromkeys(message.waiting_artifacts[:_MOST_WAITING])),
-        tuple(dict.fromkeys(message.lost_artifacts[:_MOST_WAITING])),
+        # A name that is none of a worker's artifacts stands for those that nobody knows.
+        tuple(dict.fromkeys(message.lost_artifacts[:_MOST_WAITING] if named else (message.allocation_id,))),
     )
 
 

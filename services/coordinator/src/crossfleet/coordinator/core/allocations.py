@@ -35,7 +35,7 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
     group = emit.state.groups[allocation.group_id]
     if item.waiting_artifacts:
         emit(e.ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
-    if item.lost_artifacts:
+    if item.lost_artifacts and group.product is not None:
         emit(ArtifactsLost(group.run_id, group.group_id, item.lost_artifacts))
     if item.ending is Ending.SESSION_FAILED and not group.ending:
         emit(e.SuiteEnded(group.run_id, group.group_id, item.ending, item.message))

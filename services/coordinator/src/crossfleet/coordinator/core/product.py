@@ -40,7 +40,7 @@ class Product:
         for name in names:
             self.attach(name, "")
         if len(names) >= MOST_NAMED or any(name.count("/") < _BEFORE_PATH for name in names):
-            self.doubt("has left artifacts that are not stored")
+            self.doubt("may have left artifacts that are not stored")
 
     def doubt(self, why: str) -> None:
         """There may be artifacts of which nothing is known."""
