@@ -16,7 +16,7 @@ from crossfleet.coordinator.core.underway import Underway
 # Two executions of a measured case differ by so much, and whole runs by as much as that; both of logarithms.
 _NOISE, _COMMON = 0.3, 0.2
 # The same of what was never measured, as the ratio to what it was taken for: between cases, and of their middle.
-_SPREAD, _SPREAD_WEIGHT = 1.2, 4.0
+_SPREAD, _SPREAD_WEIGHT, _WIDEST = 1.2, 4.0, 2.5
 # What the middle is before any has shown something: where others of the suite were measured, and where none was.
 _AMONG_MEASURED, _AMONG_UNKNOWN = LogNormal(-0.5, 1.2), LogNormal(1.6, 2.2)
 # Of so many that execute each is looked at when the middle is sought, and of the latest so many when the end is.
@@ -134,7 +134,9 @@ def _underway(one: _Running, ratio: _Ratio) -> Underway:
 def _running(state: State, group: Group, now: float) -> Iterator[_Running]:
     estimates = group.queue.estimates
     for allocation_id in sorted(group.allocations):
-        for slot in state.allocations[allocation_id].slots.values():
+        allocation = state.allocations[allocation_id]
+        # What runs in one that is being given back holds no slot of the group: it is work like any other.
+        for slot in () if allocation.closing else allocation.slots.values():
             case = _executes(state, slot)
             if not 0 <= case < len(estimates):
                 continue
@@ -174,7 +176,8 @@ def _guessed(group: Group, running: Sequence[_Running]) -> _Ratio:
     shown, looked = group.shown, running[:: len(running) // _MOST_LOOKED + 1]
     count = shown.guessed
     squares = shown.ratio_squares - shown.ratios**2 / count if count else 0.0
-    spread = math.sqrt((max(squares, 0.0) + _SPREAD_WEIGHT * _SPREAD**2) / (max(count - 1, 0) + _SPREAD_WEIGHT))
+    wide = math.sqrt((max(squares, 0.0) + _SPREAD_WEIGHT * _SPREAD**2) / (max(count - 1, 0) + _SPREAD_WEIGHT))
+    spread = min(wide, _WIDEST)
     ratios = [math.log(one.elapsed / one.estimated) for one in looked if one.elapsed > 0]
     middle, certainty = prior.mu, 1.0
     for _ in range(_STEPS):
