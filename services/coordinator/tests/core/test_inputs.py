@@ -69,9 +69,7 @@ def project():
 
 def test_a_target_for_which_nothing_has_changed_since_it_passed_is_skipped_and_says_since_when(project):
     assert not project.carry_out()
-    assert project.group("gpu").comparison == (
-        "runs, since no run is kept in which it passed with something to compare, without having failed with the same since"
-    )
+    assert project.group("gpu").comparison == ("runs, since no earlier run can stand for it")
     assert project.carry_out()
     unchanged = project.group("gpu")
     assert unchanged.cause == "skipped: nothing that it needs has changed since r1, in which it passed"
@@ -80,7 +78,7 @@ def test_a_target_for_which_nothing_has_changed_since_it_passed_is_skipped_and_s
 
     assert not project.carry_out("b")
     assert project.group("gpu").comparison == (
-        "runs, since what it needs, or the target itself, has changed since r1, the last that could stand for it"
+        "runs, since what it needs has changed, or the target itself, since r1, the last that could stand for it"
     )
     assert project.carry_out("a"), "what was changed back has passed already"
 
@@ -323,6 +321,13 @@ def test_of_many_branches_each_finds_its_own_proof_until_there_are_too_many(proj
     assert len(project.fleet.of(ProofsDropped)) == 1
     assert not project.carry_out("0"), "the oldest has made room"
     assert project.carry_out("5")
+
+
+def test_parts_of_a_suite_prove_for_themselves(project):
+    parts = [c.PolicySpec(shard_index=part, shard_count=2) for part in (1, 2)]
+    assert [project.carry_out(definition=str(part.shard_index), policy=part) for part in parts] == [False, False]
+    assert [project.carry_out(definition=str(part.shard_index), policy=part) for part in parts] == [True, True]
+    assert sorted(place[2] for place in project.fleet.state.proofs.by_place) == ["gpu 1/2", "gpu 2/2"]
 
 
 def test_of_too_many_targets_the_one_that_passed_longest_ago_is_forgotten(project, monkeypatch):

@@ -67,7 +67,9 @@ def disprove_inputs(emit: Emitter, group: Group) -> None:
 
 def _place(run: Run, group: Group) -> Place:
     project, suite, _ = group.suite(run)
-    return project, suite, group.target.name
+    policy, name = run.policy, group.target.name
+    # Each part of a suite proves for itself, and takes no room from the others.
+    return project, suite, name if policy.shard_count == 1 else f"{name} {policy.shard_index}/{policy.shard_count}"
 
 
 def _proved(state: State, place: Place, digest: str) -> str:
@@ -86,9 +88,8 @@ def _why(state: State, place: Place, since: str) -> str:
         return f"runs though nothing that it needs has changed since {since}, as the run says"
     latest = state.proofs.latest(place)
     if latest is None or not _kept(state, latest):
-        passed = "no run is kept in which it passed with something to compare"
-        return f"runs, since {passed}, without having failed with the same since"
-    return f"runs, since what it needs, or the target itself, has changed since {latest.by_run}, the last that could stand for it"
+        return "runs, since no earlier run can stand for it"
+    return f"runs, since what it needs has changed, or the target itself, since {latest.by_run}, the last that could stand for it"
 
 
 def _digest(state: State, run: Run, group: Group) -> str:
