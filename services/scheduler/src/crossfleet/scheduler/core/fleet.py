@@ -272,7 +272,8 @@ class Fleet:
         portions: list[Portion] = []
         level = host.kind.idle
         if host.used or host.parts:
-            host.used, host.parts = set(), {}
+            host.used.clear()
+            host.parts.clear()
         for row in snapshot.held_on(name):
             entry, held = self._entries.get(row.group_id), before.get(row.id)
             if held is not None and held.row is row and held.entry is entry:

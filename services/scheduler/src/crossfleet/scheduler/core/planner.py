@@ -105,7 +105,7 @@ class Planner:
 
     def _look_at_groups(self, snapshot: Snapshot, groups: AbstractSet[str]) -> None:
         rows, entries = snapshot.groups, self.entries
-        for group_id in groups:
+        for group_id in sorted(groups):
             group, entry = rows.get(group_id), entries.get(group_id)
             held = proposed = 0
             if group_id in snapshot.holding:
@@ -139,7 +139,7 @@ class Planner:
         opened: dict[Kind, None] = {}
         if self.fleet.solitary:
             workers = workers | {other for name in workers for other in snapshot.neighbours(name)}
-        for name in workers:
+        for name in sorted(workers):
             self._ends.pop(name, None)
             filling = self.fleet.look(snapshot, name)
             if filling is not None and filling.slots > 0:

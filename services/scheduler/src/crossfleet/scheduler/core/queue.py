@@ -159,7 +159,8 @@ class Lane:
                 self._passed -= at < self._passed
             del ranks[at], shapes[at]
         if now is not None:
-            at = bisect_left(ranks, now)
+            # Groups mostly come in the order in which they are to go.
+            at = len(ranks) if not ranks or ranks[-1] < now else bisect_left(ranks, now)
             ranks.insert(at, now)
             shapes.insert(at, shape)
 
