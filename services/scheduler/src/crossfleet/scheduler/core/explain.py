@@ -208,10 +208,11 @@ class Reasons:
             able = list(islice((name for kind in kinds for name in kind.names), _MOST_HOSTS))
             for held in self._beside(able, demand, snapshot):
                 slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
+            given = placing.by_worker
             for name in able:
                 for held in snapshot.held_on(name):
                     slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
-                for group_id, count in placing.on(name):
+                for group_id, count in given.get(name, ()):
                     slots[group_id] = slots.get(group_id, 0) + count
             entries = [entry for one in slots if (entry := self._entries.get(one)) is not None]
             known = sorted([(one.rank, one.group) for one in entries], key=_first)

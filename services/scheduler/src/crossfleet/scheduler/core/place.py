@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from operator import attrgetter
 
 from crossfleet.matching.model import Placement, Portions
@@ -37,7 +38,6 @@ class Placing:
         self._snapshot = snapshot
         self._refused = refused
         self._room: dict[Demand, int] = {}
-        self._slots: dict[str, list[tuple[str, int]]] | None = None
 
     def room(self, demand: Demand) -> int:
         """About how many slots are free for a demand: counted when first asked for, less what those like it got since."""
@@ -51,13 +51,13 @@ class Placing:
         """All that is proposed."""
         return tuple([one for mine in self.given.values() for one in mine.values()])
 
-    def on(self, worker_id: str) -> Iterable[tuple[str, int]]:
-        """What was given of one worker: groups, and slots of each. Asked when the plan is made."""
-        if self._slots is None:
-            self._slots = {}
-            for one in self.proposals():
-                self._slots.setdefault(one.worker_id, []).append((one.group_id, one.slots))
-        return self._slots.get(worker_id, ())
+    @cached_property
+    def by_worker(self) -> Mapping[str, list[tuple[str, int]]]:
+        """What was given of each worker: groups, and slots of each. Asked when the plan is made."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for one in self.proposals():
+            found.setdefault(one.worker_id, []).append((one.group_id, one.slots))
+        return found
 
     def share_out(self, entries: list[Entry], most: int) -> dict[Entry, int]:
         """Let groups take turns, the one that has least first, until nothing fits or they have got ``most`` slots.

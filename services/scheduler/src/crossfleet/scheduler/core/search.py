@@ -87,7 +87,7 @@ class Search:
         if kind is None:
             shape.witness = None
             return False
-        aspect = self._able[shape.demand][kind]
+        aspect = kind.aspects[shape.demand]
         shape.witness = next(filling for filling in kind.some if filling.rooms[aspect] >= shape.least)
         return True
 

@@ -126,14 +126,18 @@ class Snapshot:
     def _release(self, allocation: Allocation | None) -> None:
         if allocation is None:
             return
-        for index, key in ((self._held_on, allocation.worker_id), (self.holding, allocation.group_id)):
-            rows = index.get(key)
-            if rows is not None:
-                rows.pop(allocation.id, None)
-                if not rows:
-                    del index[key]
+        _take_out(self._held_on, allocation.worker_id, allocation.id)
+        _take_out(self.holding, allocation.group_id, allocation.id)
         self._note(allocation)
 
     def _note(self, allocation: Allocation) -> None:
         self.changed_workers.add(allocation.worker_id)
         self.changed_groups.add(allocation.group_id)
+
+
+def _take_out(index: dict[str, dict[str, Allocation]], key: str, allocation_id: str) -> None:
+    rows = index.get(key)
+    if rows is not None:
+        rows.pop(allocation_id, None)
+        if not rows:
+            del index[key]
