@@ -22,7 +22,7 @@ function chip(text, extra, on, click) {
 
 function drawFilters(shown) {
   const views = [["cases", "cases"], ["matrix", "files"]];
-  if (data.sessions.length || data.artifacts.length || data.targets.some((target) => target.cause)) views.push(["sessions", "session"]);
+  if (data.sessions.length || data.artifacts.length || data.targets.some((target) => target.cause || target.comparison)) views.push(["sessions", "session"]);
   byId("views").replaceChildren(...views.map(([view, label]) =>
     element("button", { type: "button", role: "tab", class: `tab${state.view === view ? " on" : ""}`, "aria-selected": String(state.view === view), on: { click: () => showView(view) } }, label)));
 
