@@ -122,10 +122,11 @@ def _text(content: bytes) -> str:
 
 def _target(name: str, status: Any) -> dict[str, str]:
     if status is None:
-        return {"name": name, "cause": "", "details": "", "comparison": ""}
+        return {"name": name, "cause": "", "details": "", "comparison": "", "unchanged": ""}
     return {
         "name": name,
         "cause": written(status.cause),
         "details": written(status.cause_details),
         "comparison": written(status.comparison),
+        "unchanged": written(status.unchanged_since),
     }

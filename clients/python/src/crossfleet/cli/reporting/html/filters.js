@@ -31,7 +31,7 @@ function drawFilters(shown) {
     chip(`${count} ${readable(data.outcomes[outcome])}`, `fg ${data.outcomes[outcome]}`, state.outcomes.has(outcome), () => { toggled(state.outcomes, outcome); redraw(); })));
 
   byId("targets").replaceChildren(...(data.targets.length < 2 ? [] : data.targets.map((target, index) =>
-    chip(target.name, target.cause ? "broken" : "", state.targets.has(index), () => { toggled(state.targets, index); redraw(); }))));
+    chip(target.name, target.cause && !target.unchanged ? "broken" : "", state.targets.has(index), () => { toggled(state.targets, index); redraw(); }))));
 
   byId("outcomes").hidden = byId("sort").hidden = byId("count").hidden = state.view !== "cases";
   byId("file").hidden = state.file < 0;
