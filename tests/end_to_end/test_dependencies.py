@@ -113,6 +113,7 @@ def test_a_target_is_skipped_while_what_it_needs_leaves_the_same_and_every_repor
         ("left=rihgt", "there is no such target: did you mean 'right'?"),
         ("lfet=right", "there is no target lfet; the targets are left, right"),
         ("left=right:finished:*.whl", "artifacts are compared only where a target must have changed"),
+        ("left=right:changed:/tmp/*.whl", "paths begin below CROSSFLEET_ARTIFACTS"),
         ("left", "write NAME=OTHER"),
     ],
 )

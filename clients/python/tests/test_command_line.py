@@ -65,8 +65,14 @@ def test_cases_that_a_cache_selects_are_not_sharded(capsys: pytest.CaptureFixtur
 
 
 def test_a_number_that_is_too_large_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--priority", "99999999999", "--", "pytest"]) == 2
-    assert capsys.readouterr().err == "crossfleet run: --priority 99999999999 is out of range\n"
+    assert main(["run", "--maxfail", "99999999999", "--", "pytest"]) == 2
+    assert capsys.readouterr().err == "crossfleet run: --maxfail 99999999999 is out of range\n"
+
+
+def test_a_priority_that_cannot_be_is_refused_as_it_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--priority", "1001", "--", "pytest"])
+    assert "give a whole number from -1000 to 1000, or a class" in capsys.readouterr().err
 
 
 def test_a_tool_in_place_of_a_command_is_led_to_run(capsys: pytest.CaptureFixture[str]) -> None:

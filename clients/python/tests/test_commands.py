@@ -107,6 +107,15 @@ async def test_a_way_of_running_again_without_a_number_is_told(tmp_path: Path) -
     assert "--only-rerun: nothing is run again without --reruns N" in command.err
 
 
+async def test_unchanged_too_without_a_need_that_it_speaks_of_is_told(tmp_path: Path) -> None:
+    words = ("run", "-q", "--target", "a=", "--target", "b=", "--unchanged-too")
+    async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED})) as (_, shell):
+        alone = await shell(*words, "--", sys.executable, "-m", "pytest")
+        compared = await shell(*words, "--needs", "a=b:changed", "--", sys.executable, "-m", "pytest")
+    assert "--unchanged-too: no target here needs another one with :changed" in alone.err
+    assert "--unchanged-too" not in compared.err
+
+
 async def test_cases_that_were_skipped_for_want_of_a_gpu_are_told_of_those_that_the_fleet_has(tmp_path: Path) -> None:
     cases = {"t.py::on_cuda": SKIPPED, "t.py::on_windows": SKIPPED, "t.py::passes": PASSED}
     words = ("--", sys.executable, "-m", "pytest")

@@ -82,7 +82,7 @@ def test_what_cannot_be_known_is_not_said_as_a_number() -> None:
 
     assert first == [
         "begins at once",
-        "no case is known: no run of this suite has ended here, so that only its beginning can be told",
+        "no case is known: in this project no run of this suite has ended yet, so that only its beginning can be told",
     ]
     assert second[0] == "cannot begin as the fleet is now: no worker of 2 can take it"
 

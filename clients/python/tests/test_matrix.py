@@ -61,6 +61,15 @@ def test_a_matrix_file_and_options_make_targets(tmp_path: Path) -> None:
         ("[[target]]\nname = 'a'\nneeds = [{ suite = 'b' }]", r"needs\[0\]: must be a target's name"),
         ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'often' }]", r"needs\[0\]: 'often' is not known"),
         (
+            "[[target]]\nname = 'a'\nneeds = ['b:changed']",
+            r'needs\[0\]: write { target = "b", when = "changed" }',
+        ),
+        ("[[target]]\nname = 'a'\nneeds = [{ target = 'b', artifact = ['*'] }]", r"needs\[0\]: artifact is not known"),
+        (
+            "[[target]]\nname = 'a'\nneeds = [{ target = 'b', when = 'changed', artifacts = ['./dist/*'] }]",
+            r"needs\[0\]: \./dist/\* matches nothing: paths begin below CROSSFLEET_ARTIFACTS",
+        ),
+        (
             "[[target]]\nname = 'a'\nneeds = [{ target = 'b', artifacts = ['*'] }]",
             r"needs\[0\]: artifacts are compared only",
         ),

@@ -441,6 +441,18 @@ def test_histories_are_tables_by_target_or_place() -> None:
     assert len(histories.by_place([case], plain, slots=True).splitlines()) == 3
 
 
+def test_histories_of_several_projects_or_suites_are_told_apart() -> None:
+    cases = [
+        run_service_pb2.CaseHistory(
+            case_id="test_a.py::test_0", target="gpu", project=project, suite="s", runner="pytest"
+        )
+        for project in ("ml", "web")
+    ]
+    head, *rows = histories.by_target(cases, plain).splitlines()
+    assert head.split()[:4] == ["case", "target", "project", "runs"]
+    assert [row.split()[2] for row in rows] == ["ml", "web"]
+
+
 def test_a_report_that_finds_the_disk_full_names_its_file() -> None:
     with pytest.raises(OSError, match="No space left") as raised:
         write_whole(Path("/dev/full"), "text")

@@ -236,3 +236,18 @@ def test_a_browser_draws_the_page_under_its_own_policy(tmp_path: Path) -> None:
     assert html.escape("</script><script>alert(1)</script>", quote=False) in drawn
     assert "traceback" in drawn
     assert "<img" not in drawn
+
+
+def test_what_a_target_was_compared_with_stands_in_both() -> None:
+    results = finished(case("t.py::test_a", "passed", target="gpu"))
+    results.run.targets[0].unchanged_since = "run-1"
+    results.run.targets[0].comparison = "runs, since build has left no artifact in CROSSFLEET_ARTIFACTS"
+    name = results.run.targets[0].name
+    assert f"target {name} runs, since build has left no artifact" in html.unescape(summary(results))
+    assert results.run.targets[0].comparison in [one["comparison"] for one in data_of(page(results))["targets"]]
+    assert "run-1" in [one["unchanged"] for one in data_of(page(results))["targets"]]
+
+
+def test_one_file_that_is_left_is_counted_in_the_singular() -> None:
+    results = finished(case("t.py::test_a", "passed"))
+    assert "1 file left by tests" in summary(replace(results, artifacts=(Artifact(name="local/0/a", size_bytes=3),)))

@@ -158,8 +158,9 @@ def end(project, **more):
 @pytest.mark.parametrize(
     ("needs", "attached", "ends", "why"),
     [
-        ((), False, lose_nothing, "build has left no artifact"),
-        (("*.zip",), True, lose_nothing, "build has left no artifact that matches *.zip"),
+        ((), False, lose_nothing, "build has left no artifact in CROSSFLEET_ARTIFACTS"),
+        (("*.whl",), False, lose_nothing, "build has left no artifact in CROSSFLEET_ARTIFACTS"),
+        (("*.zip",), True, lose_nothing, "build has left no artifact that matches *.zip, but dist/a-1.whl"),
         (
             (),
             True,

@@ -125,7 +125,8 @@ async def test_a_target_is_the_same_whatever_the_shell_has_and_another_one_with_
 
 
 @pytest.mark.parametrize(
-    ("names_lost", "why"), [(True, "has left no artifact"), (False, "may have left artifacts that are not stored")]
+    ("names_lost", "why"),
+    [(True, "has left no artifact in CROSSFLEET_ARTIFACTS"), (False, "may have left artifacts that are not stored")],
 )
 async def test_what_a_worker_of_an_earlier_version_has_left_is_never_unchanged(
     tmp_path: Path, names_lost: bool, why: str

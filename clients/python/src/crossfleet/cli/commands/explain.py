@@ -44,8 +44,10 @@ def main(arguments: list[str]) -> int:
     if run.state == run_pb2.RUN_STATE_FINISHED:
         print(f"{run.run_id} is over ({documents.verdict_word(run)}): it waits for nothing")
         return 0
+    running = {one.name for one in run.targets if one.state == run_pb2.TARGET_STATE_RUNNING}
     for target in targets:
-        waits = f"waits: {target.waiting_reason}" if target.waiting_reason else "does not wait"
+        waits = f"{'waits for more slots' if target.target in running else 'waits'}: {target.waiting_reason}"
+        waits = waits if target.waiting_reason else "does not wait"
         print(f"{target.target}: {target.matching_workers} of {target.all_workers} workers fit; {waits}")
         for line in alternatives(target):
             print(f"  {line}")

@@ -15,9 +15,13 @@ _WHOLE_WORKER = -1
 
 def by_target(cases: Sequence[wire.CaseHistory], paint: Paint) -> str:
     """A row a case and target; below it what the last failure said."""
-    heads = ("case", "target", "runs", "failed", "flaky", "differed", "rate", "median", "last runs", "last failure")
-    rows = [_case_row(case) for case in cases]
-    head, *lines = table(heads, rows, right=frozenset(range(2, 8)), paint=paint).split("\n")
+    differing = _differing(cases)
+    heads = ("runs", "failed", "flaky", "differed", "rate", "median", "last runs", "last failure")
+    rows = [(*_names(case, differing), *_case_row(case)) for case in cases]
+    first = 2 + len(differing)
+    head, *lines = table(
+        ("case", "target", *differing, *heads), rows, right=frozenset(range(first, first + 6)), paint=paint
+    ).split("\n")
     told = [head]
     for line, case in zip(lines, cases, strict=True):
         told.append(line)
@@ -28,9 +32,10 @@ def by_target(cases: Sequence[wire.CaseHistory], paint: Paint) -> str:
 
 def by_place(cases: Sequence[wire.CaseHistory], paint: Paint, *, slots: bool) -> str:
     """A row a case, target and worker, or also slot: single executions."""
-    heads = ("case", "target", "host", *(("slot",) if slots else ()), "executions", "failed", "rate")
-    rows = [row for case in cases for row in _place_rows(case, slots=slots)]
-    return table(heads, rows, right=frozenset(range(3, len(heads))), paint=paint)
+    differing = _differing(cases)
+    heads = ("case", "target", *differing, "host", *(("slot",) if slots else ()), "executions", "failed", "rate")
+    rows = [(*_names(case, differing), *row) for case in cases for row in _place_rows(case, slots=slots)]
+    return table(heads, rows, right=frozenset(range(3 + len(differing), len(heads))), paint=paint)
 
 
 def rate(tally: wire.Tally) -> str:
@@ -41,11 +46,18 @@ def rate(tally: wire.Tally) -> str:
     return f"{100 * share:.0f} % ({100 * tally.low:.0f}-{100 * tally.high:.0f})"
 
 
+def _differing(cases: Sequence[wire.CaseHistory]) -> tuple[str, ...]:
+    """Of what tells histories apart besides case and target: what is not the same of all that are shown."""
+    return tuple(name for name in ("project", "suite", "runner") if len({getattr(case, name) for case in cases}) > 1)
+
+
+def _names(case: wire.CaseHistory, differing: Sequence[str]) -> tuple[str, ...]:
+    return (shorten(case.case_id, _ID), case.target, *(getattr(case, name) for name in differing))
+
+
 def _case_row(case: wire.CaseHistory) -> tuple[str, ...]:
     runs = case.runs
     return (
-        shorten(case.case_id, _ID),
-        case.target,
         str(runs.total),
         str(runs.failed),
         str(runs.flaky),
@@ -62,5 +74,5 @@ def _place_rows(case: wire.CaseHistory, *, slots: bool) -> Iterator[tuple[str, .
         if (place.slot == _WHOLE_WORKER) == slots:
             continue
         tally = place.executions
-        where = (shorten(case.case_id, _ID), case.target, place.worker_id, *((str(place.slot),) if slots else ()))
+        where = (place.worker_id, *((str(place.slot),) if slots else ()))
         yield (*where, str(tally.total), str(tally.failed), rate(tally))

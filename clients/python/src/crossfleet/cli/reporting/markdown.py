@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.cli.reporting.captured import decoded, middle_cut, written
@@ -58,6 +58,8 @@ def _blocks(results: RunResults) -> Iterator[str]:
         if target.cause:
             text = f"**target {escaped(target.name)}: {escaped(target.cause)}**\n\n"
             yield text + _block_of(target.cause_details) if target.cause_details else text
+        if target.comparison:
+            yield f"target {escaped(target.name)} {escaped(target.comparison)}\n\n"
     yield from _failures(results)
     yield from _flaky(results)
     yield from _slowest(results)
@@ -132,7 +134,7 @@ def _artifacts(results: RunResults) -> Iterator[str]:
             for each in files[:_MOST_ARTIFACTS]
         ]
         command = f"<code>crossfleet artifacts get {escaped(results.run.run_id)} --into DIR</code>"
-        head = f"<details><summary>{len(files)} files left by tests</summary>"
+        head = f"<details><summary>{_count(files)} left by tests</summary>"
         yield "\n".join([head, "", command, "", *lines, "", "</details>\n\n"])
     waiting = results.waiting
     if waiting:
@@ -140,5 +142,9 @@ def _artifacts(results: RunResults) -> Iterator[str]:
             f"- {escaped(each.name)} &#91;{escaped(each.target)}&#93;, on {escaped(each.worker_id)}"
             for each in waiting[:_MOST_ARTIFACTS]
         ]
-        head = f"<details><summary>{len(waiting)} files are missing: they could not be stored yet</summary>"
+        head = f"<details><summary>{_count(waiting)} missing: not stored yet</summary>"
         yield "\n".join([head, "", *lines, "", "</details>\n\n"])
+
+
+def _count(files: Sequence[object]) -> str:
+    return f"{len(files)} file{'s' * (len(files) != 1)}"

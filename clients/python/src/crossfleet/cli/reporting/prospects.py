@@ -65,7 +65,9 @@ def _cases(target: wire.TargetEstimate) -> str:
         return f"{cases}, as in {ended}"
     if target.source == wire.CASE_SOURCE_OTHER_RUN:
         return f"{cases}, as in {ended}; its arguments or targets were others, and so may be its cases"
-    return "no case is known: no run of this suite has ended here, so that only its beginning can be told"
+    return (
+        "no case is known: in this project no run of this suite has ended yet, so that only its beginning can be told"
+    )
 
 
 _STANDINGS = {
@@ -97,7 +99,7 @@ def outlook(target: wire.TargetExplanation) -> Iterator[str]:
     if target.HasField("end_seconds"):
         yield f"ends {when(target.end_seconds)}"
     elif target.queue.slots:
-        yield "its end cannot be told: its cases are not known yet, and no run of its suite has ended here"
+        yield "its end cannot be told: its cases are not known yet, and in its project no run of its suite has ended yet"
 
 
 def _behind(queue: wire.QueuePlace) -> str:

@@ -11,6 +11,8 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.foundation.needs import NeedError, check_needs
 
 WHENS = ("passed", "finished", "changed")
+# With these no path of an artifact begins.
+_NOWHERE = ("/", "./", "../", "$CROSSFLEET_ARTIFACTS", "${CROSSFLEET_ARTIFACTS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[
     for word in words:
         name, equals, others = word.partition("=")
         if not equals or not others:
-            raise UsageError(f"--needs {word}: write NAME=OTHER, or NAME=OTHER:finished where OTHER may fail")
+            raise UsageError(
+                f"--needs {word}: write NAME=OTHER; NAME=OTHER:finished where OTHER may fail, NAME=OTHER:changed where it must have changed"
+            )
         if name not in targets:
             raise UsageError(f"--needs {word}: there is no target {name}; the targets are {', '.join(targets)}")
         needs = []
@@ -67,9 +71,15 @@ def needs_from(content: Any, where: str) -> tuple[Need, ...]:
         raise UsageError(f'{where}: must be a list, such as ["unit", {{target = "lint", when = "finished"}}]')
     found = []
     for index, each in enumerate(content):
+        name, _, when = each.partition(":") if isinstance(each, str) else ("", "", "")
+        if when in WHENS:
+            raise UsageError(f'{where}[{index}]: write {{ target = "{name}", when = "{when}" }}')
         table = {"target": each} if isinstance(each, str) else each
-        if not isinstance(table, dict) or not {"target"} <= set(table) <= {"target", "when", "artifacts"}:
+        if not isinstance(table, dict) or "target" not in table:
             raise UsageError(f"{where}[{index}]: must be a target's name, or a table of target, when and artifacts")
+        unknown = sorted(set(table) - {"target", "when", "artifacts"})
+        if unknown:
+            raise UsageError(f"{where}[{index}]: {unknown[0]} is not known; a need has target, when, artifacts")
         if not isinstance(table["target"], str):
             raise UsageError(f"{where}[{index}].target: must be text")
         patterns = table.get("artifacts", [])
@@ -88,6 +98,11 @@ def _need(target: str, when: Any, patterns: Sequence[str], where: str) -> Need:
         )
     if "" in patterns:
         raise UsageError(f"{where}: an artifact's pattern is empty; write one such as dist/*.whl")
+    nowhere = [one for one in patterns if one.startswith(_NOWHERE)]
+    if nowhere:
+        raise UsageError(
+            f"{where}: {nowhere[0]} matches nothing: paths begin below CROSSFLEET_ARTIFACTS; write one such as dist/*.whl"
+        )
     return Need(target, when, tuple(patterns))
 
 

@@ -348,6 +348,7 @@ def _reports(made: argparse.ArgumentParser) -> None:
 
 LEARNT = math.inf
 """The limit of a case that is learnt from earlier runs."""
+_MOST_PRIORITY = 1000
 _LEAST_MEMORY = 2**20  # less was meant in another unit
 
 
@@ -371,9 +372,12 @@ def _memory(text: str) -> int:
 def _priority(text: str) -> int | str:
     """A number, or the name of a class."""
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         return text
+    if abs(number) > _MOST_PRIORITY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no priority: give a whole number from -1000 to 1000, or a class")
+    return number
 
 
 def _deadline(text: str) -> Deadline:

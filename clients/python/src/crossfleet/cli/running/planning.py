@@ -50,6 +50,8 @@ def plan_run(options: RunOptions) -> RunPlan:
     _check_terminal(command)
     _check_shard(command, options)
     notes = _of_reruns_without_number(options, command, [command, *own.values()])
+    if options.unchanged_too and not any(need.when == "changed" for target in targets for need in target.needs):
+        notes = (*notes, "--unchanged-too: no target here needs another one with :changed")
     if here:
         targets = tuple(
             replace(target, python=_default_python(own[target.name], (target,))) if target.name in own else target

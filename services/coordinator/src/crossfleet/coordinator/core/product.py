@@ -10,6 +10,7 @@ from hashlib import sha256
 # Of this no artifact is compared: it says how long things took, and in which process.
 _COVERAGE = "coverage/"
 _MOST_ARTIFACTS = 10_000
+_SHOWN = 2
 # Artifacts of workers are named `WORKER/SLOT/PATH`.
 _BEFORE_PATH = 2
 
@@ -64,10 +65,12 @@ class Product:
                 if not digest:
                     raise NotComparable(f"has left {path}, which is not stored")
                 found.add((path, digest))
-        if unmatched:
-            raise NotComparable(f"has left no artifact that matches {min(unmatched)}")
+        if unmatched and self.artifacts:
+            left = sorted({_path(name) for name in self.artifacts})
+            shown = ", ".join(left[:_SHOWN]) + (", ..." if len(left) > _SHOWN else "")
+            raise NotComparable(f"has left no artifact that matches {min(unmatched)}, but {shown}")
         if not found:
-            raise NotComparable("has left no artifact")
+            raise NotComparable("has left no artifact in CROSSFLEET_ARTIFACTS")
         return sha256("".join(f"{path}\0{digest}\n" for path, digest in sorted(found)).encode()).hexdigest()
 
 

@@ -27,7 +27,7 @@ def contents(results: RunResults) -> dict[str, Any]:
     targets = {target.name: index for index, target in enumerate(run.targets)}
     for case in results.cases:
         targets.setdefault(case.target, len(targets))
-    causes = {target.name: target for target in run.targets if target.cause}
+    states = {target.name: target for target in run.targets}
     return {
         "run": {
             "id": run.run_id,
@@ -43,7 +43,7 @@ def contents(results: RunResults) -> dict[str, Any]:
         },
         "outcomes": {number: outcome_word(number) for number in result_pb2.Outcome.values()},
         "bad": sorted(BAD),
-        "targets": [_target(name, causes.get(name)) for name in targets],
+        "targets": [_target(name, states.get(name)) for name in targets],
         **_columns(results.cases, targets),
         "details": _details(results),
         "artifacts": [[each.target, written(each.name), each.size_bytes, each.case_id] for each in results.artifacts],
@@ -122,5 +122,11 @@ def _text(content: bytes) -> str:
 
 def _target(name: str, status: Any) -> dict[str, str]:
     if status is None:
-        return {"name": name, "cause": "", "details": ""}
-    return {"name": name, "cause": written(status.cause), "details": written(status.cause_details)}
+        return {"name": name, "cause": "", "details": "", "comparison": "", "unchanged": ""}
+    return {
+        "name": name,
+        "cause": written(status.cause),
+        "details": written(status.cause_details),
+        "comparison": written(status.comparison),
+        "unchanged": written(status.unchanged_since),
+    }

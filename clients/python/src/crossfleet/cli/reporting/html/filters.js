@@ -22,7 +22,7 @@ function chip(text, extra, on, click) {
 
 function drawFilters(shown) {
   const views = [["cases", "cases"], ["matrix", "files"]];
-  if (data.sessions.length || data.artifacts.length || data.targets.some((target) => target.cause)) views.push(["sessions", "session"]);
+  if (data.sessions.length || data.artifacts.length || data.targets.some((target) => target.cause || target.comparison)) views.push(["sessions", "session"]);
   byId("views").replaceChildren(...views.map(([view, label]) =>
     element("button", { type: "button", role: "tab", class: `tab${state.view === view ? " on" : ""}`, "aria-selected": String(state.view === view), on: { click: () => showView(view) } }, label)));
 
@@ -31,7 +31,7 @@ function drawFilters(shown) {
     chip(`${count} ${readable(data.outcomes[outcome])}`, `fg ${data.outcomes[outcome]}`, state.outcomes.has(outcome), () => { toggled(state.outcomes, outcome); redraw(); })));
 
   byId("targets").replaceChildren(...(data.targets.length < 2 ? [] : data.targets.map((target, index) =>
-    chip(target.name, target.cause ? "broken" : "", state.targets.has(index), () => { toggled(state.targets, index); redraw(); }))));
+    chip(target.name, target.cause && !target.unchanged ? "broken" : "", state.targets.has(index), () => { toggled(state.targets, index); redraw(); }))));
 
   byId("outcomes").hidden = byId("sort").hidden = byId("count").hidden = state.view !== "cases";
   byId("file").hidden = state.file < 0;

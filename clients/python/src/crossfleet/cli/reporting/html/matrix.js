@@ -39,6 +39,7 @@ function drawSessions() {
   const parts = [];
   for (const target of data.targets) {
     if (target.cause) parts.push(element("h2", {}, `target ${target.name}: ${target.cause}`), target.details ? block("what it said", target.details, true) : null);
+    if (target.comparison) parts.push(element("p", {}, `target ${target.name} ${target.comparison}`));
   }
   for (const [target, title, body] of data.sessions) parts.push(block(data.targets.length > 1 ? `${title} [${target}]` : title, body, true));
   if (data.artifacts.length) parts.push(element("h2", {}, "files that tests left"), artifactList(data.artifacts));
