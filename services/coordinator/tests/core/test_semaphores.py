@@ -75,6 +75,17 @@ def test_who_waits_is_told_who_holds_it_and_goes_on_when_it_is_given_back():
     assert not group.waiting_text
 
 
+def test_who_is_held_back_for_a_moment_waits_for_what_the_scheduler_said_before():
+    fleet = fleet_with(2)
+    submit(fleet, "a")
+    fleet.do(c.ApplyPlan("plan", waiting=(c.WaitingReason("a/default", False, "busy", "8 slots are in use"),)))
+    fleet.do(SetSemaphore("seat", 0))
+    group = fleet.state.groups["a/default"]
+    assert group.held_back
+    fleet.do(SetSemaphore("seat", 2))
+    assert (group.held_back, group.waiting_code, group.waiting_text) == ("", "busy", "8 slots are in use")
+
+
 def test_a_large_request_is_not_starved_by_small_ones_that_come_later():
     fleet = fleet_with(3)
     submit(fleet, "small", slots_max=1)

@@ -20,11 +20,7 @@ def quota_removed(state: State, event: QuotaRemoved) -> None:
 
 def group_over_quota(state: State, event: GroupOverQuota) -> None:
     """It is not offered to schedulers, or is again."""
-    group = state.groups[event.group_id]
-    group.held_back = group.waiting_code = QUOTA if event.text else ""
-    group.waiting_text = event.text
-    group.never = False
-    group.never_since = 0.0
+    state.groups[event.group_id].hold_back(QUOTA if event.text else "", event.text)
 
 
 def submitted(state: State, project: str, group_ids: tuple[str, ...]) -> None:

@@ -221,11 +221,7 @@ def group_finished(state: State, event: e.GroupFinished) -> None:
 
 def group_held_back(state: State, event: e.GroupHeldBack) -> None:
     """It is not offered to schedulers, or is again."""
-    group = state.groups[event.group_id]
-    group.held_back = group.waiting_code = event.by
-    group.waiting_text = event.text
-    group.never = False
-    group.never_since = 0.0
+    state.groups[event.group_id].hold_back(event.by, event.text)
     evolve_quotas.unsettle(state, state.runs[event.run_id].project)
 
 

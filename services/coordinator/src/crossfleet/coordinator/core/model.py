@@ -167,8 +167,8 @@ class Group:
     """The tasks of one run with one target. Each case without a verdict is in the queue, rests, or is in one live attempt.
 
     `tries` counts what infrastructure has cost a case, `struck` names the workers on which it was executing when they were
-    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty. `allowance`: the most slots that
-    its project's quota leaves to it, behind others. `under_fallback`: another scheduler stands in for its own. `marks` says how
+    lost. `held_back`: what keeps it from schedulers (`needs`, `semaphore`, `quota`), or empty; `said` is then why it waited before,
+    code and text. `allowance`: the most slots that its project's quota leaves to it, behind others. `under_fallback`: another scheduler stands in for its own. `marks` says how
     often a case may be run again, `earlier` has the failures of cases that are to be, `resting` the unix seconds at which they
     are pending again. `failed_models` are those of the devices on which such cases failed, `sought` says which pending ones wait
     for a place elsewhere. `measures`: some of its cases are exclusive. `whereabouts` is kept where somebody's request depends on it;
@@ -225,6 +225,7 @@ class Group:
     ending: Ending = Ending.UNSPECIFIED
     infrastructure: bool = False
     held_back: str = ""
+    said: tuple[str, str] = field(default=("", ""), repr=False)
     skipped: bool = False
     product: Product | None = None
     inputs: str | None = None
@@ -234,6 +235,18 @@ class Group:
     under_fallback: bool = False
     whereabouts: Whereabouts | None = None
     allowance: int = field(default=NO_LIMIT, repr=False, compare=False)
+
+    def hold_back(self, by: str, text: str) -> None:
+        """It is not offered to schedulers, or with an empty `by` is again.
+
+        One that is offered again at once is no news to its scheduler, which does not repeat why it waits.
+        """
+        if by and not self.held_back:
+            self.said = self.waiting_code, self.waiting_text
+        self.waiting_code, self.waiting_text = (by, text) if by else self.said
+        self.held_back = by
+        self.never = False
+        self.never_since = 0.0
 
     def suite(self, run: Run) -> tuple[str, str, str]:
         """What it tests: project, suite and runner kind; that of its run, unless its target has one of its own."""
