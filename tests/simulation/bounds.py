@@ -12,6 +12,7 @@ _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
 _STRANDED, _NEGLECTED = 1.5, 6.0
 _LEAVING = 4.0
+_KEPT = "reserved"
 _SLACK = 600
 
 
@@ -27,18 +28,18 @@ def check_bounds(world: Any) -> None:
     for session in leading.fleet._sessions.values():
         if len(session.outbox._waiting) > _MOST_QUEUED:
             world.violate(f"{len(session.outbox._waiting)} messages wait for {session.worker_id}")
-    _check_reasons(world, leading)
+    _check_reasons(world, leader)
     _check_leaving(world, leading)
     if world.other is not None:
         _check_stranded(world, leader)
 
 
-def _check_reasons(world: Any, leading: Any) -> None:
-    """A group without slots says why it waits, once the scheduler had time to tell."""
-    now = world.loop.now
+def _check_reasons(world: Any, leader: Any) -> None:
+    """A group without slots says why it waits, once the scheduler had time to tell, and that could be written."""
+    now, leading = world.loop.now, leader.leading
     since: dict[str, float] = world.unexplained
     calm = leading.schedulers.figures.connected and now > world.scheduler.slow_until
-    calm = calm and not (world.other is not None and world.other.withheld)
+    calm = calm and not (world.other is not None and world.other.withheld) and not leader.sql.away
     silent = set()
     state = leading.writer.state
     for group in state.groups.values():
@@ -75,13 +76,14 @@ def _check_stranded(world: Any, leader: Any) -> None:
 
     Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by. One that only says
     nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all. Who is held back for a
-    moment between two looks of ours is believed in anew.
+    moment between two looks of ours is believed in anew, and who is told that what is free is kept for another one was decided on.
     """
     leading, since = leader.leading, world.stranded
     now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
     waits = set()
     if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well and not leader.sql.away:
-        waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
+        groups = [one for one in state.groups.values() if not one.allocations and one.waiting_code != _KEPT]
+        waits = {one.group_id for one in groups if first_placeable(state, [one])}
     # Under each leader anew: while nobody leads, nothing is placed.
     keys = {(leading.number, one) for one in waits}
     for gone in since.keys() - keys:
