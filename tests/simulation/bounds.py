@@ -88,7 +88,9 @@ def _check_stranded(world: Any, leader: Any) -> None:
     keys = {(leading.number, one) for one in waits}
     for gone in since.keys() - keys:
         del since[gone]
-    limit = _NEGLECTED if world.loop.now <= world.other.absent_until else _STRANDED
     for key in sorted(keys):
-        if now - since.setdefault(key, now) > limit:
+        shown, began = since.setdefault(key, (now, world.loop.now))
+        # Whom it left waiting without a word it is not given up for at once when it then errs in another way.
+        limit = _NEGLECTED if began <= world.other.absent_until else _STRANDED
+        if now - shown > limit:
             world.violate(f"{key[1]} has waited for {limit:g} s, and could be placed")
