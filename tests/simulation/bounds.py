@@ -12,7 +12,6 @@ _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
 _STRANDED, _NEGLECTED = 1.5, 6.0
 _LEAVING = 4.0
-_KEPT = "reserved"
 _SLACK = 600
 
 
@@ -76,21 +75,21 @@ def _check_stranded(world: Any, leader: Any) -> None:
 
     Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by. One that only says
     nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all. Who is held back for a
-    moment between two looks of ours is believed in anew, and who is told that what is free is kept for another one was decided on.
+    moment between two looks of ours is believed in anew.
     """
     leading, since = leader.leading, world.stranded
     now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
     waits = set()
     if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well and not leader.sql.away:
-        groups = [one for one in state.groups.values() if not one.allocations and one.waiting_code != _KEPT]
-        waits = {one.group_id for one in groups if first_placeable(state, [one])}
+        waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
     # Under each leader anew: while nobody leads, nothing is placed.
     keys = {(leading.number, one) for one in waits}
     for gone in since.keys() - keys:
         del since[gone]
     for key in sorted(keys):
         shown, began = since.setdefault(key, (now, world.loop.now))
-        # Whom it left waiting without a word it is not given up for at once when it then errs in another way.
-        limit = _NEGLECTED if began <= world.other.absent_until else _STRANDED
-        if now - shown > limit:
-            world.violate(f"{key[1]} has waited for {limit:g} s, and could be placed")
+        waited = now - shown
+        # The time in which it only said nothing counts for the longer limit alone.
+        silent = max(min(world.other.absent_until, world.loop.now) - began, 0.0)
+        if waited > _NEGLECTED or waited - silent > _STRANDED:
+            world.violate(f"{key[1]} has waited for {waited:.1f} s, and could be placed")

@@ -21,6 +21,7 @@ from crossfleet.coordinator.core.commands import (
     WorkerHello,
 )
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome
+from crossfleet.coordinator.core.product import MOST_NAMED
 from crossfleet.matching.messages import worker_from
 
 _PASSED = result_pb2.OUTCOME_PASSED
@@ -31,7 +32,6 @@ _LONGEST_SECONDS = 365 * 86_400.0
 # Pytest lists no shorter phase among the slowest; below it a passed case's time is that of its call.
 _SLOW_PHASE = 0.005
 _MOST_REPAIR_OUTPUT = 1000
-_MOST_WAITING = 1000
 
 Item = AttemptResults | AttemptFinished | AllocationEnded
 
@@ -123,9 +123,9 @@ def allocation_ended(message: worker_pb2.AllocationEnded) -> AllocationEnded:
         _CAUSES.get(message.cause, Cause.UNSPECIFIED),
         message.message,
         _ENDINGS.get(message.ending, Ending.UNSPECIFIED),
-        tuple(dict.fromkeys(message.waiting_artifacts[:_MOST_WAITING])),
+        tuple(dict.fromkeys(message.waiting_artifacts[:MOST_NAMED])),
         # A name that is none of a worker's artifacts stands for those that nobody knows.
-        tuple(dict.fromkeys(message.lost_artifacts[:_MOST_WAITING] if named else (message.allocation_id,))),
+        tuple(dict.fromkeys(message.lost_artifacts[:MOST_NAMED] if named else (message.allocation_id,))),
     )
 
 
