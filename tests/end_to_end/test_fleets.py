@@ -172,6 +172,7 @@ def test_a_data_folder_may_have_a_longer_path_than_sockets_can(folder: Path, pro
         (("show",), "RUN"),
         (("up", "--tls-cert", "only.pem"), "--tls-key"),
         (("up", "--http", "127.0.0.1:70000"), "port 0 to 65535"),
+        (("up", "--grpc", "unix:/there"), "HOST:PORT"),
         (("drain", "nobody"), "no fleet"),
     ],
 )

@@ -275,7 +275,7 @@ MUTANTS: dict[str, Mutant] = {
     "forget-the-failure-before": Mutant(_forget_the_failure_before, 1),
     "keep-reruns-from-the-scheduler": Mutant(_keep_reruns_from_the_scheduler, 733),
     "place-on-hosts-that-are-out": Mutant(_place_on_hosts_that_are_out, 1),
-    "take-everybody-out": Mutant(_take_everybody_out, 9),
+    "take-everybody-out": Mutant(_take_everybody_out, 414),
     "let-a-canary-go-on": Mutant(_let_a_canary_go_on, 9),
     "close-under-running-tests": Mutant(_close_under_running_tests, 9),
     "leave-the-longest-to-others": Mutant(_leave_the_longest_to_others, 7),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
 
-from crossfleet.foundation.errors import AddressInvalid, InsecureTransport, PortInUse
+from crossfleet.foundation.errors import InsecureTransport, PortInUse
+from crossfleet.foundation.serve.addresses import parse_tcp
 
 
 def bind(address: str, *, insecure: bool, encrypted: bool) -> socket.socket:
@@ -18,34 +18,22 @@ def bind(address: str, *, insecure: bool, encrypted: bool) -> socket.socket:
 
     Raises AddressInvalid, PortInUse, and InsecureTransport off loopback without TLS unless `insecure`.
     """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise AddressInvalid(f"--http wants HOST:PORT (port 0 to 65535), not {address!r}", field="http")
-    host = host.strip("[]")
-    if not (encrypted or insecure or _loopback(host)):
+    wanted = parse_tcp(address, "--http")
+    if not (encrypted or insecure or wanted.is_loopback):
         raise InsecureTransport(
             f"HTTP on {address} would be readable on the network: give --tls-certificate and --tls-key, or --insecure",
             field="http",
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, int(port)))
+        listener.bind((wanted.host, wanted.port))
         listener.listen(128)
     except OSError as error:
         listener.close()
         raise PortInUse(f"cannot listen on {address}: {error.strerror}", address=address) from error
     return listener
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class HttpServer(uvicorn.Server):

@@ -71,6 +71,9 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     if bool(options.tls_cert) != bool(options.tls_key):
         raise exits.UsageError("--tls-cert and --tls-key belong together")
+    for option, address in (("--grpc", options.grpc), ("--http", options.http)):
+        if address:
+            addresses.parse_tcp(address, option)
     schedulers = _schedulers(options.scheduler, options.scheduler_token_file)
     data = folders.data_folder(options.data)
     plan = FleetPlan(

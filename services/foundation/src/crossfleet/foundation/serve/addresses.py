@@ -63,22 +63,15 @@ def parse(text: str) -> Address:
                 limit_bytes=LONGEST_SOCKET_PATH,
             )
         return UnixAddress(path)
-    if "://" in text:
-        raise AddressInvalid(f"{text!r} is a URL: write HOST:PORT or unix:/PATH", address=text)
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise AddressInvalid(f"{text!r}: write an IPv6 address in brackets, [::1]:PORT", address=text)
-    if (
-        not colon
-        or not host
-        or any(letter.isspace() for letter in host)
-        or not (port.isascii() and port.isdigit())
-        or int(port) > 65535
-    ):
-        raise AddressInvalid(f"{text!r} is neither unix:/PATH nor HOST:PORT (port 0 to 65535)", address=text)
-    return TcpAddress(host, int(port))
+    return _tcp(text, "is neither unix:/PATH nor HOST:PORT")
+
+
+def parse_tcp(text: str, option: str) -> TcpAddress:
+    """Reads `HOST:PORT`, given by `option`, which the error names. Raises AddressInvalid."""
+    try:
+        return _tcp(text, "is not HOST:PORT")
+    except AddressInvalid as error:
+        raise AddressInvalid(f"{option}: {error}", field=option.lstrip("-"), address=text) from None
 
 
 def parse_list(text: str) -> tuple[Address, ...]:
@@ -134,6 +127,26 @@ def why_not_bound(address: TcpAddress) -> CrossfleetError:
             return PortInUse(f"another process listens on {address}: choose another port, or stop it", address=address)
         return AddressInvalid(f"cannot listen on {address}: {error.strerror}", address=address)
     return PortInUse(f"{address} was taken for a moment: try again", address=address)
+
+
+def _tcp(text: str, otherwise: str) -> TcpAddress:
+    """Reads `HOST:PORT`; raises AddressInvalid, which says `otherwise` of what is no such thing at all."""
+    if "://" in text:
+        raise AddressInvalid(f"{text!r} is a URL: write HOST:PORT", address=text)
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise AddressInvalid(f"{text!r}: write an IPv6 address in brackets, [::1]:PORT", address=text)
+    if (
+        not colon
+        or not host
+        or any(letter.isspace() for letter in host)
+        or not (port.isascii() and port.isdigit())
+        or int(port) > 65535
+    ):
+        raise AddressInvalid(f"{text!r} {otherwise} (port 0 to 65535)", address=text)
+    return TcpAddress(host, int(port))
 
 
 def _somebody_listens(path: Path) -> bool:

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from crossfleet.foundation.errors.installation import AddressInvalid, PortInUse
-from crossfleet.foundation.serve.addresses import TcpAddress, parse
+from crossfleet.foundation.serve.addresses import TcpAddress, parse_tcp
 
 _READ_SECONDS = 5.0
 _LONGEST_HEAD = 16 * 1024
@@ -28,9 +28,7 @@ class MetricsEndpoint:
 
     async def start(self) -> None:
         """Listens. Raises PortInUse, AddressInvalid."""
-        wanted = parse(self._wanted)
-        if not isinstance(wanted, TcpAddress):
-            raise AddressInvalid(f"metrics are served on HOST:PORT, not on {self._wanted}", address=self._wanted)
+        wanted = parse_tcp(self._wanted, "--metrics")
         try:
             self._server = await asyncio.start_server(self._serve, wanted.host, wanted.port, limit=_LONGEST_HEAD)
         except OSError as error:

@@ -64,8 +64,10 @@ class Checkpoint:
         """Say so past the capture: what a case printed that is ended is not kept."""
         capture = self._item.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
-            sys.stderr.write("crossfleet: pytest_crossfleet_checkpoint of {}:\n".format(self._item.nodeid))
-            traceback.print_exc()
+            # In one piece: the case may be cancelled at any moment.
+            sys.stderr.write(
+                "crossfleet: pytest_crossfleet_checkpoint of {}:\n{}".format(self._item.nodeid, traceback.format_exc())
+            )
 
     def _signalled(self, number: int, frame: Any) -> None:
         if self._item is None:
