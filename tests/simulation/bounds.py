@@ -12,6 +12,7 @@ _MOST_QUEUED = 20_000
 _PATIENCE = 4.0
 _STRANDED, _NEGLECTED = 1.5, 6.0
 _LEAVING = 4.0
+_DISK = 0.25
 _SLACK = 600
 
 
@@ -75,15 +76,23 @@ def _check_stranded(world: Any, leader: Any) -> None:
 
     Counted by the leader's own clock, which may run slow: it is all that a deadline can be kept by. One that only says
     nothing is believed for longer: others are placed meanwhile, so it costs a group, and then all. Who is held back for a
-    moment between two looks of ours is believed in anew.
+    moment between two looks of ours is believed in anew; and so is whoever decides for a group since it changed hands. For
+    whom the fallback decides, with a reason, nobody waits but for that.
     """
     leading, since = leader.leading, world.stranded
     now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
     waits = set()
-    if leading.schedulers.figures.connected and world.scheduler.well and not world.other.well and not leader.sql.away:
-        waits = {one.group_id for one in state.groups.values() if not one.allocations and first_placeable(state, [one])}
+    fit = leading.schedulers.figures.connected and world.scheduler.well and not leader.sql.away
+    owed = min(leader.process.disk_asked.values(), default=world.loop.now)
+    if fit and world.loop.now - owed <= _DISK and not world.other.well:
+        reasoned = (one for one in state.groups.values() if not (one.under_fallback and one.waiting_text))
+        waits = {
+            (one.group_id, one.under_fallback)
+            for one in reasoned
+            if not one.allocations and first_placeable(state, [one])
+        }
     # Under each leader anew: while nobody leads, nothing is placed.
-    keys = {(leading.number, one) for one in waits}
+    keys = {(leading.number, *one) for one in waits}
     for gone in since.keys() - keys:
         del since[gone]
     for key in sorted(keys):

@@ -65,6 +65,8 @@ class Process:
         self.alive = True
         self.paused = False
         self.on_death: list[Callable[[], None]] = []
+        self.disk_asked: dict[asyncio.Future[Any], float] = {}
+        """What its disk's thread owes it, and since when, in true time."""
         self._late: list[Handle] = []
         self._context = Context()
         self._context.run(_PROCESS.set, self)
@@ -260,6 +262,9 @@ class SimLoop(asyncio.BaseEventLoop):
         answer = self.create_future()
         owner = current()
         context = copy_context()
+        if owner is not None:
+            owner.disk_asked[answer] = self.now
+            answer.add_done_callback(owner.disk_asked.pop)
 
         def act() -> None:
             if owner is not None and (owner.paused or not owner.alive) and not self.on_the_way():

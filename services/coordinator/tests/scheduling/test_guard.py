@@ -31,6 +31,7 @@ class Watched:
         self.answered: list[float] = []
         self.busy: set[str] = set()
         self.given_up: dict[str, str] = {}
+        self.asked_again: list[float] = []
         self.guard = Guard(
             self.breaker,
             self.clock,
@@ -38,6 +39,7 @@ class Watched:
             self._placeable,
             lambda group_id: group_id == "possible",
             lambda: self.answered.append(self.clock.monotonic()),
+            lambda: self.asked_again.append(self.clock.monotonic()),
             lambda: None,
             self.given_up.__setitem__,
         )
@@ -222,6 +224,25 @@ async def test_a_group_that_is_kept_waiting_with_a_reason_is_not_neglected() -> 
     watched.said()
     assert await opened(watched, 30.0) == ""
     assert watched.given_up == {}
+
+
+async def test_whoever_has_frozen_after_it_gave_a_reason_is_asked_again_and_out() -> None:
+    watched = Watched()
+    watched.told(g0=1)
+    watched.said(explains="g0")
+    assert await opened(watched, 0.5) == ""
+    assert watched.asked_again == [watched.clock.monotonic()]
+    watched.told()
+    assert "it has not answered an update for 0.5 s, though group g0 could be placed" in await opened(watched, 1.0)
+
+
+async def test_nobody_is_asked_again_while_nobody_could_be_placed() -> None:
+    watched = Watched()
+    watched.busy = {"g0"}
+    watched.told(g0=1)
+    watched.said(explains="g0")
+    assert await opened(watched, 10.0) == ""
+    assert watched.asked_again == []
 
 
 async def test_a_reason_does_not_outlast_what_the_group_got() -> None:

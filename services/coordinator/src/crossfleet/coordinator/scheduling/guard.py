@@ -32,7 +32,8 @@ class Guard:
     """Tells the breaker of one scheduler what it said, and what it did not.
 
     An update is to be answered while groups wait that the scheduler decides for: by a plan that rests on it, empty or not.
-    Silence counts only where one of them could be placed, and so does an answer that has no word about it for long.
+    Silence counts only where one of them could be placed, and so does an answer that has no word about it for long. While
+    such a one waits, whatever was said of it, and nothing is to be told, it is asked again and again: it may have frozen.
     """
 
     def __init__(
@@ -43,15 +44,17 @@ class Guard:
         placeable: Placeable,
         satisfiable: Satisfiable,
         answered: Callable[[], None],
+        ask_again: Callable[[], None],
         changed: Callable[[], None],
         give_up: Callable[[str, str], None],
     ) -> None:
-        """`answered` is called when an update was, `changed` when the breaker has changed its stage, `give_up` with a
-        group for which the scheduler is to decide no more, and why."""
+        """`answered` is called when an update was, `ask_again` when one is to go out though nothing has changed, `changed`
+        when the breaker has changed its stage, `give_up` with a group for which the scheduler is to decide no more, and why."""
         self.breaker = breaker
         self._clock, self._figures, self._placeable = clock, figures, placeable
         self._satisfiable = satisfiable
-        self._answered, self._changed, self._give_up = answered, changed, give_up
+        self._answered, self._ask_again = answered, ask_again
+        self._changed, self._give_up = changed, give_up
         self._neglect = Neglect(breaker.deadline, placeable)
         self._stage = breaker.stage
         self._stir = asyncio.Event()
@@ -61,6 +64,7 @@ class Guard:
     def _begin(self) -> None:
         self._revision = self._asked = 0
         self._told_at = -inf
+        self._quiet_since = inf
         self._news = News()
         self._waiting: set[str] = set()
         self._won_at = -inf
@@ -99,7 +103,7 @@ class Guard:
 
     def _ask(self) -> None:
         if not self._asked:
-            self._asked = self._revision
+            self._asked, self._quiet_since = self._revision, inf
             self.breaker.asked(self._clock.monotonic())
             self._stir.set()
 
@@ -132,7 +136,7 @@ class Guard:
         usual = self._figures.answer_seconds
         if seconds is not None:
             self._figures.answer_seconds = usual + _AVERAGED * (seconds - usual) if usual else seconds
-        self._asked, self._told_at = 0, -inf
+        self._asked, self._told_at, self._quiet_since = 0, -inf, self._clock.monotonic()
         if anew and self._waiting:
             self._ask()
         self._answered()
@@ -179,7 +183,7 @@ class Guard:
     async def watch(self) -> None:
         """Looks whenever an answer is overdue; raises Unavailable when the breaker has opened."""
         while self.breaker.stage is not Stage.OPEN:
-            dues = (self.breaker.due(), self._neglect.due())
+            dues = (self.breaker.due(), self._neglect.due(), self._quiet_until())
             self._watches_until = min((due for due in dues if due is not None), default=inf)
             left = max(self._watches_until - self._clock.monotonic(), 0.0)
             with suppress(TimeoutError):
@@ -188,14 +192,29 @@ class Guard:
             self._stir.clear()
             if self.breaker.overdue(self._clock.monotonic()):
                 self._question()
+            if self._quiet_until() <= self._clock.monotonic():
+                self._break_silence()
             self._look_for_neglected()
             self.breaker.advance(self._clock.monotonic())
             self._look()
         raise Unavailable(self.breaker.cause, address=self._figures.address)
 
+    def _quiet_until(self) -> float:
+        """When it is to be asked again, if nothing is told until then."""
+        return self._quiet_since + self.breaker.deadline if self._waiting else inf
+
+    def _break_silence(self) -> None:
+        self._quiet_since = self._clock.monotonic()
+        if self._stranded():
+            self._ask_again()
+
+    def _stranded(self) -> str:
+        """A group that waits, though it could be placed."""
+        return next(self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT)), "")
+
     def _question(self) -> None:
         """It has not answered in time: whether it should have."""
-        group_id = next(self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT)), "")
+        group_id = self._stranded()
         if group_id:
             silent = f"it has not answered an update for {self.breaker.deadline:g} s"
             self.breaker.lost(self._clock.monotonic(), f"{silent}, though group {group_id} could be placed")

@@ -55,6 +55,7 @@ class Member:
             self._placeable,
             self._satisfiable,
             self._answered,
+            lambda: self.link.teller.repeat(),
             lambda: changed(self),
             give_up,
         )

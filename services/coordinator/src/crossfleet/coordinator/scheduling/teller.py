@@ -54,7 +54,7 @@ class Teller:
         self._outcomes: list[scheduler_pb2.PlanOutcome] = []
         self._snapshot = True
         self._ahead = False
-        self._held = self._snapshots_only = False
+        self._held = self._snapshots_only = self._asks = False
         self._seen: State | None = None
         self._fits: Fits | None = None
         self._judging = False
@@ -62,7 +62,7 @@ class Teller:
     def begin(self) -> None:
         """A new stream: it is told everything, and nothing of earlier plans."""
         self._snapshot = True
-        self._held = False
+        self._held = self._asks = False
         self._outcomes.clear()
 
     def hold(self, held: bool) -> None:
@@ -113,6 +113,11 @@ class Teller:
         self._snapshot = True
         self.wake.set()
 
+    def repeat(self) -> None:
+        """The next update goes out soon, though nothing has changed: it is to be answered."""
+        self._asks = True
+        self.wake.set()
+
     def answer(self, outcome: scheduler_pb2.PlanOutcome) -> None:
         """What became of a plan goes along with the next update."""
         self._outcomes.append(outcome)
@@ -155,7 +160,7 @@ class Teller:
         changes = self._changes
         if self._held and (self._snapshots_only or not changes.press):
             return None
-        if self._snapshot or changes.press or (changes.matter and self.kept_waiting):
+        if self._snapshot or self._asks or changes.press or (changes.matter and self.kept_waiting):
             return 0.0
         if changes.matter or self._judging:
             # Slots that nobody waits for: a short run is told of in one message, not in four.
@@ -170,7 +175,7 @@ class Teller:
         workers, groups, allocations = self._changes.take()
         # A state that was loaded again may lack what was told before: only a snapshot can take that back.
         whole = self._snapshot or snapshots_only or state is not self._seen
-        self._snapshot, self._seen = False, state
+        self._snapshot, self._asks, self._seen = False, False, state
         outcomes, self._outcomes = self._outcomes, []
         update = scheduler_pb2.ScheduleRequest(revision=revision, outcomes=outcomes, now_unix_seconds=self._clock.now())
         mine, put = None if self._sight is None else self._sight.mine, self._left_out.put
