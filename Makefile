@@ -39,7 +39,7 @@ test: setup  ## run every test (ARGS="-k word" and the like are handed to pytest
 	@tools/install_moto
 	@tools/install_slurm
 	@tools/install_interfaces
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --durations=40 --durations-min=3 $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff, mypy, buf lint, buf breaking, import rules

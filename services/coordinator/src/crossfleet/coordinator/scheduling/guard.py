@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from heapq import nsmallest
 from itertools import islice
 from math import inf
 
@@ -210,7 +211,7 @@ class Guard:
 
     def _stranded(self) -> str:
         """A group that waits, though it could be placed."""
-        return next(self._placeable(islice(sorted(self._waiting), _MOST_LOOKED_AT)), "")
+        return next(self._placeable(nsmallest(_MOST_LOOKED_AT, self._waiting)), "")
 
     def _question(self) -> None:
         """It has not answered in time: whether it should have."""
