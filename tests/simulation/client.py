@@ -114,10 +114,10 @@ class SimClient:
 
     async def cancel(self) -> None:
         """Cancel the run once it exists."""
-        while not self.run_id or await self._ask(StopRun(self.run_id, "the user cancelled")) is None:
+        while not (run_id := self.run_id) or await self._ask(StopRun(run_id, "the user cancelled")) is None:
             await asyncio.sleep(_ASK_AGAIN)
         self.cancelled = True
-        self._world.auditor.answers.stopped(self.run_id)
+        self._world.auditor.answers.stopped(run_id)
 
     async def drain(self, worker_id: str, drain: bool) -> None:
         """Drain a worker, or no longer. One that nobody knows yet is given up."""

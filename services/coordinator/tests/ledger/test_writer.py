@@ -11,6 +11,7 @@ from crossfleet.coordinator.core.answers import RunAnswer
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
+from crossfleet.coordinator.ledger.store import StoreFailed
 from crossfleet.coordinator.ledger.writer import Committed, LedgerRejected, LedgerWriter
 from services.coordinator.tests.ledger.scenario import hello, plan, submit
 
@@ -97,6 +98,19 @@ async def test_a_batch_is_foreseen_while_the_disk_writes_and_told_when_it_is_dur
 
     assert before == ["foreseen RunSubmitted", "foreseen CasesCollected"]
     assert seen == [*before, "committed 1"]
+
+
+async def test_whoever_foresaw_a_batch_hears_that_it_was_taken_back(writer, store):
+    seen: list[tuple[list[str], bool]] = []
+    writer.foresee(lambda events: seen.append(([type(one).__name__ for one in events], "run" in writer.state.runs)))
+
+    def fail(stage, batch):
+        if stage == "before":
+            raise StoreFailed("the disk is broken")
+
+    store.on_commit = fail
+    assert await reasons(writer.submit(submit("run"))) == ["INTERNAL"]
+    assert seen == [(["RunSubmitted", "CasesCollected"], True), ([], False)]
 
 
 async def test_a_subscriber_that_fails_is_dropped_and_others_go_on(writer):

@@ -191,8 +191,9 @@ class LedgerWriter:
     def foresee(self, foresight: Foresight) -> None:
         """Call `foresight` with the facts of each batch as soon as the state has followed them, before they are durable.
 
-        Only for whom it does no harm to hear of what may be taken back: the state is then another object. It must
-        return quickly and must not raise. What only a recovery committed is never foreseen.
+        Only for whom it does no harm to hear of what may be taken back: the state is then another object, and where no
+        commit tells of that, it is called with no facts. It must return quickly and must not raise. What only a recovery
+        committed is never foreseen.
         """
         self._foresights.append(foresight)
 
@@ -290,6 +291,7 @@ class LedgerWriter:
             self._refused = (self._refused[0] if self._refused else now, now)
 
     def _tell(self, outcome: Outcome) -> None:
+        taken_back = self._state is not self._ledger.state
         self._state = self._ledger.state
         self._note_fullness(outcome)
         for committed in outcome.committed:
@@ -300,6 +302,9 @@ class LedgerWriter:
                 except Exception as error:  # noqa: BLE001 - one reader's fault must not stop the writer
                     get_logger().error("a subscriber failed and was dropped", exc_info=error)
                     self._subscribers.remove(subscriber)
+        if taken_back and not outcome.committed:
+            for foresight in self._foresights:
+                foresight(())
         self._observed.extend(outcome.observed)
         self._waiters.answer(outcome.answers)
 

@@ -94,7 +94,7 @@ class Schedulers:
         return [DEFAULT, *([described] if described else []), *self._by_name]
 
     def foreseen(self, events: Sequence[facts.Event]) -> None:
-        """Called with each batch before it is durable."""
+        """Called with each batch before it is durable, and with nothing when it was taken back."""
         if self.members:
             self._follow(self._state(), events)
         for link in self._links:

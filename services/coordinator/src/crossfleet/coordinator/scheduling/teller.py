@@ -75,19 +75,24 @@ class Teller:
     def foreseen(self, events: Sequence[facts.Event]) -> None:
         """Called with each batch before it is durable: a plan is only a proposal, and is made while the disk writes.
 
-        New work alone is told so early; of all else the scheduler learns in time, and writing it is not held up.
+        New work alone is told so early; of all else the scheduler learns in time, and writing it is not held up. Without
+        any facts: a state that was loaded again takes back what was foreseen, and nothing was committed.
         """
+        self._follow(self._state())
         self._ahead = any(type(event) in _NEW_WORK for event in events)
         if self._ahead:
             self._note(self._state(), events)
 
     def committed(self, state: State, events: Sequence[facts.Event]) -> None:
         """Called right after each commit. A state that was loaded again takes back what was foreseen."""
-        if self._seen is not None and state is not self._seen:
-            self.everything()
+        self._follow(state)
         ahead, self._ahead = self._ahead, False
         if not ahead:
             self._note(state, events)
+
+    def _follow(self, state: State) -> None:
+        if self._seen is not None and state is not self._seen:
+            self.everything()
 
     def _note(self, state: State, events: Sequence[facts.Event]) -> None:
         try:
