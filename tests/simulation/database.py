@@ -47,7 +47,7 @@ class SqlConnection:
     @property
     def away(self) -> bool:
         """Whether nothing can be written now, or nobody would hear of it."""
-        return self._away() or self._mute() or self.full
+        return self._away() or self._mute() or self.full or self.fails > 0
 
     @property
     def on_local_disk(self) -> bool:
