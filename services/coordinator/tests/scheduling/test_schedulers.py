@@ -195,6 +195,26 @@ async def test_whoever_is_silent_or_makes_no_sense_is_out_and_comes_back_by_itse
     assert f"{later.run.run_id}/default" not in {one for one, wants in shown(own).items() if max(wants) > 0}
 
 
+async def test_whoever_freezes_after_it_gave_a_reason_is_believed_no_longer(tmp_path: Path) -> None:
+    own, new = GreedyScheduler(), Wild()
+
+    def kept_for_others(plan: Plan) -> None:
+        if plan.allocate:
+            plan.waiting.add(group_id=plan.allocate[0].group_id, code="reserved", text="what is free is kept for others")
+            plan.ClearField("allocate")
+            new.wrong = silent
+
+    async with running(tmp_path, scheduler=own, beside={"new deadline=0.3": new}) as fleet:
+        await settled(fleet)
+        worker = await joined(fleet, slots=4)
+        new.wrong = kept_for_others
+        await fleet.submit(noop(1))
+        assert (await worker.next("assign")).assign.tasks
+        out = await standing(fleet, "new")
+
+    assert "has not answered an update for 0.3 s" in out.cause
+
+
 @pytest.mark.parametrize("wrong", [for_dead_workers, for_more_than_there_is], ids=lambda one: one.__name__)
 async def test_a_proposal_that_could_not_hold_costs_its_group_and_several_cost_the_scheduler_all(
     tmp_path: Path, wrong: Callable[[Plan], None]
