@@ -80,7 +80,8 @@ def _check_stranded(world: Any, leader: Any) -> None:
     whom the fallback decides, with a reason, nobody waits but for that.
     """
     leading, since = leader.leading, world.stranded
-    now, state = leader.process.machine.shown(world.loop.now), leading.writer.state
+    clock, state = leader.process.machine.shown, leading.writer.state
+    now = clock(world.loop.now)
     waits = set()
     fit = leading.schedulers.figures.connected and world.scheduler.well and not leader.sql.away
     owed = min(leader.process.disk_asked.values(), default=world.loop.now)
@@ -96,9 +97,9 @@ def _check_stranded(world: Any, leader: Any) -> None:
     for gone in since.keys() - keys:
         del since[gone]
     for key in sorted(keys):
-        shown, began = since.setdefault(key, (now, world.loop.now))
-        waited = now - shown
+        began = since.setdefault(key, now)
+        waited = now - began
         # The time in which it only said nothing counts for the longer limit alone.
-        silent = max(min(world.other.absent_until, world.loop.now) - began, 0.0)
+        silent = max(clock(min(world.other.absent_until, world.loop.now)) - began, 0.0)
         if waited > _NEGLECTED or waited - silent > _STRANDED:
             world.violate(f"{key[1]} has waited for {waited:.1f} s, and could be placed")

@@ -110,7 +110,7 @@ class World:
         self.client_loss = 0.0
         self.truth: dict[tuple[int, str], str] = {}
         self.unexplained: dict[str, float] = {}
-        self.stranded: dict[tuple[int, str, bool], tuple[float, float]] = {}
+        self.stranded: dict[tuple[int, str, bool], float] = {}
         self.leaving: dict[tuple[int, str, str, int], float] = {}
         self.doom = ""
         self.daze = ("", 0.0)
