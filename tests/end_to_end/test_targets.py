@@ -71,7 +71,7 @@ async def joined(fleet: Standing, folder: Path, found: Path, *names: str) -> Asy
             env = environment({"PYTHONPATH": str(found)})
             workers.append(subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
         for name in names:
-            await eventually(partial(_knows, fleet, name), deadline=20)
+            await eventually(partial(_knows, fleet, name), deadline=40)
         yield
     finally:
         for worker in workers:
@@ -320,7 +320,7 @@ async def test_a_drained_worker_gets_nothing_until_it_is_undrained(folder: Path,
             def queued() -> bool:
                 return "queued" in fleet.ask("runs").out or "waits" in fleet.ask("explain", newest(fleet)).out
 
-            await eventually(queued, deadline=20, what="the run waits")
+            await eventually(queued, deadline=40, what="the run waits")
             back = fleet.ask("undrain", "local")
             done = await waiting.finished()
 
