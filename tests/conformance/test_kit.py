@@ -25,11 +25,16 @@ from tests.conformance.distorting import Distorted, Plan, heard, rows, said, ser
 
 @pytest.mark.timeout(120)
 async def test_our_own_scheduler_passes_every_check():
+    # Those that wait for silence need not do so one after the other; those that take the time do.
+    timed = chosen(["scale"])
+    others = [one for one in CHECKS if one not in timed]
     async with served(Distorted()) as running:
-        report = await examine(running.channel)
-    wrong = {one.check.name: (one.wrongs, one.lines) for one in report.findings if one.verdict is not Verdict.PASSED}
+        reports = await asyncio.gather(*(examine(running.channel, others[part::4]) for part in range(4)))
+        reports.append(await examine(running.channel, timed))
+    findings = [one for report in reports for one in report.findings]
+    wrong = {one.check.name: (one.wrongs, one.lines) for one in findings if one.verdict is not Verdict.PASSED}
     assert wrong == {}
-    assert len(report.findings) >= 60
+    assert len(findings) == len(CHECKS) >= 60
 
 
 def test_each_check_has_a_name_and_a_sentence_of_its_own():

@@ -59,7 +59,7 @@ async def test_a_run_that_needs_a_hidden_device_waits_for_it(fleet: Standing, pr
             runs = json.loads(fleet.ask("runs", "--output", "json").out)["runs"]
             return fleet.ask("explain", runs[0]["run_id"]).out
 
-        await eventually(lambda: waiting.done() or "hidden by an administrator" in explained(), deadline=20)
+        await eventually(lambda: waiting.done() or "hidden by an administrator" in explained(), deadline=40)
         assert not waiting.done(), waiting.result().text
     finally:
         assert _devices(fleet, "override", "left", "cpu-0", "--unhide").status == 0

@@ -76,15 +76,15 @@ async def test_a_run_that_waits_is_told_its_place_and_an_interval(fleet: Standin
         def newest() -> dict:
             return json.loads(fleet.ask("runs", "--output", "json").out)["runs"][0]
 
-        await eventually(lambda: busy(fleet) == 2, deadline=20, what="the slots are held")
+        await eventually(lambda: busy(fleet) == 2, deadline=40, what="the slots are held")
         holder = newest()["run_id"]
         async with started(*words, "test_naps.py", cwd=suite, env=environment()) as waiting:
-            await eventually(lambda: newest()["run_id"] != holder, deadline=20, what="another run is there")
+            await eventually(lambda: newest()["run_id"] != holder, deadline=40, what="another run is there")
 
             def explained() -> str:
                 return fleet.ask("explain", newest()["run_id"]).out
 
-            await eventually(lambda: "waits: " in explained(), deadline=20, what="it waits")
+            await eventually(lambda: "waits: " in explained(), deadline=40, what="it waits")
             told = explained()
             foreseen = estimate(fleet.data, suite)
             gate.touch()

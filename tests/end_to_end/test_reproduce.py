@@ -26,7 +26,14 @@ STATE = """
 FAILING = """
     import os, pathlib, time, pytest, test_a_state
     def test_fine(): pass
-    def test_needs_order(): assert len(test_a_state.seen) == 0
+    def linger():
+        mark = pathlib.Path("linger")
+        if mark.exists():
+            if mark.read_text(): time.sleep(60)
+            mark.write_text("once")
+    def test_needs_order():
+        linger()
+        assert len(test_a_state.seen) == 0
     def test_alone(): assert {"a": 1} == {"a": 2}
     @pytest.fixture
     def late():
@@ -203,10 +210,12 @@ def test_a_run_elsewhere_is_replayed_in_the_checkout_that_is_here(fleet: Standin
 async def test_ctrl_c_keeps_the_best_order_so_far(failed: tuple[Path, Path]) -> None:
     project, data = failed
     words = ("reproduce", "--data", str(data), "test_b.py::test_needs_order")
+    (project / "linger").touch()  # the second replay waits for Ctrl-C
     async with started(*words, cwd=project, env=environment(BARE)) as command:
         await command.line("looking for the shortest order")
         command.signal(signal.SIGINT)
         done = await command.finished()
+    (project / "linger").unlink()
     assert done.status == 130, done.text
     assert "interrupted after" in done.out
     assert "crossfleet reproduce --order" in done.out

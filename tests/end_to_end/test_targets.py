@@ -38,18 +38,18 @@ def test_a_selector_decides_where_a_target_runs(fleet: Standing, suite: Path) ->
     assert done.status == 1, done.text
 
 
-def found_after(folder: Path, seconds: float) -> Path:
-    """A folder for PYTHONPATH with a detector that finds the same NPU in every worker, after so long."""
+def found_when(gate: Path, folder: Path) -> Path:
+    """A folder for PYTHONPATH with a detector that finds the same NPU in every worker, once the gate is there."""
     found = folder / "found"
     (found / "slow-1.0.dist-info").mkdir(parents=True)
     (found / "slow-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
     (found / "slow-1.0.dist-info" / "entry_points.txt").write_text("[crossfleet.detectors]\nslow = slow:Detector\n")
     (found / "slow.py").write_text(
-        "import time\n"
+        "import os, time\n"
         "class Detector:\n"
         "    def present(self): return True\n"
         "    def detect(self):\n"
-        f"        time.sleep({seconds})\n"
+        f"        while not os.path.exists({str(gate)!r}): time.sleep(0.02)\n"
         "        return [{'device_id': 'n-0', 'device_class': 'npu', 'attributes': {}}]\n"
     )
     return found
@@ -71,7 +71,7 @@ async def joined(fleet: Standing, folder: Path, found: Path, *names: str) -> Asy
             env = environment({"PYTHONPATH": str(found)})
             workers.append(subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
         for name in names:
-            await eventually(partial(_knows, fleet, name), deadline=20)
+            await eventually(partial(_knows, fleet, name), deadline=40)
         yield
     finally:
         for worker in workers:
@@ -82,8 +82,16 @@ async def joined(fleet: Standing, folder: Path, found: Path, *names: str) -> Asy
 async def test_a_run_waits_for_devices_that_are_slow_to_be_found(folder: Path, project: Path) -> None:
     (project / "test_one.py").write_text("def test_one(): pass\n")
     with up(folder / "fleet", "--slots", "1") as own:
-        async with joined(own, folder, found_after(folder, 5), "slow"):
-            done = own.run(*PYTEST, cwd=project, options=("--target", 'npu=device.class == "npu"'))
+        async with joined(own, folder, found_when(folder / "gate", folder), "slow"):
+            words = ("run", "--data", str(own.data), "--target", 'npu=device.class == "npu"', "--", *PYTEST)
+            async with started(*words, cwd=project, env=environment()) as run:
+                assert run.process.stderr is not None
+                line = b""
+                while b"waits" not in line:
+                    line = await run.process.stderr.readline()
+                    assert line, "it ended without waiting"
+                (folder / "gate").touch()
+                done = await run.finished()
     assert done.status == 0, done.text
 
 
@@ -99,7 +107,7 @@ async def test_a_device_that_two_workers_of_a_host_offer_is_held_by_one_at_a_tim
     )
     wanted = ("--target", 'first=device.class == "npu"', "--target", 'second=device.class == "npu"')
     with up(folder / "fleet", "--slots", "1") as own:
-        async with joined(own, folder, found_after(folder, 0), "left", "right"):
+        async with joined(own, folder, found_when(folder, folder), "left", "right"):
             done, report = own.report(*PYTEST, cwd=project, options=wanted)
     assert done.status == 0, done.text
     assert len(report["cases"]) == 16
@@ -320,7 +328,7 @@ async def test_a_drained_worker_gets_nothing_until_it_is_undrained(folder: Path,
             def queued() -> bool:
                 return "queued" in fleet.ask("runs").out or "waits" in fleet.ask("explain", newest(fleet)).out
 
-            await eventually(queued, deadline=20, what="the run waits")
+            await eventually(queued, deadline=40, what="the run waits")
             back = fleet.ask("undrain", "local")
             done = await waiting.finished()
 

@@ -19,6 +19,8 @@ from tests.real.coordinators import Coordinators
 from tests.real.postgres import PostgresServer, postgres_server
 
 LEASE = ("--lease-seconds", "2")
+lease_runs_out = pytest.mark.parametrize("fleet", [LEASE], indirect=True, ids=["short lease"])
+"""For tests of a worker that is given up. All others have the usual lease: a busy machine starts no agent within two seconds."""
 SMALL = "4m"
 
 
@@ -56,14 +58,10 @@ def suite(folder: Path) -> GatedSuite:
 
 
 @pytest_asyncio.fixture
-async def fleet(folder: Path) -> AsyncIterator[Fleet]:
-    """A fleet with one worker, w1, of two slots and a short lease."""
-    async with Fleet(folder, flags=LEASE) as running:
-        await running.start_scheduler()
-        await running.start_coordinator()
-        await running.start_worker()
-        await running.connect()
-        await running.settled(1)
+async def fleet(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Fleet]:
+    """A fleet with one worker, w1, of two slots; the coordinator has the flags of the test's parameter."""
+    async with Fleet(folder, flags=getattr(request, "param", ())) as running:
+        await running.start()
         yield running
 
 
@@ -93,8 +91,7 @@ async def three(folder: Path, elector: etcd.Cluster, postgres: PostgresServer) -
     database = postgres.create(folder.name)
     running = Coordinators(folder, elector.endpoints, database, flags=("--lease-seconds", "4"))
     try:
-        await running.start_scheduler()
-        await asyncio.gather(*(running.start(name) for name in ("a", "b", "c")))
+        await asyncio.gather(running.start_scheduler(), *(running.start(name) for name in ("a", "b", "c")))
         await running.start_worker()
         await running.settled(1)
         yield running

@@ -16,7 +16,8 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _alive(process: Path) -> bool:
+def alive(process: Path) -> bool:
+    """Whether a process, by its folder below /proc, is there and no zombie."""
     state = _read(process / "stat").rpartition(b")")[2].split()
     return bool(state) and state[0] not in (b"Z", b"X")
 
@@ -35,7 +36,7 @@ def processes_of(folder: Path, *words: str) -> dict[int, str]:
             variable for variable in _read(process / "environ").split(b"\0") if variable.startswith(b"CROSSFLEET_")
         )
         text = (command + mine).decode("utf-8", "replace")
-        if str(folder) in text and all(word in text for word in words) and _alive(process):
+        if str(folder) in text and all(word in text for word in words) and alive(process):
             found[int(process.name)] = command.decode("utf-8", "replace")
     return found
 
@@ -60,7 +61,7 @@ def kill_all(processes: dict[int, str]) -> None:
             pass
 
 
-async def all_gone(folder: Path, seconds: float = 10.0) -> bool:
+async def all_gone(folder: Path, seconds: float = 30.0) -> bool:
     """Wait until no process of a folder is left."""
     await eventually(lambda: not processes_of(folder), deadline=seconds, what=f"no process of {folder} is left")
     return True

@@ -31,11 +31,7 @@ while not (here / "gate").exists():
 async def fleet(folder: Path) -> AsyncIterator[Fleet]:
     """A fleet with one worker, whose artifacts go to a folder of its own."""
     async with Fleet(folder, flags=("--artifacts", (folder / "shared").as_uri())) as running:
-        await running.start_scheduler()
-        await running.start_coordinator()
-        await running.start_worker()
-        await running.connect()
-        await running.settled(1)
+        await running.start()
         yield running
 
 
@@ -65,7 +61,7 @@ async def test_what_could_not_be_stored_is_missing_by_name_and_comes_later_also_
     async with Client.open(Endpoint(f"unix:{folder}/c")) as client:
         submitted = await client.runs.submit(spec, request_id="r1")
         run_id = submitted.run.run_id
-        await eventually((folder / "begun").exists, deadline=20, what="the test begins")
+        await eventually((folder / "begun").exists, deadline=40, what="the test begins")
         take_away(folder / "shared")
         began = time.monotonic()
         (folder / "gate").touch()
@@ -74,7 +70,7 @@ async def test_what_could_not_be_stored_is_missing_by_name_and_comes_later_also_
         async def given_back() -> bool:
             return not any(target.worker_ids for target in (await client.runs.get(run_id)).targets)
 
-        await eventually(given_back, deadline=20, what="the slots are given back")
+        await eventually(given_back, deadline=40, what="the slots are given back")
         took = time.monotonic() - began
         waiting = await client.artifacts.waiting(run_id)
         told = [
@@ -89,7 +85,7 @@ async def test_what_could_not_be_stored_is_missing_by_name_and_comes_later_also_
         async def there() -> bool:
             return [one.name async for one in client.artifacts.list(run_id)] == ["w1/0/left.txt"]
 
-        await eventually(there, deadline=20, what="what was missing")
+        await eventually(there, deadline=40, what="what was missing")
         artifacts = [one async for one in client.artifacts.list(run_id)]
         content = b"".join([piece async for piece in client.artifacts.download(artifacts[0].digest)])
         still = await client.artifacts.waiting(run_id)

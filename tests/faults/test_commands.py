@@ -33,13 +33,13 @@ async def test_run_and_watch_go_on_with_the_next_leader_and_say_so(
     async with crossfleet("run", "--", *PYTEST, cwd=suite.folder, env=environment) as run:
         await suite.begun()
         async with crossfleet("runs", "--output", "json", cwd=suite.folder, env=environment) as runs:
-            (found,) = json.loads((await runs.finished(10)).out)["runs"]
+            (found,) = json.loads((await runs.finished()).out)["runs"]
         async with crossfleet("watch", found["run_id"], cwd=suite.folder, env=environment) as watch:
             first = await three.leader()
             await three.end(first, number)
             second = await three.leader(first)
             suite.open()
-            done, watched = await run.finished(20), await watch.finished(20)
+            done, watched = await run.finished(), await watch.finished()
 
     assert (done.status, watched.status) == (0, 0), done.text + watched.text
     assert f"following {three.address(second)}" in done.err
@@ -57,8 +57,8 @@ async def test_doctor_and_workers_name_the_leader_and_a_gateway_finds_it(three: 
         crossfleet("doctor", "--output", "json", cwd=folder, env=environment) as doctor,
         crossfleet("workers", cwd=folder, env=environment) as workers,
     ):
-        findings = json.loads((await doctor.finished(20)).out)["findings"]
-        shown = await workers.finished(10)
+        findings = json.loads((await doctor.finished()).out)["findings"]
+        shown = await workers.finished()
 
     said = {each["subject"]: (each["status"], each["text"]) for each in findings}
     assert said[f"coordinator {three.address(leader)}"] == ("ok", "leads, epoch 1")
@@ -79,8 +79,8 @@ async def test_an_operator_may_ask_any_coordinator(three: Coordinators, folder: 
         crossfleet("admin", "retention", cwd=folder, env=environment) as retention,
         crossfleet("doctor", "--output", "json", cwd=folder, env=environment) as doctor,
     ):
-        done = [await backup.finished(20), await retention.finished(20)]
-        findings = json.loads((await doctor.finished(20)).out)["findings"]
+        done = [await backup.finished(), await retention.finished()]
+        findings = json.loads((await doctor.finished()).out)["findings"]
 
     assert [each.status for each in done] == [0, 0], done
     assert {each["subject"]: each["status"] for each in findings}["scheduler"] == "ok", findings
@@ -101,7 +101,7 @@ async def test_commands_end_with_three_when_all_coordinators_are_gone(three: Coo
         await suite.begun()
         for name in three.services:
             await three.kill(name)
-        done = await run.finished(15)
+        done = await run.finished()
     await three.workers["w1"].end(signal.SIGKILL)  # it would wait for a coordinator to tell what it holds
 
     assert done.status == 3, done.text

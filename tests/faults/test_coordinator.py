@@ -8,7 +8,6 @@ import pytest
 
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
-from tests.faults.conftest import LEASE
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import check_all_passed_once, watched
 from tests.integration.processes import Fleet
@@ -21,7 +20,7 @@ async def committed(client: Client, run_id: str, least: int) -> None:
         counts = (await client.runs.get(run_id)).counts
         return counts.total - counts.pending >= least > 0
 
-    await eventually(counted, deadline=20, what=f"{least} cases are committed")
+    await eventually(counted, deadline=30, what=f"{least} cases are committed")
 
 
 async def kill_and_restart(fleet: Fleet) -> None:
@@ -54,7 +53,7 @@ async def test_results_that_came_while_the_coordinator_was_away_are_counted_once
 
     await fleet.services["coordinator"].end(signal.SIGKILL)
     suite.open()
-    await eventually(lambda: "gated-0" in suite.ran(), what="the gated case went on")
+    await eventually(lambda: "gated-0" in suite.ran(), deadline=40, what="the gated case went on")
     await fleet.start_coordinator()
     events = await watching
 
@@ -67,10 +66,9 @@ async def test_a_run_goes_on_at_whichever_of_the_given_addresses_its_coordinator
 ) -> None:
     addresses = f"unix:{folder}/c,unix:{folder}/d,unix:{folder}/e"
     told: list[str] = []
-    async with Fleet(folder, flags=LEASE, socket="d") as fleet, Client.open(Endpoint(addresses)) as client:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
-        await fleet.start_worker("w1", 2, "--coordinator", addresses)
+    async with Fleet(folder, socket="d") as fleet, Client.open(Endpoint(addresses)) as client:
+        worker = fleet.start_worker("w1", 2, "--coordinator", addresses)
+        await asyncio.gather(fleet.start_scheduler(), fleet.start_coordinator(), worker)
         submitted = await client.runs.submit(suite.spec())
         watching = asyncio.ensure_future(watched(client, submitted, told.append))
         await suite.begun()
@@ -79,7 +77,7 @@ async def test_a_run_goes_on_at_whichever_of_the_given_addresses_its_coordinator
             await committed(client, submitted.run.run_id, 10)
             fleet.socket = socket
             await kill_and_restart(fleet)
-            await eventually(lambda: told and told[-1].endswith(f"following unix:{folder}/{socket}"), deadline=20)  # noqa: B023
+            await eventually(lambda: told and told[-1].endswith(f"following unix:{folder}/{socket}"), deadline=30)  # noqa: B023
         suite.open()
         events = await watching
 

@@ -49,7 +49,7 @@ async def test_a_coordinator_waits_at_its_start_for_a_database_that_starts_later
         url = server.create("fleet")
         server.stop()
         started = starting(folder, url)
-        await eventually(lambda: "waits for the database" in said(folder), deadline=20, what="it says so")
+        await eventually(lambda: "waits for the database" in said(folder), deadline=40, what="it says so")
         assert not started.done()
         server.start()
         service = await started

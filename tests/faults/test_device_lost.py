@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -75,8 +76,7 @@ async def test_a_test_whose_device_is_lost_runs_again_on_another_host(
     spec.suite.runner, spec.suite.name = "pytest", "device"
     spec.targets.add(name="npu", selector='device.class == "npu"')
     async with fleet, Client.open(Endpoint(f"unix:{fleet.folder}/c")) as client:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
+        await asyncio.gather(fleet.start_scheduler(), fleet.start_coordinator())
         # Where it crashes nobody looks by the clock.
         devices = await start(fleet, "w1", monkeypatch, "--detector-every-seconds", "0" if crashes else "0.2")
         await fleet.connect()
@@ -89,7 +89,7 @@ async def test_a_test_whose_device_is_lost_runs_again_on_another_host(
         async def lost() -> bool:
             return result_pb2.CAUSE_DEVICE_LOST in (await causes(client, submitted.run.run_id)).get("w1", set())
 
-        await eventually(lost, deadline=20, what="the attempt ends")
+        await eventually(lost, deadline=40, what="the attempt ends")
         await start(fleet, "w2", monkeypatch)
         events = await watched(client, submitted)
         worker = (await client.fleet.worker("w1")).worker

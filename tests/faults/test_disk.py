@@ -11,7 +11,6 @@ from crossfleet.api.types.v1 import result_pb2, run_pb2
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.wait import eventually
-from tests.faults.conftest import LEASE
 from tests.faults.disks import fill
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import causes, check_all_passed_once, watched
@@ -27,12 +26,8 @@ class FleetOnDisk(Fleet):
 
 @pytest_asyncio.fixture
 async def fleet(folder: Path, small_disk: Path) -> AsyncIterator[Fleet]:
-    async with FleetOnDisk(folder, flags=LEASE) as running:
-        await running.start_scheduler()
-        await running.start_coordinator()
-        await running.start_worker()
-        await running.connect()
-        await running.settled(1)
+    async with FleetOnDisk(folder) as running:
+        await running.start()
         yield running
 
 
@@ -87,12 +82,8 @@ async def test_a_worker_whose_disk_is_full_says_so_and_its_results_are_not_lost(
 ) -> None:
     # So many results are still to come when the disk is full that no half-empty page of the journal takes them all.
     suite = GatedSuite(suite.folder, quick=4, gated=60).write()
-    async with Fleet(folder, flags=LEASE) as fleet:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
-        await fleet.start_worker("w1", 2, "--state", str(small_disk / "w1"))
-        await fleet.connect()
-        await fleet.settled(1)
+    async with Fleet(folder) as fleet:
+        await fleet.start("w1", 2, "--state", str(small_disk / "w1"))
         async with Client.open(Endpoint(f"unix:{folder}/c")) as client:
             submitted = await client.runs.submit(suite.spec())
             await suite.begun()
@@ -105,7 +96,7 @@ async def test_a_worker_whose_disk_is_full_says_so_and_its_results_are_not_lost(
                 ended = await causes(client, submitted.run.run_id)
                 return "disk_full" in worker.taints or result_pb2.CAUSE_DISK_FULL in ended.get("w1", set())
 
-            await eventually(told, deadline=20, what="w1 says that its disk is full")
+            await eventually(told, deadline=40, what="w1 says that its disk is full")
             ballast.unlink()
             events = await watched(client, submitted)
             await check_all_passed_once(client, events, suite)

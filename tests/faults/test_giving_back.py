@@ -9,6 +9,7 @@ from pathlib import Path
 from crossfleet.api.coordinator.v1 import fleet_service_pb2 as fleet_pb2
 from crossfleet.client import Client
 from crossfleet.foundation.wait import eventually
+from tests.faults.conftest import lease_runs_out
 from tests.faults.gated import GatedSuite
 from tests.faults.test_coordinator import committed, kill_and_restart
 from tests.faults.verdicts import check_all_passed_once, gated, watched
@@ -47,6 +48,7 @@ async def test_a_case_that_hangs_keeps_no_slot_but_its_own(
     assert [len(one.slots) for one in given_back] == [1]
 
 
+@lease_runs_out
 async def test_slots_are_given_back_once_whoever_leads_meanwhile(
     fleet: Fleet, client: Client, suite: GatedSuite, folder: Path
 ) -> None:
@@ -56,7 +58,7 @@ async def test_slots_are_given_back_once_whoever_leads_meanwhile(
     # The order is committed, and the worker does not hear of it before the next leader.
     agent.send_signal(signal.SIGSTOP)
     submitted = await fleet.submit(other.spec(), "other")
-    await eventually(lambda: _suspected(fleet), deadline=20, what="the worker is silent for half its lease")
+    await eventually(lambda: _suspected(fleet), deadline=40, what="the worker is silent for half its lease")
     await kill_and_restart(fleet)
     agent.send_signal(signal.SIGCONT)
 
@@ -107,7 +109,7 @@ async def test_a_case_that_lasts_on_one_host_passes_on_another_and_counts_once(
     submitted = await fleet.submit(spec, "again")
     watching = asyncio.ensure_future(watched(client, submitted))
     where = await eventually(
-        lambda: [worker for name, worker, _ in suite.notes()[21:] if name == "gated-0"], deadline=20, what="it hangs"
+        lambda: [worker for name, worker, _ in suite.notes()[21:] if name == "gated-0"], deadline=40, what="it hangs"
     )
     hangs = where[0]
     passes = "w1" if hangs == "w2" else "w2"

@@ -53,12 +53,12 @@ class Parted(Coordinators):
         self.to_database = await stack.enter_async_context(Relay(near / postgres.socket.name, postgres.socket))
         self.to_leader = await stack.enter_async_context(Relay(self.folder / "r", self.folder / "a.s"))
         database = self.database.replace(f"host={postgres.folder}", f"host={near}")
-        await self.start_scheduler()
-        await self.start(
+        first = self.start(
             "a",
             *("--etcd-endpoints", str(self.to_etcd.inside), "--database", database),
             *("--advertise", f"unix:{self.to_leader.inside}"),
         )
+        await asyncio.gather(self.start_scheduler(), first)
         assert await self.leader() == "a"
         await asyncio.gather(self.start("b"), self.start("c"))
         await self.start_worker()
@@ -68,11 +68,12 @@ class Parted(Coordinators):
         """Who leads after `a`; at no moment do two say that they lead."""
 
         async def next_one() -> str:
-            leading = [name for name in self.services if await self.leads(name)]
-            assert len(leading) < 2, leading
-            return leading[0] if leading and leading != ["a"] else ""
+            leading = [name for name in ("b", "c") if await self.leads(name)]
+            if leading and await self.leads("a"):  # asked after the other one
+                pytest.fail(f"{leading[0]} leads, and a says that it still does")
+            return leading[0] if leading else ""
 
-        return await eventually(next_one, deadline=20, what="another one than a leads")
+        return await eventually(next_one, deadline=40, what="another one than a leads")
 
 
 @pytest_asyncio.fixture
@@ -139,10 +140,10 @@ async def test_a_worker_that_is_cut_off_from_the_leader_comes_back_to_it_and_rep
     process = await suite.begun()
 
     parted.to_leader.cut()
-    await eventually(lambda: "sent to the leader" in log(parted, "w1"), deadline=10, what="it asks a follower")
+    await eventually(lambda: "sent to the leader" in log(parted, "w1"), deadline=40, what="it asks a follower")
     parted.to_leader.heal()
     healed = time.monotonic()
-    await eventually(lambda: log(parted, "w1").count("joined the fleet") == 2, deadline=10, what="it is back")
+    await eventually(lambda: log(parted, "w1").count("joined the fleet") == 2, deadline=40, what="it is back")
     took = time.monotonic() - healed
     suite.open()
     events = await watching
@@ -151,7 +152,7 @@ async def test_a_worker_that_is_cut_off_from_the_leader_comes_back_to_it_and_rep
     assert suite.ran() == suite.names
     assert process in {one[2] for one in suite.notes()}
     assert (await parted.asked("a")).epoch == 1
-    assert took < 3
+    assert took < 4  # its lease
 
 
 async def test_while_postgresql_stands_still_commands_are_refused_in_time_and_go_on_when_it_is_back(
@@ -172,7 +173,7 @@ async def test_while_postgresql_stands_still_commands_are_refused_in_time_and_go
 
     assert first.reason in {"DATABASE_AWAY", "COMMIT_UNSETTLED"}
     assert (second.reason, second.code) == ("DATABASE_AWAY", grpc.StatusCode.RESOURCE_EXHAUSTED)
-    assert WAIT_SECONDS / 2 < took < WAIT_SECONDS + 2
+    assert WAIT_SECONDS / 2 < took < WAIT_SECONDS + 5
     await check_all_passed_once(client, events, suite)
     assert suite.ran() == suite.names
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
-from tests.faults.conftest import LEASE
+from tests.faults.conftest import lease_runs_out
 from tests.faults.gated import GatedSuite
 from tests.faults.leftovers import runners_of
 from tests.faults.proxy import Relay
@@ -23,14 +24,10 @@ async def relay(folder: Path) -> AsyncIterator[Relay]:
 
 
 @pytest_asyncio.fixture
-async def fleet(folder: Path, relay: Relay) -> AsyncIterator[Fleet]:
+async def fleet(folder: Path, relay: Relay, request: pytest.FixtureRequest) -> AsyncIterator[Fleet]:
     """Its worker w1 reaches the coordinator through the relay only."""
-    async with Fleet(folder, flags=LEASE) as running:
-        await running.start_scheduler()
-        await running.start_coordinator()
-        await running.start_worker("w1", 2, "--coordinator", f"unix:{folder}/r")
-        await running.connect()
-        await running.settled(1)
+    async with Fleet(folder, flags=getattr(request, "param", ())) as running:
+        await running.start("w1", 2, "--coordinator", f"unix:{folder}/r")
         yield running
         relay.heal()
 
@@ -39,7 +36,7 @@ async def lost(client: Client, run_id: str) -> None:
     async def found() -> bool:
         return HOST_LOST in (await causes(client, run_id)).get("w1", set())
 
-    await eventually(found, deadline=20, what="w1's attempts are lost")
+    await eventually(found, deadline=40, what="w1's attempts are lost")
 
 
 async def cut_and_heal(relay: Relay, suite: GatedSuite, number: int) -> None:
@@ -48,7 +45,7 @@ async def cut_and_heal(relay: Relay, suite: GatedSuite, number: int) -> None:
     relay.cut()
     suite.open(number)
     relay.heal()
-    await eventually(lambda: relay.connections > before, deadline=20, what="the worker dials again")
+    await eventually(lambda: relay.connections > before, deadline=40, what="the worker dials again")
 
 
 async def test_a_short_cut_costs_nothing(fleet: Fleet, client: Client, suite: GatedSuite, relay: Relay) -> None:
@@ -58,7 +55,7 @@ async def test_a_short_cut_costs_nothing(fleet: Fleet, client: Client, suite: Ga
 
     relay.cut()
     relay.heal()
-    await eventually(lambda: relay.connections > before, deadline=20, what="the worker dials again")
+    await eventually(lambda: relay.connections > before, deadline=40, what="the worker dials again")
     suite.open()
     events = await watched(client, submitted)
 
@@ -81,6 +78,7 @@ async def test_a_connection_cut_again_and_again_loses_and_repeats_nothing(
     assert suite.ran() == suite.names
 
 
+@lease_runs_out
 async def test_a_cut_beyond_the_lease_gives_the_work_away_and_refuses_what_comes_late(
     fleet: Fleet, client: Client, suite: GatedSuite, relay: Relay
 ) -> None:
@@ -94,7 +92,7 @@ async def test_a_cut_beyond_the_lease_gives_the_work_away_and_refuses_what_comes
     suite.open(worker="w1")
     relay.heal()
     await fleet.settled(2)
-    await eventually(lambda: not runners_of(fleet.folder / "w1"), deadline=20, what="w1 has given up its attempt")
+    await eventually(lambda: not runners_of(fleet.folder / "w1"), deadline=40, what="w1 has given up its attempt")
     assert (await client.runs.get(submitted.run.run_id)).counts.pending == 1, "a result under an old token counted"
     suite.open(worker="w2")
     events = await watched(client, submitted)
@@ -103,6 +101,7 @@ async def test_a_cut_beyond_the_lease_gives_the_work_away_and_refuses_what_comes
     assert gated(records).worker_id == "w2"
 
 
+@lease_runs_out
 async def test_a_silent_connection_is_noticed_by_the_lease_and_heals(
     fleet: Fleet, client: Client, suite: GatedSuite, relay: Relay
 ) -> None:

@@ -9,7 +9,6 @@ from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.api.types.v1 import device_pb2, run_pb2
 from crossfleet.client import Client, Endpoint
 from crossfleet.foundation.wait import eventually
-from tests.faults.conftest import LEASE
 from tests.faults.disks import fill
 from tests.faults.gated import GatedSuite
 from tests.faults.verdicts import check_all_passed_once, watched
@@ -32,13 +31,11 @@ async def test_a_host_without_room_is_taken_out_repaired_by_its_operators_comman
     folder: Path, small_disk: Path, suite: GatedSuite
 ) -> None:
     suite.open()
-    async with Fleet(folder, flags=(*LEASE, *SOON)) as fleet:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
+    async with Fleet(folder, flags=SOON) as fleet:
         repair = ("--repair", "rm", "--repair", str(small_disk / "ballast"))
-        await fleet.start_worker("w1", 2, "--state", str(small_disk / "w1"), *repair)
-        await fleet.start_worker("w2", 2)
-        await fleet.connect()
+        await asyncio.gather(
+            fleet.start("w1", 2, "--state", str(small_disk / "w1"), *repair), fleet.start_worker("w2", 2)
+        )
         await fleet.settled(2)
         fill(small_disk)
         async with Client.open(Endpoint(f"unix:{folder}/c")) as client:
@@ -68,12 +65,8 @@ async def test_a_host_is_tried_with_one_task_of_a_run_that_waits_and_the_run_los
     folder: Path, suite: GatedSuite
 ) -> None:
     suite = GatedSuite(suite.folder, quick=4, gated=6).write()
-    async with Fleet(folder, flags=LEASE) as fleet:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
-        await fleet.start_worker("w1", 1)
-        await fleet.start_worker("w2", 1)
-        await fleet.connect()
+    async with Fleet(folder) as fleet:
+        await asyncio.gather(fleet.start("w1", 1), fleet.start_worker("w2", 1))
         await fleet.settled(2)
         async with Client.open(Endpoint(f"unix:{folder}/c")) as client:
             await client.fleet.quarantine("w2", "it is new")
@@ -81,7 +74,7 @@ async def test_a_host_is_tried_with_one_task_of_a_run_that_waits_and_the_run_los
             async def doubted() -> bool:
                 return (await client.fleet.worker("w2")).worker.state == device_pb2.WORKER_STATE_READY
 
-            await eventually(doubted, deadline=20, what="w2 is back: no task waits")
+            await eventually(doubted, deadline=40, what="w2 is back: no task waits")
             submitted = await client.runs.submit(suite.spec())
             for number in range(2, suite.gated):
                 suite.open(number)
@@ -92,4 +85,4 @@ async def test_a_host_is_tried_with_one_task_of_a_run_that_waits_and_the_run_los
             events = await watched(client, submitted)
             await check_all_passed_once(client, events, suite)
             assert suite.repeated() == {}
-            await eventually(doubted, deadline=20, what="w2 is back")
+            await eventually(doubted, deadline=40, what="w2 is back")

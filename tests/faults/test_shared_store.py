@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -38,9 +39,7 @@ async def three(folder: Path) -> AsyncIterator[Coordinators]:
         flags = ("--lease-seconds", "4", "--artifacts", (folder / "shared").as_uri())
         running = Coordinators(folder, cluster.endpoints, server.create(folder.name), flags)
         try:
-            await running.start_scheduler()
-            for name in ("a", "b", "c"):
-                await running.start(name)
+            await asyncio.gather(running.start_scheduler(), *(running.start(name) for name in ("a", "b", "c")))
             await running.start_worker()
             await running.settled(1)
             yield running
@@ -77,7 +76,7 @@ async def test_output_and_artifacts_outlive_the_leader_that_took_them(three: Coo
         async def whole() -> bool:
             return "second half" in await output()
 
-        await eventually(whole, deadline=20.0, what="the second half comes")
+        await eventually(whole, deadline=40, what="the second half comes")
         after_the_kill = await output()
         names = sorted([artifact.name.rpartition("/")[2] async for artifact in client.artifacts.list(run_id)])
         contents = sorted(

@@ -12,7 +12,7 @@ import pytest
 from crossfleet.foundation.wait import eventually
 from tests.commands import crossfleet
 from tests.faults.gated import GatedSuite
-from tests.faults.leftovers import all_gone, kill_all, processes_of
+from tests.faults.leftovers import alive, all_gone, kill_all, processes_of
 
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 
@@ -30,10 +30,10 @@ async def test_a_killed_command_or_supervisor_leaves_nothing_behind(folder: Path
             os.kill(supervisor, signal.SIGKILL)
         if whom != "supervisor":
             command.signal(signal.SIGKILL)
-        done = await command.finished(20)
+        done = await command.finished()
 
-    await all_gone(folder, 5)
-    assert not Path(f"/proc/{test}").exists() or "Z" in Path(f"/proc/{test}/stat").read_text().split()[2]
+    await all_gone(folder)
+    assert not alive(Path(f"/proc/{test}"))
     assert done.status == (3 if whom == "supervisor" else -signal.SIGKILL), done.text
 
 
@@ -49,14 +49,14 @@ async def test_an_interrupt_cancels_the_run_and_keeps_what_it_has(
 ) -> None:
     async with crossfleet(*run(folder), cwd=suite.folder, env={"XDG_RUNTIME_DIR": str(folder)}) as command:
         await suite.begun()
-        await eventually(lambda: len(suite.notes()) > 5, what="some cases ran")
+        await eventually(lambda: len(suite.notes()) > 5, deadline=40, what="some cases ran")
         command.signal(number)
-        done = await command.finished(12)
+        done = await command.finished(30)
 
     assert done.status == 130, done.text
     assert "CANCELLED" in done.out
     assert "passed" in done.out, "the results so far are not shown"
-    await all_gone(folder, 8)
+    await all_gone(folder)
 
 
 async def test_a_second_interrupt_leaves_at_once(folder: Path) -> None:
@@ -77,10 +77,10 @@ async def test_a_second_interrupt_leaves_at_once(folder: Path) -> None:
         while b"interrupt again" not in await command.process.stderr.readline():
             pass
         command.signal(signal.SIGINT)
-        done = await command.finished(15)
+        done = await command.finished(30)
 
     assert done.status == 130, done.text
-    await all_gone(folder, 10)
+    await all_gone(folder)
 
 
 @pytest.mark.parametrize("service", ["crossfleet.coordinator", "crossfleet.scheduler", "crossfleet.worker "])
@@ -99,4 +99,4 @@ async def test_an_embedded_service_that_dies_is_started_again_and_the_run_ends_w
     assert done.status == 0, done.text
     assert f"{suite.total} cases, {suite.total} passed" in done.out, done.text
     assert suite.ran() == suite.names
-    await all_gone(folder, 8)
+    await all_gone(folder)

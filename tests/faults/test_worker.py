@@ -8,6 +8,7 @@ import pytest
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.client import Client
 from crossfleet.foundation.wait import eventually
+from tests.faults.conftest import lease_runs_out
 from tests.faults.gated import GatedSuite
 from tests.faults.leftovers import all_gone, kill_all, processes_of, runners_of, shims_of
 from tests.faults.verdicts import HOST_LOST, causes, check_all_passed_once, gated, watched
@@ -17,7 +18,7 @@ DONE = result_pb2.CAUSE_DONE
 
 
 async def no_runner(fleet: Fleet) -> None:
-    await eventually(lambda: not runners_of(fleet.folder), deadline=10, what="no runner is left")
+    await eventually(lambda: not runners_of(fleet.folder), deadline=30, what="no runner is left")
 
 
 async def test_a_running_test_goes_on_while_its_agent_is_killed_and_started_again(
@@ -76,7 +77,7 @@ async def test_a_test_that_ends_while_no_agent_is_there_counts(fleet: Fleet, cli
     await fleet.services["w1"].end(signal.SIGKILL)
     suite.open()
     # All quick cases of the task have run: its slot waits for what follows, of which nobody tells it.
-    await eventually(lambda: suite.ran() == suite.names or not os.path.exists(f"/proc/{process}"), deadline=1.5)
+    await eventually(lambda: suite.ran() == suite.names or not os.path.exists(f"/proc/{process}"), deadline=40)
     await fleet.start_worker()
     events = await watched(client, submitted)
 
@@ -101,6 +102,7 @@ async def test_nothing_is_left_of_a_worker_whose_agent_was_killed_and_came_back(
     assert await all_gone(fleet.folder / "w1")
 
 
+@lease_runs_out
 async def test_the_cases_of_a_worker_that_died_whole_run_elsewhere(
     fleet: Fleet, client: Client, suite: GatedSuite
 ) -> None:
@@ -127,7 +129,7 @@ async def test_a_shim_that_dies_takes_its_tests_along_and_they_run_again(
     first = await suite.begun()
 
     kill_all(shims_of(fleet.folder))
-    await eventually(lambda: {note[2] for note in suite.notes() if note[0] == "gated-0"} - {first}, deadline=20)
+    await eventually(lambda: {note[2] for note in suite.notes() if note[0] == "gated-0"} - {first}, deadline=30)
     assert first not in processes_of(fleet.folder), "a test outlived its shim and runs beside its repetition"
     suite.open()
     events = await watched(client, submitted)
@@ -135,6 +137,7 @@ async def test_a_shim_that_dies_takes_its_tests_along_and_they_run_again(
     await check_all_passed_once(client, events, suite)
 
 
+@lease_runs_out
 @pytest.mark.parametrize("released", ["before the lease's loser wakes", "after it woke"])
 async def test_a_worker_frozen_beyond_its_lease_cannot_count_its_late_results(
     fleet: Fleet, client: Client, suite: GatedSuite, released: str
@@ -152,7 +155,7 @@ async def test_a_worker_frozen_beyond_its_lease_cannot_count_its_late_results(
     agent.send_signal(signal.SIGCONT)
     await fleet.settled(2)
     suite.open(worker="w1")
-    await eventually(lambda: not runners_of(fleet.folder / "w1"), deadline=15, what="w1 has given up its attempt")
+    await eventually(lambda: not runners_of(fleet.folder / "w1"), deadline=30, what="w1 has given up its attempt")
     assert (await client.runs.get(submitted.run.run_id)).counts.pending == 1, "a result under an old token counted"
     suite.open(worker="w2")
     events = await watched(client, submitted)

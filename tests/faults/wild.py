@@ -23,7 +23,7 @@ from crossfleet.scheduler.recorder import NullRecorder
 from crossfleet.scheduler.servicer import SchedulerServicer
 
 SERVICE = "crossfleet.api.scheduler.v1.SchedulerService"
-SLOW_SECONDS = 0.2
+SLOW_SECONDS = 0.6
 
 
 class Wild:

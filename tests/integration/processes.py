@@ -86,15 +86,24 @@ class Fleet:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Workers first: they tell the coordinator what they still have."""
         await self._stack.aclose()
-        for service in reversed(list(self.services.values())):
+        for service in self.services.values():
             if service.process.returncode is None:
                 service.process.send_signal(signal.SIGCONT)
-            await service.end()
+        last = [self.services.pop(name) for name in ("scheduler", "coordinator") if name in self.services]
+        for together in (self.services.values(), last):
+            await asyncio.gather(*(service.end() for service in together))
 
     def log(self, name: str) -> Path:
         """Where a service logs."""
         return self.folder / f"{name}.log"
+
+    async def start(self, name: str = "w1", slots: int = 2, *flags: str) -> None:
+        """Start scheduler, coordinator and a worker at once, and wait until they know each other."""
+        await asyncio.gather(self.start_scheduler(), self.start_coordinator(), self.start_worker(name, slots, *flags))
+        await self.connect()
+        await self.settled(1)
 
     async def start_coordinator(self, *flags: str) -> Service:
         """On the fleet's data folder; also again, after it was ended, and then at another socket if one is set."""
@@ -139,7 +148,7 @@ class Fleet:
             found = await self.fleet.GetFleet(fleet_pb2.GetFleetRequest())
             return found.scheduler_connected and found.workers_by_state.get("WORKER_STATE_READY", 0) >= workers
 
-        await eventually(there, deadline=20.0, what=f"a scheduler and {workers} workers")
+        await eventually(there, deadline=40, what=f"a scheduler and {workers} workers")
 
     async def submit(self, spec: run_pb2.RunSpec, request_id: str) -> run_service.SubmitRunResponse:
         """Submit a run."""

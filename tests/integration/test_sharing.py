@@ -65,11 +65,7 @@ async def test_two_runs_share_a_device_and_a_third_waits_until_enough_of_it_is_l
     spec.suite.runner, spec.suite.name = "pytest", "board"
     spec.targets.add(name="board").request.devices.add(device_class="board", capacities={"memory": 4 * GIB})
     async with fleet, Client.open(Endpoint(f"unix:{fleet.folder}/c")) as client:
-        await fleet.start_scheduler()
-        await fleet.start_coordinator()
-        await fleet.start_worker("w1", 4, "--share", "board")
-        await fleet.connect()
-        await fleet.settled(1)
+        await fleet.start("w1", 4, "--share", "board")
         runs = [await client.runs.submit(spec, request_id=f"r{number}") for number in range(3)]
         first, second, third = (one.run.run_id for one in runs)
 
@@ -82,7 +78,7 @@ async def test_two_runs_share_a_device_and_a_third_waits_until_enough_of_it_is_l
             (target,) = (await client.runs.get(third)).targets
             return "a slot needs 4Gi of memory, board-0 has 0 of memory left on w1" in target.waiting_reason
 
-        await eventually(waits, deadline=20, what="the third says what it waits for")
+        await eventually(waits, deadline=40, what="the third says what it waits for")
         assert begun() == {first: str(4 * GIB), second: str(4 * GIB)}
         (suite / "go-on").touch()
         ended = [(await watched(client, one))[-1].run_finished.run for one in runs]

@@ -6,8 +6,9 @@ import json
 import re
 import subprocess
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.commands import Finished
@@ -20,12 +21,17 @@ INI = "[pytest]\nfilterwarnings = ignore\nasyncio_default_fixture_loop_scope = f
 
 @dataclass(frozen=True)
 class Seen:
-    """What one of the two showed: exit status, what was printed, what pytest's session printed, outcomes by id."""
+    """What one of the two showed: exit status, what was printed, outcomes by id, and how to ask what pytest's session printed."""
 
     status: int
     text: str
-    session: str
     outcomes: dict[str, str]
+    ask: Callable[[], str]
+
+    @cached_property
+    def session(self) -> str:
+        """What pytest's session printed."""
+        return self.ask()
 
     @property
     def counts(self) -> str:
@@ -55,7 +61,7 @@ def plain(python: Path, root: Path, *arguments: str, env: Mapping[str, str] | No
         check=False,
     )
     text = done.stdout + done.stderr
-    return Seen(done.returncode, text, text, {})
+    return Seen(done.returncode, text, {}, lambda: text)
 
 
 def fleet(
@@ -78,7 +84,7 @@ def fleet(
         seconds=seconds,
     )
     if not report.exists():
-        return Seen(done.status, done.text, "", {})
+        return Seen(done.status, done.text, {}, str)
     document = json.loads(report.read_text())
-    logs = standing.ask("logs", document["run"]["run_id"], cwd=root).out
-    return Seen(done.status, done.text, logs, {case["id"]: case["outcome"] for case in document["cases"]})
+    outcomes = {case["id"]: case["outcome"] for case in document["cases"]}
+    return Seen(done.status, done.text, outcomes, lambda: standing.ask("logs", document["run"]["run_id"], cwd=root).out)

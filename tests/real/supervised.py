@@ -44,7 +44,7 @@ class Supervised:
 
     async def living(self) -> int:
         """Wait until it lives; answers its process id."""
-        return await eventually(lambda: self.pid, deadline=10, what=f"{self.name} is started again")
+        return await eventually(lambda: self.pid, deadline=40, what=f"{self.name} is started again")
 
     def signal(self, number: int) -> None:
         """To the process, if it lives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -80,7 +81,7 @@ class Bridged:
         answer = await self.fleet.runs.GetRun(run_service.GetRunRequest(run_id=run_id))
         return next((target.waiting_reason for target in answer.run.targets), "")
 
-    async def told(self, run_id: str, words: str, seconds: float = 15.0) -> str:
+    async def told(self, run_id: str, words: str, seconds: float = 40.0) -> str:
         """Wait until the waiting text of a run has these words."""
         seen = ""
 
@@ -106,8 +107,7 @@ async def bridged(slurm: SlurmCluster, monkeypatch: pytest.MonkeyPatch, request)
         fleet = Fleet(Path(folder), flags=("--scheduler", f"unix:{folder}/b", "--lease-seconds", "3"))
         found = Bridged(fleet, slurm, f"t{os.urandom(4).hex()}")
         async with fleet:
-            await fleet.start_scheduler()
-            await fleet.start_coordinator()
+            await asyncio.gather(fleet.start_scheduler(), fleet.start_coordinator())
             await fleet.connect()
             try:
                 yield found

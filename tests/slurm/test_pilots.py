@@ -28,9 +28,9 @@ async def test_a_run_on_an_empty_fleet_gets_workers_from_slurm_which_leave_when_
     await passed(bridged, submitted, 6)
     ended = bridged.slurm.jobs(bridged.name, "all")
     assert ended, "no job was submitted"
-    await eventually(lambda: not bridged.slurm.jobs(bridged.name), deadline=15, what="the pilots to leave")
+    await eventually(lambda: not bridged.slurm.jobs(bridged.name), deadline=40, what="the pilots to leave")
     await eventually(
-        lambda: set(bridged.slurm.jobs(bridged.name, "all").values()) == {"COMPLETED"}, deadline=15, what="good ends"
+        lambda: set(bridged.slurm.jobs(bridged.name, "all").values()) == {"COMPLETED"}, deadline=40, what="good ends"
     )
     listed = await bridged.fleet.fleet.ListWorkers(fleet_pb2.ListWorkersRequest())
     workers = [one.worker for one in listed.workers]
@@ -48,7 +48,7 @@ async def test_a_queued_run_says_what_slurm_says_and_a_bridge_that_was_killed_su
     await bridge.end(signal.SIGKILL)
     await bridged.start_bridge()
     log = bridged.fleet.log("bridge")
-    await eventually(lambda: "pilots of before are there" in log.read_text(), deadline=15, what="a look at Slurm")
+    await eventually(lambda: "pilots of before are there" in log.read_text(), deadline=40, what="a look at Slurm")
     bridged.slurm.open()
     await passed(bridged, submitted, 6)
     assert bridged.slurm.jobs(bridged.name, "all").keys() == queued.keys(), log.read_text()
@@ -60,7 +60,7 @@ async def test_a_run_behind_other_jobs_says_when_slurm_means_to_begin(bridged):
         bridged.slurm.call("sbatch", f"--job-name={bridged.name}-others", *others)
     await eventually(
         lambda: list(bridged.slurm.jobs(f"{bridged.name}-others").values()) == ["RUNNING"] * len(bridged.slurm.names),
-        deadline=10,
+        deadline=40,
         what="other jobs to run",
     )
     try:
@@ -91,7 +91,7 @@ async def test_a_pilot_that_nobody_waits_for_any_more_is_cancelled(bridged):
     await bridged.told(submitted.run.run_id, "queued")
     assert bridged.slurm.jobs(bridged.name)
     await bridged.fleet.runs.CancelRun(run_service.CancelRunRequest(run_id=submitted.run.run_id))
-    await eventually(lambda: not bridged.slurm.jobs(bridged.name), deadline=15, what="the pilot to be cancelled")
+    await eventually(lambda: not bridged.slurm.jobs(bridged.name), deadline=40, what="the pilot to be cancelled")
 
 
 async def test_a_pilot_that_is_cancelled_in_the_middle_leaves_its_cases_to_another(bridged, tmp_path):

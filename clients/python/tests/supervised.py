@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+from crossfleet.cli.fleet import process, supervisor
 from crossfleet.cli.fleet.listeners import Listener
 from crossfleet.cli.fleet.plan import FleetPlan, ServicePlan
 from crossfleet.cli.fleet.supervisor import Supervisor
@@ -24,7 +25,8 @@ def serve():
 
 
 def main() -> int:
-    """Runs the supervisor."""
+    """Runs the supervisor, which has less patience than that of a fleet."""
+    process.FIRST_PAUSE_SECONDS, supervisor.STOP_SECONDS = 0.05, 1.0
     data, keep, services = sys.argv[1], sys.argv[2] == "keep", json.loads(sys.argv[3])
 
     def planned(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
@@ -33,9 +35,9 @@ def main() -> int:
             for name, code, vital in services
         ]
 
-    supervisor = Supervisor(FleetPlan(data, ()), keep=keep, services=planned)
-    supervisor.start()
-    return supervisor.run(None if keep else Listener(0, 1))
+    kept = Supervisor(FleetPlan(data, ()), keep=keep, services=planned)
+    kept.start()
+    return kept.run(None if keep else Listener(0, 1))
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ async def test_a_run_without_tests_ends_as_pytest_does(tmp_path: Path) -> None:
 async def test_an_interrupt_cancels_the_run_and_keeps_its_report(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script({"t.py::a": PASSED}, hold=True)) as (fleet, shell):
         process = await shell.start("run", "--", sys.executable, "-m", "pytest")
-        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        await eventually(lambda: fleet.events.asked_after, deadline=40, what="the run is watched")
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
     assert (process.returncode, fleet.runs.cancelled) == (130, ["run-1"])
@@ -176,7 +176,7 @@ async def test_the_end_of_its_terminal_cancels_the_run(tmp_path: Path) -> None:
             *command, cwd=shell.folder, env=shell.environment, stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
-        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        await eventually(lambda: fleet.events.asked_after, deadline=40, what="the run is watched")
         os.close(ours)  # what is written to the terminal fails from now on
         process.send_signal(signal.SIGHUP)
         status = await process.wait()
@@ -186,9 +186,9 @@ async def test_the_end_of_its_terminal_cancels_the_run(tmp_path: Path) -> None:
 async def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
     async with fleet_and_shell(tmp_path, Script(hold=True, cancel_hangs=True)) as (fleet, shell):
         process = await shell.start("run", "--", sys.executable, "-m", "pytest")
-        await eventually(lambda: fleet.events.asked_after, deadline=20.0, what="the run is watched")
+        await eventually(lambda: fleet.events.asked_after, deadline=40, what="the run is watched")
         process.send_signal(signal.SIGINT)
-        await eventually(lambda: fleet.runs.cancelled, deadline=20.0, what="a cancel is asked for")
+        await eventually(lambda: fleet.runs.cancelled, deadline=40, what="a cancel is asked for")
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         fleet.script.hold = fleet.script.cancel_hangs = False

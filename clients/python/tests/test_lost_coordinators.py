@@ -33,7 +33,7 @@ async def test_a_run_whose_coordinator_is_lost_goes_on_with_another_and_says_so(
         leader = await several.add()
         successor = await several.add(leader.address)
         process = await Shell(folder, several.addresses).start(*RUN)
-        await eventually(lambda: "WatchEvents" in leader.calls, deadline=20, what="the run is watched")
+        await eventually(lambda: "WatchEvents" in leader.calls, deadline=40, what="the run is watched")
         await leader.stop()
         successor.names, script.hold = None, False
         out, err = await process.communicate()
@@ -50,7 +50,7 @@ async def test_a_run_all_of_whose_coordinators_are_gone_ends_with_three_after_th
         shell = Shell(folder, several.addresses)
         shell.environment["CROSSFLEET_OUTAGE_SECONDS"] = "2"
         process = await shell.start(*RUN)
-        await eventually(lambda: "WatchEvents" in one.calls, deadline=20, what="the run is watched")
+        await eventually(lambda: "WatchEvents" in one.calls, deadline=40, what="the run is watched")
         await one.stop()
         await two.stop()
         _, err = await process.communicate()

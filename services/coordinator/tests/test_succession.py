@@ -29,7 +29,7 @@ async def test_a_leader_that_has_nothing_to_commit_notices_that_another_one_has_
             clock.advance(1.0)
             return bool(writer.failed)
 
-        await eventually(noticed, deadline=10, what="it leads no more")
+        await eventually(noticed, deadline=30, what="it leads no more")
         await noticing
         assert "epoch 2 has begun" in writer.failed
         assert "epoch 2 has begun" in await fleet.coordinator.wait_failed()

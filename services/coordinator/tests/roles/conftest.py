@@ -39,7 +39,7 @@ class Member:
 
     async def leads(self) -> None:
         """Wait until it does."""
-        await eventually(lambda: self.terms.leads.holds, deadline=10, what=f"{self.name} leads")
+        await eventually(lambda: self.terms.leads.holds, deadline=30, what=f"{self.name} leads")
 
 
 class Group:

@@ -178,7 +178,7 @@ async def test_whoever_is_silent_or_makes_no_sense_is_out_and_comes_back_by_itse
         began = loop.time()
         submitted = await fleet.submit(noop(1))
         assert (await worker.next("assign")).assign.tasks
-        assert loop.time() - began < 1.0
+        assert loop.time() - began < 3.0
         out = await standing(fleet, "new")
         (change,) = await changes(fleet, submitted.run.run_id, 1)
         new.wrong = None
@@ -228,7 +228,7 @@ async def test_a_proposal_that_could_not_hold_costs_its_group_and_several_cost_t
             began = loop.time()
             await fleet.submit(noop(1), f"r{number}")
             assert (await worker.next("assign")).assign.tasks
-            assert loop.time() - began < 1.0
+            assert loop.time() - began < 3.0
         await eventually(lambda: fleet.coordinator.schedulers.members[0].breaker.stage is Stage.OPEN)
         out = await standing(fleet, "new")
         new.wrong = None

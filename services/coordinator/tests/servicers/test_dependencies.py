@@ -46,7 +46,7 @@ async def test_what_there_is_who_holds_it_and_who_waits_can_be_seen(tmp_path: Pa
         async def held() -> bool:
             return (await listed(fleet))[0].held == 2
 
-        await eventually(held, deadline=10)
+        await eventually(held, deadline=30)
         second = (await fleet.submit(asking(2), "r2")).run
         (shown,) = await listed(fleet)
         assert [(one.run_id, one.held) for one in shown.holders] == [(first, 2)]

@@ -140,7 +140,7 @@ async def test_a_quarantined_worker_stays_so_over_a_restart_and_is_back_when_its
         async def back() -> bool:
             return await fleet.worker_state("w1") == device_pb2.WORKER_STATE_READY
 
-        await eventually(back, deadline=10, what="w1 is back")
+        await eventually(back, deadline=30, what="w1 is back")
         status = (await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))).worker
 
     (health,) = doubted.worker.health

@@ -41,7 +41,7 @@ async def test_what_a_project_may_hold_what_it_holds_and_who_waits_can_be_seen(t
         async def held() -> bool:
             return (await listed(fleet))[0].slots_held == 2
 
-        await eventually(held, deadline=10)
+        await eventually(held, deadline=30)
         second = (await fleet.submit(noop(9), "r2")).run
         (shown,) = await listed(fleet)
         assert [(one.run_id, one.slots) for one in shown.holders] == [(first, 2)]

@@ -290,7 +290,7 @@ async def test_attempts_and_targets_say_by_which_alternative_they_are_and_a_run_
             run = (await fleet.runs.GetRun(run_service.GetRunRequest(run_id=run_id))).run
             return run if run.HasField("cost") else None
 
-        run = await eventually(priced, deadline=10, what="the slots are given back")
+        run = await eventually(priced, deadline=30, what="the slots are given back")
         (attempt,) = (await fleet.runs.ListAttempts(run_service.ListAttemptsRequest(run_id=run_id))).attempts
         worker.leave()
 

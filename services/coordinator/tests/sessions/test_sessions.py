@@ -395,7 +395,7 @@ async def test_a_worker_that_ended_its_session_in_good_order_has_left_at_once_an
             found = (await fleet.fleet.GetWorker(fleet_pb2.GetWorkerRequest(worker_id="w1"))).worker
             return found.has_left and found.HasField("gone_at") and found.cause == "idle"
 
-        await eventually(left, deadline=5, what="it has left, long before its lease ends")
+        await eventually(left, deadline=30, what="it has left, long before its lease ends")
         summary = await fleet.fleet.GetFleet(fleet_pb2.GetFleetRequest())
         elsewhere = ScriptedWorker(fleet.channel, incarnation="i2")
         await elsewhere.welcomed(host="another")

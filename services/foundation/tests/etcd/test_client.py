@@ -63,7 +63,7 @@ async def test_keys_end_with_their_lease(one: Cluster, opening: Opening) -> None
         assert await client.refresh_lease(kept.id) == kept.ttl
         await asyncio.sleep(_LOOK_SECONDS)  # what is shown is that it lasts
     assert await client.get("/leased/kept") is not None
-    await eventually(lambda: _is_gone(client), deadline=5)
+    await eventually(lambda: _is_gone(client), deadline=30)
     with pytest.raises(errors.LeaseLost):
         await client.refresh_lease(kept.id)
     with pytest.raises(errors.LeaseLost):

@@ -15,6 +15,9 @@ from crossfleet.api.worker.v1.worker_service_pb2_grpc import WorkerServiceServic
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.wait import eventually
 
+PATIENCE = 45.0
+"""Seconds that a test waits for anything before it fails."""
+
 
 class Sitting:
     """One session, as the coordinator sees it."""
@@ -71,7 +74,7 @@ class ScriptedCoordinator(WorkerServiceServicer):
 
     async def joined(self, sessions: int = 1) -> Sitting:
         """Wait for that many sessions."""
-        await eventually(lambda: len(self.sittings) >= sessions, deadline=20, what=f"{sessions} sessions")
+        await eventually(lambda: len(self.sittings) >= sessions, deadline=PATIENCE, what=f"{sessions} sessions")
         return self.sitting
 
     def acknowledge(self) -> None:

@@ -20,7 +20,7 @@ from crossfleet.foundation.serve import Server, ServerSettings, ServiceDefinitio
 from crossfleet.foundation.wait import eventually
 from services.worker.tests.agent import coordinator as scripted
 from services.worker.tests.agent import store as stored
-from services.worker.tests.agent.coordinator import ScriptedCoordinator
+from services.worker.tests.agent.coordinator import PATIENCE, ScriptedCoordinator
 from services.worker.tests.agent.store import MemoryStore
 
 
@@ -84,13 +84,13 @@ class Stage:
     async def ready(self, agent: subprocess.Popen[str]) -> dict[str, object]:
         """The readiness line."""
         assert agent.stdout is not None
-        line = await asyncio.wait_for(asyncio.to_thread(agent.stdout.readline), 20)
+        line = await asyncio.wait_for(asyncio.to_thread(agent.stdout.readline), PATIENCE)
         answer: dict[str, object] = json.loads(line)
         return answer
 
     async def ended(self, agent: subprocess.Popen[str]) -> int:
         """The exit status, once it has ended."""
-        return await asyncio.wait_for(asyncio.to_thread(agent.wait), 20)
+        return await asyncio.wait_for(asyncio.to_thread(agent.wait), PATIENCE)
 
     def shims(self) -> list[int]:
         """Process ids of the shims over this state folder."""
@@ -139,15 +139,15 @@ class Stage:
         self.coordinator.say(close_slots=wire.CloseSlots(allocation_id=allocation, slots=slots))
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until the condition holds, at most 20 s."""
-        await eventually(condition, deadline=20, what=what)
+        """Wait until the condition holds, at most PATIENCE seconds."""
+        await eventually(condition, deadline=PATIENCE, what=what)
 
     async def collected(self, allocation: str = "a1") -> list[str]:
         """The ids of the cases, once they are known. Fails early when the allocation has ended instead."""
         pieces = self.coordinator.collected
         await eventually(
             lambda: (allocation in pieces and not pieces[allocation][-1].more) or allocation in self.coordinator.ended,
-            deadline=20,
+            deadline=PATIENCE,
             what="a collection",
         )
         if allocation not in pieces:
@@ -156,12 +156,14 @@ class Stage:
 
     async def finished(self, attempt: int) -> wire.AttemptFinished:
         """The end of an attempt."""
-        await eventually(lambda: attempt in self.coordinator.finished, deadline=20, what=f"end of attempt {attempt}")
+        await eventually(
+            lambda: attempt in self.coordinator.finished, deadline=PATIENCE, what=f"end of attempt {attempt}"
+        )
         return self.coordinator.finished[attempt]
 
     async def allocation_ended(self, allocation: str = "a1") -> wire.AllocationEnded:
         """The end of an allocation."""
-        await eventually(lambda: allocation in self.coordinator.ended, deadline=20, what=f"end of {allocation}")
+        await eventually(lambda: allocation in self.coordinator.ended, deadline=PATIENCE, what=f"end of {allocation}")
         return self.coordinator.ended[allocation]
 
     async def close(self) -> None:
@@ -175,7 +177,7 @@ class Stage:
         for pid in self.shims():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        await eventually(lambda: not self.shims(), deadline=10, what="the end of the shim")
+        await eventually(lambda: not self.shims(), deadline=PATIENCE, what="the end of the shim")
 
 
 def _processes(command: str) -> list[int]:

@@ -181,7 +181,7 @@ async def test_while_the_store_is_away_an_allocation_ends_at_once_and_its_files_
     async with standing(store, tmp_path) as worker:
         worker.left("a1", **{"before.txt": b"stored in time"})
         worker.artifacts.collect("a1", ABOUT)
-        await eventually(lambda: list(store.artifacts) == ["w1/0/before.txt"], deadline=10, what="the first file")
+        await eventually(lambda: list(store.artifacts) == ["w1/0/before.txt"], deadline=30, what="the first file")
         await worker.artifacts.settle(5)
         store.away = True
         worker.left("a1", **{"after.txt": b"late"})
@@ -193,7 +193,7 @@ async def test_while_the_store_is_away_an_allocation_ends_at_once_and_its_files_
         assert store.asked == asked + 1, "a store that was away a moment ago was asked again"
         store.away = False
         async with worker.sending():
-            await eventually(lambda: not worker.waiting(), deadline=10, what="the files that waited")
+            await eventually(lambda: not worker.waiting(), deadline=30, what="the files that waited")
 
     assert sorted(store.artifacts) == ["w1/0/after.txt", "w1/0/before.txt", "w1/0/second.txt"]
 
@@ -210,7 +210,7 @@ async def test_what_waits_outlives_the_agent_however_it_ended(tmp_path: Path) ->
         await asyncio.to_thread(sweep, tmp_path, [tmp_path / "late"], successor.late.keep)
         assert not (tmp_path / "a2").exists()
         async with successor.sending():
-            await eventually(lambda: not successor.waiting(), deadline=10, what="the files that waited")
+            await eventually(lambda: not successor.waiting(), deadline=30, what="the files that waited")
 
     assert sorted(store.artifacts) == ["w1/0/kept.txt", "w1/0/running.txt"]
 
@@ -237,6 +237,6 @@ async def test_files_of_a_run_that_is_not_there_any_more_hold_up_nothing(tmp_pat
         await worker.end("a2")
         store.away, store.gone = False, {"run-1"}
         async with worker.sending():
-            await eventually(lambda: not worker.waiting(), deadline=10, what="the files that waited")
+            await eventually(lambda: not worker.waiting(), deadline=30, what="the files that waited")
 
     assert [(one.run_id, one.name) for one in store.artifacts.values()] == [("run-2", "w1/0/new.txt")]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import threading
-import time
-from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,152 +15,19 @@ from crossfleet.foundation.errors.installation import ConfigurationInvalid
 from crossfleet.foundation.wait import eventually
 from crossfleet.worker.core.link import Link
 from crossfleet.worker.detectors.cpu import CpuDetector, cores, memory_bytes
-from crossfleet.worker.detectors.detector import Found
 from crossfleet.worker.detectors.granted import granted
 from crossfleet.worker.detectors.search import GROUP, Search
 from crossfleet.worker.devicewatch import DeviceWatch
 from crossfleet.worker.identity import devices_to_share
 from crossfleet.worker.inventory import Inventory
 from crossfleet.worker.translate.devices import device
+from services.worker.tests.agent.sample_detectors import Stuck
 
-FOR_EVER = 600  # seconds: longer than any limit, cut off by the one under test
-
-HERE = "services.worker.tests.agent.test_detectors"
-
-
-class Browser:
-    """Finds one thing of each type."""
-
-    def present(self) -> bool:
-        return True
-
-    def detect(self) -> Sequence[Found]:
-        print("noise of a library")
-        values = {"a": True, "b": 3, "c": 0.5, "d": "text", "e": {"version": "1.2"}, "f": ["x", "y"]}
-        return [{"device_id": "b-0", "device_class": "Browser", "attributes": values, "capacities": {"tabs": 4}}]
-
-
-class Hanging(Browser):
-    def detect(self) -> Sequence[Found]:
-        time.sleep(FOR_EVER)
-        return []
-
-
-class Leaving(Browser):
-    """What it has started holds its streams, and outlives it."""
-
-    def detect(self) -> Sequence[Found]:
-        subprocess.Popen(["sleep", "30"], start_new_session=True)
-        time.sleep(FOR_EVER)
-        return []
-
-
-class Stuck(Browser):
-    free = threading.Event()
-
-    def present(self) -> bool:
-        self.free.wait(FOR_EVER)
-        return True
-
-
-class Exiting(Browser):
-    def present(self) -> bool:
-        raise SystemExit("no licence")
-
-
-class Littering(Browser):
-    """It ends in good order, and what it has started does not."""
-
-    def detect(self) -> Sequence[Found]:
-        left = subprocess.Popen(["sleep", str(FOR_EVER)])
-        return [{"device_id": "b-0", "device_class": "browser", "attributes": {"left": left.pid}}]
-
-
-class Raising(Browser):
-    def detect(self) -> Sequence[Found]:
-        raise RuntimeError("the driver is broken")
-
-
-class Lying(Browser):
-    def detect(self) -> Sequence[Found]:
-        return [{"device_class": "gpu"}]
-
-
-class Careless(Browser):
-    """Describes one device well, and others not."""
-
-    wrong: Sequence[Any] = ()
-
-    def detect(self) -> Sequence[Found]:
-        return [{"device_id": "good", "device_class": "gpu", "capacities": {"memory": 8e9}}, *self.wrong]
-
-
-class Mixed(Careless):
-    wrong = (
-        {"device_id": "", "device_class": "gpu"},
-        {"device_id": "line\nbreak", "device_class": "gpu"},
-        {"device_id": "good", "device_class": "gpu"},
-        {"device_id": "negative", "device_class": "gpu", "capacities": {"memory": -1}},
-        {"device_id": "truncated", "device_class": "gpu", "capacities": {"memory": 1.5}},
-        {"device_id": "shared", "device_class": "gpu", "shareable": "no"},
-        {"device_id": "stretched", "device_class": "gpu", "conditions": "lost"},
-        {"device_id": "classless"},
-        {"device_id": "huge", "device_class": "gpu", "attributes": {"n": 2**70}},
-        {"device_id": "view", "device_class": "gpu", "adds": "n"},
-        "no device",
-    )
-
-
-class Twin(Browser):
-    """Its device is called as another one's."""
-
-    def detect(self) -> Sequence[Found]:
-        return [{"device_id": "good", "device_class": "npu"}, {"device_id": "own", "device_class": "npu"}]
-
-
-class Turning(Careless):
-    """The second time one of its devices is described wrongly."""
-
-    def detect(self) -> Sequence[Found]:
-        seen = Path(os.environ["TURNING"])
-        memory = -1 if seen.exists() else 4
-        seen.touch()
-        return [*super().detect(), {"device_id": "odd", "device_class": "gpu", "capacities": {"memory": memory}}]
-
-
-class Endless(Browser):
-    def detect(self) -> Sequence[Found]:
-        return [{"device_id": f"b-{number}", "device_class": "browser"} for number in range(100_000)]
-
-
-class Spilling(Browser):
-    def detect(self) -> Sequence[Found]:
-        while True:
-            print("noise of a library" * 1000)
-
-
-class Deep(Browser):
-    def detect(self) -> Sequence[Found]:
-        deep: list[Any] = []
-        for _ in range(900):
-            deep = [deep]
-        return deep
-
-
-class Single(Browser):
-    """What it finds is no list of devices, whatever else."""
-
-    def detect(self) -> Sequence[Found]:
-        return [1, None, [{}]]  # type: ignore[list-item]
-
-
-class Absent(Browser):
-    def present(self) -> bool:
-        return False
+PLACE = "services.worker.tests.agent.sample_detectors"
 
 
 def _search(*names: str, seconds: float = 10.0) -> Search:
-    entries = [EntryPoint(name.lower(), f"{HERE}:{name}", GROUP) for name in names]
+    entries = [EntryPoint(name.lower(), f"{PLACE}:{name}", GROUP) for name in names]
     return Search(seconds, lambda: entries, folder=".")
 
 
@@ -321,7 +184,7 @@ async def test_what_a_detector_has_started_ends_with_it() -> None:
     await inventory.look()
     assert inventory.errors == {}
     left = inventory.by_id["b-0"].attributes["left"].int_value
-    await eventually(lambda: not _runs(left), deadline=10, what="what it has left behind is gone")
+    await eventually(lambda: not _runs(left), deadline=30, what="what it has left behind is gone")
 
 
 async def test_one_that_exits_is_named_with_its_last_word() -> None:
@@ -340,7 +203,7 @@ async def test_one_that_cannot_be_ended_is_left_alone_until_it_has_ended() -> No
     assert "hung since an earlier look" in inventory.errors["stuck"]
     assert "b-0" in inventory.by_id
     Stuck.free.set()
-    await eventually(lambda: "stuck" not in [one.name for one in threading.enumerate()], deadline=10)
+    await eventually(lambda: "stuck" not in [one.name for one in threading.enumerate()], deadline=30)
     await inventory.look()
     assert "stuck" not in inventory.errors
 
@@ -377,7 +240,7 @@ async def test_a_detector_that_gives_no_answer_is_asked_again_also_where_nothing
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     nobody: Any = SimpleNamespace(abouts={})
     heard: list[dict[str, str]] = []
-    entry = EntryPoint("changing", f"{HERE}:Changing", GROUP)
+    entry = EntryPoint("changing", f"{PLACE}:Changing", GROUP)
     inventory = Inventory(Search(10.0, lambda: [entry], folder=str(tmp_path)))
 
     def tell() -> None:
@@ -386,25 +249,17 @@ async def test_a_detector_that_gives_no_answer_is_asked_again_also_where_nothing
 
     watch = DeviceWatch(inventory, Link(), nobody, nobody, every=0.01, tell=tell, wake=lambda: None)
     looking = asyncio.create_task(watch.run())
-    await eventually(lambda: "n-0" in inventory.by_id, deadline=20)
+    await eventually(lambda: "n-0" in inventory.by_id, deadline=45)
     looking.cancel()
     assert "changing.txt" in heard[0]["changing"]
     assert inventory.errors == {}
-
-
-class Changing(Browser):
-    """Finds what a file names, and raises where there is none."""
-
-    def detect(self) -> Sequence[Found]:
-        names = Path("changing.txt").read_text().split()
-        return [{"device_id": name, "device_class": "npu"} for name in names]
 
 
 async def test_a_device_that_is_not_found_any_more_is_lost_until_it_is_back_and_a_silent_detector_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
-    entry = EntryPoint("changing", f"{HERE}:Changing", GROUP)
+    entry = EntryPoint("changing", f"{PLACE}:Changing", GROUP)
     inventory = Inventory(Search(10.0, lambda: [entry], folder=str(tmp_path)))
 
     async def looked() -> dict[str, list[str]]:

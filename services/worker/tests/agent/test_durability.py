@@ -8,7 +8,6 @@ from pathlib import Path
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.foundation.errors import NotLeader
-from crossfleet.foundation.wait import eventually
 from services.worker.tests.agent.stage import Stage, staged
 
 GATED = """
@@ -18,7 +17,8 @@ GATE = pathlib.Path(__file__).with_name("gate")
 def test_first():
     pass
 
-def test_waitsat_the_gate():
+def test_waits_at_the_gate():
+    GATE.with_name("waits").touch()
     while not GATE.exists():
         time.sleep(0.01)
 """
@@ -31,7 +31,8 @@ async def at_the_gate(stage: Stage, *arguments: str, environment: dict[str, str]
     stage.open()
     await stage.collected()
     stage.assign(1, [0, 1])
-    await eventually(lambda: (1, 0) in stage.coordinator.results, deadline=20, what="the first result")
+    await stage.until(lambda: (1, 0) in stage.coordinator.results, "the first result")
+    await stage.until((root / "waits").exists, "the second case to wait")
     return root / "gate"
 
 
@@ -102,7 +103,7 @@ async def test_what_was_not_acknowledged_is_sent_again_under_the_same_numbers() 
         first = list(stage.coordinator.sitting.sequences)
         stage.coordinator.drop()
         sitting = await stage.coordinator.joined(2)
-        await eventually(lambda: sitting.sequences[: len(first)] == first, deadline=20, what="the same numbers")
+        await stage.until(lambda: sitting.sequences[: len(first)] == first, "the same numbers")
         gate.touch()
         await stage.finished(1)
         assert sitting.hello.first_unacknowledged_sequence == first[0]
@@ -118,7 +119,7 @@ async def test_a_dead_shim_is_a_new_incarnation_and_its_durable_results_still_ar
         stage.coordinator.results.clear()
         os.kill(stage.shims()[0], signal.SIGKILL)
         sitting = await stage.coordinator.joined(2)
-        await eventually(lambda: (1, 0) in stage.coordinator.results, deadline=20, what="the durable result")
+        await stage.until(lambda: (1, 0) in stage.coordinator.results, "the durable result")
         await stage.until(lambda: not stage.runners(), "the end of what the dead shim left running")
         assert running
         assert sitting.hello.worker.incarnation != before
@@ -149,7 +150,7 @@ async def test_an_allocation_that_is_not_kept_is_closed() -> None:
 async def test_an_agent_that_starts_before_its_coordinator_finds_it() -> None:
     async with staged(serving=False) as stage:
         agent = stage.start()
-        await eventually(stage.shims, deadline=10, what="the shim")
+        await stage.until(stage.shims, "the shim")
         await stage.serve()
         ready = await stage.ready(agent)
         assert ready["ready"] is True

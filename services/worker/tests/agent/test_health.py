@@ -57,15 +57,15 @@ async def test_a_device_that_no_detector_sees_is_told_as_gone():
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "said"),
+    ("command", "seconds", "status", "said"),
     [
-        (("/nowhere/mend",), NOT_STARTED, b"could not be started"),
-        ((sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(60)"), TIMED_OUT, b"begun\n"),
-        ((sys.executable, "-c", "print('x' * 100_000)"), 0, b"x" * 1000),
+        (("/nowhere/mend",), 30.0, NOT_STARTED, b"could not be started"),
+        (("sh", "-c", "echo begun; sleep 60"), 1.0, TIMED_OUT, b"begun\n"),
+        ((sys.executable, "-c", "print('x' * 100_000)"), 30.0, 0, b"x" * 1000),
     ],
 )
-async def test_a_repair_that_does_not_end_well_is_bounded(command, status, said):
-    done = await Repair(command, 1.5, os.environ).run("cause", "")
+async def test_a_repair_that_does_not_end_well_is_bounded(command, seconds, status, said):
+    done = await Repair(command, seconds, os.environ).run("cause", "")
     assert done is not None
     assert done.exit_status == status
     assert said in done.output
@@ -75,10 +75,10 @@ async def test_a_repair_that_does_not_end_well_is_bounded(command, status, said)
 async def test_nothing_that_a_repair_began_outlives_it(tmp_path: Path):
     pid = tmp_path / "pid"
     script = f"sleep 60 & echo $! > {pid}"
-    done = await Repair(("sh", "-c", script), 10.0, os.environ).run("cause", "")
+    done = await Repair(("sh", "-c", script), 30.0, os.environ).run("cause", "")
     assert done is not None
     assert done.exit_status == 0
-    assert await eventually(lambda: not _alive(int(pid.read_text())))
+    assert await eventually(lambda: not _alive(int(pid.read_text())), deadline=30)
 
 
 async def test_without_a_command_nothing_is_repaired():

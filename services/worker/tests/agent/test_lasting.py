@@ -52,4 +52,5 @@ async def test_an_agent_that_comes_back_tells_what_has_been_running_meanwhile() 
             lambda: any(progress.slots for progress in stage.coordinator.progress), "the case to be told again"
         )
         slot = next(progress.slots[0] for progress in stage.coordinator.progress if progress.slots)
-        assert abs(slot.since_unix_seconds - since) < 0.1
+        # A case that had begun anew would have done so later: an agent takes longer to start.
+        assert abs(slot.since_unix_seconds - since) < 0.5

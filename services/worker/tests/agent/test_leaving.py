@@ -11,11 +11,10 @@ import pytest
 
 from crossfleet.api.types.v1 import result_pb2
 from crossfleet.foundation.errors import ProtocolVersionUnsupported
-from crossfleet.foundation.wait import eventually
 from services.worker.tests.agent.stage import staged
+from services.worker.tests.agent.test_durability import at_the_gate
 
 ENDLESS = "import time\n\ndef test_endless():\n    time.sleep(600)\n"
-SHORT = "import time\n\ndef test_short():\n    time.sleep(3)\n"
 
 
 async def test_an_idle_agent_that_is_asked_to_stop_leaves_at_once_with_its_shim() -> None:
@@ -24,22 +23,19 @@ async def test_an_idle_agent_that_is_asked_to_stop_leaves_at_once_with_its_shim(
         await stage.ready(agent)
         agent.send_signal(signal.SIGTERM)
         assert await stage.ended(agent) == 0
-        await eventually(lambda: not stage.shims(), deadline=5, what="the end of the shim")
+        await stage.until(lambda: not stage.shims(), "the end of the shim")
         assert stage.coordinator.leaving
 
 
 async def test_a_test_that_ends_within_the_grace_counts() -> None:
     async with staged() as stage:
-        stage.suite(test_s=SHORT)
-        agent = stage.start()
-        await stage.ready(agent)
-        stage.open()
-        await stage.collected()
-        stage.assign(1, [0])
-        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        gate = await at_the_gate(stage)
+        (agent,) = stage.agents
         agent.send_signal(signal.SIGTERM)
+        await stage.until(lambda: stage.coordinator.draining, "the agent to say that it leaves")
+        gate.touch()
         assert await stage.ended(agent) == 0
-        assert stage.coordinator.results[1, 0].outcome == result_pb2.OUTCOME_PASSED
+        assert stage.coordinator.results[1, 1].outcome == result_pb2.OUTCOME_PASSED
         assert stage.coordinator.finished[1].cause == result_pb2.CAUSE_DONE
 
 
@@ -51,7 +47,7 @@ async def test_a_test_that_outlives_the_grace_is_left_to_other_hosts() -> None:
         stage.open()
         await stage.collected()
         stage.assign(1, [0])
-        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        await stage.until(lambda: stage.coordinator.progress, "the case to begin")
         agent.send_signal(signal.SIGTERM)
         assert await stage.ended(agent) == 0
         assert stage.coordinator.finished[1].cause == result_pb2.CAUSE_HOST_LOST
@@ -66,12 +62,12 @@ async def test_a_host_on_which_every_process_is_told_to_end_fails_no_case() -> N
         stage.open()
         await stage.collected()
         stage.assign(1, [0])
-        await eventually(lambda: stage.coordinator.progress, deadline=10, what="the case to begin")
+        await stage.until(lambda: stage.coordinator.progress, "the case to begin")
         shim, *runners = psutil.Process(agent.pid).children(recursive=True)
         # As systemd and batch systems do it, in the order that is worst: the shim has found the case's own process dead.
         for process in reversed(runners):
             process.terminate()
-        await eventually(lambda: not runners[-1].is_running(), deadline=5, what="the end of the case's process")
+        await stage.until(lambda: not runners[-1].is_running(), "the end of the case's process")
         shim.terminate()
         agent.terminate()
         assert await stage.ended(agent) == 0
@@ -87,7 +83,7 @@ async def test_the_end_of_the_lifeline_ends_agent_and_shim() -> None:
         await stage.ready(agent)
         os.close(write)
         assert await stage.ended(agent) == 0
-        await eventually(lambda: not stage.shims(), deadline=5, what="the end of the shim")
+        await stage.until(lambda: not stage.shims(), "the end of the shim")
 
 
 async def test_an_agent_whose_protocol_is_unknown_says_so_and_ends() -> None:

@@ -138,7 +138,7 @@ class Shim:
         if self.process.poll() is None and self._socket is not None:
             try:
                 self.send(op="stop")
-                self.process.wait(5)
+                self.process.wait(PATIENCE)
             except (OSError, subprocess.TimeoutExpired):
                 pass
         self.detach()
@@ -146,7 +146,7 @@ class Shim:
             self.process.terminate()
         if self.process.stdout is not None:
             self.process.stdout.close()
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
     def _next(self, deadline: float) -> Message:
         assert self._socket is not None
@@ -183,15 +183,16 @@ def suite(folder: Path, **files: str) -> Path:
 def gone(pid: int, patience: float = PATIENCE) -> bool:
     """Wait until a process has ended (or is a zombie of somebody else); False when it is still there after that."""
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
+    while True:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return True
         if state == "Z":
             return True
+        if time.monotonic() >= deadline:
+            return False
         pause()
-    return False
 
 
 def pause(interval: float = 0.01) -> None:

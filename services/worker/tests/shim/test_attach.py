@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from services.worker.tests.shim.driver import Shim, gone, pause, suite
+from services.worker.tests.shim.driver import PATIENCE, Shim, gone, pause, suite
 
 SLOW = """
     import os, pathlib, time
@@ -60,7 +60,7 @@ def test_a_second_agent_takes_the_first_ones_place(shim: Shim) -> None:
     attached = shim.attach()
     assert attached["allocations"] == []
     assert first is not None
-    first.settimeout(10)
+    first.settimeout(PATIENCE)
     assert first.recv(1 << 16) == b""
     first.close()
 
@@ -91,14 +91,14 @@ def test_it_ends_with_everything_below_it_when_its_lifeline_ends(state: Path, tm
     shim.run(0, 1, [0, 1])
     shim.op("started", case=1)
     os.close(writer)
-    assert shim.process.wait(10) == 0
+    assert shim.process.wait(PATIENCE) == 0
     assert gone(int((tmp_path / "pid").read_text()))
     shim.end()
 
 
 def test_it_ends_itself_when_nobody_claims_it_within_its_grace(state: Path) -> None:
     shim = Shim(state, "--grace", "0.2")
-    assert shim.process.wait(10) == 0
+    assert shim.process.wait(PATIENCE) == 0
     assert not (state / "shim.sock").exists()
     shim.end()
 
@@ -110,7 +110,7 @@ def test_sigterm_ends_it_and_its_runners(state: Path, tmp_path: Path) -> None:
     shim.run(0, 1, [0, 1])
     shim.op("started", case=1)
     shim.process.send_signal(signal.SIGTERM)
-    assert shim.process.wait(10) == 0
+    assert shim.process.wait(PATIENCE) == 0
     assert gone(int((tmp_path / "pid").read_text()))
     shim.end()
 

@@ -201,7 +201,7 @@ def test_without_the_flag_no_interpreter_waits(shim: Shim, tmp_path: Path) -> No
     folder = suite(tmp_path / "suite", test_a=PROBE)
     execute(shim, folder, 7)
     execute(shim, folder, 8)
-    deadline = time.monotonic() + 3 * CALM_SECONDS
+    deadline = time.monotonic() + 2 * CALM_SECONDS
     while time.monotonic() < deadline:
         assert shim.attach()["spares"] == []
         pause()

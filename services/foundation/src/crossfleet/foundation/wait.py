@@ -13,20 +13,20 @@ T = TypeVar("T")
 
 @overload
 async def eventually(
-    condition: Callable[[], Awaitable[T]], *, deadline: float = 5.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], Awaitable[T]], *, deadline: float = 30.0, interval: float = 0.01, what: str = ""
 ) -> T: ...
 
 
 @overload
 async def eventually(
-    condition: Callable[[], T], *, deadline: float = 5.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], T], *, deadline: float = 30.0, interval: float = 0.01, what: str = ""
 ) -> T: ...
 
 
 async def eventually(
     condition: Callable[[], Any],
     *,
-    deadline: float = 5.0,
+    deadline: float = 30.0,
     interval: float = 0.01,
     what: str = "",
 ) -> Any:

@@ -55,7 +55,7 @@ class Member:
             self._placeable,
             self._satisfiable,
             self._answered,
-            lambda: self.link.teller.repeat(),
+            lambda: self.link.teller.repeat(),  # noqa: PLW0108 - the link is made with this guard
             lambda: changed(self),
             give_up,
         )

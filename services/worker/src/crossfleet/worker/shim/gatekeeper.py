@@ -51,7 +51,8 @@ class Gatekeeper:
         self._state = ""
         self._turn = 0
         self._deadline = 0.0
-        self._told = False
+        self._measured = False
+        self._told = ""
         self._readings: list[Reading] = []
         self._start: list[Reading] = []
         self._samples: list[Reading] = []
@@ -69,7 +70,8 @@ class Gatekeeper:
             self._repeats = 0
         self._case = case
         self._enter("waiting")
-        self._told = False
+        self._told = ""
+        self._measured = False
         self._deadline = self._loop.now + self._gates.wait
         self._look()
 
@@ -120,7 +122,11 @@ class Gatekeeper:
             self._readings = recent([*self._readings, reading])
             span = reading["at"] - self._readings[0]["at"]
             pause = max(WINDOW_SECONDS - span, _LOOK_SECONDS / 10)
-            closed = "its window is not over"
+            closed = self._told or "its window is not over"
+            if not self._measured:
+                # Gauges that begin late, on a busy machine, take nothing of the time in which it may become quiet.
+                self._measured = True
+                self._deadline = self._loop.now + self._gates.wait
             if span >= WINDOW_SECONDS:
                 pause = _LOOK_SECONDS
                 measures = self._gates.measured(self._readings, running=False)
@@ -142,7 +148,7 @@ class Gatekeeper:
             self._note(f"waits for its host to become quiet: {closed}")
         elif not closed and self._told:
             self._note("goes on: its host is quiet")
-        self._told = bool(closed)
+        self._told = closed
 
     def _sample_later(self) -> None:
         self._timer = self._loop.call_after(4 * _LOOK_SECONDS, self._sample)
