@@ -290,6 +290,7 @@ def assemble(
         clock=clock,
         ids=ids,
         state=writer.state,
+        awaits=frozenset(settings.awaits),
     )
     feed = EventFeed(announcer, writer.cursor, settings.watcher_events)
     schedulers = _schedulers(settings, writer, commit, clock)
