@@ -195,6 +195,7 @@ class Coordinator:
             self.ids,
             self.schedulers,
             self.draining,
+            self.clock,
             embedded=self.settings.embedded,
         )
 
