@@ -55,7 +55,7 @@ class Member:
             self._placeable,
             self._satisfiable,
             self._answered,
-            lambda: self.link.teller.repeat(),
+            lambda: self.link.teller.repeat(),  # noqa: PLW0108 - there is no link yet
             lambda: changed(self),
             give_up,
         )
