@@ -325,7 +325,7 @@ async def test_a_scheduler_that_reads_nothing_and_says_nothing_ends_no_check_lat
 async def test_the_command_says_that_a_server_is_no_scheduler(crossfleet_at):
     async with serving(ServiceDefinition("nothing", [])) as running:
         status, _, errors = await crossfleet_at(running.address)
-    assert (status, "no scheduler answers at" in errors) == (3, True), errors
+    assert (status, "who listens there serves no SchedulerService" in errors) == (3, True), errors
 
 
 async def test_the_command_says_that_nobody_answers(crossfleet_at):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.cores import share_slots, usable_cores
-from crossfleet.cli.fleet.options import plan_workers
-from crossfleet.cli.fleet.plan import FleetPlan, WorkerPlan, services
+from crossfleet.cli.fleet.options import embedded_plan, plan_workers
+from crossfleet.cli.fleet.plan import FleetPlan, ServicePlan, WorkerPlan, services
+from crossfleet.cli.fleet.process import ServiceProcess
 from crossfleet.cli.running.options import parse
 
 
@@ -50,6 +53,26 @@ def test_a_fleet_on_tcp_takes_no_local_paths_and_has_a_token() -> None:
     assert "/data/token" in tcp[0].command
     assert [plan.name for plan in tcp] == ["coordinator", "scheduler", "local", "integrations"]
     assert all(plan.command[-2:] == ("--lifeline-fd", "7") for plan in tcp)
+
+
+def test_a_fleet_of_one_command_awaits_its_own_workers_alone_and_one_that_starts_again_awaits_all() -> None:
+    passing = services(embedded_plan("/data", 2, (), 0), "/run/cf", 7)[0]
+    lasting = services(FleetPlan("/data", plan_workers(2, (), 0, 2.0)), "/run/cf", 7)[0]
+    assert (passing.at_first, lasting.at_first) == (("--awaits", "local-1", "--awaits", "local-2"), ())
+    assert passing.command == lasting.command
+
+
+def test_words_of_the_first_start_are_given_once(tmp_path: Path) -> None:
+    command = (sys.executable, "-S", "-E", "-c", "import sys; print(sys.argv[1:], flush=True)", "always")
+    process = ServiceProcess(ServicePlan("one", command, at_first=("once",)), str(tmp_path))
+    said = []
+    for _ in range(2):
+        process.start({})
+        _, status = os.waitpid(process.pid, 0)
+        said += process.read_lines() or []
+        os.close(process.output)
+        process.died(status)
+    assert said == [b"['always', 'once']", b"['always']"]
 
 
 def test_http_is_served_by_tls_as_grpc_is() -> None:

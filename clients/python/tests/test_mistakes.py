@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from crossfleet.cli.amounts import seconds
+from crossfleet.cli.exits import UsageError
 from crossfleet.cli.main import main
+from crossfleet.cli.running.alternatives import alternatives_of
 
 
 def told(words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -36,12 +39,32 @@ def told(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("runs --limit 0", "crossfleet runs: argument --limit: '0' is no count: give a whole number from 1."),
         ("run --memory-limit 512 -- true", "crossfleet run: argument --memory-limit: '512' is in bytes, and less than"),
         ("completion zhs", "crossfleet completion: argument shell: invalid choice: 'zhs'"),
+        ("schedule create n --cron @daily true", "crossfleet schedule: put `--` before what is to run: crossfleet"),
+        (
+            "schedule create n --cron @daily --wait -- true",
+            "crossfleet schedule: --wait is an option of `crossfleet run`",
+        ),
+        ("schedule create n --cron @daily", "crossfleet schedule: name what to run after `--`: crossfleet schedule"),
+        ("reserve --workers 2", "crossfleet reserve: name the project and how long: crossfleet reserve"),
+        ("reserve --cancel r1 --project p", "crossfleet reserve: --cancel: ends a reservation that there is"),
     ],
 )
 def test_a_mistake_is_told_in_a_line(words: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     err = told(words, capsys)
     assert err.startswith(line)
     assert len(err.splitlines()) == 1
+
+
+def test_a_time_in_two_words_is_not_taken_for_a_part_of_the_selector() -> None:
+    with pytest.raises(UsageError, match="write the time in one word at the end, such as `for 2m`"):
+        alternatives_of(["a=worker.slots > 1 for 2 minutes"], ["a"], seconds)
+
+
+def test_a_word_that_is_none_of_those_to_choose_from_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "'sett' (choose from" in (line := told("admin quota sett", capsys))
+    assert "). Did you mean set? `crossfleet admin quota --help` tells more." in line
 
 
 def test_a_folder_that_was_removed_is_told(

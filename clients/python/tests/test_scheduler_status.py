@@ -33,6 +33,15 @@ def test_the_fallback_says_whether_it_is_there():
     assert (state_of(one), trouble(one)) == ("away", "not connected: what waits for it is not placed")
 
 
+def test_one_that_cannot_be_told_of_something_says_of_how_much_and_names_some():
+    one = wire.SchedulerStanding(name="default", connected=True, left_out=1, left_out_names=["group r/gpu"])
+    fault = "(a fault of the coordinator, whose log says why)"
+    assert trouble(one) == f"cannot be told of 1: group r/gpu {fault}"
+    one.left_out = 7
+    one.left_out_names.extend(["worker w1", "fit r/cpu"])
+    assert trouble(one) == f"cannot be told of 7: group r/gpu, worker w1, fit r/cpu, ... {fault}"
+
+
 def test_a_watcher_reads_under_whom_its_run_is():
     progress = Progress(["gpu", "cpu"])
     changed = SchedulerChanged(target="gpu", scheduler="default", fallback=True, cause="scheduler new is out: it broke")

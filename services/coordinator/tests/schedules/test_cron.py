@@ -50,8 +50,9 @@ def test_every_hour_is_every_hour_also_when_clocks_change():
     [
         ("0 3 * *", "UTC", "cron", "has not five fields"),
         ("0 0 3 * * *", "UTC", "cron", "has not five fields"),
-        ("0 0 30 2 *", "UTC", "cron", "bad day-of-month"),
-        ("61 * * * *", "UTC", "cron", "61 \\* \\* \\* \\*"),
+        ("0 0 30 2 *", "UTC", "cron", "bad day-of-month: 1 to 31 as the months have it"),
+        ("61 * * * *", "UTC", "cron", "'61 \\* \\* \\* \\*': bad minute: 0 to 59"),
+        ("0 3 * mai *", "UTC", "cron", "bad month: 1 to 12, JAN to DEC"),
         ("0 3 * * *", "Europe/Belrin", "timezone", "did you mean 'Europe/Berlin'"),
         ("0 3 * * *", "../etc/passwd", "timezone", "no time zone"),
     ],

@@ -15,7 +15,7 @@ from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.core.answers import Refusal
 from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
-from crossfleet.coordinator.scheduling import alone
+from crossfleet.coordinator.scheduling import alone, unsaid
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
 from crossfleet.foundation.clock import SystemClock
 from crossfleet.foundation.draining import Draining
@@ -183,3 +183,86 @@ async def test_who_was_told_that_the_scheduler_is_away_hears_that_it_is_back(tmp
 
     assert away == "the scheduler is not connected"
     assert back == "scheduler greedy has given no other reason yet"
+
+
+@dataclass
+class Mute(GreedyScheduler):
+    """Answers each update: with nothing, then with what it is to `say` of each group, then as the greedy one."""
+
+    say: str = ""
+    mute: bool = True
+
+    async def Schedule(self, requests: Any, context: Any) -> AsyncIterator[Plan]:
+        async for update in self.draining.until(requests):
+            self._learn(update)
+            plan = Plan(plan_id=f"p{update.revision}", base_revision=update.revision)
+            for group in self._groups.values():
+                self._place(plan, group)
+            yield plan
+
+    def _place(self, plan: Plan, group: scheduler_pb2.TaskGroup) -> None:
+        if not self.mute:
+            super()._place(plan, group)
+        elif self.say:
+            plan.waiting.add(group_id=group.group_id, code="mine", text=self.say)
+
+
+@pytest.mark.parametrize("snapshots_only", [False, True])
+async def test_who_waits_hears_that_the_scheduler_answers_with_nothing_until_it_says_or_gives_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, snapshots_only: bool
+) -> None:
+    monkeypatch.setattr(unsaid, "ANSWERED_SECONDS", 0.1)
+    scheduler = Mute(snapshots_only=snapshots_only)
+    async with running(tmp_path, scheduler=scheduler) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed()
+        submitted = await fleet.submit(noop(1))
+        run_id = submitted.run.run_id
+
+        async def told(after: str = "") -> str:
+            text = await explained(fleet, run_id)
+            return text if text != after else ""
+
+        silent = await eventually(told, what="that nothing is said of it")
+        scheduler.say = "the moon is full"
+        fleet.coordinator.schedulers.fallback.teller.repeat()
+        said = await eventually(lambda: told(silent), what="its own reason")
+        scheduler.mute = False
+        fleet.coordinator.schedulers.fallback.teller.repeat()
+        await worker.execute((await worker.next("assign")).assign)
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        events = await fleet.watch(submitted.event_cursor, run_id, until_finished=True)
+
+    assert silent == "scheduler greedy answers, but proposes nothing and says no reason"
+    assert said == "the moon is full"
+    assert [one.target_waiting.reason for one in events if one.HasField("target_waiting")] == [silent, said]
+
+
+def test_a_word_is_due_of_whom_a_scheduler_was_told_once_it_has_answered_and_later_where_it_has_not() -> None:
+    found = unsaid.Unsaid()
+    update = scheduler_pb2.ScheduleRequest(revision=1)
+    update.snapshot.groups.add(group_id="silent", wanted_slots=1)
+    update.snapshot.groups.add(group_id="explained", wanted_slots=1)
+    update.snapshot.groups.add(group_id="served", wanted_slots=0)
+    found.told(update, 0.0)
+    assert found.overdue(9.0) == {}
+    assert found.overdue(10.0) == {"silent": False, "explained": False}
+
+    plan = Plan(base_revision=1)
+    plan.waiting.add(group_id="explained")
+    found.heard(plan, 10.0)
+    later = scheduler_pb2.ScheduleRequest(revision=2)
+    later.delta.groups.add(group_id="new", wanted_slots=1)
+    found.told(later, 10.0)
+    assert found.overdue(13.0) == {"silent": True}
+
+    proposal = Plan(base_revision=2)
+    proposal.allocate.add(group_id="silent")
+    found.heard(proposal, 13.0)
+    assert found.overdue(14.0) == {"new": True}
+    assert found.overdue(15.0) == {"silent": True, "new": True}
+    gone = scheduler_pb2.ScheduleRequest(revision=3)
+    gone.delta.removed_group_ids.append("silent")
+    gone.delta.groups.add(group_id="new", wanted_slots=0)
+    found.told(gone, 15.0)
+    assert not found

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.scheduler.v1.scheduler_service_pb2 import TaskGroup
 from crossfleet.api.types.v1 import run_pb2
@@ -63,10 +64,12 @@ async def test_a_group_that_cannot_be_told_waits_with_a_reason_and_others_go_on_
         left_out = collector(fleet.coordinator.schedulers)
         figures = REGISTRY.get_sample_value(LEFT_OUT, {"scheduler": "default"})
         left_out.end()
+        standing = (await fleet.admin.GetScheduler(admin_pb2.GetSchedulerRequest())).schedulers[0]
         worker.leave()
 
     assert "OverflowError: no words for it" in explained.waiting_reason
     assert figures == 1
+    assert (standing.left_out, list(standing.left_out_names)) == (1, [f"group {bad}/default"])
 
     again = GreedyScheduler(snapshots_only=snapshots_only)
     async with running(tmp_path, scheduler=again) as fleet:

@@ -66,7 +66,10 @@ async def test_a_class_that_is_not_there_or_not_the_projects_is_refused_with_tho
             path,
             "a class that there is, not 'urgent': this fleet has none for project default, `crossfleet admin priority set` makes one",
         ),
-        (path, "a class that is open to the project: urgent is not; project ml may use batch"),
+        (
+            path,
+            "a class that is open to the project: urgent is for release alone; project ml may use batch",
+        ),
         (path, "a class that there is, not 'bacth': did you mean 'batch'?"),
         ("spec.policy.priority", "not beside a class: that of batch is -10"),
         (path, "a class that there is, not 'nope': project default may use batch"),

@@ -45,11 +45,13 @@ def known() -> State:
 
 
 @asynccontextmanager
-async def watching(ledger: Ledger, clock: ManualClock) -> AsyncIterator[FleetSessions]:
+async def watching(
+    ledger: Ledger, clock: ManualClock, awaits: frozenset[str] = frozenset()
+) -> AsyncIterator[FleetSessions]:
     async def record(command: Any) -> None:
         """No collections here."""
 
-    sessions = FleetSessions(ledger.commit, record, 1, Leases(4.0), clock, SequentialIds(), known())
+    sessions = FleetSessions(ledger.commit, record, 1, Leases(4.0), clock, SequentialIds(), known(), awaits)
     watch = asyncio.ensure_future(sessions.watch_leases())
     try:
         yield sessions
@@ -84,3 +86,16 @@ async def test_a_worker_that_is_heard_again_while_the_database_is_away_does_not_
             sessions._spawn(c.WorkerHeard("w1", "s1"))
             await eventually(lambda times=times: ledger.of(c.WorkerHeard) == times, what="the news")  # type: ignore[misc]
         assert not sessions.leases.heard("w1", "s1", clock.monotonic())
+
+
+@pytest.mark.parametrize(("awaited", "lost"), [("w1", 0), ("w2", 1)])
+async def test_a_worker_of_a_fleet_that_has_ended_is_lost_at_once_and_one_that_may_come_back_is_not(
+    awaited: str, lost: int
+) -> None:
+    ledger, clock = Ledger(c.WorkerLost, 0), ManualClock(1_000.0)
+    async with watching(ledger, clock, frozenset({awaited})) as sessions:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (ledger.of(c.WorkerLost), sessions.leases.living("w1")) == (lost, not lost)
+        await until(ledger, clock, c.WorkerLost, 1)
+    assert [(one.worker_id, one.blames) for one in ledger.asked if isinstance(one, c.WorkerLost)] == [("w1", False)]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterable
 from typing import NoReturn
 
 from crossfleet.cli import exits
 
 _UNKNOWN = "unrecognized arguments: "
 _MISSING = "the following arguments are required: "
+_CHOICE = re.compile(r"invalid choice: '(?P<given>[^']*)' \(choose from (?P<known>.*)\)$")
+_WORD = re.compile(r"[^', ]+")
 _LISTED = {"RUN": "runs", "WORKER": "workers"}
 """What a command wants -> the command that lists them."""
 
@@ -40,6 +44,8 @@ class Parser(argparse.ArgumentParser):
             message = self._unknown(message.removeprefix(_UNKNOWN))
         elif message.startswith(_MISSING):
             message = _missing(message.removeprefix(_MISSING))
+        elif choice := _CHOICE.search(message):
+            message += _near(choice["given"], _WORD.findall(choice["known"]))
         stop = "" if message.endswith("?") else "."
         self.exit(exits.USAGE, f"{self.prog}: {message}{stop} `{self.prog} --help` tells more.\n")
 
@@ -47,10 +53,14 @@ class Parser(argparse.ArgumentParser):
         name = words.partition(" ")[0].partition("=")[0]
         if not name.startswith("-"):
             return f"{words or repr(words)}: nothing more is expected there"
-        from difflib import get_close_matches
+        return f"there is no option {name}{_near(name, self._option_string_actions)}"
 
-        near = get_close_matches(name, self._option_string_actions, 1)
-        return f"there is no option {name}" + (f". Did you mean {near[0]}?" if near else "")
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), 1)
+    return f". Did you mean {near[0]}?" if near else ""
 
 
 def _missing(names: str) -> str:

@@ -195,6 +195,7 @@ class Coordinator:
             self.ids,
             self.schedulers,
             self.draining,
+            self.clock,
             embedded=self.settings.embedded,
         )
 
@@ -290,6 +291,7 @@ def assemble(
         clock=clock,
         ids=ids,
         state=writer.state,
+        awaits=frozenset(settings.awaits),
     )
     feed = EventFeed(announcer, writer.cursor, settings.watcher_events)
     schedulers = _schedulers(settings, writer, commit, clock)

@@ -49,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = ()
     embedded: Annotated[bool, setting("All services run on this machine, so local paths may be named.")] = False
+    awaits: Annotated[
+        tuple[str, ...],
+        setting(
+            "Name of a worker of before that may come back; repeatable. The others have ended, and are not waited for."
+            " Empty: all may come back."
+        ),
+    ] = ()
     etcd: EtcdSettings = EtcdSettings()
     election: Annotated[
         str, setting("Name of the election: coordinators of one database share it.", pattern=r"^[A-Za-z0-9._-]+$")

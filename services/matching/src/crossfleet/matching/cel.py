@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from crossfleet.matching import clauses, expression, names
+from crossfleet.matching import clauses, expression, mends, names
 from crossfleet.matching.bindings import device_value, worker_value
 from crossfleet.matching.expression import Checked, Kind, Node
 from crossfleet.matching.model import Device, WorkerView
@@ -185,15 +185,19 @@ def _compile_error(text: str, error: str) -> SelectorError:
         return SelectorError(text, error.splitlines()[0] if error else "does not compile")
     line, column, message = int(found[1]), int(found[2]), found[3]
     undeclared = _UNDECLARED.search(message)
+    written = text.splitlines()[line - 1] if text else ""
     if undeclared is None:
-        return SelectorError(text, message.partition(" expecting {")[0], line, column)
+        mend = mends.of_syntax(written, column)
+        told = message.partition(" expecting {")[0]
+        return SelectorError(text, f"{told}: {mend}" if mend else told, line, column)
     name = undeclared[1].partition(".")[0]
     if name in names.FUNCTIONS:
         return SelectorError(text, f"{name}() does not take these arguments", line, column)
     # The compiler points behind a dotted name; people look for its beginning.
-    before = [at.start() for at in re.finditer(rf"\b{re.escape(name)}\b", text.splitlines()[line - 1])]
+    before = [at.start() for at in re.finditer(rf"\b{re.escape(name)}\b", written)]
     column = max((at + 1 for at in before if at < column), default=column)
-    close = names.suggestion(name, (*names.ROOTS, *names.FUNCTIONS)) or "use worker, device or devices"
+    fields = (*names.DEVICE_FIELDS, *names.DEVICE_ATTRIBUTES)
+    close = names.suggestion(name, (*names.ROOTS, *names.FUNCTIONS)) or mends.of_name(written, column, name, fields)
     return SelectorError(text, f"unknown name {name!r}: {close}", line, column)
 
 

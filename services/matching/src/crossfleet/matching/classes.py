@@ -1,11 +1,12 @@
 """Which classes of devices a request takes: read off the request, whatever workers there are."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from crossfleet.matching.cel import Selector, SelectorError
 from crossfleet.matching.fit import device_demands
 from crossfleet.matching.model import SHARED_CLASSES, Request
+from crossfleet.matching.names import suggestion
 from crossfleet.matching.pinned import pinned_class
 from crossfleet.matching.selectors import Selectors
 
@@ -35,6 +36,13 @@ def most_by_class(several: Sequence[Mapping[str, int]]) -> dict[str, int]:
         if more > 0:
             found[name] = more
     return found
+
+
+def misspelt_classes(request: Request, known: Collection[str], selectors: Selectors) -> dict[str, str]:
+    """The classes of which devices are asked for, none of the ``known`` and nearly one, by name; and which is meant."""
+    named = devices_by_class(request, selectors).keys() - {UNKNOWN}
+    hints = {name: suggestion(name, known) for name in sorted(named.difference(known))}
+    return {name: hint for name, hint in hints.items() if hint}
 
 
 def _compiled(text: str, selectors: Selectors) -> Selector | None:

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crossfleet.matching.cel import Selector, SelectorError
-from crossfleet.matching.classes import UNKNOWN, devices_by_class
+from crossfleet.matching.classes import misspelt_classes
 from crossfleet.matching.comparisons import facts
 from crossfleet.matching.fit import Eligible, eligible, place
 from crossfleet.matching.free import Free
 from crossfleet.matching.misfit import Code, Misfit, Wait
 from crossfleet.matching.model import Device, Request, WorkerState, WorkerView
-from crossfleet.matching.names import suggestion
 from crossfleet.matching.portions import selector_of
 from crossfleet.matching.selectors import Selectors
 
@@ -143,17 +142,10 @@ def _never(
         text += f"; never all together as asked ({last.text})"
     if misses:
         text += f"; nearest: {misses[0]}"
-    text += "".join(f"; {slip}" for slip in _misspelt_classes(request, workers, selectors))
-    return Explanation(Wait.NEVER, last.code, text, (), clauses, misses)
-
-
-def _misspelt_classes(request: Request, workers: Sequence[WorkerView], selectors: Selectors) -> Iterator[str]:
-    """Of classes that no device is of and one nearly is."""
     known = {device.device_class for worker in workers for device in worker.devices}
-    for name in sorted(devices_by_class(request, selectors).keys() - known - {UNKNOWN}):
-        hint = suggestion(name, known)
-        if hint:
-            yield f"no device is of class {name!r}: {hint}"
+    slips = misspelt_classes(request, known, selectors)
+    text += "".join(f"; no device is of class {name!r}: {hint}" for name, hint in slips.items())
+    return Explanation(Wait.NEVER, last.code, text, (), clauses, misses)
 
 
 def _selected(request: Request, selectors: Selectors, code: Code) -> list[Selector]:

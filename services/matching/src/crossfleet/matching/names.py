@@ -158,7 +158,8 @@ def unknown(path: Path, learned: Iterable[str]) -> str | None:
         fields = (*WORKER_FIELDS, "cpu")
         if name in fields:
             return None
-        return f"worker has no {name!r}: {suggestion(name, fields) or 'it has ' + ', '.join(WORKER_FIELDS)}"
+        has = f"it has {', '.join(WORKER_FIELDS)}; a label is worker.labels.{name}"
+        return f"worker has no {name!r}: {suggestion(name, fields) or has}"
     close = slip(name, learned)
     return f"unknown attribute {name!r} of device: {close}" if close else None
 

@@ -10,6 +10,7 @@ from crossfleet.api.coordinator.v1.admin_service_pb2 import Reservation
 from crossfleet.cli.amounts import seconds
 from crossfleet.cli.connecting import ask, command_parser
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.options import positive
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.table import table
 from crossfleet.cli.reporting.times import local
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--selector", default="", metavar="CEL", help="which workers, as a target's selector; default any"
     )
-    made.add_argument("--workers", type=int, default=0, metavar="N", help="how many of them; default all")
+    made.add_argument("--workers", type=positive, default=0, metavar="N", help="how many of them; default all")
     made.add_argument("--title", default="", help="a line for people")
     made.add_argument("--cancel", default="", metavar="RESERVATION", help="end one now")
     return made
@@ -43,7 +44,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Makes, cancels or lists reservations; answers the exit status."""
     options = parser().parse_args(arguments)
-    wanted = None if options.cancel or not (options.project or options.span) else _wanted(options)
+    of_one = any((options.project, options.span, options.begin, options.selector, options.workers, options.title))
+    if options.cancel and of_one:
+        raise UsageError("--cancel: ends a reservation that there is: leave the other options out")
+    wanted = _wanted(options) if of_one else None
 
     async def done(client: Client) -> Sequence[Reservation]:
         if options.cancel:

@@ -110,6 +110,7 @@ async def _compare(
 
     from msgspec.structs import replace
 
+    from crossfleet.cli.reporting.schedulers import NO_SCHEDULER
     from crossfleet.cli.simulating.schedulers import reached
     from crossfleet.foundation.channel import open_channel
     from crossfleet.simulation.playing import describe, play
@@ -125,7 +126,8 @@ async def _compare(
             try:  # Who does not answer is told before an hour of another's.
                 await describe(channels[one.name])
             except (DeadlineExceeded, Unavailable, Unimplemented) as error:
-                raise Unavailable(f"no scheduler answers at {address}: {error}") from None
+                told = NO_SCHEDULER if isinstance(error, Unimplemented) else str(error)
+                raise Unavailable(f"no scheduler answers at {address}: {told}") from None
         for name, channel in channels.items():
             with path.open("rb") as file:
                 first = head(file)

@@ -66,4 +66,4 @@ def _label(word: str) -> tuple[str, str]:
 
 def embedded_plan(data: str, count: int, named: tuple[str, ...], slots: int) -> FleetPlan:
     """The fleet of one `run`: Unix sockets only, no gateway."""
-    return FleetPlan(data, plan_workers(count, named, slots))
+    return FleetPlan(data, plan_workers(count, named, slots), passing=True)

@@ -22,6 +22,7 @@ class FleetPlan:
     """What a supervisor is to run. Paths are absolute; empty `grpc` and `http` mean: Unix sockets only.
 
     `schedulers` are those that somebody else runs, each as the coordinator's setting of that name; the fleet's own stands in.
+    `passing`: it ends with the commands that use it, and none of its workers comes back but by a plan that names it again.
     """
 
     data: str
@@ -34,6 +35,7 @@ class FleetPlan:
     tls_client_authority: str = ""
     gateway: bool = False
     schedulers: tuple[str, ...] = ()
+    passing: bool = False
 
     @property
     def token_file(self) -> str:
@@ -43,11 +45,12 @@ class FleetPlan:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """One child process: a name for logs, and its command."""
+    """One child process: a name for logs, and its command, with words that are only of its first start."""
 
     name: str
     command: tuple[str, ...]
     vital: bool = field(default=True)
+    at_first: tuple[str, ...] = ()
 
 
 def addresses(runtime: str) -> tuple[str, str]:
@@ -59,9 +62,10 @@ def services(plan: FleetPlan, runtime: str, lifeline: int) -> list[ServicePlan]:
     """The processes of a fleet, in the order in which they are started. They wait for each other."""
     coordinator, _ = addresses(runtime)
     tail = ("--lifeline-fd", str(lifeline))
-    planned = [
-        ServicePlan("coordinator", (*_module("coordinator"), *_coordinator_flags(plan, runtime), *tail)),
-    ]
+    command = (*_module("coordinator"), *_coordinator_flags(plan, runtime), *tail)
+    # What an earlier fleet on this folder had besides has ended with its supervisor. One that starts again awaits all.
+    awaited = tuple(word for worker in plan.workers if plan.passing for word in ("--awaits", worker.name))
+    planned = [ServicePlan("coordinator", command, at_first=awaited)]
     listen = ("--listen", f"unix:{runtime}/s.sock")
     planned.append(ServicePlan("scheduler", (*_module("scheduler"), *listen, *tail)))
     for index, worker in enumerate(plan.workers, 1):

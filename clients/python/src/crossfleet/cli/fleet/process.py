@@ -50,13 +50,14 @@ class ServiceProcess:
         """Starts the process in a session of its own, so that Ctrl-C in a terminal reaches only its supervisor."""
         self.refusal, self.refusal_reason, self.ready, self.pending = "", "", False, b""
         _rotate(self.log_path)
+        command = self.plan.command if self.deaths else (*self.plan.command, *self.plan.at_first)
         log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.output, written = os.pipe()
         os.set_blocking(self.output, False)
         try:
             self.pid = os.posix_spawn(
-                self.plan.command[0],
-                self.plan.command,
+                command[0],
+                command,
                 environment,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

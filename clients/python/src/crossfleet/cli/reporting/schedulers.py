@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 
+NO_SCHEDULER = "who listens there serves no SchedulerService: give the scheduler's own address, not the coordinator's"
+"""What to say of a server that does not know what schedulers are asked."""
 _WORDS = {
     admin_pb2.BREAKER_STATE_CLOSED: "decides",
     admin_pb2.BREAKER_STATE_HALF_OPEN: "on trial",
@@ -26,7 +28,7 @@ def for_what(one: admin_pb2.SchedulerStanding) -> str:
 
 
 def trouble(one: admin_pb2.SchedulerStanding) -> str:
-    """What an operator should know of it: why it is out, since when, and what was refused last; empty where all is well."""
+    """What an operator should know of it: why it is out, since when, what was refused last, what it is not told; empty where all is well."""
     told = []
     if one.breaker in (admin_pb2.BREAKER_STATE_OPEN, admin_pb2.BREAKER_STATE_HALF_OPEN):
         why = f": {one.cause}" if one.cause else ""
@@ -39,4 +41,8 @@ def trouble(one: admin_pb2.SchedulerStanding) -> str:
         told.append(f"was out {one.openings} time{'s' * (one.openings > 1)}")
     if one.refused:
         told.append(f"last refusal: {one.last_refusal}")
+    if one.left_out:
+        more = ", ..." if one.left_out > len(one.left_out_names) else ""
+        names = ", ".join(one.left_out_names)
+        told.append(f"cannot be told of {one.left_out}: {names}{more} (a fault of the coordinator, whose log says why)")
     return "; ".join(told)

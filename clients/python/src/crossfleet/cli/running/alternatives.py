@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.keys import unknown_key, unknown_target
 
 _LONGEST = 1e9
 _KEYS = ("selector", "wait", "devices")
 _WAIT = re.compile(r"(?P<selector>.*?)\s+for\s+(?P<wait>\d\S*)\s*", re.DOTALL)
+_LONG_WAIT = re.compile(r"\s+for\s+\d+\s+[a-z]+\s*$")
 
 Seconds = Callable[[str], float]
 """Reads a span such as `2m`; raises ArgumentTypeError."""
@@ -71,8 +73,10 @@ def alternatives_of(
         if not equals:
             raise UsageError(f"{where}: write NAME=SELECTOR for TIME, and NAME=SELECTOR for the last one")
         if name not in targets:
-            raise UsageError(f"{where}: there is no target {name}; the targets are {', '.join(targets)}")
+            raise UsageError(f"{where}: {unknown_target(name, targets)}")
         said = _WAIT.fullmatch(text)
+        if said is None and _LONG_WAIT.search(text):
+            raise UsageError(f"{where}: write the time in one word at the end, such as `for 2m`")
         wait = _seconds(said["wait"], where, seconds) if said else 0.0
         found[name] = (*found.get(name, ()), Alternative(said["selector"] if said else text, wait))
     for name, some in found.items():
@@ -91,9 +95,11 @@ def alternatives_from(
     found = []
     for index, table in enumerate(content):
         path = f"{where}[{index}]"
-        if not isinstance(table, dict) or set(table) - set(_KEYS):
-            unknown = sorted(set(table) - set(_KEYS)) if isinstance(table, dict) else ["(no table)"]
-            raise UsageError(f"{path}: {', '.join(unknown)} is not known; an alternative has {', '.join(_KEYS)}")
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: must be a table, such as {{selector = '...', wait = \"2m\"}}")
+        unknown = sorted(set(table) - set(_KEYS))
+        if unknown:
+            raise UsageError(f"{path}: {unknown_key(unknown[0], _KEYS, 'an alternative')}")
         if not isinstance(table.get("selector", ""), str):
             raise UsageError(f"{path}.selector: must be text")
         devices = table.get("devices", [])
@@ -137,7 +143,7 @@ def beside_of(words: Sequence[str], targets: Collection[str], option: str) -> di
             raise UsageError(f"{option} {word}: write NAME=OTHER, with names of targets")
         for one in (name, *others.split(",")):
             if one not in targets:
-                raise UsageError(f"{option} {word}: there is no target {one}; the targets are {', '.join(targets)}")
+                raise UsageError(f"{option} {word}: {unknown_target(one, targets)}")
         found[name] = (*found.get(name, ()), *others.split(","))
     return found
 

@@ -19,6 +19,7 @@ from crossfleet.cli.running.alternatives import (
 )
 from crossfleet.cli.running.devices import check_capacities, devices_of
 from crossfleet.cli.running.gates import checked_gates, gates_of, with_gates
+from crossfleet.cli.running.keys import unknown_key, unknown_target
 from crossfleet.cli.running.needs import Need, check_all_needs, needs_from, needs_of
 from crossfleet.cli.running.options import RunOptions, pairs
 from crossfleet.cli.running.requirements import read_requirements
@@ -60,6 +61,15 @@ _REQUEST = {
 _DEVICE = {"device_class": (str,), "selector": (str,), "count": (int,), "capacities": (dict,)}
 _PREFERENCE = {"selector": (str,), "weight": (int,)}
 _PLACEMENTS = ("pack", "spread")
+_EXAMPLES = {
+    "memory_bytes": "4294967296 for 4 GiB",
+    "semaphores": "{ license = 1 }",
+    "gates": "{ load = 0.3 }",
+    "tolerations": '["dedicated"]',
+    "devices": '[{ device_class = "gpu", count = 1 }]',
+    "preferred": """[{ selector = 'worker.labels.zone == "eu"', weight = 3 }]""",
+    "capacities": '{ memory = "4Gi" }',
+}
 _KINDS = {
     int: "a whole number",
     float: "a number",
@@ -157,7 +167,7 @@ def _checked(target: TargetPlan) -> TargetPlan:
 
 def _known(planned: Mapping[str, TargetPlan], name: str, option: str) -> TargetPlan:
     if name not in planned:
-        raise UsageError(f"{option} {name}: there is no such target; the targets are {', '.join(planned)}")
+        raise UsageError(f"{option} {name}: {unknown_target(name, planned)}")
     return planned[name]
 
 
@@ -182,9 +192,13 @@ def _read(path: str) -> tuple[TargetPlan, ...]:
 
 
 def _target(table: Any, where: str, path: str) -> TargetPlan:
-    if not isinstance(table, dict) or set(table) - _KEYS:
-        unknown = sorted(set(table) - _KEYS) if isinstance(table, dict) else ["(no table)"]
-        raise UsageError(f"{where}: {', '.join(unknown)} is not known; a target has {', '.join(sorted(_KEYS))}")
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: must be a table, [[target]]")
+    unknown = sorted(set(table) - _KEYS)
+    if unknown and unknown[0] in _REQUEST:
+        raise UsageError(f"{where}: {unknown[0]} stands in the target's request: request = {{ {unknown[0]} = ... }}")
+    if unknown:
+        raise UsageError(f"{where}: {unknown_key(unknown[0], _KEYS, 'a target')}")
     for key in ("name", "selector", "python", "python_version", "requirements", "build"):
         if not isinstance(table.get(key, ""), str):
             raise UsageError(f"{where}.{key}: must be text")
@@ -223,9 +237,10 @@ def _request(table: Any, where: str, known: Mapping[str, tuple[type, ...]]) -> M
         raise UsageError(f"{where}: must be a table")
     for key, value in table.items():
         if key not in known:
-            raise UsageError(f"{where}.{key}: is not known; it takes {', '.join(known)}")
+            raise UsageError(f"{where}: {unknown_key(key, known, 'it')}")
         if not isinstance(value, known[key]) or (isinstance(value, bool) and bool not in known[key]):
-            raise UsageError(f"{where}.{key}: must be {' or '.join(_KINDS[kind] for kind in known[key])}")
+            example = f", such as {_EXAMPLES[key]}" if key in _EXAMPLES else ""
+            raise UsageError(f"{where}.{key}: must be {' or '.join(_KINDS[kind] for kind in known[key])}{example}")
     for index, device in enumerate(table.get("devices", ())):
         _device(device, f"{where}.devices[{index}]")
     for index, wish in enumerate(table.get("preferred", ())):

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.running.keys import unknown_key, unknown_target
 from crossfleet.foundation.needs import NeedError, check_needs
 
 WHENS = ("passed", "finished", "changed")
+_KEYS = ("target", "when", "artifacts")
 # With these no path of an artifact begins.
 _NOWHERE = ("/", "./", "../", "$CROSSFLEET_ARTIFACTS", "${CROSSFLEET_ARTIFACTS}")
 
@@ -54,7 +56,7 @@ def needs_of(words: Sequence[str], targets: Collection[str]) -> dict[str, tuple[
                 f"--needs {word}: write NAME=OTHER; NAME=OTHER:finished where OTHER may fail, NAME=OTHER:changed where it must have changed"
             )
         if name not in targets:
-            raise UsageError(f"--needs {word}: there is no target {name}; the targets are {', '.join(targets)}")
+            raise UsageError(f"--needs {word}: {unknown_target(name, targets)}")
         needs = []
         for other in others.split(","):
             target, colon, when = other.partition(":")
@@ -77,9 +79,9 @@ def needs_from(content: Any, where: str) -> tuple[Need, ...]:
         table = {"target": each} if isinstance(each, str) else each
         if not isinstance(table, dict) or "target" not in table:
             raise UsageError(f"{where}[{index}]: must be a target's name, or a table of target, when and artifacts")
-        unknown = sorted(set(table) - {"target", "when", "artifacts"})
+        unknown = sorted(set(table) - set(_KEYS))
         if unknown:
-            raise UsageError(f"{where}[{index}]: {unknown[0]} is not known; a need has target, when, artifacts")
+            raise UsageError(f"{where}[{index}]: {unknown_key(unknown[0], _KEYS, 'a need')}")
         if not isinstance(table["target"], str):
             raise UsageError(f"{where}[{index}].target: must be text")
         patterns = table.get("artifacts", [])

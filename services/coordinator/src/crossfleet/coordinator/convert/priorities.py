@@ -87,6 +87,7 @@ def _allowed(name: str, project: str, classes: Mapping[str, PriorityClass], usab
         else f"this fleet has none for project {project}, `crossfleet admin priority set` makes one"
     )
     if name in classes:
-        return f"a class that is open to the project: {name} is not; {there}"
+        own = ", ".join(classes[name].projects)
+        return f"a class that is open to the project: {name} is for {own} alone; {there if usable else 'change one of both'}"
     near = get_close_matches(name, usable, 1)
     return f"a class that there is, not {quoted(name)}: " + (f"did you mean {near[0]!r}?" if near else there)

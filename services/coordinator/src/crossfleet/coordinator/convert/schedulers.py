@@ -37,4 +37,6 @@ def standing(one: SchedulerStanding) -> admin_pb2.SchedulerStanding:
         refused_late=figures.late,
         last_refusal=figures.last_refusal,
         answer_seconds=figures.answer_seconds,
+        left_out=figures.left_out,
+        left_out_names=figures.left_out_names,
     )

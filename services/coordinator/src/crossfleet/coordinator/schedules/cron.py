@@ -20,7 +20,13 @@ GRACE_SECONDS = 60.0
 MOST_MISSED = 100
 # A minute's schedule goes back two months so; what is older is not made up for.
 _MOST_STEPS = 100_000
-_FIELDS = 5
+_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31 as the months have it, L for the last",
+    "month": "1 to 12, JAN to DEC",
+    "day-of-week": "0 to 7, SUN to SAT",
+}
 
 
 class CronError(ValueError):
@@ -34,13 +40,16 @@ class CronError(ValueError):
 
 def times(cron: str, timezone: str, after: float) -> Iterator[float]:
     """Unix seconds of all times after a moment, in order; ends where there is none for decades. Raises CronError."""
-    if len(cron.split()) != _FIELDS:
-        raise CronError("cron", f"{cron!r} has not five fields: minute hour day-of-month month day-of-week")
+    if len(cron.split()) != len(_FIELDS):
+        fields = " ".join(_FIELDS)
+        raise CronError("cron", f"{cron!r} has not five fields: {fields}, such as '0 3 * * *' for each day at three")
     begin = datetime.fromtimestamp(after, UTC).astimezone(zone(timezone))
     try:
         found = CronSim(cron, begin)
     except CronSimError as error:
-        raise CronError("cron", f"{cron!r}: {str(error).lower() or 'it cannot be read'}") from None
+        text = str(error).lower()
+        allowed = next((f": {values}" for name, values in _FIELDS.items() if text.endswith(f" {name}")), "")
+        raise CronError("cron", f"{cron!r}: {text or 'it cannot be read'}{allowed}") from None
     return (moment.timestamp() for moment in found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.scheduling.conduct import Indices, Trusted
 from crossfleet.coordinator.scheduling.figures import SchedulerFigures
+from crossfleet.coordinator.scheduling.unsaid import Unsaid
 from crossfleet.coordinator.sessions.session import Commit
 from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.errors import CrossfleetError
@@ -35,7 +36,7 @@ _USUAL = frozenset({"QUOTA_EXCEEDED", "SCHEDULER_SUPERSEDED"})
 
 class Alone(Trusted):
     """Keeps what became of its last proposals. While most are refused, groups that have nothing are told so: those that have no
-    reason, and those for which it has proposed in vain, in place of what it says of them."""
+    reason, and those for which it has proposed in vain, in place of what it says of them. So are those of which it says nothing."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Alone(Trusted):
         self._mine = mine
         self._last: deque[Refusal | None] = deque(maxlen=_LAST)
         self._struck: set[str] = set()
+        self._unsaid = Unsaid()
         self._withheld: dict[str, WaitingReason] = {}
         self._stir = asyncio.Event()
         self._reason, self._text, self._since = "", "", 0.0
@@ -61,8 +63,19 @@ class Alone(Trusted):
         self._last.clear()
         self._struck.clear()
         self._withheld.clear()
+        self._unsaid.begin()
         self._told = True
         self._stir.set()
+
+    def told(self, update: scheduler_pb2.ScheduleRequest) -> None:
+        """An update goes out."""
+        self._unsaid.told(update, self._clock.monotonic())
+        if self._unsaid:
+            self._stir.set()
+
+    def heard(self, message: scheduler_pb2.ScheduleResponse) -> None:
+        """A plan came in."""
+        self._unsaid.heard(message, self._clock.monotonic())
 
     def judged(
         self, message: scheduler_pb2.ScheduleResponse, accepted: int, refused: Sequence[Refusal], late: Indices
@@ -91,7 +104,7 @@ class Alone(Trusted):
         """Tells groups why they wait, until cancelled: what is short is not told, since it passes."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS if self._fails else None):
+                async with asyncio.timeout(_LOOK_SECONDS if self._fails or self._unsaid else None):
                     await self._stir.wait()
             await self._clock.sleep(_LOOK_SECONDS)
             self._stir.clear()
@@ -108,13 +121,16 @@ class Alone(Trusted):
         return count >= MOST_FAULTS and count >= FAULTY_SHARE * len(self._last)
 
     async def _tell(self) -> None:
-        text, state, self._told = self._why(), self._state(), self._fails
-        self._struck.intersection_update(state.groups)
+        state, why, every = self._state(), self._why(), self._fails or self._told
+        self._told = self._fails
+        silent = {} if self._fails else self._silences()
+        self._struck = {one for one in self._struck if one in state.groups}
         self._withheld = {one: reason for one, reason in self._withheld.items() if one in state.groups}
+        groups = state.groups.values() if every else [state.groups[one] for one in silent if one in state.groups]
         told = [
-            self._reason_of(group, text)
-            for group in state.groups.values()
-            if plans.open_group(state, group) and not group.allocations and self._is_news(group, text)
+            self._reason_of(group, silent.get(group.group_id, why))
+            for group in groups
+            if plans.open_group(state, group) and not group.allocations and self._is_news(group, why, silent)
         ]
         for first in range(0, len(told), _MOST_TOLD):
             try:
@@ -123,13 +139,16 @@ class Alone(Trusted):
                 get_logger().warning("groups could not be told why they wait", error=str(error))
                 return
 
-    def _is_news(self, group: Group, text: str) -> bool:
-        """Whether a group is to be told this, in place of its reason."""
+    def _is_news(self, group: Group, why: str, silent: Mapping[str, str]) -> bool:
+        """Whether a group is to be told this in place of its reason, or that it is one of the `silent`."""
+        text = silent.get(group.group_id, why)
         if group.waiting_text == text or (self._mine is not None and not self._mine(group)):
             return False
         if group.waiting_code == CODE:
             return True
-        return self._fails and not group.never and (not group.waiting_text or group.group_id in self._struck)
+        if not self._fails:
+            return text != why and not group.waiting_text
+        return not group.never and (not group.waiting_text or group.group_id in self._struck)
 
     def _reason_of(self, group: Group, text: str) -> WaitingReason:
         """This, or what its scheduler has said where that is to be believed again."""
@@ -143,7 +162,7 @@ class Alone(Trusted):
 
     def _why(self) -> str:
         """What is said of it now. Of the same reason the same for a while, though the figures change with each plan."""
-        name, refused = self._figures.name or self._figures.address, self._refused
+        name, refused = self._name, self._refused
         if not self._fails:
             self._reason = ""
             return f"scheduler {name} has given no other reason yet"
@@ -154,3 +173,16 @@ class Alone(Trusted):
             count = f"{len(refused)} of the last {len(self._last)}"
             self._text = f"scheduler {name} answers, but its plans are refused: {why} ({count})"
         return self._text
+
+    def _silences(self) -> dict[str, str]:
+        """By group, that nothing is said of it."""
+        texts = {
+            True: f"scheduler {self._name} answers, but proposes nothing and says no reason",
+            False: f"scheduler {self._name} has not answered since it was told of it",
+        }
+        overdue = self._unsaid.overdue(self._clock.monotonic())
+        return {group_id: texts[answered] for group_id, answered in overdue.items()}
+
+    @property
+    def _name(self) -> str:
+        return self._figures.name or self._figures.address

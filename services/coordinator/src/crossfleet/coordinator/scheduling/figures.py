@@ -12,7 +12,8 @@ class SchedulerFigures:
     """Counts since the coordinator started.
 
     `late`: of what was refused, what had held by what the scheduler knew. `answer_seconds`: the usual time of an answer, 0.0
-    where that is not measured. `gangs`: it places them. `left_out`: what its updates leave out now, since it cannot be put into words.
+    where that is not measured. `gangs`: it places them. `left_out`: how much its updates leave out now, since it cannot be put into
+    words, and `left_out_names`: the first of that.
     """
 
     address: str = ""
@@ -27,6 +28,7 @@ class SchedulerFigures:
     answer_seconds: float = 0.0
     gangs: bool = False
     left_out: int = 0
+    left_out_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

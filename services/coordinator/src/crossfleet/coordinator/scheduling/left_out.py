@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container
+from itertools import islice
 from typing import Any
 
 from crossfleet.coordinator.core.commands import ApplyPlan, WaitingReason
@@ -17,6 +18,8 @@ from crossfleet.foundation.logs import get_logger
 _CODE = "untellable"
 _CAUSE_CHARACTERS = 300
 _MOST_NAMED = 500
+_FIRST_NAMED = 3
+_NAME_CHARACTERS = 200
 
 
 class LeftOut:
@@ -88,6 +91,10 @@ class LeftOut:
 
     def _count(self) -> None:
         self._figures.left_out = len(self._causes)
+        first = islice(self._causes, _FIRST_NAMED)
+        self._figures.left_out_names = tuple(
+            shorten(f"{kind} {name}".rstrip(), _NAME_CHARACTERS) for kind, name in first
+        )
 
 
 def _text(cause: str) -> str:

@@ -55,7 +55,7 @@ class Member:
             self._placeable,
             self._satisfiable,
             self._answered,
-            lambda: self.link.teller.repeat(),  # noqa: PLW0108 - the link is made with this guard
+            self._ask_again,
             lambda: changed(self),
             give_up,
         )
@@ -133,6 +133,9 @@ class Member:
     def _answered(self) -> None:
         """The next update need not wait any longer."""
         self.link.teller.wake.set()
+
+    def _ask_again(self) -> None:
+        self.link.teller.repeat()
 
     def _placeable(self, group_ids: Iterable[str]) -> Iterator[str]:
         state = self._state()

@@ -26,6 +26,8 @@ from crossfleet.coordinator.events.feed import EventFeed
 from crossfleet.coordinator.ledger.observing import device_class, duration_key, kindred_keys
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.scheduling.schedulers import Schedulers
+from crossfleet.coordinator.servicers.slips import refuse_slips
+from crossfleet.foundation.clock import Clock
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import (
     Draining as DrainingError,
@@ -54,6 +56,7 @@ class Submitting:
         ids: IdSource,
         schedulers: Schedulers,
         draining: Draining,
+        clock: Clock,
         *,
         embedded: bool,
     ) -> None:
@@ -65,6 +68,7 @@ class Submitting:
         self._ids = ids
         self._schedulers = schedulers
         self._draining = draining
+        self._clock = clock
         self._embedded = embedded
         self._seeds = Seeds()
 
@@ -72,11 +76,13 @@ class Submitting:
         """Commits a run, or finds the one of an earlier call.
 
         Raises InvalidArgument, SelectorInvalid, LocalPathRefused, WorkspaceNotFound, BlobsMissing, ManifestInvalid,
-        SchedulerNotFound, Unimplemented, IdempotencyConflict, Draining.
+        SchedulerNotFound, TargetUnsatisfiable, Unimplemented, IdempotencyConflict, Draining.
         """
         if self._draining.begun:
             raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
         command = await self.prepare(request.request_id, request.spec)
+        if command.request_id not in self._lookup.state().requests:
+            await refuse_slips(command, self._lookup.state, self._clock)
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None
         if first is not None:

@@ -29,6 +29,7 @@ from crossfleet.foundation.logs import get_logger
 
 _HELLO_SECONDS = 10.0
 _BROKEN_SESSIONS = 3
+_ENDED = "it was of a fleet that has ended"
 # Reports that wait for their commit fill some batches of the ledger. More would only make everybody else's commands wait behind
 # them; in their sessions they gather, and several become one.
 _UNCOMMITTED_REPORTS = 64
@@ -45,6 +46,8 @@ class FleetSessions:
     clock: Clock
     ids: IdSource
     state: State
+    awaits: frozenset[str] = frozenset()
+    """Of the workers of before, by name, those that may come back; empty: all."""
     lasting: Lasting = field(init=False)
     inquiries: Inquiries = field(init=False)
     _sessions: dict[str, Session] = field(default_factory=dict)
@@ -58,12 +61,15 @@ class FleetSessions:
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        """Workers of before the take-over get one lease to come back."""
+        """Workers of before the take-over get one lease to come back, but for those that have ended."""
         self.lasting = Lasting(lambda: self.state, self.clock)
         self.inquiries = Inquiries(self._tell)
         for worker in self.state.workers.values():
-            if worker.state is not WorkerState.LOST:
+            if worker.state is not WorkerState.LOST and self._may_come_back(worker.worker_id):
                 self.leases.begin(worker.worker_id, worker.session_id, self.clock.monotonic())
+
+    def _may_come_back(self, worker_id: str) -> bool:
+        return not self.awaits or worker_id in self.awaits
 
     def __len__(self) -> int:
         """Open sessions."""
@@ -207,6 +213,10 @@ class FleetSessions:
         """
         most = self.leases.seconds / 8
         due = self.clock.monotonic()
+        for worker in self.state.workers.values():
+            ended = worker.state is not WorkerState.LOST and not self.leases.living(worker.worker_id)
+            if ended:
+                self._spawn(self._lost(worker.worker_id, _ENDED))
         while True:
             now = self.clock.monotonic()
             if now - due > most:

@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("action", nargs="?", default="list", choices=("list", "set", "remove"), help="default: list")
     made.add_argument("name", nargs="?", default="", metavar="NAME")
-    made.add_argument("priority", nargs="?", type=int, metavar="N", help="from -1000 to 1000, with set; larger first")
+    made.add_argument(
+        "priority", nargs="?", type=_number, metavar="N", help="from -1000 to 1000, with set; larger first"
+    )
     made.add_argument("--preempts", action="store_true", help="it takes slots from lower classes that are preemptible")
     made.add_argument("--preemptible", action="store_true", help="its slots may be taken back for those")
     made.add_argument(
@@ -93,6 +95,14 @@ def _wanted(options: argparse.Namespace) -> PriorityClass:
     if options.grace is not None:
         wanted.grace.FromNanoseconds(int(options.grace * 1e9))
     return wanted
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        text = f"{text!r} is no priority: give a whole number from -1000 to 1000"
+        raise argparse.ArgumentTypeError(text) from None
 
 
 def _grace(text: str) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from crossfleet.api.coordinator.v1.admin_service_pb2 import Quota, QuotaStatus
 from crossfleet.cli.connecting import ask, command_parser
@@ -48,7 +50,10 @@ def main(arguments: list[str]) -> int:
 
     async def done(client: Client) -> Sequence[QuotaStatus]:
         if options.action == "set":
-            return [await client.admin.set_quota(wanted)]
+            status = await client.admin.set_quota(wanted)
+            for note in await _of_no_device(client, wanted.devices):
+                print(f"crossfleet admin quota: {note}", file=sys.stderr)
+            return [status]
         if options.action == "remove":
             await client.admin.remove_quota(options.project)
             return ()
@@ -64,6 +69,19 @@ def main(arguments: list[str]) -> int:
     else:
         print("no quotas: `crossfleet admin quota set PROJECT --slots N` makes one")
     return 0
+
+
+async def _of_no_device(client: Client, names: Iterable[str]) -> list[str]:
+    """Notes on classes of which the fleet has no device: they limit nothing yet, and may be misspelt."""
+    if not names:
+        return []
+    workers = [status.worker async for status in client.fleet.workers()]
+    known = {device.device_class for worker in workers for device in worker.devices}
+    notes = []
+    for name in sorted(set(names) - known) if workers else ():
+        near = get_close_matches(name, sorted(known), 1)
+        notes.append(f"no device of this fleet is of class {name} so far{f': did you mean {near[0]}?' if near else ''}")
+    return notes
 
 
 def _devices(words: Sequence[str]) -> dict[str, int]:

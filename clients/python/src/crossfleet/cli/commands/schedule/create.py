@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -55,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Makes a schedule; answers the exit status."""
     own, run_words = _split(arguments)
-    options = parser().parse_args(own)
+    options = _own(own)
+    if not run_words:
+        raise UsageError(f"name what to run after `--`: {_shown(options)} -- pytest tests")
     run = command_line.parse(run_words)
     run = replace(run, data=options.data or run.data)
     _check_suits_a_schedule(run)
@@ -82,6 +85,24 @@ def main(arguments: list[str]) -> int:
     else:
         print(f"{found.name}: next {coming(found)}")
     return 0
+
+
+def _own(words: list[str]) -> argparse.Namespace:
+    made = parser()
+    options, unknown = made.parse_known_args(words)
+    of_run = command_line.misplaced(unknown)
+    if of_run:
+        raise UsageError(
+            f"{of_run[0]} is an option of `crossfleet run`: write it behind `--`, and what is to run behind another one: "
+            f"{_shown(options)} -- {of_run[0]} ... -- pytest"
+        )
+    if unknown and not unknown[0].startswith("-"):
+        raise UsageError(f"put `--` before what is to run: {_shown(options)} -- {shlex.join(unknown)}")
+    return made.parse_args(words) if unknown else options
+
+
+def _shown(options: argparse.Namespace) -> str:
+    return f"crossfleet schedule create {shlex.quote(options.name)} --cron {shlex.quote(options.cron)}"
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

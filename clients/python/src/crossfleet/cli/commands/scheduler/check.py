@@ -11,6 +11,7 @@ from crossfleet.cli import exits
 from crossfleet.cli.parsing import Parser
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.paint import Paint, painter
+from crossfleet.cli.reporting.schedulers import NO_SCHEDULER
 from crossfleet.cli.reporting.table import table
 from crossfleet.client.conformance.check import Check
 from crossfleet.client.conformance.kit import Finding, Report, Verdict, chosen, examine
@@ -70,7 +71,8 @@ def main(arguments: list[str]) -> int:
     try:
         report = asyncio.run(examined())
     except (Unavailable, Unimplemented) as error:
-        print(f"crossfleet scheduler check: no scheduler answers at {options.address}: {error}", file=sys.stderr)
+        why = NO_SCHEDULER if isinstance(error, Unimplemented) else str(error)
+        print(f"crossfleet scheduler check: no scheduler answers at {options.address}: {why}", file=sys.stderr)
         return exits.FLEET
     if as_json:
         print(documents.write(_document(report)))

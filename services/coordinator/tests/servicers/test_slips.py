@@ -1,0 +1,120 @@
+"""A class of devices that is misspelt is refused as a slip of whoever asks, where that is known to be one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from crossfleet.api.types.v1 import device_pb2, run_pb2, suite_pb2
+from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.servicers import slips
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import error_from_rpc
+from services.coordinator.tests.running import Running, ScriptedWorker, noop, running
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 0.05)
+    monkeypatch.setattr(slips, "_LOOK_SECONDS", 0.01)
+
+
+def asking(selector: str = "", devices: str = "", **policy: Any) -> run_pb2.RunSpec:
+    spec = noop(1, policy=suite_pb2.Policy(**policy))
+    target = spec.targets.add(name="gpu", selector=selector)
+    if devices:
+        target.request.devices.add(device_class=devices, count=1)
+    return spec
+
+
+async def refused(fleet: Running, spec: run_pb2.RunSpec) -> CrossfleetError:
+    with pytest.raises(grpc.RpcError) as raised:
+        await fleet.submit(spec)
+    return error_from_rpc(raised.value)
+
+
+async def with_a_gpu(fleet: Running, *, looking: bool = False) -> ScriptedWorker:
+    worker = ScriptedWorker(fleet.channel)
+    gpu = device_pb2.Device(device_id="gpu0", device_class="gpu")
+    await worker.welcomed(devices=[gpu], looking=looking)
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (asking(devices="gpuu"), "spec.targets[0].request.devices[0].device_class"),
+        (asking('device.class == "gpuu"'), "spec.targets[0].selector"),
+    ],
+)
+async def test_a_misspelt_class_is_refused_with_the_one_that_is_meant(
+    tmp_path: Path, spec: run_pb2.RunSpec, field: str
+) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet)
+        error = await refused(fleet, spec)
+    assert error.reason == "TARGET_UNSATISFIABLE"
+    assert error.message == "target gpu: no device of this fleet is of class 'gpuu': did you mean 'gpu'?"
+    assert [one.path for one in error.fields] == [field]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        asking(devices="gpu"),
+        asking(devices="fpga"),
+        asking(devices="gpuu", unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT),
+        asking(devices="gpuu", unsatisfiable_wait=Duration(seconds=60)),
+    ],
+    ids=["it is there", "nothing is like it", "the run waits", "the run waits for a while"],
+)
+async def test_what_may_be_meant_as_it_stands_is_no_slip(tmp_path: Path, spec: run_pb2.RunSpec) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet)
+        assert (await fleet.submit(spec)).run.run_id
+
+
+async def test_an_alternative_may_be_of_a_class_that_only_other_fleets_have(tmp_path: Path) -> None:
+    spec = asking()
+    other = spec.targets[0].alternatives.add(selector='device.class == "vgpu"', wait=Duration(seconds=1))
+    other.devices.add(device_class="vgpu", count=1)
+    spec.targets[0].alternatives.add(selector='device.class == "gpu"')
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet)
+        assert (await fleet.submit(spec)).run.run_id
+
+
+async def test_nothing_is_a_slip_while_a_worker_still_looks_for_devices(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet, looking=True)
+        assert (await fleet.submit(asking(devices="gpuu"))).run.run_id
+
+
+async def test_a_class_that_comes_with_the_next_worker_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 10.0)
+    async with running(tmp_path) as fleet:
+        worker = await with_a_gpu(fleet)
+        submitting = asyncio.ensure_future(fleet.submit(asking(devices="gpuu")))
+        changed = worker_pb2.DevicesChanged(devices=[device_pb2.Device(device_id="g1", device_class="gpuu")])
+        await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
+        assert (await submitting).run.run_id
+
+
+async def test_a_slip_is_one_also_where_its_workers_find_their_devices_only_after_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 0.5)
+    async with running(tmp_path) as fleet:
+        worker = ScriptedWorker(fleet.channel)
+        await worker.welcomed(looking=True)
+        submitting = asyncio.ensure_future(refused(fleet, asking(devices="gpuu")))
+        changed = worker_pb2.DevicesChanged(devices=[device_pb2.Device(device_id="g1", device_class="gpu")])
+        await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
+        assert "did you mean 'gpu'?" in (await submitting).message
