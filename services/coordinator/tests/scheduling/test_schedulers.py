@@ -200,7 +200,9 @@ async def test_whoever_freezes_after_it_gave_a_reason_is_believed_no_longer(tmp_
 
     def kept_for_others(plan: Plan) -> None:
         if plan.allocate:
-            plan.waiting.add(group_id=plan.allocate[0].group_id, code="reserved", text="what is free is kept for others")
+            plan.waiting.add(
+                group_id=plan.allocate[0].group_id, code="reserved", text="what is free is kept for others"
+            )
             plan.ClearField("allocate")
             new.wrong = silent
 
