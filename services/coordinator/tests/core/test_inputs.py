@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunVerdict
 from crossfleet.coordinator.core.product import MOST_NAMED
 from crossfleet.coordinator.core.proof import MOST_OF_A_TARGET, InputsProved, Proof, ProofsDropped
@@ -36,8 +37,8 @@ class Project:
         return self.fleet.state.groups[f"r{number or self.number}/{name}"]
 
     def attach(self, target="build", name=f"w1/0/{WHEEL}", digest="a"):
-        artifact = c.ArtifactRef(target, name, digest, 1)
-        self.fleet.do(c.AttachArtifacts(f"r{self.number}", (artifact,)))
+        artifact = ArtifactRef(target, name, digest, 1)
+        self.fleet.do(AttachArtifacts(f"r{self.number}", (artifact,)))
 
     def execute(self, outcome=Outcome.PASSED):
         """What may be placed is, and its cases end so; the slots are not given back yet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crossfleet.coordinator.core.artifact import ArtifactFact
 from crossfleet.coordinator.core.cases import CollectedCase
-from crossfleet.coordinator.core.commands import ArtifactRef, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.commands import PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
@@ -301,26 +302,6 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactsAttached:
-    """Blobs belong to the run."""
-
-    run_id: str
-    artifacts: tuple[ArtifactRef, ...]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactsWaiting:
-    """A worker keeps artifacts of the group, by name, until they can be stored."""
-
-    run_id: str
-    group_id: str
-    worker_id: str
-    names: tuple[str, ...]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerJoined:
     """A worker opened a session (again). The view is not stored: after a restart workers introduce themselves."""
 
@@ -460,8 +441,7 @@ Event = (
     | SuiteEnded
     | RunStopping
     | RunFinished
-    | ArtifactsAttached
-    | ArtifactsWaiting
+    | ArtifactFact
     | WorkerJoined
     | WorkerUpdated
     | WorkerStateChanged

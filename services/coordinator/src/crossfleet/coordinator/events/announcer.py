@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.artifact import ArtifactsWaiting
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.places import AlternativesOpened
@@ -61,7 +62,7 @@ class Announcer:
                 _allocation_closed(event.allocation_closed, fact)
             case SlotsGivenBack() if fact.gone:
                 _slots_of(event.slots_given_back, fact)
-            case facts.ArtifactsWaiting():
+            case ArtifactsWaiting():
                 _artifacts_waiting(event.artifacts_waiting, fact)
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
@@ -166,7 +167,7 @@ def _alternative_opened(event: event_pb2.Event, fact: AlternativesOpened) -> boo
     return True
 
 
-def _artifacts_waiting(message: event_pb2.ArtifactsWaiting, fact: facts.ArtifactsWaiting) -> None:
+def _artifacts_waiting(message: event_pb2.ArtifactsWaiting, fact: ArtifactsWaiting) -> None:
     message.target, message.worker_id = _target(fact.run_id, fact.group_id), fact.worker_id
     message.names.extend(fact.names)
 

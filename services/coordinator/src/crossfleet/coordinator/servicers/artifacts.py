@@ -13,7 +13,7 @@ from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES, BlobStore, is_di
 from crossfleet.coordinator.artifacts.manifests import is_relative
 from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
 from crossfleet.coordinator.convert.checks import Checks
-from crossfleet.coordinator.core.commands import ArtifactRef, AttachArtifacts
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.servicers.pages import decode, encode, page_size
 from crossfleet.foundation.draining import Draining
