@@ -284,6 +284,26 @@ def test_what_needs_an_unchanged_target_goes_on_as_if_it_had_passed_and_may_comp
     assert skipped == [(False, False), (True, False), (True, True), (True, True)]
 
 
+def test_a_failure_undoes_what_was_proved_with_the_same_while_that_went_by_the_name_of_a_run(project):
+    needs = {"gpu": (need(),), "soak": (need(target="gpu"),)}
+    skipped = []
+    anyway, failed = c.PolicySpec(unchanged_too=True), Outcome.FAILED
+    for wheel, policy, outcome in (("a", None, None), ("a", None, None), ("b", anyway, failed), ("a", None, None)):
+        project.begin(needs=needs, targets=("build", "gpu", "soak"), policy=policy or c.PolicySpec())
+        project.execute()
+        project.attach(digest=wheel)
+        project.fleet.close_what_is_closing()
+        if not project.group("gpu").skipped:
+            project.execute()
+            project.attach("gpu", "w1/0/model.bin")
+            project.fleet.close_what_is_closing()
+        project.execute(outcome or Outcome.PASSED)
+        project.fleet.close_what_is_closing()
+        assert project.group("soak").over
+        skipped.append((project.group("gpu").unchanged_since, project.group("soak").skipped))
+    assert skipped == [("", False), ("r1", False), ("", False), ("r1", False)]
+
+
 def test_a_target_that_did_not_pass_is_no_matter_of_change(project):
     project.carry_out()
     project.begin()
