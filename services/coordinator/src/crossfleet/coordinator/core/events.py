@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from crossfleet.coordinator.core.artifact import ArtifactFact
 from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.commands import PolicySpec, TargetSpec
@@ -162,12 +164,11 @@ class SlotsReleased:
     slots: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedCase:
+class FinishedCase(msgspec.Struct, frozen=True, gc=False):
     """A verdict: the first committed result of a case that is not followed by a rerun.
 
     Without an attempt it is no execution's own: what follows from earlier ones, or from the end of the run. `process` and
-    `position` as in CaseOutcome.
+    `position` as in CaseOutcome. No dataclass, as CollectedCase is none: the end of a run may make a million of them at once.
     """
 
     case_index: int

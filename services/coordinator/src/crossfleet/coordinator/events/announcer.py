@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
@@ -19,6 +20,7 @@ from crossfleet.coordinator.lookup import Lookup
 Numbered = tuple[Position, float, facts.Event]
 """A fact with its position and the unix seconds of its commit."""
 Announced = tuple[Position, event_pb2.Event]
+_CASES_A_TURN = 2_000
 
 
 class Announcer:
@@ -106,7 +108,9 @@ class Announcer:
         target = message.target = _target(fact.run_id, fact.group_id)
         ids = await self._known.case_ids(fact.run_id, fact.group_id)
         add = message.cases.add
-        for case in fact.cases:
+        for number, case in enumerate(fact.cases, 1):
+            if not number % _CASES_A_TURN:
+                await asyncio.sleep(0)  # a large run that is stopped ends all of its cases at once
             add(
                 target=target,
                 case_index=case.case_index,
