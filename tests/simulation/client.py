@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from crossfleet.coordinator.core.commands import ArtifactRef, AttachArtifacts, DrainWorker, StopRun, SubmitRun
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
+from crossfleet.coordinator.core.commands import DrainWorker, StopRun, SubmitRun
 from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.core.quota import Quota, SetQuota
 from crossfleet.coordinator.core.reservation import CancelReservation, MakeReservation, Reservation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactsAttached
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, Place, ProofsDropped, TargetUnchanged
 from tests.simulation.audits.books import Audit, Books
@@ -23,7 +24,7 @@ class Comparisons(Audit):
         self._inputs: dict[str, str] = {}
         self._proofs: dict[tuple[Place, str], str] = {}
 
-    def _ArtifactsAttached(self, event: e.ArtifactsAttached) -> None:
+    def _ArtifactsAttached(self, event: ArtifactsAttached) -> None:
         for one in event.artifacts:
             self.left.setdefault(f"{event.run_id}/{one.target}", set()).add((one.name, one.digest))
 

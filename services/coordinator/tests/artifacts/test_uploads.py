@@ -15,6 +15,7 @@ from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.artifacts.blobs import BlobStore
 from crossfleet.coordinator.artifacts.place import Place
 from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
+from crossfleet.coordinator.servicers import artifacts as servicer
 from crossfleet.foundation.errors import (
     BlobsMissing,
     BlobTooLarge,
@@ -27,6 +28,7 @@ from crossfleet.foundation.errors import (
     UploadOffsetMismatch,
 )
 from crossfleet.foundation.errors.status import error_from_rpc
+from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import Running, noop, running
 
 Piece = artifact_pb2.UploadBlobRequest
@@ -97,6 +99,48 @@ async def test_a_broken_upload_goes_on_where_it_was_cut(tmp_path: Path) -> None:
         assert (done.committed_bytes, done.complete) == (size, True)
         assert await download(fleet, digest) == content
     assert not list((tmp_path / "uploads").iterdir())
+
+
+async def begun(fleet: Running, content: bytes) -> asyncio.Task[CrossfleetError]:
+    """An upload of which half has arrived, and nothing more comes; what becomes of it."""
+
+    async def half() -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
+        yield Piece(digest=digest_of(content), size_bytes=len(content), content=content[: len(content) // 2])
+        await asyncio.Event().wait()
+
+    async def arrived() -> bool:
+        return await arrived_of(fleet, content) > 0
+
+    error = asyncio.ensure_future(refused(fleet.artifacts.UploadBlob(half())))
+    await eventually(arrived, what="the first half")
+    return error
+
+
+async def arrived_of(fleet: Running, content: bytes) -> int:
+    request = artifact_pb2.GetUploadRequest(digest=digest_of(content))
+    return (await fleet.artifacts.GetUpload(request)).committed_bytes
+
+
+async def test_who_sends_nothing_more_of_a_blob_leaves_it_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicer, "_SILENT_SECONDS", 0.5)
+    content = os.urandom(1_000_000)
+    async with running(tmp_path) as fleet:
+        silent = await (await begun(fleet, content))
+        at = await arrived_of(fleet, content)
+        await upload(fleet, Piece(digest=digest_of(content), size_bytes=len(content), offset=at, content=content[at:]))
+
+        assert isinstance(silent, Unavailable)
+        assert await download(fleet, digest_of(content)) == content
+
+
+async def test_a_coordinator_that_goes_down_wants_the_rest_of_an_upload_sent_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        ending = await begun(fleet, os.urandom(1_000_000))
+        fleet.draining.begin("for a test")
+
+        assert (await ending).reason == "DRAINING"
 
 
 @pytest.mark.parametrize("length", [10, 1_200_000])

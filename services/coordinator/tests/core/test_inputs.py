@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.outcomes import Cause, Ending, GroupState, Outcome, RunVerdict
 from crossfleet.coordinator.core.product import MOST_NAMED
 from crossfleet.coordinator.core.proof import MOST_OF_A_TARGET, InputsProved, Proof, ProofsDropped
@@ -36,8 +37,8 @@ class Project:
         return self.fleet.state.groups[f"r{number or self.number}/{name}"]
 
     def attach(self, target="build", name=f"w1/0/{WHEEL}", digest="a"):
-        artifact = c.ArtifactRef(target, name, digest, 1)
-        self.fleet.do(c.AttachArtifacts(f"r{self.number}", (artifact,)))
+        artifact = ArtifactRef(target, name, digest, 1)
+        self.fleet.do(AttachArtifacts(f"r{self.number}", (artifact,)))
 
     def execute(self, outcome=Outcome.PASSED):
         """What may be placed is, and its cases end so; the slots are not given back yet."""
@@ -281,6 +282,26 @@ def test_what_needs_an_unchanged_target_goes_on_as_if_it_had_passed_and_may_comp
         assert not project.group("bench").skipped
         skipped.append((project.group("gpu").skipped, project.group("soak").skipped))
     assert skipped == [(False, False), (True, False), (True, True), (True, True)]
+
+
+def test_a_failure_undoes_what_was_proved_with_the_same_while_that_went_by_the_name_of_a_run(project):
+    needs = {"gpu": (need(),), "soak": (need(target="gpu"),)}
+    skipped = []
+    anyway, failed = c.PolicySpec(unchanged_too=True), Outcome.FAILED
+    for wheel, policy, outcome in (("a", None, None), ("a", None, None), ("b", anyway, failed), ("a", None, None)):
+        project.begin(needs=needs, targets=("build", "gpu", "soak"), policy=policy or c.PolicySpec())
+        project.execute()
+        project.attach(digest=wheel)
+        project.fleet.close_what_is_closing()
+        if not project.group("gpu").skipped:
+            project.execute()
+            project.attach("gpu", "w1/0/model.bin")
+            project.fleet.close_what_is_closing()
+        project.execute(outcome or Outcome.PASSED)
+        project.fleet.close_what_is_closing()
+        assert project.group("soak").over
+        skipped.append((project.group("gpu").unchanged_since, project.group("soak").skipped))
+    assert skipped == [("", False), ("r1", False), ("", False), ("r1", False)]
 
 
 def test_a_target_that_did_not_pass_is_no_matter_of_change(project):

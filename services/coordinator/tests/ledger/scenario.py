@@ -1,6 +1,7 @@
 """Commands that bring a ledger into interesting states."""
 
 from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.outcomes import Cause, Outcome
 from crossfleet.matching.model import Request, WorkerView
 
@@ -64,7 +65,7 @@ def compare(ledger, run_id="run", digest="a"):
     """A run with a target `later` that is skipped where `default` has left what it did when `later` last passed."""
     later = c.TargetSpec("later", "", Request(), (c.Need("default", changed=True),))
     start(ledger, run_id, targets=(c.TargetSpec("default", "", Request()), later))
-    ledger.commit([c.AttachArtifacts(run_id, (c.ArtifactRef("default", "w1/0/a.whl", digest, 1),))], 1.5)
+    ledger.commit([AttachArtifacts(run_id, (ArtifactRef("default", "w1/0/a.whl", digest, 1),))], 1.5)
     work_off(ledger)
     if run_id in ledger.state.runs and not ledger.state.groups[f"{run_id}/later"].over:
         ledger.commit([plan(run_id, target="later")], 2.0)

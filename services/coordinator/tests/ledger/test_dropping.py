@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.ledger import tables
 from crossfleet.coordinator.ledger.ledger import Ledger
 from crossfleet.coordinator.ledger.memory import MemoryStore
@@ -52,7 +53,7 @@ def test_a_dropped_run_leaves_nothing_and_other_runs_stay_whole(database):
     ledger = opened(database)
     for run_id in ("old", "kept"):
         start(ledger, run_id)
-        attach = c.AttachArtifacts(run_id, (c.ArtifactRef("default", "a.txt", "0" * 64, 1, "", ""),))
+        attach = AttachArtifacts(run_id, (ArtifactRef("default", "a.txt", "0" * 64, 1, "", ""),))
         ledger.commit([attach], 1.5)
         work_off(ledger)
     kept = rows_of(ledger.store, "kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crossfleet.coordinator.core import commands as c
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.outcomes import RunState
 from crossfleet.coordinator.ledger import exporting, importing, tables
 from crossfleet.coordinator.ledger.ledger import Ledger
@@ -49,7 +50,7 @@ def filled(store):
     ledger = Ledger(store)
     ledger.open("first")
     start(ledger, "ended")
-    attach = c.AttachArtifacts("ended", (c.ArtifactRef("default", "a.txt", "0" * 64, 1, "", ""),))
+    attach = AttachArtifacts("ended", (ArtifactRef("default", "a.txt", "0" * 64, 1, "", ""),))
     ledger.commit([attach], 1.5)
     work_off(ledger)
     start(ledger, "open")

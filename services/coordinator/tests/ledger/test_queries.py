@@ -6,6 +6,7 @@ import pytest
 
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.outcomes import Cause, Outcome, RunState, RunVerdict
 from crossfleet.coordinator.core.override import OverrideDevice
 from crossfleet.coordinator.ledger import codec
@@ -135,9 +136,9 @@ async def test_groups_and_attempts_say_where_things_stand(ledger, queries):
 async def test_artifacts_are_listed_by_name_also_for_runs_that_are_over(ledger, queries):
     start(ledger)
     work_off(ledger)
-    refs = tuple(c.ArtifactRef("default", name, f"digest-{name}", 3) for name in ("b.txt", "a.txt"))
-    ledger.commit([c.AttachArtifacts("run", refs)], 5.0)
-    ledger.commit([c.AttachArtifacts("run", refs)], 6.0)
+    refs = tuple(ArtifactRef("default", name, f"digest-{name}", 3) for name in ("b.txt", "a.txt"))
+    ledger.commit([AttachArtifacts("run", refs)], 5.0)
+    ledger.commit([AttachArtifacts("run", refs)], 6.0)
 
     assert [one.name for one in await queries.artifacts("run")] == ["a.txt", "b.txt"]
     assert [one.name for one in await queries.artifacts("run", after=("default", "a.txt"))] == ["b.txt"]

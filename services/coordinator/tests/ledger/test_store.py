@@ -9,6 +9,7 @@ from crossfleet.api.types.v1.device_pb2 import Worker
 from crossfleet.coordinator.core import commands as c
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import machine
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.core.emitter import Rejection
 from crossfleet.coordinator.core.outcomes import Outcome, RunVerdict, WorkerState
 from crossfleet.coordinator.core.priority_class import PriorityClass, RemovePriorityClass, SetPriorityClass
@@ -114,7 +115,7 @@ def test_a_later_leader_knows_what_has_passed_with_what_and_what_a_live_run_has_
     later = c.TargetSpec("later", "", Request(), (c.Need("default", changed=True),))
     again = c.PolicySpec(unchanged_too=True)
     start(ledger, targets=(c.TargetSpec("default", "", Request()), later), policy=again)
-    ledger.commit([c.AttachArtifacts("run", (c.ArtifactRef("default", "w1/0/a.whl", "0", 1),))], 1.5)
+    ledger.commit([AttachArtifacts("run", (ArtifactRef("default", "w1/0/a.whl", "0", 1),))], 1.5)
     successor = opened(database)
     assert successor.state.proofs == ledger.state.proofs
     assert successor.state.groups["run/default"].product == ledger.state.groups["run/default"].product

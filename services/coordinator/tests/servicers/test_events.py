@@ -9,13 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
+from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.cases import CollectedCase
+from crossfleet.coordinator.core.commands import TargetSpec
+from crossfleet.coordinator.core.model import Group, State
+from crossfleet.coordinator.core.outcomes import Outcome
+from crossfleet.coordinator.events.announcer import Announcer
 from crossfleet.coordinator.events.cursors import parse, text
 from crossfleet.coordinator.events.feed import Watcher
+from crossfleet.coordinator.events.known import Known
 from crossfleet.coordinator.ledger.sql import SqlStore
 from crossfleet.coordinator.ledger.store import Batch, StoreFull
 from crossfleet.foundation.errors import InvalidArgument, SlowWatcher
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
+from crossfleet.matching.model import Request
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
 
@@ -50,6 +58,28 @@ async def test_a_run_is_told_from_its_first_fact_to_its_last(tmp_path: Path) -> 
     ended = next(event.attempt_ended.attempt for event in events if event.HasField("attempt_ended"))
     assert (ended.worker_id, ended.cause) == ("w1", 1)
     assert ended.cases > 0
+
+
+async def test_while_the_end_of_a_large_run_is_put_into_words_others_have_their_turns() -> None:
+    ids = [f"a.py::{number}" for number in range(20_000)]
+    state, turns = State(), 0
+    state.groups["r/t"] = Group("r/t", "r", TargetSpec("t", "", Request()), 0, collected=True)
+    state.groups["r/t"].cases = tuple(map(CollectedCase, ids))
+    stopped = tuple(e.FinishedCase(index, Outcome.CANCELLED, 0.0, "", 0, "", 0) for index in range(len(ids)))
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(others())
+    announcer = Announcer(Known(None, lambda: state), None)  # type: ignore[arg-type]
+    ((_, event),) = await announcer.announce([((1, 0), 1.0, e.CasesFinished("r", "r/t", stopped, (), 1.0))])
+    task.cancel()
+
+    assert [case.case_id for case in event.cases_finished.cases] == ids
+    assert turns >= 9
 
 
 async def test_stored_and_live_events_are_the_same(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,7 +18,7 @@ from crossfleet.foundation.errors import ArtifactStoreUnavailable, BlobNotFound,
 
 
 class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
-    """Keeps blobs, artifacts and live output."""
+    """Keeps blobs, artifacts and live output. Falls silent where `taking`, `answering` or `giving` is cleared."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -27,6 +28,10 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
         self.away = False
         self.asked = 0
         self.gone: set[str] = set()
+        self.begun = 0
+        self.taking, self.answering, self.giving = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        for gate in (self.taking, self.answering, self.giving):
+            gate.set()
 
     def add(self, content: bytes) -> str:
         """Store bytes; answers their digest."""
@@ -48,9 +53,12 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
     async def UploadBlob(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
         """One blob."""
         digest, content = "", b""
+        self.begun += 1
+        await self.taking.wait()
         async for piece in request_iterator:
             digest = digest or piece.digest
             content += piece.content
+        await self.answering.wait()
         if self.add(content) != digest:
             raise DigestMismatch("other bytes", expected=digest)
         return artifacts.UploadBlobResponse(blobs=1, received_bytes=len(content))
@@ -60,6 +68,7 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
         self.downloads.append(request.digest)
         if request.digest not in self.blobs:
             raise BlobNotFound(f"no blob {request.digest}", digest=request.digest)
+        await self.giving.wait()
         content = self.blobs[request.digest]
         for start in range(0, len(content), 65536):
             yield artifacts.DownloadBlobResponse(content=content[start : start + 65536])

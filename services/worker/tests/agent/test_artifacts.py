@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+import pytest
 
+from crossfleet.foundation.channel import open_channel
 from crossfleet.foundation.serve import ServiceDefinition
 from crossfleet.foundation.testing import serving
 from crossfleet.foundation.wait import eventually
+from crossfleet.worker import sending
 from crossfleet.worker.about import About
 from crossfleet.worker.artifacts import Artifacts, Then
 from crossfleet.worker.late import LateArtifacts, Limits
@@ -196,6 +199,40 @@ async def test_while_the_store_is_away_an_allocation_ends_at_once_and_its_files_
             await eventually(lambda: not worker.waiting(), deadline=30, what="the files that waited")
 
     assert sorted(store.artifacts) == ["w1/0/after.txt", "w1/0/before.txt", "w1/0/second.txt"]
+
+
+@pytest.mark.parametrize("silent", ["taking", "answering"])
+async def test_a_store_that_falls_silent_holds_up_no_allocation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    monkeypatch.setattr(sending, "_PIECE_SECONDS", 1.0)
+    monkeypatch.setattr(sending, "_ANSWER_SECONDS", 1.0)
+    store = MemoryStore()
+    async with standing(store, tmp_path) as worker:
+        getattr(store, silent).clear()
+        worker.left("a1", **{"model.bin": b"x" * 1_900_000})
+        assert await worker.end("a1") == ["w1/0/model.bin"]
+        getattr(store, silent).set()
+        async with worker.sending():
+            await eventually(lambda: not worker.waiting(), deadline=20, what="the file that waited")
+
+    assert list(store.artifacts) == ["w1/0/model.bin"]
+
+
+async def test_a_file_that_was_cut_off_with_its_session_is_sent_in_the_next(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
+        channels: list[grpc.aio.Channel] = [open_channel(served.address), served.channel]
+        worker = Worker(tmp_path, lambda: channels[0])
+        store.taking.clear()
+        worker.left("a1", **{"model.bin": b"x" * 1_900_000})
+        ending = asyncio.ensure_future(worker.end("a1"))
+        await eventually(lambda: store.begun, deadline=20, what="the upload")
+        store.taking.set()
+        await channels.pop(0).close()
+        assert await ending == []
+
+    assert list(store.artifacts) == ["w1/0/model.bin"]
 
 
 async def test_what_waits_outlives_the_agent_however_it_ended(tmp_path: Path) -> None:

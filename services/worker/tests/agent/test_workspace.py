@@ -48,6 +48,19 @@ async def test_what_the_host_has_is_not_fetched_again() -> None:
         assert stage.store.downloads == before
 
 
+async def test_what_was_cut_off_with_a_session_is_fetched_in_the_next() -> None:
+    async with staged() as stage:
+        await stage.ready(stage.start())
+        stage.store.giving.clear()
+        stage.open(workspace=_pack(stage))
+        await stage.until(lambda: stage.store.downloads, "the first of the files")
+        stage.coordinator.drop()
+        await stage.coordinator.joined(2)
+        stage.store.giving.set()
+
+        assert await stage.collected() == ["test_w.py::test_reads_its_neighbour"]
+
+
 async def test_the_copy_of_an_allocation_is_gone_when_it_has_ended() -> None:
     async with staged() as stage:
         await stage.ready(stage.start())

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 
 from crossfleet.api.coordinator.v1.artifact_service_pb2 import DownloadBlobRequest
 from crossfleet.api.coordinator.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from crossfleet.api.types.v1.suite_pb2 import ManifestEntry
-from crossfleet.foundation.errors.load import Unavailable
+from crossfleet.foundation.errors.load import DeadlineExceeded, Unavailable
 from crossfleet.foundation.errors.status import translated
-from crossfleet.foundation.retry import retrying
+from crossfleet.foundation.retry import RetryPolicy, retrying
 from crossfleet.worker.content import ContentCache
 from crossfleet.worker.manifest import read_manifest
+from crossfleet.worker.waiting import until
 
 _AT_ONCE = 8
+# A large file may take its time: what has a limit is how long nothing of it comes.
+_POLICY = RetryPolicy(deadline=math.inf)
+_PIECE_SECONDS = 30.0
+_SESSION_SECONDS = 30.0
 
 
 class Fetcher:
@@ -48,7 +55,7 @@ class Fetcher:
 
         async def one(digest: str) -> None:
             async with room:
-                await retrying(lambda: self._download(digest))
+                await retrying(lambda: self._download(digest), policy=_POLICY)
 
         tasks = [asyncio.ensure_future(one(digest)) for digest in digests if not self._cache.has(digest)]
         try:
@@ -58,12 +65,13 @@ class Fetcher:
                 task.cancel()
 
     async def _download(self, digest: str) -> None:
+        await until(lambda: self._channel() is not None, _SESSION_SECONDS)
         channel = self._channel()
         if channel is None:
             raise Unavailable("no connection to the coordinator")
         with translated(), self._cache.receive(digest) as receiving:
-            async for response in ArtifactServiceStub(channel).DownloadBlob(DownloadBlobRequest(digest=digest)):
-                receiving.write(response.content)
+            async for piece in _pieces(ArtifactServiceStub(channel).DownloadBlob(DownloadBlobRequest(digest=digest))):
+                receiving.write(piece)
 
     def _copy_out(self, entries: Sequence[ManifestEntry], place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
@@ -78,3 +86,17 @@ class Fetcher:
                 target.symlink_to(entry.symlink)
             else:
                 self._cache.copy(entry.digest, target, executable=entry.executable)
+
+
+async def _pieces(call: Any) -> AsyncIterator[bytes]:
+    """What a call gives. Raises DeadlineExceeded where it gives nothing for too long."""
+    responses = aiter(call)
+    while True:
+        try:
+            async with asyncio.timeout(_PIECE_SECONDS):
+                response = await anext(responses)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise DeadlineExceeded(f"nothing has come for {_PIECE_SECONDS:g} s") from None
+        yield response.content

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import mimetypes
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,14 @@ from crossfleet.foundation.errors.status import translated
 from crossfleet.foundation.logs import get_logger
 from crossfleet.foundation.retry import RetryPolicy, retrying
 from crossfleet.worker.about import About
+from crossfleet.worker.sending import send_file
 from crossfleet.worker.waiting import until
 
 FILES_AT_ONCE = 1000
 """The coordinator names no more in one call."""
 
-_PIECE_BYTES = 512 * 1024
-_POLICY = RetryPolicy(attempts=8, first_delay=0.2, max_delay=5.0, deadline=300.0)
+# A large file may take its time: how long nothing of it may be taken is said where it is sent.
+_POLICY = RetryPolicy(attempts=8, first_delay=0.2, max_delay=5.0, deadline=math.inf)
 # To ask for one digest takes a store some milliseconds: one that takes longer is not there.
 _ASK_SECONDS = 5.0
 _ATTACH_SECONDS = 30.0
@@ -138,7 +140,7 @@ class Uploading:
             request = wire.FindMissingBlobsRequest(digests=[digest])
             missing = await stub.FindMissingBlobs(request, timeout=_ASK_SECONDS)
             if missing.missing:
-                await stub.UploadBlob(_pieces(digest, left))
+                await send_file(stub, digest, left.path, left.size)
 
     async def _attach(self, artifacts: Sequence[wire.Artifact]) -> None:
         stub = await self._stub()
@@ -196,17 +198,3 @@ def _shown(path: Path, folder: Path) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-async def _pieces(digest: str, left: Left) -> AsyncIterator[wire.UploadBlobRequest]:
-    with left.path.open("rb") as file:
-        offset = 0
-        while True:
-            content = file.read(_PIECE_BYTES)
-            if not content and offset:
-                return
-            first = {"digest": digest, "size_bytes": left.size} if not offset else {}
-            yield wire.UploadBlobRequest(offset=offset, content=content, **first)  # type: ignore[arg-type]
-            offset += len(content)
-            if not content:
-                return

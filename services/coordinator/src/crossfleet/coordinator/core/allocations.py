@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossfleet.coordinator.core import canary
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactsLost, ArtifactsWaiting
 from crossfleet.coordinator.core.blame import blame
 from crossfleet.coordinator.core.commands import AllocationEnded
 from crossfleet.coordinator.core.dispatching import feed_group, feed_waiting_for_quiet
@@ -14,7 +15,6 @@ from crossfleet.coordinator.core.limits import settle_limits
 from crossfleet.coordinator.core.model import Allocation, Group
 from crossfleet.coordinator.core.outcomes import Cause, Ending
 from crossfleet.coordinator.core.places import PlaceLeft
-from crossfleet.coordinator.core.proof import ArtifactsLost
 from crossfleet.coordinator.core.settling import (
     close_gang,
     end_attempt,
@@ -34,7 +34,7 @@ def allocation_ended(emit: Emitter, worker_id: str, item: AllocationEnded) -> st
         return ""
     group = emit.state.groups[allocation.group_id]
     if item.waiting_artifacts:
-        emit(e.ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
+        emit(ArtifactsWaiting(group.run_id, group.group_id, worker_id, item.waiting_artifacts, emit.now))
     if item.lost_artifacts and group.product is not None:
         emit(ArtifactsLost(group.run_id, group.group_id, item.lost_artifacts))
     if item.ending is Ending.SESSION_FAILED and not group.ending:

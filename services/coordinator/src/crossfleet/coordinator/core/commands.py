@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from crossfleet.coordinator.core.artifact import AttachArtifacts
 from crossfleet.coordinator.core.cases import CollectedCase
 from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.grouping import Grouping
@@ -435,26 +436,6 @@ class SubmitScheduled:
     at: float
     submit: SubmitRun | None
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactRef:
-    """A stored blob that belongs to a run."""
-
-    target: str
-    name: str
-    digest: str
-    size: int
-    media_type: str = ""
-    case_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AttachArtifacts:
-    """Blobs become artifacts of a run."""
-
-    run_id: str
-    artifacts: tuple[ArtifactRef, ...] = field(default=())
 
 
 Command = (

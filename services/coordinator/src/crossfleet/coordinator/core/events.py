@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
+from crossfleet.coordinator.core.artifact import ArtifactFact
 from crossfleet.coordinator.core.cases import CollectedCase
-from crossfleet.coordinator.core.commands import ArtifactRef, PolicySpec, TargetSpec
+from crossfleet.coordinator.core.commands import PolicySpec, TargetSpec
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import Cause, Ending, Outcome, RunVerdict
@@ -161,12 +164,11 @@ class SlotsReleased:
     slots: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedCase:
+class FinishedCase(msgspec.Struct, frozen=True, gc=False):
     """A verdict: the first committed result of a case that is not followed by a rerun.
 
     Without an attempt it is no execution's own: what follows from earlier ones, or from the end of the run. `process` and
-    `position` as in CaseOutcome.
+    `position` as in CaseOutcome. No dataclass, as CollectedCase is none: the end of a run may make a million of them at once.
     """
 
     case_index: int
@@ -297,26 +299,6 @@ class RunFinished:
     run_id: str
     verdict: RunVerdict
     cause: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactsAttached:
-    """Blobs belong to the run."""
-
-    run_id: str
-    artifacts: tuple[ArtifactRef, ...]
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactsWaiting:
-    """A worker keeps artifacts of the group, by name, until they can be stored."""
-
-    run_id: str
-    group_id: str
-    worker_id: str
-    names: tuple[str, ...]
     at: float
 
 
@@ -460,8 +442,7 @@ Event = (
     | SuiteEnded
     | RunStopping
     | RunFinished
-    | ArtifactsAttached
-    | ArtifactsWaiting
+    | ArtifactFact
     | WorkerJoined
     | WorkerUpdated
     | WorkerStateChanged

@@ -13,6 +13,7 @@ from crossfleet.coordinator.core import evolve_runs as runs
 from crossfleet.coordinator.core import evolve_schedules as schedules
 from crossfleet.coordinator.core import evolve_work as work
 from crossfleet.coordinator.core import evolve_workers as workers
+from crossfleet.coordinator.core.artifact import ArtifactsAttached, ArtifactsLost, ArtifactsWaiting
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.override import DeviceOverridden
@@ -24,7 +25,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
-from crossfleet.coordinator.core.proof import ArtifactsLost, InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
+from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -45,8 +46,8 @@ _HANDLERS: dict[type, Callable[[State, Any], None]] = {
     e.SuiteEnded: runs.suite_ended,
     e.RunStopping: runs.run_stopping,
     e.RunFinished: runs.run_finished,
-    e.ArtifactsAttached: inputs.artifacts_attached,
-    e.ArtifactsWaiting: inputs.artifacts_waiting,
+    ArtifactsAttached: inputs.artifacts_attached,
+    ArtifactsWaiting: inputs.artifacts_waiting,
     ArtifactsLost: inputs.artifacts_lost,
     InputsKnown: inputs.inputs_known,
     TargetUnchanged: inputs.target_unchanged,

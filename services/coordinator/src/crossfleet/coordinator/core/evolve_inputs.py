@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactsAttached, ArtifactsLost, ArtifactsWaiting
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import Cause
 from crossfleet.coordinator.core.product import Product
-from crossfleet.coordinator.core.proof import ArtifactsLost, InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
+from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
 
 
 def submitted(state: State, event: e.RunSubmitted) -> None:
@@ -17,7 +18,7 @@ def submitted(state: State, event: e.RunSubmitted) -> None:
                 state.groups[f"{event.run_id}/{need.target}"].product = Product()
 
 
-def artifacts_attached(state: State, event: e.ArtifactsAttached) -> None:
+def artifacts_attached(state: State, event: ArtifactsAttached) -> None:
     """Artifacts live in SQL; here are digests of those that somebody compares."""
     for artifact in event.artifacts:
         group = state.groups.get(f"{event.run_id}/{artifact.target}")
@@ -25,7 +26,7 @@ def artifacts_attached(state: State, event: e.ArtifactsAttached) -> None:
             group.product.attach(artifact.name, artifact.digest)
 
 
-def artifacts_waiting(state: State, event: e.ArtifactsWaiting) -> None:
+def artifacts_waiting(state: State, event: ArtifactsWaiting) -> None:
     """They may be stored too late to be compared."""
     _miss(state, event)
 
@@ -35,7 +36,7 @@ def artifacts_lost(state: State, event: ArtifactsLost) -> None:
     _miss(state, event)
 
 
-def _miss(state: State, event: e.ArtifactsWaiting | ArtifactsLost) -> None:
+def _miss(state: State, event: ArtifactsWaiting | ArtifactsLost) -> None:
     group = state.groups.get(event.group_id)
     if group is not None and group.product is not None:
         group.product.miss(event.names)

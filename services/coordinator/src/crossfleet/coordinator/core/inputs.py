@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from crossfleet.coordinator.core import verdict
+from crossfleet.coordinator.core.commands import Need
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, Ending, Outcome, RunState, RunVerdict
@@ -59,8 +60,10 @@ def disprove_inputs(emit: Emitter, group: Group) -> None:
     """The group has failed with what it was given; also its session, by itself, after the last verdict."""
     if group.inputs is None:
         return
-    place = _place(emit.state.runs[group.run_id], group)
-    undone = emit.state.proofs.against(place, group.inputs)
+    run = emit.state.runs[group.run_id]
+    # What a skipped target had left goes by the name of a run: the same may have been proved under another digest.
+    named = any(need.changed and _needed(emit.state, run, need).target.compares for need in group.target.needs)
+    undone = emit.state.proofs.against(_place(run, group), "" if named else group.inputs)
     if undone:
         emit(ProofsDropped(undone))
 
@@ -97,9 +100,13 @@ def _digest(state: State, run: Run, group: Group) -> str:
     digest = sha256(group.target.definition.encode())
     for need in sorted(group.target.needs, key=lambda one: one.target):
         if need.changed:
-            needed = state.groups[f"{run.run_id}/{need.target}"]
-            digest.update(f"\n{need.target}\0{_produced(needed, need.artifacts)}".encode())
+            produced = _produced(_needed(state, run, need), need.artifacts)
+            digest.update(f"\n{need.target}\0{produced}".encode())
     return digest.hexdigest()
+
+
+def _needed(state: State, run: Run, need: Need) -> Group:
+    return state.groups[f"{run.run_id}/{need.target}"]
 
 
 def _produced(group: Group, patterns: tuple[str, ...]) -> str:

@@ -26,6 +26,7 @@ from crossfleet.coordinator.core import (
     workers,
 )
 from crossfleet.coordinator.core.answers import Answer
+from crossfleet.coordinator.core.artifact import AttachArtifacts
 from crossfleet.coordinator.core.deciders import ChangeDecider
 from crossfleet.coordinator.core.emitter import Emitter, Refused, Rejection
 from crossfleet.coordinator.core.events import Event
@@ -40,7 +41,7 @@ from crossfleet.coordinator.core.semaphore import RemoveSemaphore, SetSemaphore
 
 _HANDLERS: dict[type, Callable[[Emitter, Any], Answer]] = {
     commands.SubmitRun: submitting.submit_run,
-    commands.AttachArtifacts: submitting.attach_artifacts,
+    AttachArtifacts: submitting.attach_artifacts,
     commands.StopRun: stopping.stop_run,
     commands.PassTime: passing.pass_time,
     commands.WorkerHello: workers.worker_hello,

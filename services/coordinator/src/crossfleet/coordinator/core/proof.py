@@ -62,16 +62,7 @@ class TargetUnchanged:
     since: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactsLost:
-    """Artifacts of the group, by name, that will never be stored."""
-
-    run_id: str
-    group_id: str
-    names: tuple[str, ...]
-
-
-ProofFact = InputsProved | ProofsDropped | InputsKnown | TargetUnchanged | ArtifactsLost
+ProofFact = InputsProved | ProofsDropped | InputsKnown | TargetUnchanged
 
 
 @dataclass(slots=True)

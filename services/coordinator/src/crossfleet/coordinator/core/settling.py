@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core import retry, verdict

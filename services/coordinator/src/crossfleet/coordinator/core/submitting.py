@@ -8,8 +8,9 @@ from hashlib import sha256
 from crossfleet.coordinator.core import events as e
 from crossfleet.coordinator.core.alternatives import skip_never_allowed
 from crossfleet.coordinator.core.answers import RunAnswer
+from crossfleet.coordinator.core.artifact import ArtifactsAttached, AttachArtifacts
 from crossfleet.coordinator.core.cases import CollectedCase
-from crossfleet.coordinator.core.commands import AttachArtifacts, PolicySpec, SubmitRun, TargetSpec
+from crossfleet.coordinator.core.commands import PolicySpec, SubmitRun, TargetSpec
 from crossfleet.coordinator.core.emitter import Emitter, Refused
 from crossfleet.coordinator.core.last_cases import LimitsLearnt
 from crossfleet.coordinator.core.quotas import check_quota
@@ -128,4 +129,4 @@ def attach_artifacts(emit: Emitter, command: AttachArtifacts) -> None:
     if command.run_id not in emit.state.runs and command.run_id not in emit.state.past_runs:
         raise Refused("RUN_NOT_FOUND", f"no run {command.run_id}", "run_id", run=command.run_id)
     if command.artifacts:
-        emit(e.ArtifactsAttached(command.run_id, command.artifacts, emit.now))
+        emit(ArtifactsAttached(command.run_id, command.artifacts, emit.now))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.coordinator.convert.runs import set_time, submitted
 from crossfleet.coordinator.core import events as facts
+from crossfleet.coordinator.core.artifact import ArtifactsWaiting
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, SlotsGivenBack
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.places import AlternativesOpened
@@ -18,6 +20,7 @@ from crossfleet.coordinator.lookup import Lookup
 Numbered = tuple[Position, float, facts.Event]
 """A fact with its position and the unix seconds of its commit."""
 Announced = tuple[Position, event_pb2.Event]
+_CASES_A_TURN = 2_000
 
 
 class Announcer:
@@ -61,7 +64,7 @@ class Announcer:
                 _allocation_closed(event.allocation_closed, fact)
             case SlotsGivenBack() if fact.gone:
                 _slots_of(event.slots_given_back, fact)
-            case facts.ArtifactsWaiting():
+            case ArtifactsWaiting():
                 _artifacts_waiting(event.artifacts_waiting, fact)
             case facts.GroupFinished():
                 target = _target(fact.run_id, fact.group_id)
@@ -105,7 +108,9 @@ class Announcer:
         target = message.target = _target(fact.run_id, fact.group_id)
         ids = await self._known.case_ids(fact.run_id, fact.group_id)
         add = message.cases.add
-        for case in fact.cases:
+        for number, case in enumerate(fact.cases, 1):
+            if not number % _CASES_A_TURN:
+                await asyncio.sleep(0)  # a large run that is stopped ends all of its cases at once
             add(
                 target=target,
                 case_index=case.case_index,
@@ -166,7 +171,7 @@ def _alternative_opened(event: event_pb2.Event, fact: AlternativesOpened) -> boo
     return True
 
 
-def _artifacts_waiting(message: event_pb2.ArtifactsWaiting, fact: facts.ArtifactsWaiting) -> None:
+def _artifacts_waiting(message: event_pb2.ArtifactsWaiting, fact: ArtifactsWaiting) -> None:
     message.target, message.worker_id = _target(fact.run_id, fact.group_id), fact.worker_id
     message.names.extend(fact.names)
 

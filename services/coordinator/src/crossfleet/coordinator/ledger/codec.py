@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactsAttached, ArtifactsLost, ArtifactsWaiting
 from crossfleet.coordinator.core.cases import CollectedCase, StoredCases
 from crossfleet.coordinator.core.health import Health
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
@@ -23,7 +24,7 @@ from crossfleet.coordinator.core.places import (
     PortionsTaken,
 )
 from crossfleet.coordinator.core.priority_class import AllocationPreempted, PriorityClassRemoved, PriorityClassSet
-from crossfleet.coordinator.core.proof import ArtifactsLost, InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
+from crossfleet.coordinator.core.proof import InputsKnown, InputsProved, ProofsDropped, TargetUnchanged
 from crossfleet.coordinator.core.quota import GroupOverQuota, QuotaRemoved, QuotaSet
 from crossfleet.coordinator.core.rerun_facts import RerunsSought, SlotModels
 from crossfleet.coordinator.core.reservation import ReservationChanged, ReservationEnded
@@ -51,7 +52,7 @@ _NUMBERS: dict[int, type] = {
     15: e.GroupFinished,
     16: e.RunStopping,
     17: e.RunFinished,
-    18: e.ArtifactsAttached,
+    18: ArtifactsAttached,
     19: e.WorkerJoined,
     20: e.WorkerUpdated,
     21: e.WorkerStateChanged,
@@ -63,7 +64,7 @@ _NUMBERS: dict[int, type] = {
     31: e.HealthChanged,
     32: e.CanaryOpened,
     33: e.CaseStruck,
-    34: e.ArtifactsWaiting,
+    34: ArtifactsWaiting,
     55: e.GroupHeldBack,
     56: e.GroupSkipped,
     57: SemaphoreSet,

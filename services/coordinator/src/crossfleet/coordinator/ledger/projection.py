@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossfleet.coordinator.core import events as e
+from crossfleet.coordinator.core.artifact import ArtifactsAttached, ArtifactsWaiting
 from crossfleet.coordinator.core.last_cases import CopyAssigned, CopyEnded, LimitsLearnt, SlotsFreed, SlotsGivenBack
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.outcomes import Cause
@@ -306,7 +307,7 @@ class _Projection:
                 "peak_memory": 0,
             }
 
-    def _artifacts_attached(self, event: e.ArtifactsAttached) -> None:
+    def _artifacts_attached(self, event: ArtifactsAttached) -> None:
         rows = {
             (artifact.target, artifact.name): {
                 "run_id": event.run_id,
@@ -322,7 +323,7 @@ class _Projection:
         }
         self._upserts.setdefault("artifacts", []).extend(rows.values())
 
-    def _artifacts_waiting(self, event: e.ArtifactsWaiting) -> None:
+    def _artifacts_waiting(self, event: ArtifactsWaiting) -> None:
         target = event.group_id[len(event.run_id) + 1 :]
         self._upserts.setdefault("waiting_artifacts", []).extend(
             {
@@ -373,8 +374,8 @@ _HANDLERS: dict[type, str] = {
     CopyEnded: "_copy_ended",
     e.AttemptEnded: "_attempt_ended",
     e.AttemptsRevoked: "_attempts_revoked",
-    e.ArtifactsAttached: "_artifacts_attached",
-    e.ArtifactsWaiting: "_artifacts_waiting",
+    ArtifactsAttached: "_artifacts_attached",
+    ArtifactsWaiting: "_artifacts_waiting",
     e.WorkerJoined: "_touch_worker",
     e.WorkerUpdated: "_touch_worker",
     e.WorkerStateChanged: "_touch_worker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,14 +14,17 @@ from crossfleet.coordinator.artifacts.blobs import PIECE_BYTES, BlobStore, is_di
 from crossfleet.coordinator.artifacts.manifests import is_relative
 from crossfleet.coordinator.artifacts.uploads import Upload, Uploads
 from crossfleet.coordinator.convert.checks import Checks
-from crossfleet.coordinator.core.commands import ArtifactRef, AttachArtifacts
+from crossfleet.coordinator.core.artifact import ArtifactRef, AttachArtifacts
 from crossfleet.coordinator.lookup import Lookup
 from crossfleet.coordinator.servicers.pages import decode, encode, page_size
 from crossfleet.foundation.draining import Draining
-from crossfleet.foundation.errors import BlobsMissing, FieldViolation, InvalidArgument
+from crossfleet.foundation.errors import BlobsMissing, FieldViolation, InvalidArgument, Unavailable
+from crossfleet.foundation.errors import Draining as DrainingError
 
 _MOST_DIGESTS = 10_000
 _MOST_ARTIFACTS = 1_000
+# A piece takes a slow line a minute. Who falls silent for longer keeps the blob from others that send it.
+_SILENT_SECONDS = 120.0
 
 
 class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
@@ -47,12 +51,13 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
     async def UploadBlob(
         self, requests: AsyncIterator[artifact_pb2.UploadBlobRequest], context: grpc.aio.ServicerContext[Any, Any]
     ) -> artifact_pb2.UploadBlobResponse:
-        """Stores blobs one after another. Raises DigestMismatch, UploadOffsetMismatch, BlobTooLarge, DiskFull, InvalidArgument."""
+        """Stores blobs one after another. Raises DigestMismatch, UploadOffsetMismatch, BlobTooLarge, DiskFull, InvalidArgument, and
+        Unavailable or Draining where the rest is to be sent again."""
         stored: list[str] = []
         received = 0
         upload: Upload | None = None
         try:
-            async for request in self._draining.until(requests):
+            async for request in _flowing(self._draining.until(requests)):
                 if upload is None or (request.digest and request.digest != upload.digest):
                     if upload is not None:
                         raise _incomplete(upload)
@@ -67,6 +72,8 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
                     await upload.finish()
                     stored.append(upload.digest)
                     upload = None
+            if self._draining.begun:
+                raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
             if upload is not None:
                 raise _incomplete(upload)
         finally:
@@ -149,6 +156,21 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
         )
         waiting = await self._lookup.waiting_artifacts(request.run_id, _MOST_ARTIFACTS) if after is None else ()
         return artifact_pb2.ListArtifactsResponse(artifacts=found[:size], next_page_token=token, waiting=waiting)
+
+
+async def _flowing(
+    requests: AsyncIterator[artifact_pb2.UploadBlobRequest],
+) -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
+    """The same. Raises Unavailable where nothing comes for too long."""
+    while True:
+        try:
+            async with asyncio.timeout(_SILENT_SECONDS):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Unavailable(f"nothing has come for {_SILENT_SECONDS:g} s: send what is missing again") from None
+        yield request
 
 
 def _check_digest(digest: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -134,11 +135,17 @@ def _plain(text: str) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Re-raises a call's RpcError as the CrossfleetError that it stands for."""
+    """Re-raises a call's RpcError as the CrossfleetError that it stands for; Unavailable where its channel was closed under it."""
     try:
         yield
     except grpc.RpcError as error:
         raise error_from_rpc(error) from error
+    except asyncio.CancelledError:
+        # grpc.aio says so also of a call whose channel others have closed.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Unavailable("the connection was closed") from None
 
 
 def _code(number: int) -> grpc.StatusCode:
