@@ -45,6 +45,10 @@ def told(words: str, capsys: pytest.CaptureFixture[str]) -> str:
             "crossfleet schedule: --wait is an option of `crossfleet run`",
         ),
         ("schedule create n --cron @daily", "crossfleet schedule: name what to run after `--`: crossfleet schedule"),
+        (
+            "up --scheduler a=b:1,canary=5",
+            "crossfleet up: --scheduler a=b:1,canary=5: options follow behind spaces: --",
+        ),
         ("reserve --workers 2", "crossfleet reserve: name the project and how long: crossfleet reserve"),
         ("reserve --cancel r1 --project p", "crossfleet reserve: --cancel: ends a reservation that there is"),
     ],

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from crossfleet.foundation import errors
-from crossfleet.foundation.errors.status import error_from_rpc, translated
+from crossfleet.foundation.errors.status import error_from_rpc, error_from_status, to_status, translated
 from crossfleet.foundation.serve import ServerSettings
 from crossfleet.foundation.testing import serving
 from services.foundation.tests.echo import EchoStub, Request, echo_definition
@@ -192,3 +192,15 @@ async def test_a_server_that_is_not_there_is_told_in_plain_words(place: str) -> 
             await EchoStub(channel).unary(Request(), timeout=10)
     assert caught.value.message.startswith(f"no connection to {place}: ")
     assert "all addresses" not in caught.value.message
+
+
+def test_what_is_wrong_with_a_field_is_read_once_and_whole_however_long_it_is() -> None:
+    long = "one of " + "x" * 400
+    told = errors.InvalidArgument("one field is wrong", fields=[errors.FieldViolation("spec.title", long)])
+    read = error_from_status(to_status(told))
+    assert (read.message, read.fields) == (told.message, told.fields)
+    both = [errors.FieldViolation("spec.title", long), errors.FieldViolation("spec.project", "a name")]
+    read = error_from_status(to_status(errors.InvalidArgument("2 fields are wrong", fields=both)))
+    assert read.message == "2 fields are wrong"
+    assert [one.path for one in read.fields] == ["spec.title", "spec.project"]
+    assert long.startswith(read.fields[0].description.partition(" ... (")[0])

@@ -27,7 +27,8 @@ def read(text: bytes):
     ("rows", "said"),
     [
         ([worker("w", 0)], "line 2: slots: "),
-        ([worker("w", slot=1)], "line 2: .*unknown field `slot`"),
+        ([worker("w", slot=1)], "line 2: .*unknown field `slot`: did you mean `slots`"),
+        ([worker("w", colour=1)], "line 2: .*unknown field `colour`; a worker has at, worker_id"),
         ([worker("w"), worker("w")], "line 3: worker_id: 'w' has joined already"),
         ([worker("w"), lost("v", 1)], "line 3: worker_id: no worker 'v'"),
         ([worker("w"), back("w", 1)], "line 3: worker_id: 'w' is not lost"),

@@ -119,6 +119,11 @@ def _schedulers(given: list[str], token_file: str) -> tuple[str, ...]:
         name, equals, address = first.partition("=")
         if not (equals and _NAME.fullmatch(name)):
             name, address = EXTERNAL, first
+        if "," in address:
+            wanted = text.replace(",", " ")
+            raise exits.UsageError(
+                f"--scheduler {text}: options follow behind spaces: --scheduler {shlex.quote(wanted)}"
+            )
         addresses.parse(address)
         found.append(f"{name}={address} {options}".rstrip())
     if token_file:

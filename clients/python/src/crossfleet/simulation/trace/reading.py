@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from itertools import repeat
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 import msgspec
 
@@ -27,6 +29,7 @@ from crossfleet.simulation.trace.rows import (
 )
 
 _LONGEST_LINE = 32 * 1024 * 1024
+_UNKNOWN = re.compile(r"unknown field `(.+?)`")
 _KINDS = "trace, worker, group, worker_lost, worker_back"
 
 
@@ -156,6 +159,18 @@ def _lines(file: BinaryIO) -> Iterable[tuple[int, bytes]]:
             yield number, line
 
 
+def _meant(line: bytes, text: str) -> str:
+    """What to say more of a field that lines of its type do not have: the nearest that they have, or all."""
+    unknown = _UNKNOWN.search(text)
+    if unknown is None:
+        return ""
+    kind = msgspec.json.decode(line)["type"]
+    row = next(one for one in get_args(Row) if one.__struct_config__.tag == kind)
+    known = [one.encode_name for one in msgspec.structs.fields(row)]
+    near = get_close_matches(unknown[1], known, 1)
+    return f": did you mean `{near[0]}`?" if near else f"; a {kind} has {', '.join(known)}"
+
+
 _decoder = msgspec.json.Decoder(Row)
 
 
@@ -167,7 +182,7 @@ def _decode(number: int, line: bytes) -> Row:
         field = where.rstrip("`").lstrip(".")
         if field == "type" or "missing required field `type`" in text:
             raise TraceError(number, f"type: {text}; it is one of {_KINDS}") from None
-        raise TraceError(number, f"{field}: {text}" if field else text) from None
+        raise TraceError(number, f"{field}: {text}" if field else text + _meant(line, text)) from None
     except msgspec.DecodeError as error:
         raise TraceError(number, f"this is no JSON object: {error}") from None
     return row

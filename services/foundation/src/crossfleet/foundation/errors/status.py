@@ -25,6 +25,7 @@ _VALUE_CHARS = 400
 _METADATA_BYTES = 2000
 _FIELDS = 8
 _FIELD_CHARS = 150
+_CUT = re.compile(r" \.\.\. \(\d+ more\)$")
 # grpc.aio's own words for a message that was written to a stream which had just been ended: its real status is lost.
 _WRITTEN_TOO_LATE = "Internal error from Core"
 # And gRPC's for a server that is not there.
@@ -99,11 +100,23 @@ def error_from_status(status: status_pb2.Status) -> CrossfleetError:
             retry_after = retry.retry_delay.ToNanoseconds() / 1e9
     known = ERRORS_BY_REASON.get(info.reason) if info is not None and info.domain == DOMAIN else None
     kind = known or _class_of_code(_code(status.code), status.message)
-    # The wire text repeats the fields, for people who read only that.
-    text = status.message.removesuffix("".join(f"; {field.path}: {field.description}" for field in fields))
+    text, fields = _parted(status.message, fields)
     error = kind(text or kind.reason, fields=fields, retry_after=retry_after)
     error.metadata = dict(info.metadata) if info is not None else {}
     return error
+
+
+def _parted(message: str, fields: list[FieldViolation]) -> tuple[str, list[FieldViolation]]:
+    """The message without the fields, which the wire text repeats for people who read only that, and the fields.
+
+    What was cut off for want of room in the only field is taken from the message.
+    """
+    if not fields:
+        return message, fields
+    text, mark, told = message.partition(f"; {fields[0].path}: ")
+    if not mark or not told.startswith(_CUT.sub("", fields[0].description)):
+        return message, fields
+    return text, [FieldViolation(fields[0].path, told)] if len(fields) == 1 else fields
 
 
 def error_from_reason(reason: str, message: str, metadata: Mapping[str, str] | None = None) -> CrossfleetError:
