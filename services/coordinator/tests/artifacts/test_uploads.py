@@ -101,22 +101,13 @@ async def test_a_broken_upload_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     assert not list((tmp_path / "uploads").iterdir())
 
 
-async def begun(fleet: Running, content: bytes) -> asyncio.Task[CrossfleetError]:
-    """An upload of which half has arrived, and nothing more comes; what becomes of it."""
-
-    async def half() -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
-        yield Piece(digest=digest_of(content), size_bytes=len(content), content=content[: len(content) // 2])
-        await asyncio.Event().wait()
-
-    async def arrived() -> bool:
-        return await arrived_of(fleet, content) > 0
-
-    error = asyncio.ensure_future(refused(fleet.artifacts.UploadBlob(half())))
-    await eventually(arrived, what="the first half")
-    return error
+async def half(content: bytes) -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
+    """The first half of an upload, of which nothing more comes."""
+    yield Piece(digest=digest_of(content), size_bytes=len(content), content=content[: len(content) // 2])
+    await asyncio.Event().wait()
 
 
-async def arrived_of(fleet: Running, content: bytes) -> int:
+async def arrived(fleet: Running, content: bytes) -> int:
     request = artifact_pb2.GetUploadRequest(digest=digest_of(content))
     return (await fleet.artifacts.GetUpload(request)).committed_bytes
 
@@ -127,8 +118,8 @@ async def test_who_sends_nothing_more_of_a_blob_leaves_it_to_others(
     monkeypatch.setattr(servicer, "_SILENT_SECONDS", 0.5)
     content = os.urandom(1_000_000)
     async with running(tmp_path) as fleet:
-        silent = await (await begun(fleet, content))
-        at = await arrived_of(fleet, content)
+        silent = await refused(fleet.artifacts.UploadBlob(half(content)))
+        at = await arrived(fleet, content)
         await upload(fleet, Piece(digest=digest_of(content), size_bytes=len(content), offset=at, content=content[at:]))
 
         assert isinstance(silent, Unavailable)
@@ -136,8 +127,10 @@ async def test_who_sends_nothing_more_of_a_blob_leaves_it_to_others(
 
 
 async def test_a_coordinator_that_goes_down_wants_the_rest_of_an_upload_sent_again(tmp_path: Path) -> None:
+    content = os.urandom(1_000_000)
     async with running(tmp_path) as fleet:
-        ending = await begun(fleet, os.urandom(1_000_000))
+        ending = asyncio.ensure_future(refused(fleet.artifacts.UploadBlob(half(content))))
+        await eventually(lambda: arrived(fleet, content), what="the first half")
         fleet.draining.begin("for a test")
 
         assert (await ending).reason == "DRAINING"
