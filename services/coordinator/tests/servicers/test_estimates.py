@@ -384,10 +384,10 @@ async def test_who_preempts_is_foreseen_to_begin_when_others_have_given_way(tmp_
         await fleet.coordinator.writer.submit(ApplyPlan("revoking", (), (held,)))
         told = await explain(fleet, run_id)
 
-    assert taking.start_seconds.high == before.start_seconds.high == 1.0
+    assert 1.0 < taking.start_seconds.high == before.start_seconds.high <= 2.0
     assert waiting.start_seconds.low > 10.0
     assert taking.end_seconds.high < waiting.end_seconds.low
-    assert 0.0 < told.start_seconds.high <= 1.0
+    assert 0.0 < told.start_seconds.high <= 2.0
     assert told.waiting_reason.endswith("default within 1 s")
     assert "being given back: 2 slots of run-" in told.waiting_reason
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from crossfleet.coordinator.core.chance import Chance
 from crossfleet.coordinator.core.underway import Underway
 
+# What is ended is not gone at once: a process has to be told and to die, and its worker to say so.
+_ENDING_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """An allocation of `of` slots, in the place of which a pool has `slots`, once it gives them back.
 
-    Each is free when what it executes has ended, after `limit` seconds at the latest; within a limit nothing more begins there.
+    Each is free when what it executes has ended, which it is after `limit` seconds at the latest; within a limit nothing more begins there.
     """
 
     group_id: str
@@ -31,4 +34,4 @@ class Release:
     def _lasts(self, one: Underway, chance: Chance) -> float:
         if self.limit == math.inf:
             return one.free_after(chance)
-        return min(one.left(chance.of(one.name)), self.limit)
+        return min(one.left(chance.of(one.name)), self.limit + _ENDING_SECONDS)

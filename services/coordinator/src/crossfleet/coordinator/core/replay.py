@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from crossfleet.coordinator.core.chance import Chance, chances, draws
 from crossfleet.coordinator.core.contention import Pool, Rival, Turn
-from crossfleet.coordinator.core.forecast import Slots, Span, Work
+from crossfleet.coordinator.core.forecast import NEVER, Slots, Span, Work
 
 # Of a longer queue the rest is counted as one.
 _MOST_AHEAD = 2_000
@@ -73,7 +73,7 @@ def _replay(pool: Pool, rivals: Sequence[tuple[Rival, bool]], chance: Chance, ow
         if first:
             queue.append((one.turn, _work(one, pool, chance, one.wanted), given))
     for group_id, times in _taken(pool, chance, max(told, default=0.0), begun).items():
-        slots.hasten(begun[group_id].given, times)
+        slots.hasten(begun.get(group_id, NEVER).given, times)
     queue.sort(key=lambda entry: entry[0])
     for _, work, given in queue[:_MOST_AHEAD]:
         # What holds slots ends sooner with more of them, unless others were promised those that it has.
@@ -91,7 +91,8 @@ def _taken(pool: Pool, chance: Chance, last: float, begun: Mapping[str, Span]) -
     for step in pool.taken:
         ends = [last]
         for one in step:
-            times = [min(last + at, begun[one.group_id].end) for at in one.free_after(chance)]
+            end = begun.get(one.group_id, NEVER).end  # one whose run is being stopped is nobody's rival
+            times = [min(last + at, end) for at in one.free_after(chance)]
             found.setdefault(one.group_id, []).extend(times)
             ends += times
         last = max(ends)
