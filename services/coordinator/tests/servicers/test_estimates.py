@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -371,7 +372,7 @@ async def test_who_preempts_is_foreseen_to_begin_when_others_have_given_way(tmp_
     batch = suite_pb2.Policy(priority_class="batch")
     async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
         worker, _ = await measured(fleet, slots=2)
-        await put(fleet, "batch", -10, preemptible=True, grace=Duration(seconds=1))
+        await put(fleet, "batch", -10, preemptible=True, grace=Duration(seconds=60))
         await put(fleet, "urgent", 100, preempts=True)
         await fleet.submit(noop(20, policy=batch), "running")
         await worker.next("assign")
@@ -384,12 +385,12 @@ async def test_who_preempts_is_foreseen_to_begin_when_others_have_given_way(tmp_
         await fleet.coordinator.writer.submit(ApplyPlan("revoking", (), (held,)))
         told = await explain(fleet, run_id)
 
-    assert 1.0 < taking.start_seconds.high == before.start_seconds.high <= 2.0
+    # A case of three seconds executes on each of two slots, which have sixty slot-seconds before them.
     assert waiting.start_seconds.low > 10.0
-    assert taking.end_seconds.high < waiting.end_seconds.low
-    assert 0.0 < told.start_seconds.high <= 2.0
-    assert told.waiting_reason.endswith("default within 1 s")
-    assert "being given back: 2 slots of run-" in told.waiting_reason
+    for answer in (taking, before, told):
+        assert 0.0 < answer.start_seconds.high < waiting.start_seconds.low
+        assert answer.end_seconds.high < waiting.end_seconds.middle
+    assert re.search(r"being given back: 2 slots of run-\w+ default within (60|5\d) s$", told.waiting_reason)
 
 
 async def test_of_what_is_held_back_by_another_target_no_time_is_told(tmp_path: Path) -> None:
