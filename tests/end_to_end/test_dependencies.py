@@ -96,6 +96,8 @@ def test_a_target_is_skipped_while_what_it_needs_leaves_the_same_and_every_repor
     first, tests, out = carried_out("one")
     assert tests["state"] == "finished"
     assert "target tests runs, since no earlier run can stand for it" in out
+    foreseen = crossfleet("estimate", "--data", str(fleet.data), "--matrix", "ci.toml", cwd=suite)
+    assert f"tests: or nothing, if build leaves what it left in {first}" in foreseen.out, foreseen.text
     _, tests, out = carried_out("one")
     assert (tests["state"], tests["unchanged_since"]) == ("skipped", first)
     assert f"target tests: skipped: nothing that it needs has changed since {first}, in which it passed" in out

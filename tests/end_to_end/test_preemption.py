@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,17 @@ async def test_a_case_that_makes_room_is_told_and_runs_again_without_a_trace(
         )
         batch.start()
         await eventually((long / "begun").exists, deadline=30, what="the long case has begun")
+        asked = ("estimate", "--data", str(fleet.data), "--priority")
+        taking = crossfleet(*asked, "urgent", "--output", "json", "--", *PYTEST, cwd=project)
+        giving = crossfleet(*asked, "batch", "--", *PYTEST, cwd=project)
         urgent = fleet.run(*PYTEST, cwd=project, options=("--priority", "urgent"))
         batch.join(40)
         listed = admin(fleet, "list")
         unknown = fleet.run(*PYTEST, cwd=project, options=("--priority", "urgnt"))
 
+    assert json.loads(taking.out)["estimate"]["start_seconds"]["high"] <= 2.0, taking.text
+    assert json.loads(taking.out)["preemption"]["takes_from"] == ["batch"]
+    assert "may be preempted by runs of urgent; a case then may go on for 1 s" in giving.out, giving.text
     assert urgent.status == 0, urgent.text
     ((done, report),) = ended
     assert done.status == 0, done.text

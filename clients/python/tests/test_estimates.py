@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.python.tests.scripted_fleet import Script
 from clients.python.tests.test_commands import fleet_and_shell
 from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
-from crossfleet.cli.reporting.prospects import alternatives, estimated, outlook, rough, when
+from crossfleet.api.coordinator.v1.admin_service_pb2 import PriorityClass
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
+from crossfleet.cli.reporting.preemption import preemption
+from crossfleet.cli.reporting.prospects import alternatives, estimated, may_skip, outlook, rough, when
 from crossfleet.cli.running.matrix import plan_targets
 from crossfleet.cli.running.options import parse
 
@@ -145,6 +149,74 @@ def test_a_run_that_waits_is_told_its_place_its_beginning_and_its_end() -> None:
         "ends in about 12 s, likely between 9 and 20 s",
     ]
     assert list(outlook(unknown))[-1].startswith("its end cannot be told")
+
+
+def changed(*needs: str, **more: Any) -> run_pb2.RunSpec:
+    """A run with a target that is skipped where what these leave has not changed."""
+    spec = run_pb2.RunSpec(**more)
+    spec.targets.add(name="build")
+    for need in needs:
+        spec.targets.add(name="gpu").needs.add(target=need, when=suite_pb2.NEED_WHEN_CHANGED)
+    return spec
+
+
+def test_a_target_that_may_be_skipped_is_said_to_be_with_what_must_stay_and_since_when() -> None:
+    begins = between(190, 240, 350)
+    gpu = target("gpu", start_seconds=begins, end_seconds=between(190, 600, 900))
+    answer = wire.EstimateRunResponse(targets=[target("build"), gpu])
+
+    skips = may_skip(answer, changed("build"))
+
+    assert skips == {"gpu": ["build"]}
+    assert list(estimated(answer, skips=skips))[-1] == "gpu: or nothing, if build leaves what it left in run-1"
+    gpu.source_run_id = ""
+    collected = wire.EstimateRunResponse(targets=[gpu])
+    assert list(estimated(collected, skips={"gpu": ["build", "data"]}))[-1] == (
+        "or nothing, if build and data leave what they left when this passed last"
+    )
+
+
+def test_a_target_that_no_earlier_run_stands_for_or_that_compares_nothing_is_not_said_to_be_skipped() -> None:
+    begins = between(190, 240, 350)
+    whole = target("gpu", start_seconds=begins, end_seconds=between(400, 600, 900))
+    skipped = target("gpu", start_seconds=begins, end_seconds=between(190, 600, 900))
+
+    assert not may_skip(wire.EstimateRunResponse(targets=[whole]), changed("build"))
+    assert not may_skip(wire.EstimateRunResponse(targets=[skipped]), changed())
+    all_run = changed("build", policy=suite_pb2.Policy(unchanged_too=True))
+    assert not may_skip(wire.EstimateRunResponse(targets=[skipped]), all_run)
+
+
+def test_who_takes_slots_from_whom_is_said_of_the_run_s_own_class() -> None:
+    grace = Duration(seconds=30)
+    classes = [
+        PriorityClass(name="urgent", priority=100, preempts=True, projects=["release"]),
+        PriorityClass(name="default", priority=0, preempts=True, preemptible=True),
+        PriorityClass(name="batch", priority=-10, preemptible=True, grace=grace),
+        PriorityClass(name="idle", priority=-20, preemptible=True, grace=Duration()),
+        PriorityClass(name="kept", priority=-30),
+    ]
+
+    def said(name: str = "", priority: int = 0, project: str = "") -> list[str]:
+        policy = suite_pb2.Policy(priority_class=name, priority=priority)
+        found = preemption(classes, run_pb2.RunSpec(project=project, policy=policy))
+        return [] if found is None else list(found.lines())
+
+    assert said() == [
+        "of class default: where nothing is free it takes slots from runs of batch, idle",
+        "of class default: may be preempted by runs of urgent; it then gives slots back between two tasks. That is not counted here",
+    ]
+    assert said("urgent", project="release") == [
+        "of class urgent: where nothing is free it takes slots from runs of default, batch, idle"
+    ]
+    (batch,) = said("batch")
+    assert batch == (
+        "of class batch: may be preempted by runs of urgent, default; a case then may go on for 30 s, and is executed again "
+        "elsewhere if it has not passed. That is not counted here"
+    )
+    assert "a case then is ended at once" in said("idle")[0]
+    # No class, one that takes and gives nothing, one that is not the project's.
+    assert said(priority=7) == said("kept") == said("urgent") == []
 
 
 async def test_an_estimate_asks_for_what_run_would_submit_and_sends_no_file_or_variable(tmp_path: Path) -> None:

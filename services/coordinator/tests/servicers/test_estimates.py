@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.core.commands import ApplyPlan
+from crossfleet.coordinator.core.proof import Proof
 from crossfleet.foundation.errors import InvalidArgument, SelectorInvalid
 from crossfleet.foundation.errors.status import error_from_rpc
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import SECONDS, GreedyScheduler, Running, ScriptedWorker, noop, running
+from services.coordinator.tests.servicers.test_priorities import put
 
 PASSED, SKIPPED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_SKIPPED
 
@@ -27,8 +31,20 @@ async def carried_out(
 ) -> str:
     """A run of named cases from submission to end. Its first cases skip themselves, the others take some seconds each."""
     run_id = (await fleet.submit(spec, spec.title)).run.run_id
+    allocation_id = await executed(worker, len(spec.suite.cases), seconds=seconds, skipped=skipped)
+    await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+    await worker.give_back(allocation_id)
+
+    async def free() -> bool:
+        return not fleet.coordinator.writer.state.allocations
+
+    await eventually(free, deadline=SECONDS, what="the slots are free again")
+    return run_id
+
+
+async def executed(worker: ScriptedWorker, left: int, *, seconds: float, skipped: int = 0) -> str:
+    """So many cases, from their allocation to their end; answers the allocation, which still holds its slots."""
     opened = (await worker.next("open_allocation")).open_allocation
-    left = len(spec.suite.cases)
     while left:
         assign = (await worker.next("assign")).assign
         for task in assign.tasks:
@@ -42,14 +58,7 @@ async def carried_out(
             )
         want = worker_pb2.WantTasks(allocation_id=assign.allocation_id, slots=[task.slot for task in assign.tasks])
         await worker.send(worker_pb2.WorkerMessage(want_tasks=want))
-    await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
-    await worker.give_back(opened.allocation_id)
-
-    async def free() -> bool:
-        return not fleet.coordinator.writer.state.allocations
-
-    await eventually(free, deadline=SECONDS, what="the slots are free again")
-    return run_id
+    return opened.allocation_id
 
 
 def _result(index: int, seconds: float, skipped: bool) -> result_pb2.CaseResult:
@@ -319,6 +328,69 @@ async def test_a_target_begins_when_those_that_it_needs_have_ended(tmp_path: Pat
     assert second.start_seconds.middle == pytest.approx(first.end_seconds.middle)
     assert second.end_seconds.middle > 1.8 * first.end_seconds.middle
     assert answer.end_seconds == second.end_seconds
+
+
+async def test_a_target_that_may_be_skipped_counts_for_nothing_at_the_soonest_and_in_full_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    compares = suite_pb2.Need(target="build", when=suite_pb2.NEED_WHEN_CHANGED)
+    targets = [suite_pb2.Target(name="build"), suite_pb2.Target(name="gpu", needs=[compares])]
+    targets.append(suite_pb2.Target(name="last", needs=[suite_pb2.Need(target="gpu")]))
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker = ScriptedWorker(fleet.channel, slots=2)
+        await worker.welcomed()
+        run_id = (await fleet.submit(noop(10, targets=targets), "before")).run.run_id
+        for _ in targets:
+            await worker.give_back(await executed(worker, 10, seconds=3.0))
+        await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
+        await learnt(fleet, 10)
+        unproved = await estimate(fleet, noop(10, targets=targets))
+        fleet.coordinator.writer.state.proofs.add(Proof("default", "noop", "gpu", "inputs", run_id, 0.0))
+
+        proved = await estimate(fleet, noop(10, targets=targets))
+        all_run = suite_pb2.Policy(unchanged_too=True)
+        others = [await estimate(fleet, noop(10, targets=targets, policy=all_run))]
+        targets[1].selector = "worker.slots > 1"
+        others.append(await estimate(fleet, noop(10, targets=targets)))
+
+    build, gpu, last = proved.targets
+    assert gpu.end_seconds.low == build.end_seconds.low <= gpu.start_seconds.low
+    assert last.start_seconds.low == gpu.end_seconds.low
+    assert (gpu.end_seconds.middle, gpu.end_seconds.high) == (
+        unproved.targets[1].end_seconds.middle,
+        unproved.targets[1].end_seconds.high,
+    )
+    assert proved.end_seconds == last.end_seconds
+    assert proved.end_seconds.low < 0.8 * unproved.end_seconds.low
+    assert proved.start_seconds == unproved.start_seconds
+    for answer in others:
+        assert answer.targets[1].end_seconds.low > answer.targets[1].start_seconds.low
+        assert answer.end_seconds.low > 0.9 * unproved.end_seconds.low
+
+
+async def test_who_preempts_is_foreseen_to_begin_when_others_have_given_way(tmp_path: Path) -> None:
+    batch = suite_pb2.Policy(priority_class="batch")
+    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
+        worker, _ = await measured(fleet, slots=2)
+        await put(fleet, "batch", -10, preemptible=True, grace=Duration(seconds=60))
+        await put(fleet, "urgent", 100, preempts=True)
+        await fleet.submit(noop(20, policy=batch), "running")
+        await worker.next("assign")
+
+        taking = await estimate(fleet, unnamed(policy=suite_pb2.Policy(priority_class="urgent")))
+        waiting = await estimate(fleet, unnamed(policy=suite_pb2.Policy(priority=100)))
+        run_id = (await fleet.submit(noop(20, policy=suite_pb2.Policy(priority_class="urgent")), "urgent")).run.run_id
+        before = await explain(fleet, run_id)
+        (held,) = fleet.coordinator.writer.state.allocations
+        await fleet.coordinator.writer.submit(ApplyPlan("revoking", (), (held,)))
+        told = await explain(fleet, run_id)
+
+    # A case of three seconds executes on each of two slots, which have sixty slot-seconds before them.
+    assert waiting.start_seconds.low > 10.0
+    for answer in (taking, before, told):
+        assert 0.0 < answer.start_seconds.high < waiting.start_seconds.low
+        assert answer.end_seconds.high < waiting.end_seconds.middle
+    assert re.search(r"being given back: 2 slots of run-\w+ default within (60|5\d) s$", told.waiting_reason)
 
 
 async def test_of_what_is_held_back_by_another_target_no_time_is_told(tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crossfleet.api.types.v1 import run_pb2
+from crossfleet.coordinator.convert.needs import definition
 from crossfleet.coordinator.core.commands import SubmitRun, TargetSpec
 from crossfleet.coordinator.core.contention import Foreseen, Situation, waiting
 from crossfleet.coordinator.core.duration_model import DurationModel, Known
 from crossfleet.coordinator.core.durations import Duration
+from crossfleet.coordinator.core.inputs import may_stand, place_of
 from crossfleet.coordinator.core.lognormal import LogNormal
 from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.core.overheads import PastGroup, overheads
@@ -37,7 +39,7 @@ _NOTHING = PastCases((), frozenset())
 class Expected:
     """What a target's cases are expected to be: `load` None where none is known. `named`: the request did so itself.
 
-    `like` names its suite, as rivals do.
+    `like` names its suite, as rivals do. `unchanged`: `source` stands for it, should what it needs leave the same as then.
     """
 
     target: TargetSpec
@@ -46,6 +48,7 @@ class Expected:
     source: PastTarget | None
     alike: bool
     like: str
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,11 @@ class Prospects:
         looked = [await self._queries.ask(past_targets, command.project, *one, _LOOKED_THROUGH) for one in suites]
         found = list({one.group_id: one for some in looked for one in some}.values())
         asked = asked_before(found)
-        return [
-            await self._target(command, one, sorted_out(found, asked, one.name, asked_of(spec, one.name)), known)
-            for one in command.targets
-        ]
+        answers = []
+        for one in command.targets:
+            past = sorted_out(found, asked, one.name, asked_of(spec, one.name))
+            answers.append(self._judged(await self._target(command, one, past, known), command, spec))
+        return answers
 
     async def _target(self, command: SubmitRun, target: TargetSpec, past: Past, known: dict[str, Known]) -> Expected:
         """`known` keeps histories that were read, by key; under the empty one lies what the client knows."""
@@ -116,6 +120,15 @@ class Prospects:
         arguments = (model, ids, cases.skipped, overheads(figures), command.policy.grouping)
         load = await asyncio.to_thread(workload, *arguments)  # a large suite takes seconds
         return Expected(target, load, bool(command.cases), newest, alike=bool(past.alike), like=like)
+
+    def _judged(self, one: Expected, command: SubmitRun, spec: run_pb2.RunSpec) -> Expected:
+        """Whether the last run of a target may stand for it."""
+        target, last = one.target, one.source
+        if not target.compares or command.policy.unchanged_too or last is None or not one.alike:
+            return one
+        place = place_of(command.project, target.suite or command.suite, target.name, command.policy)
+        stands = may_stand(self._state(), place, last.run_id)
+        return replace(one, unchanged=stands and same_target(spec, run_pb2.RunSpec.FromString(last.spec), target.name))
 
     async def _figures(self, past: Iterable[PastTarget]) -> list[PastGroup]:
         """The newest last."""
@@ -153,6 +166,19 @@ class Prospects:
 def _suite(command: SubmitRun, target: TargetSpec) -> tuple[str, str]:
     """Name and runner kind of what a target tests."""
     return target.suite or command.suite, target.request.runner or command.runner
+
+
+def same_target(spec: run_pb2.RunSpec, past: run_pb2.RunSpec, name: str) -> bool:
+    """Whether a target asks for the same as in an earlier run; of environments and cases nothing is said before a submission."""
+    found = []
+    for one in (spec, past):
+        bare = run_pb2.RunSpec()
+        bare.CopyFrom(one)
+        bare.suite.ClearField("cases")
+        for target in bare.targets:
+            target.ClearField("environment")
+        found.append([definition(target, bare) for target in bare.targets if target.name == name])
+    return found[0] == found[1]
 
 
 Asked = tuple[object, ...]

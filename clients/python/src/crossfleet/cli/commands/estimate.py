@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from crossfleet.api.coordinator.v1.admin_service_pb2 import PriorityClass
 from crossfleet.api.coordinator.v1.run_service_pb2 import EstimateRunResponse
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.collecting.cases import collected
@@ -17,7 +20,8 @@ from crossfleet.cli.exits import UsageError
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.deadlines import prospect
-from crossfleet.cli.reporting.prospects import estimated
+from crossfleet.cli.reporting.preemption import Preemption, preemption
+from crossfleet.cli.reporting.prospects import Skips, estimated, may_skip
 from crossfleet.cli.running import options as command_line
 from crossfleet.cli.running.fleet_size import plan_for
 from crossfleet.cli.running.options import RunOptions
@@ -26,6 +30,7 @@ from crossfleet.cli.running.sharding import Sharding
 from crossfleet.cli.running.spec import spec_of, suite_of, targets_of
 from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import git_root
+from crossfleet.foundation.errors import Unimplemented
 
 _WORKERS_SECONDS = 15.0
 _LOOK_SECONDS = 0.1
@@ -73,17 +78,38 @@ def main(arguments: list[str]) -> int:
     options = command_line.parse([*rest, *words], "estimate")
     if options.local:
         raise UsageError("--local: what runs without a fleet waits for nobody; pytest itself takes it from here")
-    answer = _asked(options, collect=said.collect)
+    found = _asked(options, collect=said.collect)
     if said.output == "json":
-        print(documents.write(documents.envelope("estimate", documents.plain(answer))))
+        print(documents.write(_document(found)))
     else:
+        answer = found.answer
         end = answer.end_seconds if answer.HasField("end_seconds") else None
         left = options.deadline.left(datetime.now().astimezone()) if options.deadline else None
-        print(*estimated(answer, "" if left is None else prospect(left, end)), sep="\n")
+        lines = estimated(answer, "" if left is None else prospect(left, end), found.skips)
+        print(*lines, *(found.preemption.lines() if found.preemption is not None else ()), sep="\n")
     return 0
 
 
-def _asked(options: RunOptions, *, collect: bool) -> EstimateRunResponse:
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """What a fleet answers, and what follows for targets that may be skipped and from the run's priority class."""
+
+    answer: EstimateRunResponse
+    skips: Skips
+    preemption: Preemption | None
+
+
+def _document(found: _Estimate) -> dict[str, Any]:
+    """Keys beside the estimate are there where there is something to say."""
+    made = documents.envelope("estimate", documents.plain(found.answer))
+    if found.preemption is not None:
+        made["preemption"] = found.preemption.document()
+    if found.skips:
+        made["skipped_if_unchanged"] = {name: list(needs) for name, needs in found.skips.items()}
+    return made
+
+
+def _asked(options: RunOptions, *, collect: bool) -> _Estimate:
     plan, sharding = plan_run(options), Sharding.of(options)
     cases = _collected(plan, sharding) if collect else []
     ask = partial(_estimate, options=options, plan=plan, sharding=sharding, cases=cases)
@@ -111,13 +137,24 @@ def _collected(plan: RunPlan, sharding: Sharding) -> list[str]:
 
 async def _estimate(
     endpoint: Endpoint, workers: int, *, options: RunOptions, plan: RunPlan, sharding: Sharding, cases: Sequence[str]
-) -> EstimateRunResponse:
+) -> _Estimate:
     """`workers`: so many are on their way, and are waited for."""
     async with Client.open(endpoint) as client:
         await _until_there(client, workers)
         spec = _spec(options, plan, await sharding.as_message(client))
         spec.suite.cases.extend(cases)
-        return await client.runs.estimate(spec)
+        answer = await client.runs.estimate(spec)
+        classed = spec.policy.priority_class or not spec.policy.priority
+        classes = await _classes(client) if classed else ()
+        return _Estimate(answer, may_skip(answer, spec), preemption(classes, spec))
+
+
+async def _classes(client: Client) -> Sequence[PriorityClass]:
+    """All priority classes; a fleet of an earlier version knows none."""
+    try:
+        return await client.admin.priority_classes()
+    except Unimplemented:
+        return ()
 
 
 async def _until_there(client: Client, workers: int) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as wire
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.reporting.times import local
 
 _SOON = 1.0
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
-def estimated(answer: wire.EstimateRunResponse, deadline: str = "") -> Iterator[str]:
+Skips = Mapping[str, Sequence[str]]
+"""By target that may be skipped as unchanged, those that must leave the same as they did."""
+_NO_SKIPS: Skips = {}
+
+
+def estimated(answer: wire.EstimateRunResponse, deadline: str = "", skips: Skips = _NO_SKIPS) -> Iterator[str]:
     """The lines of an estimate, the most wanted first; `deadline` is what is to be said of one."""
     if answer.HasField("end_seconds"):
         yield f"ends {when(answer.end_seconds)}"
@@ -26,6 +32,25 @@ def estimated(answer: wire.EstimateRunResponse, deadline: str = "") -> Iterator[
             yield f"{mark}begins {when(target.start_seconds)}; ends {when(target.end_seconds)}"
         for line in _target(target):
             yield mark + line
+        if target.target in skips:
+            yield mark + _skipped(target, skips[target.target])
+
+
+def may_skip(answer: wire.EstimateRunResponse, spec: run_pb2.RunSpec) -> Skips:
+    """Which targets a fleet took for skipped at the soonest: those that end no later than they begin."""
+    compared = {
+        one.name: [need.target for need in one.needs if need.when == suite_pb2.NEED_WHEN_CHANGED]
+        for one in spec.targets
+    }
+    ends = [one for one in answer.targets if one.HasField("end_seconds") and one.HasField("work_seconds")]
+    soon = [one.target for one in ends if one.end_seconds.low <= one.start_seconds.low]
+    return {name: compared[name] for name in soon if compared.get(name) and not spec.policy.unchanged_too}
+
+
+def _skipped(target: wire.TargetEstimate, needs: Sequence[str]) -> str:
+    since = f"in {target.source_run_id}" if target.source_run_id else "when this passed last"
+    several = len(needs) > 1
+    return f"or nothing, if {' and '.join(needs)} {'leave' if several else 'leaves'} what {'they' if several else 'it'} left {since}"
 
 
 def _target(target: wire.TargetEstimate) -> Iterator[str]:

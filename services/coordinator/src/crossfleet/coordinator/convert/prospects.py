@@ -16,9 +16,11 @@ def interval(expected: LogNormal) -> Interval:
     return Interval(low=expected.quantile(LOW), middle=expected.quantile(MIDDLE), high=expected.quantile(HIGH))
 
 
-def set_interval(message: Interval, drawn: Sequence[float]) -> None:
-    """Within what was drawn lies; left unset where that never comes."""
+def set_interval(message: Interval, drawn: Sequence[float], soonest: Sequence[float] = ()) -> None:
+    """Within what was drawn lies; left unset where that never comes. `soonest`: it may as well be as was drawn here."""
     low, middle, high = bounds(drawn)
+    if soonest:
+        low = min(low, bounds(soonest)[0])
     if math.isfinite(high):
         message.CopyFrom(Interval(low=low, middle=middle, high=high))
         message.SetInParent()

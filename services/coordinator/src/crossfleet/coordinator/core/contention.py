@@ -10,6 +10,7 @@ from crossfleet.coordinator.core.lognormal import LogNormal, total
 from crossfleet.coordinator.core.model import Group, State
 from crossfleet.coordinator.core.outcomes import RunState, WorkerState
 from crossfleet.coordinator.core.overheads import UNKNOWN_SETUP
+from crossfleet.coordinator.core.release import Release
 from crossfleet.coordinator.core.remaining import Remaining, remaining
 from crossfleet.coordinator.core.underway import Underway
 from crossfleet.coordinator.core.view import free_of, held_slots, least_slots, wanted_slots
@@ -47,17 +48,33 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What of a pool is on one worker: `idle` slots, and those that are held, by allocation."""
+
+    worker_id: str
+    idle: int
+    held: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """The slots of this fleet that a request could get. `held` has slots by group; `kinds` one worker of each kind."""
+    """The slots of this fleet that a request could get. `held` has slots by group; `kinds` one worker of each kind.
+
+    `told` to give slots back are allocations that execute something yet. `taken` are those that a class that preempts may have, one step
+    after the other.
+    """
 
     free: int
     held: Mapping[str, int]
     kinds: Mapping[str, WorkerView]
+    parts: Sequence[Part] = ()
+    told: Sequence[Release] = ()
+    taken: Sequence[Sequence[Release]] = ()
 
     @property
     def slots(self) -> int:
         """All of them, idle or not."""
-        return self.free + sum(self.held.values())
+        return self.free + sum(self.held.values()) + sum(one.slots for one in self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,7 @@ def pool_of(state: State, request: Request) -> Pool:
     """What a request could get of workers that take work now."""
     free, held = 0, dict[str, int]()
     kinds: dict[str, WorkerView] = {}
+    parts: list[Part] = []
     for worker in state.workers.values():
         if worker.state is not WorkerState.READY:
             continue
@@ -108,15 +126,17 @@ def pool_of(state: State, request: Request) -> Pool:
         holders = [state.allocations[one] for one in names]
         of_all = sum(len(one.held) for one in holders)
         counted = given = 0
+        shares: dict[str, int] = {}
         for one in holders:
             counted += len(one.held)
-            share = busy * counted // of_all - given
+            share = shares[one.allocation_id] = busy * counted // of_all - given
             given += share
             if one.closing or state.groups[one.group_id].over:
                 free += share  # what still runs there ends soon
             else:
                 held[one.group_id] = held.get(one.group_id, 0) + share
-    return Pool(free, held, kinds)
+        parts.append(Part(worker.worker_id, idle, shares))
+    return Pool(free, held, kinds, parts)
 
 
 def rivals_of(situation: Situation, pool: Pool) -> list[Rival]:

@@ -48,12 +48,14 @@ class Slots:
         """Pairs of seconds from now, and how many slots get free then."""
         self._heap: list[tuple[float, int]] = []
         self._amounts: list[int] = []
+        self._times: list[float] = []
         for at, count in free:
             self.add(max(at, 0.0), count)
 
     def add(self, at: float, count: int) -> int:
         """So many more get free then; answers their number."""
         self._amounts.append(count)
+        self._times.append(at)
         number = len(self._amounts) - 1
         if count > 0:
             heapq.heappush(self._heap, (at, number))
@@ -66,6 +68,15 @@ class Slots:
         for number in numbers:
             self._amounts[number] = 0
         return True
+
+    def hasten(self, numbers: Sequence[int], times: Sequence[float]) -> None:
+        """Of these slots as many, the last ones, get free at these times, where that is sooner than was said."""
+        before = sorted(self._times[number] for number in numbers for _ in range(self._amounts[number]))
+        self.remove(numbers)
+        before += [math.inf] * (len(times) - len(before))
+        kept = len(before) - len(times)
+        for at in (*before[:kept], *map(min, before[kept:], sorted(times))):
+            self.add(at, 1)
 
     @property
     def count(self) -> int:

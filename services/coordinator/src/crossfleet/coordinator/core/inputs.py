@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from crossfleet.coordinator.core import verdict
-from crossfleet.coordinator.core.commands import Need
+from crossfleet.coordinator.core.commands import Need, PolicySpec
 from crossfleet.coordinator.core.emitter import Emitter
 from crossfleet.coordinator.core.model import Group, Run, State
 from crossfleet.coordinator.core.outcomes import BAD, Ending, Outcome, RunState, RunVerdict
@@ -25,12 +25,13 @@ def settle_inputs(emit: Emitter, run: Run, group: Group) -> str:
     except NotComparable as why:
         emit(InputsKnown(group.run_id, group.group_id, "", f"runs, since {why}"))
         return ""
-    since = _proved(emit.state, _place(run, group), digest)
+    place = _place(run, group)
+    since = _proved(emit.state, place, digest)
     if since and not run.policy.unchanged_too:
         emit(InputsKnown(group.run_id, group.group_id, digest, ""))
         emit(TargetUnchanged(group.run_id, group.group_id, since))
         return f"skipped: nothing that it needs has changed since {since}, in which it passed"
-    emit(InputsKnown(group.run_id, group.group_id, digest, _why(emit.state, _place(run, group), since)))
+    emit(InputsKnown(group.run_id, group.group_id, digest, _why(emit.state, place, since)))
     return ""
 
 
@@ -68,11 +69,21 @@ def disprove_inputs(emit: Emitter, group: Group) -> None:
         emit(ProofsDropped(undone))
 
 
+def may_stand(state: State, place: Place, run_id: str) -> bool:
+    """Whether that run can stand for a target, should what it needs leave the same again."""
+    proofs = state.proofs.by_place.get(place, {}).values()
+    return any(one.by_run == run_id and _kept(state, one) for one in proofs)
+
+
+def place_of(project: str, suite: str, target: str, policy: PolicySpec) -> Place:
+    """Under what the proofs of a target are kept: each part of a suite proves for itself, and takes no room from the others."""
+    whole = policy.shard_count == 1
+    return project, suite, target if whole else f"{target} {policy.shard_index}/{policy.shard_count}"
+
+
 def _place(run: Run, group: Group) -> Place:
     project, suite, _ = group.suite(run)
-    policy, name = run.policy, group.target.name
-    # Each part of a suite proves for itself, and takes no room from the others.
-    return project, suite, name if policy.shard_count == 1 else f"{name} {policy.shard_index}/{policy.shard_count}"
+    return place_of(project, suite, group.target.name, run.policy)
 
 
 def _proved(state: State, place: Place, digest: str) -> str:

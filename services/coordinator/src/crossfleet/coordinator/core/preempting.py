@@ -19,6 +19,9 @@ from crossfleet.coordinator.core.quoting import quoted
 from crossfleet.coordinator.core.settling import close, end_attempt, open_allocations
 
 _MOST_CLASSES = 100
+_ALONE, _IN_GANG = "revoked by the scheduler", "its gang was revoked by the scheduler"
+REVOKED = frozenset({_ALONE, _IN_GANG})
+"""Why an allocation is given back that a scheduler takes back."""
 
 
 def set_priority_class(emit: Emitter, command: SetPriorityClass) -> None:
@@ -51,7 +54,7 @@ def take_back(emit: Emitter, allocation: Allocation) -> None:
         return
     gang = [one for one in open_allocations(emit, group) if one is not allocation and group.target.request.gang > 1]
     for one in (allocation, *gang):
-        close(emit, one, "its gang was revoked by the scheduler" if one in gang else "revoked by the scheduler")
+        close(emit, one, _IN_GANG if one in gang else _ALONE)
         if standing is not None and standing.grace is not None and one.live:
             emit(AllocationPreempted(run.run_id, one.allocation_id, one.worker_id, standing.grace, emit.now))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crossfleet.coordinator.core.lognormal import MIDDLE, LogNormal, longest_of, several, total
-from crossfleet.coordinator.core.model import Group, Slot, State
+from crossfleet.coordinator.core.model import Allocation, Group, Slot, State
 from crossfleet.coordinator.core.outcomes import Outcome
 from crossfleet.coordinator.core.shown import Shown
 from crossfleet.coordinator.core.underway import Underway
@@ -104,6 +104,15 @@ def remaining(state: State, group: Group, now: float) -> Remaining:
     return Remaining(total([], [[one] for one in parts]), piece, first, tuple(underway[:_MOST_APART]))
 
 
+def executing(state: State, allocation: Allocation, now: float) -> list[Underway]:
+    """What the slots of an allocation execute, also while it is being given back."""
+    group = state.groups[allocation.group_id]
+    running = list(_running_in(state, group, allocation, now))
+    measured = _measured(group.shown)
+    guessed = _guessed(group, [one for one in running if not one.measured])
+    return [_underway(one, measured if one.measured else guessed) for one in running]
+
+
 def _queued(state: State, group: Group, running: Sequence[_Running]) -> tuple[_Queued, _Queued]:
     """What no slot has yet: of measured cases, and of others."""
     whole = _Queued(group.open_cases, group.queue.seconds + sum(state.attempts[one].seconds for one in group.attempts))
@@ -132,23 +141,27 @@ def _underway(one: _Running, ratio: _Ratio) -> Underway:
 
 
 def _running(state: State, group: Group, now: float) -> Iterator[_Running]:
-    estimates = group.queue.estimates
-    for allocation_id in sorted(group.allocations):
-        allocation = state.allocations[allocation_id]
+    for allocation in (state.allocations[one] for one in sorted(group.allocations)):
         # What runs in one that is being given back holds no slot of the group: it is work like any other.
-        for slot in () if allocation.closing else allocation.slots.values():
-            case = _executes(state, slot)
-            if not 0 <= case < len(estimates):
-                continue
-            held = [state.attempts[one] for one in slot.attempts]
-            yield _Running(
-                f"{allocation_id}/{slot.number}",
-                estimates[case],
-                max(now - slot.heard_at, 0.0),
-                group.measured(case),
-                sum(len(one.pending) for one in held) - 1,
-                max(sum(one.seconds for one in held) - estimates[case], 0.0),
-            )
+        if not allocation.closing:
+            yield from _running_in(state, group, allocation, now)
+
+
+def _running_in(state: State, group: Group, allocation: Allocation, now: float) -> Iterator[_Running]:
+    estimates = group.queue.estimates
+    for slot in allocation.slots.values():
+        case = _executes(state, slot)
+        if not 0 <= case < len(estimates):
+            continue
+        held = [state.attempts[one] for one in slot.attempts]
+        yield _Running(
+            f"{allocation.allocation_id}/{slot.number}",
+            estimates[case],
+            max(now - slot.heard_at, 0.0),
+            group.measured(case),
+            sum(len(one.pending) for one in held) - 1,
+            max(sum(one.seconds for one in held) - estimates[case], 0.0),
+        )
 
 
 def _executes(state: State, slot: Slot) -> int:

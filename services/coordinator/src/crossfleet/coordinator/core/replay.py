@@ -6,11 +6,11 @@ go before it, as the shares of projects change while they get slots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from crossfleet.coordinator.core.chance import Chance, chances, draws
 from crossfleet.coordinator.core.contention import Pool, Rival, Turn
-from crossfleet.coordinator.core.forecast import Slots, Span, Work
+from crossfleet.coordinator.core.forecast import NEVER, Slots, Span, Work
 
 # Of a longer queue the rest is counted as one.
 _MOST_AHEAD = 2_000
@@ -61,14 +61,19 @@ def _first(one: Rival, project: str, turn: Turn, chance: Chance) -> bool:
 
 
 def _replay(pool: Pool, rivals: Sequence[tuple[Rival, bool]], chance: Chance, own: Work) -> Span:
-    slots = Slots([(0.0, pool.free)])
+    told = [at for one in pool.told for at in one.free_after(chance)]
+    slots = Slots([(0.0, pool.free), *((at, 1) for at in told)])
     queue: list[tuple[Turn, Work, tuple[int, ...]]] = []
+    begun: dict[str, Span] = {}
     for one, first in rivals:
         given: tuple[int, ...] = ()
         if one.held:
-            given = slots.carry_out(_work(one, pool, chance, 0)).given
+            begun[one.group_id] = span = slots.carry_out(_work(one, pool, chance, 0))
+            given = span.given
         if first:
             queue.append((one.turn, _work(one, pool, chance, one.wanted), given))
+    for group_id, times in _taken(pool, chance, max(told, default=0.0), begun).items():
+        slots.hasten(begun.get(group_id, NEVER).given, times)
     queue.sort(key=lambda entry: entry[0])
     for _, work, given in queue[:_MOST_AHEAD]:
         # What holds slots ends sooner with more of them, unless others were promised those that it has.
@@ -78,3 +83,17 @@ def _replay(pool: Pool, rivals: Sequence[tuple[Rival, bool]], chance: Chance, ow
     if rest:
         slots.carry_out(Work(rest, 1, max(slots.count, 1)))
     return slots.carry_out(own)
+
+
+def _taken(pool: Pool, chance: Chance, last: float, begun: Mapping[str, Span]) -> dict[str, list[float]]:
+    """When groups that have begun give back what is taken of them. What is taken next waits for what was before: at first the `last`."""
+    found: dict[str, list[float]] = {}
+    for step in pool.taken:
+        ends = [last]
+        for one in step:
+            end = begun.get(one.group_id, NEVER).end  # one whose run is being stopped is nobody's rival
+            times = [min(last + at, end) for at in one.free_after(chance)]
+            found.setdefault(one.group_id, []).extend(times)
+            ends += times
+        last = max(ends)
+    return found

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
-from crossfleet.coordinator.core.contention import Situation, Turn, pool_of, rivals_of
+from crossfleet.coordinator.core.contention import Situation, Turn, rivals_of
+from crossfleet.coordinator.core.preemption import pool_for
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quotas import never_allowed
 from crossfleet.coordinator.core.replay import spans
 from crossfleet.coordinator.core.stopping import SETTLE_SECONDS
@@ -27,8 +29,10 @@ class Chosen:
     delay: float = 0.0
 
 
-async def chosen(one: Expected, situation: Situation, project: str, turn: Turn, *, waits: bool) -> Chosen:
-    """The one by which it begins first. `waits`: also one that no worker satisfies is waited for."""
+async def chosen(
+    one: Expected, situation: Situation, project: str, turn: Turn, standing: PriorityClass | None, *, waits: bool
+) -> Chosen:
+    """The one by which it begins first. `standing` is its run's class. `waits`: also one that no worker satisfies is waited for."""
     template = one.target.template
     if template is None or not template.alternatives:
         return Chosen(one)
@@ -39,7 +43,8 @@ async def chosen(one: Expected, situation: Situation, project: str, turn: Turn, 
             continue
         open_now = opened(template, number, skipped)
         request = offer(template, one.target.request, open_now, Past())
-        pool, patience = pool_of(situation.state, request), alternative.wait
+        pool = pool_for(situation, request, -turn[0], standing, least_slots(request))
+        patience = alternative.wait
         devices = devices_of(one.target, open_now)
         tried = replace(one, target=replace(one.target, selector=request.selector, request=request, devices=devices))
         if pool.slots >= least_slots(request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median_low
@@ -16,9 +16,11 @@ from crossfleet.coordinator.convert.runs import set_time
 from crossfleet.coordinator.convert.submission import submission
 from crossfleet.coordinator.core.chance import Chance, draws
 from crossfleet.coordinator.core.commands import TargetSpec
-from crossfleet.coordinator.core.contention import UNSEEN, Pool, Rival, Situation, Turn, pool_of, rivals_of
+from crossfleet.coordinator.core.contention import UNSEEN, Pool, Rival, Situation, Turn, rivals_of
 from crossfleet.coordinator.core.forecast import Span, Work
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.preemption import pool_for
+from crossfleet.coordinator.core.priority_class import PriorityClass
 from crossfleet.coordinator.core.quota_outlook import Limit, Party, limits_of, parties, within
 from crossfleet.coordinator.core.replay import spans
 from crossfleet.coordinator.core.submitting import whole
@@ -46,54 +48,76 @@ async def estimate_run(
     situation = await prospects.situation()
     since = counts_from(_YOUNGEST, command.policy.due(situation.now))
     turn = (-command.priority, situation.shares(command.project), since, "")
-    waits = not command.policy.fail_unsatisfiable
-    ways = [await chosen(one, situation, command.project, turn, waits=waits) for one in found]
-    asked = _Asked(situation, command.project, turn, ways)
+    waits, standing = not command.policy.fail_unsatisfiable, command.policy.priority_class
+    ways = [await chosen(one, situation, command.project, turn, standing, waits=waits) for one in found]
+    asked = _Asked(situation, command.project, turn, standing, ways)
     # A long queue is replayed beside the loop: of the live state nothing is read any more.
+    soonest = await asyncio.to_thread(asked.spans, unchanged=True) if any(one.unchanged for one in found) else []
     spanned = await asyncio.to_thread(asked.spans)
-    answer = run_service.EstimateRunResponse(targets=[asked.message(index, one) for index, one in enumerate(spanned)])
+    answer = run_service.EstimateRunResponse()
+    for index, one in enumerate(spanned):
+        answer.targets.append(asked.message(index, one, soonest[index] if soonest else ()))
     together = list(zip(*spanned, strict=True))
     set_interval(answer.start_seconds, [min(one.start for one in drawn) for drawn in together])
     if all(one.load is not None for one in found):
-        set_interval(answer.end_seconds, [max(one.end for one in drawn) for drawn in together])
+        set_interval(answer.end_seconds, _ends(together), _ends(zip(*soonest, strict=True)))
     return answer
+
+
+def _ends(together: Iterable[Sequence[Span]]) -> list[float]:
+    """The end of the last of all targets, in each draw."""
+    return [max(one.end for one in drawn) for drawn in together]
 
 
 class _Asked:
     """A run that is asked about, and the fleet as it is now."""
 
-    def __init__(self, situation: Situation, project: str, turn: Turn, ways: Sequence[Chosen]) -> None:
+    def __init__(
+        self,
+        situation: Situation,
+        project: str,
+        turn: Turn,
+        standing: PriorityClass | None,
+        ways: Sequence[Chosen],
+    ) -> None:
+        """`standing` is the run's class."""
         found = [one.expected for one in ways]
         self._ways = ways
         self._state = situation.state
         self._project = project
         self._turn = turn
         self._found = found
-        self._pools = [pool_of(situation.state, one.target.request) for one in found]
+        requests = [one.target.request for one in found]
+        self._pools = [pool_for(situation, one, -turn[0], standing, least_slots(one)) for one in requests]
         self._rivals = [rivals_of(situation, pool) for pool in self._pools]
         self._draws = draws(max(map(len, self._rivals), default=0))
         self._limits = self._limits_of_all(parties(situation, project)) if project in situation.state.quotas else []
         self._quota_waits: dict[int, str] = {}
 
-    def spans(self) -> list[list[Span]]:
-        """When each target begins and ends: not before those that it needs have ended, nor before the project's quota lets it."""
+    def spans(self, *, unchanged: bool = False) -> list[list[Span]]:
+        """When each target begins and ends: not before those that it needs have ended, nor before the project's quota lets it.
+
+        `unchanged`: those for which an earlier run can stand are skipped, once those that they need have ended.
+        """
         names = [one.target.name for one in self._found]
         known: dict[str, list[Span]] = {}
 
         def of(index: int) -> list[Span]:
             name = names[index]
             if name not in known:
-                delay = self._ways[index].delay
-                own = [_not_before(delay, one) for one in self._alone(index)]
                 needed = [of(names.index(need.target)) for need in self._found[index].target.needs]
+                if unchanged and self._found[index].unchanged:
+                    own = [Span(0.0, 0.0, 0)] * self._draws
+                else:
+                    own = [_not_before(self._ways[index].delay, one) for one in self._alone(index, unchanged=unchanged)]
                 known[name] = [_after(*each) for each in zip(own, *needed, strict=True)]
             return known[name]
 
         return [of(index) for index in range(len(names))]
 
-    def _alone(self, index: int) -> list[Span]:
+    def _alone(self, index: int, *, unchanged: bool) -> list[Span]:
         """When a target would begin and end that needs no other one."""
-        pool, rivals, work = self._pools[index], self._rivals[index], partial(self._work, index)
+        pool, rivals, work = self._pools[index], self._rivals[index], partial(self._work, index, unchanged=unchanged)
         found = spans(pool, rivals, self._project, self._turn, work, self._draws)
         if not self._limits:
             return found
@@ -101,17 +125,18 @@ class _Asked:
         found, self._quota_waits[index] = within(limits, self._project, _turn(self._turn, index), own, found)
         return found
 
-    def message(self, index: int, spanned: Sequence[Span]) -> run_service.TargetEstimate:
-        """What is told of a target."""
+    def message(self, index: int, spanned: Sequence[Span], soonest: Sequence[Span]) -> run_service.TargetEstimate:
+        """What is told of a target; `soonest` is when it would begin and end with others, or itself, unchanged."""
         one, pool = self._found[index], self._pools[index]
         slots = median_low(each.slots for each in spanned)
         message = run_service.TargetEstimate(target=one.target.name, slots=slots)
         message.alternative = self._ways[index].number
         message.queue.CopyFrom(queue_place(pool, self._rivals[index], self._turn))
-        set_interval(message.start_seconds, [each.start for each in spanned])
+        begins = () if one.unchanged else soonest
+        set_interval(message.start_seconds, [each.start for each in spanned], [each.start for each in begins])
         if one.load is not None:
             _add_load(message, one, one.load)
-            set_interval(message.end_seconds, [each.end for each in spanned])
+            set_interval(message.end_seconds, [each.end for each in spanned], [each.end for each in soonest])
         message.quota_wait = self._quota_waits.get(index, "")
         if not slots:
             message.waiting_reason = message.quota_wait or self._reason(one.target.request, pool)
@@ -142,13 +167,16 @@ class _Asked:
         one = self._found[index]
         return work_at(one.load, one.target.request, one.like, chance)
 
-    def _work(self, index: int, chance: Chance) -> Work:
+    def _work(self, index: int, chance: Chance, *, unchanged: bool) -> Work:
         """Its own work, and that of the run's other targets that could use the same workers: they proceed side by side."""
         own, pool = self._own(index, chance), self._pools[index]
         beside = [
             self._found[other]
             for other, theirs in enumerate(self._pools)
-            if other != index and theirs.kinds.keys() & pool.kinds.keys() and not self._apart(index, other)
+            if other != index
+            and theirs.kinds.keys() & pool.kinds.keys()
+            and not self._apart(index, other)
+            and not (unchanged and self._found[other].unchanged)
         ]
         more = sum(one.load.seconds.quantile(chance.of(one.like)) for one in beside if one.load is not None)
         most = max(own.most, pool.slots) if more else own.most

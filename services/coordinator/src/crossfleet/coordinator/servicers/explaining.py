@@ -11,10 +11,11 @@ from crossfleet.api.types.v1 import run_pb2
 from crossfleet.coordinator.convert.fleet import view_now
 from crossfleet.coordinator.convert.prospects import queue_place, set_interval
 from crossfleet.coordinator.core.alternatives import wait_of
-from crossfleet.coordinator.core.contention import Pool, Rival, Situation, pool_of, rival, rivals_of, waiting
+from crossfleet.coordinator.core.contention import Pool, Rival, Situation, rival, rivals_of, waiting
 from crossfleet.coordinator.core.forecast import Span
 from crossfleet.coordinator.core.model import Group
 from crossfleet.coordinator.core.outcomes import WorkerState
+from crossfleet.coordinator.core.preemption import being_given_back, pool_for
 from crossfleet.coordinator.core.quota import QUOTA
 from crossfleet.coordinator.core.quota_outlook import Limit, limits_of, parties, within
 from crossfleet.coordinator.core.replay import spans, work_of
@@ -38,6 +39,8 @@ async def explain_run(run: run_pb2.Run, prospects: Prospects) -> run_service.Exp
         reason = status.waiting_reason if group is None else group.waiting_text  # also of one that wants more slots
         message = answer.targets.add(target=status.name, all_workers=len(workers), waiting_reason=reason)
         if group is not None:
+            given_back = being_given_back(state, group, situation.now)
+            message.waiting_reason = "; ".join(filter(None, (reason, given_back)))
             _add_fit(message, group, situation, workers)
         if group is not None and waiting(state, group) and group.held_back in {"", QUOTA}:
             await _add_queue(message, group, situation)
@@ -87,15 +90,17 @@ def _add_alternatives(
 
 async def _add_queue(message: run_service.TargetExplanation, group: Group, situation: Situation) -> None:
     """Where it stands, and when it begins and ends."""
-    state, target = situation.state, group.target
-    pool, own = pool_of(state, request_now(state, group)), rival(situation, group)
+    state, target, run = situation.state, group.target, situation.state.runs[group.run_id]
+    own, request = rival(situation, group), request_now(state, group)
+    fewest = max(least_slots(request) - own.held, 1)
+    pool = pool_for(situation, request, run.priority, run.policy.priority_class, fewest)
     limits: list[Limit] = []
     if group.held_back:
         own = replace(own, wanted=min(useful_slots(state, group), pool.slots))
     if not own.held:
         others_of_project = parties(situation, own.project, group.group_id)
-        fewest = least_slots(target.request)
-        limits = limits_of(state, own.project, target.devices, fewest, group.run_id, others_of_project)
+        least = least_slots(target.request)
+        limits = limits_of(state, own.project, target.devices, least, group.run_id, others_of_project)
     others = [one for one in rivals_of(situation, pool) if one.group_id != own.group_id]
     if own.wanted and not own.held and not group.held_back:
         message.queue.CopyFrom(queue_place(pool, others, own.turn))
