@@ -170,15 +170,15 @@ def _suite(command: SubmitRun, target: TargetSpec) -> tuple[str, str]:
 
 def same_target(spec: run_pb2.RunSpec, past: run_pb2.RunSpec, name: str) -> bool:
     """Whether a target asks for the same as in an earlier run; of environments and cases nothing is said before a submission."""
-    found = []
-    for one in (spec, past):
-        bare = run_pb2.RunSpec()
-        bare.CopyFrom(one)
-        bare.suite.ClearField("cases")
-        for target in bare.targets:
-            target.ClearField("environment")
-        found.append([definition(target, bare) for target in bare.targets if target.name == name])
-    return found[0] == found[1]
+    return _bare_definition(spec, name) == _bare_definition(past, name)
+
+
+def _bare_definition(spec: run_pb2.RunSpec, name: str) -> str:
+    bare = run_pb2.RunSpec(suite=spec.suite, policy=spec.policy)
+    bare.suite.ClearField("cases")
+    bare.targets.extend(one for one in spec.targets if one.name == name)
+    bare.targets[0].ClearField("environment")
+    return definition(bare.targets[0], bare)
 
 
 Asked = tuple[object, ...]
