@@ -26,9 +26,9 @@ from tests.real.etcd import Cluster
 pytestmark = pytest.mark.needs_etcd
 
 ANN, BOB = Leader("ann", "ann:1"), Leader("bob", "bob:1")
-LATE = 3.0
+LATE = 15.0
+"""Seconds over the lease that anything may take here, where others keep the cores busy: what is quick is measured elsewhere."""
 _LOOK_SECONDS = 0.01
-"""Seconds over the lease that a take-over may take here, where others keep the cores busy."""
 
 
 async def test_a_dead_leader_is_followed_when_its_lease_is_over_and_not_before(
@@ -74,7 +74,7 @@ async def test_a_leader_that_is_cut_off_from_etcd_stops_before_another_begins(
         term = await cut_off.campaign(ANN)
         waiting = asyncio.create_task(free.campaign(BOB))
         getattr(relay, way)()
-        assert "could not be renewed" in await asyncio.wait_for(term.wait_lost(), 2)
+        assert "could not be renewed" in await asyncio.wait_for(term.wait_lost(), 1 + LATE)
         stopped = time.monotonic()
         assert term.remaining() == 0
         assert cut_off.leader() is None
@@ -82,9 +82,9 @@ async def test_a_leader_that_is_cut_off_from_etcd_stops_before_another_begins(
         assert stopped <= time.monotonic()
         again = asyncio.create_task(cut_off.campaign(ANN))
         relay.heal()
-        await eventually(lambda: cut_off.leader() == BOB, deadline=10)
+        await eventually(lambda: cut_off.leader() == BOB)
         await (await waiting).resign()
-        assert (await asyncio.wait_for(again, 10)).remaining() > 0
+        assert (await asyncio.wait_for(again, 1 + LATE)).remaining() > 0
 
 
 async def test_a_short_interruption_costs_no_term(one: Cluster, standing: Standing, tmp_path: Path) -> None:
@@ -120,15 +120,15 @@ async def test_without_a_majority_the_leader_stops_and_with_it_one_leads_again(
     waiting = asyncio.create_task(second.campaign(BOB))
     for node in three.nodes[:2]:
         node.kill()
-    await asyncio.wait_for(term.wait_lost(), 3)
+    await asyncio.wait_for(term.wait_lost(), 1 + LATE)
     assert first.leader() is None
     again = asyncio.create_task(first.campaign(ANN))
     three.mend()
-    done, _ = await asyncio.wait({waiting, again}, timeout=15, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait({waiting, again}, timeout=1 + LATE, return_when=asyncio.FIRST_COMPLETED)
     (won,) = done
     leader = BOB if won is waiting else ANN
     for election in (first, second):
-        await eventually(partial(_follows, election, leader), deadline=10)
+        await eventually(partial(_follows, election, leader))
     again.cancel()
     waiting.cancel()
 
@@ -150,7 +150,7 @@ async def test_an_etcd_that_is_away_at_the_start_is_waited_for(three: Cluster, s
     assert election.leader() is None
     waiting = asyncio.create_task(election.campaign(ANN))
     three.mend()
-    assert (await asyncio.wait_for(waiting, 15)).remaining() > 0
+    assert (await asyncio.wait_for(waiting, 1 + LATE)).remaining() > 0
     await eventually(lambda: election.leader() == ANN)
 
 
@@ -174,8 +174,8 @@ async def test_an_etcd_restored_from_a_backup_elects_again_at_an_earlier_revisio
     shutil.copytree(tmp_path / "backup", node.folder / node.name)
     node.start()
     breakable.wait_ready()
-    await asyncio.wait_for(late.wait_lost(), 5)
-    again = await asyncio.wait_for(election.campaign(ANN), 10)
+    await asyncio.wait_for(late.wait_lost(), 1 + LATE)
+    again = await asyncio.wait_for(election.campaign(ANN), 1 + LATE)
     assert again.cluster == late.cluster
     assert again.revision < late.revision
     assert election.leader() == ANN
