@@ -55,9 +55,9 @@ func makePlan(now *pb.Snapshot) *pb.ScheduleResponse {
 	for _, one := range now.Allocations {
 		held[one.GroupId] += one.Slots
 	}
-	since := func(g *pb.TaskGroup) float64 { return min(g.SubmittedUnixSeconds, cmp.Or(g.DeadlineUnixSeconds, 1e18)-86400) }
+	since := func(at, due float64) float64 { return min(at, cmp.Or(due, 1e18)-86400) }
 	slices.SortFunc(now.Groups, func(a, b *pb.TaskGroup) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(since(a), since(b)))
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(since(a.SubmittedUnixSeconds, a.DeadlineUnixSeconds), since(b.SubmittedUnixSeconds, b.DeadlineUnixSeconds)))
 	})
 	for _, group := range now.Groups {
 		for _, worker := range inOrder(group, now.Fits[group.Fit]) {
