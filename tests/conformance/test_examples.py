@@ -37,7 +37,7 @@ class Example:
         return EXAMPLES / self.folder
 
 
-_SHARES = frozenset(("order.projects", "order.weights", "order.deadline"))
+_SHARES = frozenset(("order.projects", "order.weights"))
 _STATELESS = _SHARES | {"refusal.seldom", "refusal.elsewhere"}
 _SLOW = frozenset(("scale.groups-prompt", "scale.next"))
 

@@ -1,4 +1,4 @@
-// First fit: by priority, then age, each group gets the first workers, by name, that have room. `firstfit HOST:PORT`
+// First fit: by priority, then age or deadline, each group gets the first workers, by name, that have room. `firstfit HOST:PORT`
 package main
 
 import (
@@ -55,8 +55,9 @@ func makePlan(now *pb.Snapshot) *pb.ScheduleResponse {
 	for _, one := range now.Allocations {
 		held[one.GroupId] += one.Slots
 	}
+	since := func(at, due float64) float64 { return min(at, cmp.Or(due, 1e18)-86400) }
 	slices.SortFunc(now.Groups, func(a, b *pb.TaskGroup) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.SubmittedUnixSeconds, b.SubmittedUnixSeconds))
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(since(a.SubmittedUnixSeconds, a.DeadlineUnixSeconds), since(b.SubmittedUnixSeconds, b.DeadlineUnixSeconds)))
 	})
 	for _, group := range now.Groups {
 		for _, worker := range inOrder(group, now.Fits[group.Fit]) {

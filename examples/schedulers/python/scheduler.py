@@ -6,11 +6,13 @@ It needs grpcio, crossfleet-protos, and crossfleet-matching, which says whether 
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 
 import grpc
 
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as messages
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2_grpc as services
+from crossfleet.matching.deadlines import counts_from
 from crossfleet.matching.explain import explain
 from crossfleet.matching.fit import fit
 from crossfleet.matching.free import Fit, Free
@@ -94,9 +96,7 @@ class Fleet:
                 pending[one.group_id] += one.slots
         self.plans += 1
         plan = messages.ScheduleResponse(plan_id=f"plan-{self.plans}", base_revision=self.revision)
-        for group in sorted(
-            self.groups.values(), key=lambda one: (-one.priority, one.submitted_unix_seconds, one.group_id)
-        ):
+        for group in sorted(self.groups.values(), key=order):
             wanted = group.wanted_slots - pending[group.group_id]
             if wanted > 0 and group.request.gang <= 1:
                 wanted = self.place(plan, free, group, wanted, slots[group.group_id])
@@ -148,6 +148,12 @@ class Fleet:
         if self.told.get(group.group_id) != reason:
             self.told[group.group_id] = reason
             plan.waiting.add(group_id=group.group_id, kind=reason[0], code=reason[1], text=reason[2])
+
+
+def order(group):
+    """Whose turn it is: a deadline of today counts for more than age."""
+    since = counts_from(group.submitted_unix_seconds, group.deadline_unix_seconds or inf)
+    return (-group.priority, since, group.group_id)
 
 
 class FirstComeFirstServed(services.SchedulerServiceServicer):

@@ -151,11 +151,17 @@ def planned(rows: Delta, now: float = 0.0, policy: Policy | None = None) -> tupl
 
 
 def free_of(snapshot: Snapshot, name: str, less: Iterable[Proposal] = ()) -> Free:
-    """What nobody holds of a worker or keeps of its host, less what was proposed."""
+    """What nobody holds of a worker or keeps of its host, less what was proposed.
+
+    But for devices that are proposed on another worker of the host: of these the coordinator refuses the second.
+    """
     less = list(less)
     host = snapshot.workers[name].host
     others = [one.name for one in snapshot.workers.values() if host and one.host == host and one.name != name]
-    return _alone(snapshot, name, less).beside([_alone(snapshot, other, less) for other in others])
+    free = _alone(snapshot, name, less).beside([_alone(snapshot, other, less) for other in others])
+    for other in others:
+        free = free.less_shown(_alone(snapshot, other, ()), snapshot.workers[other])
+    return free
 
 
 def _alone(snapshot: Snapshot, name: str, less: Iterable[Proposal]) -> Free:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crossfleet.matching.check import check
 from crossfleet.matching.free import Free
-from crossfleet.matching.model import Request, WorkerState
+from crossfleet.matching.model import Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Plan, Policy, Proposal
 from crossfleet.scheduler.core.planner import Planner
@@ -97,7 +97,14 @@ class Fleet:
             for worker in [each for each in self.rows.workers if each.name == one.worker_id]:
                 request = groups[one.group_id].request if one.group_id in groups else Request()
                 found[worker.name] = found[worker.name].minus(request, one.slots, one.device_ids, worker, one.portions)
-        return found
+        return {one.name: self._beside(one, found) for one in self.rows.workers}
+
+    def _beside(self, worker: WorkerView, alone: dict[str, Free]) -> Free:
+        free = alone[worker.name]
+        for other in self.rows.workers:
+            if worker.host and other.host == worker.host and other.name != worker.name:
+                free = free.beside([alone[other.name]]).less_shown(alone[other.name], other)
+        return free
 
 
 def judge(fleet: Fleet, plan: Plan) -> None:

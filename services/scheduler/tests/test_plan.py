@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from crossfleet.matching.misfit import Wait
-from crossfleet.matching.model import Device, Placement, Preference, Request, WorkerState, WorkerView
+from crossfleet.matching.model import Device, DeviceRequest, Placement, Preference, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Plan, Policy, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -225,6 +225,26 @@ def test_all_workers_of_a_host_are_kept_for_who_asked_for_it():
     busy = [Allocation("x", "other", "w1", 1)]
     shared = [worker("w1", host="h1"), worker("w2", host="h1")]
     found = made(shared, [group("other", 0), alone, group("small", 1, submitted_at=2)], busy)
+    assert found.allocate == ()
+
+
+def test_a_device_in_use_on_another_worker_of_the_host_is_given_to_nobody_and_its_holder_is_named():
+    both = [worker(name, host="h", devices=(Device("d0", "gpu"),)) for name in ("w1", "w2")]
+    wanted = group("g", 1, 'device.class == "gpu" && worker.name == "w1"')
+    held = [Allocation("x", "other", "w2", 1, ("d0",))]
+    found = made(both, [wanted, group("other", 0), group("small", 1)], held)
+    assert by_group(found) == {"small": 1}
+    assert "1 slot of other" in found.waiting[0].text
+
+
+def test_devices_are_kept_on_all_workers_that_offer_them():
+    kinds = [{"kind": kind} for kind in ("a", "b")]
+    gpus = tuple(Device(name, "gpu") for name in ("d0", "d1"))
+    both = [worker(f"w{at}", host="h", labels=labels, devices=gpus) for at, labels in enumerate(kinds)]
+    pair = Request('worker.labels.kind == "a"', devices=(DeviceRequest("gpu", count=2),))
+    large = Group("large", "r", request=pair, wanted_slots=1, submitted_at=1)
+    held = [Allocation("x", "other", "w1", 1, ("d0",))]
+    found = made(both, [group("other", 0), large, group("small", 1, 'device.class == "gpu"', submitted_at=2)], held)
     assert found.allocate == ()
 
 

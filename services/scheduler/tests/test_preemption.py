@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfleet.matching.model import Request, WorkerView
+from crossfleet.matching.model import Device, DeviceRequest, Request, WorkerState, WorkerView
 from crossfleet.matching.selectors import Selectors
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Policy, Share
 from crossfleet.scheduler.core.planner import Planner
@@ -123,7 +123,53 @@ def test_more_urgent_work_that_may_take_nothing_does_not_keep_a_class_from_what_
     assert begun(workers, rows, held, Policy()).plan(0.0)[1].revoke == ("a",)
 
 
+GPU = Request('worker.labels.kind == "a"', devices=(DeviceRequest("gpu"),))
+
+
+def beside(*devices: str, kind: str = "a", slots: int = 1) -> WorkerView:
+    """One of two workers of a host that offer the same devices."""
+    return worker(
+        f"w-{kind}", slots, host="h", labels={"kind": kind}, devices=tuple(Device(one, "gpu") for one in devices)
+    )
+
+
+def test_a_device_is_taken_back_from_who_holds_it_on_another_worker_of_the_host():
+    held = [Allocation("a", "batch", "w-a", 1), Allocation("b", "batch", "w-b", 1, ("d0",))]
+    batch, urgent = group("batch", 0, preemptible=True), group("urgent", 5, 1, request=GPU, preempts=True)
+    free = beside("d0", slots=2)
+    assert begun([free, beside("d0", kind="b")], [batch, urgent], held, Policy()).plan(0.0)[1].revoke == ("b",)
+    full = beside("d0")
+    revoked = begun([full, beside("d0", kind="b")], [batch, urgent], held, Policy()).plan(0.0)[1].revoke
+    assert sorted(revoked) == ["a", "b"]
+
+
+def test_slots_are_taken_from_nobody_where_the_device_stays_in_use_on_another_worker_of_the_host():
+    held = [Allocation("a", "batch", "w-a", 1), Allocation("b", "kept", "w-b", 1, ("d0",))]
+    rows = [group("batch", 0, preemptible=True), group("kept", 0), group("urgent", 5, 1, request=GPU, preempts=True)]
+    assert begun([beside("d0"), beside("d0", kind="b")], rows, held, Policy()).plan(0.0)[1].revoke == ()
+    rows[1] = group("kept", 0, preemptible=False)
+    policy = Policy(preemption_gap=1)
+    assert begun([beside("d0"), beside("d0", kind="b")], rows, held, policy).plan(0.0)[1].revoke == ()
+
+
+def test_who_holds_no_device_that_is_wanted_keeps_his_slots_where_those_suffice_that_another_gives_back():
+    held = [Allocation("a", "lowest", "w-a", 1), Allocation("b", "low", "w-a", 1, ("d0",))]
+    rows = [group("lowest", -5, preemptible=True), group("low", 0, preemptible=True)]
+    rows.append(group("urgent", 5, 1, request=GPU, preempts=True))
+    assert begun([beside("d0", slots=2)], rows, held, Policy()).plan(0.0)[1].revoke == ("b",)
+
+
 FAIR = Policy(preemption_ratio=2.0)
+
+
+def test_a_poor_project_gets_a_host_alone_that_a_rich_one_holds_through_a_worker_that_drains():
+    draining = worker("w2", host="h", state=WorkerState.DRAINING)
+    held = [Allocation("a", "rich", "w3", 6), Allocation("b", "rich", "w2", 1)]
+    poor = group("poor", 0, 1, project="poor", request=Request(exclusive=True))
+    session = begun(
+        [worker("w1", 1, host="h"), draining, worker("w3", 6)], [group("rich", 0, project="rich"), poor], held, FAIR
+    )
+    assert session.plan(0.0)[1].revoke == ("b",)
 
 
 def settled(rows: Delta, policy: Policy) -> tuple[Snapshot, int]:
@@ -193,7 +239,8 @@ def test_only_what_is_less_urgent_or_of_a_project_that_stays_richer_is_taken(row
     snapshot, found = planned(rows, policy=Policy(preemption_gap=gap, preemption_ratio=ratio, reservations=0))
     held = {one.id: one for one in rows.allocations}
     taken = [held[one] for one in found.revoke]
-    assert len({one.worker_id for one in taken}) <= 1
+    workers = [snapshot.workers[one.worker_id] for one in taken]
+    assert len({one.host or one.name for one in workers}) <= 1
     waiting = [one for one in snapshot.groups.values() if one.id in {told.group_id for told in found.waiting}]
     for one in taken:
         victim = snapshot.groups[one.group_id]

@@ -103,6 +103,17 @@ def test_a_refusal_is_forgotten_when_the_worker_gives_something_free():
     assert session.plan(0.1)[1].allocate
 
 
+def test_a_refusal_is_forgotten_when_another_worker_of_the_host_gives_something_free():
+    session = Session(Policy(), Selectors())
+    workers = (WorkerView("w1", slots_total=2, host="h"), WorkerView("w2", slots_total=2, host="h"))
+    held = (Allocation("a", "other", "w2", 2),)
+    session.replace(Delta(workers=workers, groups=(GROUP,), allocations=held), 1)
+    plan_id, _ = session.plan(0.0)
+    session.answer(Outcome(plan_id, (0,)), 0.0)
+    session.update(Delta(removed_allocations=("a",)), 2)
+    assert "w1" in [one.worker_id for one in session.plan(0.1)[1].allocate]
+
+
 def test_a_proposal_that_is_never_answered_is_given_up():
     session = begun()
     session.plan(0.0)

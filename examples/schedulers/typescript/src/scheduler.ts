@@ -43,7 +43,8 @@ async function* schedule(updates: AsyncIterable<ScheduleRequest>) {
 function makePlan(now: Snapshot): ScheduleResponse {
   const plan = create(ScheduleResponseSchema);
   const queue = now.groups.filter((group) => group.wantedSlots > 0);
-  queue.sort((a, b) => b.priority - a.priority || a.submittedUnixSeconds - b.submittedUnixSeconds);
+  const since = (one: TaskGroup) => Math.min(one.submittedUnixSeconds, (one.deadlineUnixSeconds || Infinity) - 86_400);
+  queue.sort((a, b) => b.priority - a.priority || since(a) - since(b));
   for (const group of queue) {
     const gangId = isGang(group) ? group.groupId : "";
     for (const { worker, slots, devices } of spread(now, group)) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 
@@ -206,7 +206,7 @@ class Reasons:
             kinds = sorted(self._fleet.able[demand], key=lambda kind: kind.names[0])
             slots: dict[str, int] = {}
             able = list(islice((name for kind in kinds for name in kind.names), _MOST_HOSTS))
-            for held in self._beside(able, demand, snapshot):
+            for held in self._beside(able, demand) if snapshot.crowded else ():
                 slots[held.group_id] = slots.get(held.group_id, 0) + held.slots
             given = placing.by_worker
             for name in able:
@@ -219,13 +219,10 @@ class Reasons:
             found = self._holders[demand] = _Holders(slots, known, sum(slots.values()))
         return found
 
-    def _beside(self, names: Sequence[str], demand: Demand, snapshot: Snapshot) -> Iterator[Allocation]:
+    def _beside(self, names: Sequence[str], demand: Demand) -> list[Allocation]:
         """What is held of other workers of their hosts, and keeps the demand out."""
-        if self._fleet.solitary:
-            others = dict.fromkeys(other for name in names for other in self._fleet.neighbours(name))
-            for held in (held for other in others if other not in names for held in snapshot.held_on(other)):
-                if demand.request.exclusive or self._fleet.alone(held):
-                    yield held
+        beside = {one.id: one for name in names for one in self._fleet.beside(name, demand)}
+        return [one for one in beside.values() if one.worker_id not in names]
 
     def _explanation(self, demand: Demand, snapshot: Snapshot) -> Explanation:
         """What matching says of a request and this whole fleet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from heapq import merge
 from itertools import islice
 
@@ -57,7 +57,7 @@ class Fleet:
         self._particular: list[Demand] = []
         self._counted: dict[Demand, int] = {}
         self._large: dict[Demand, bool] = {}
-        self._on_host: Mapping[str, Collection[str]] = {}
+        self._snapshot = Snapshot()
         self._breadth: dict[Demand, int] = {}
 
     def demand(self, request: Request) -> Demand:
@@ -111,7 +111,7 @@ class Fleet:
 
     def look(self, snapshot: Snapshot, name: str) -> Filling | None:
         """Look at a worker again. Answers how full it is if that is news."""
-        self._on_host = snapshot.on_host
+        self._snapshot = snapshot
         view, host = snapshot.workers.get(name), self.hosts.get(name)
         before = host.filling if host is not None else None
         if host is None or host.view is not view or self.unsorted:
@@ -152,12 +152,30 @@ class Fleet:
 
     def neighbours(self, name: str) -> list[str]:
         """The other workers of a ready worker's host."""
-        names = self._on_host.get(self.hosts[name].view.host, ())
+        names = self._snapshot.on_host.get(self.hosts[name].view.host, ())
         return [one for one in names if one != name] if len(names) > 1 else []
+
+    def sharing(self, name: str, demand: Demand) -> list[str]:
+        """The other workers of a host on which something may be held that a demand wants of this one: its devices, or all."""
+        able = self.hosts[name].kind.aspects[demand].able if self._snapshot.crowded else None
+        if able is None:
+            return []
+        if demand.request.exclusive:
+            return self.neighbours(name)
+        return self._snapshot.sharing(name) if able.counts else []
 
     def alone(self, held: Allocation) -> bool:
         """Whether an allocation has its host for itself."""
         return self._demand_of(held).request.exclusive
+
+    def beside(self, name: str, demand: Demand) -> list[Allocation]:
+        """What is held of the other workers of a host and leaves a demand less of this one: its devices, or the host."""
+        snapshot, alone = self._snapshot, demand.request.exclusive
+        able = self.hosts[name].kind.aspects[demand].able if snapshot.crowded else None
+        if able is None:
+            return []
+        held = (one for other in self.neighbours(name) for one in snapshot.held_on(other))
+        return [one for one in held if alone or self.alone(one) or (able.counts and snapshot.shown(name, one))]
 
     def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:
         """Hosts that have room for ``least`` slots each when idle: those with free slots first, at most ``count``."""
@@ -202,11 +220,12 @@ class Fleet:
         for one in held:
             if one.worker_id != name:
                 level = level.disturbed(alone=self.alone(one))
-                continue
-            whole, mine = host.held(one.device_ids, one.portions)
+                whole, mine = host.held(self._snapshot.shown(name, one), one.portions)
+            else:
+                level = level.after(host.kind.aspects[self._demand_of(one)], one.slots)
+                whole, mine = host.held(one.device_ids, one.portions)
             used |= whole
             parts += mine
-            level = level.after(host.kind.aspects[self._demand_of(one)], one.slots)
         level = level.without(host.counts(used))
         if parts:
             level = level.parted(host.bundled(dict(together(parts))))
@@ -222,8 +241,10 @@ class Fleet:
         return kind.idle.grant(kind.aspects[demand], slots).cost
 
     def cost_of(self, held: Allocation) -> Cost:
-        """What an allocation takes of its host."""
-        host = self.hosts[held.worker_id]
+        """What an allocation takes of its host; nothing of one that is not ready, which is of no fleet."""
+        host = self.hosts.get(held.worker_id)
+        if host is None:
+            return ()
         devices, parts = host.held(held.device_ids, held.portions)
         kind, bundled = host.kind, host.bundled(dict(parts)) if parts else ()
         return kind.frame.cost(kind.aspects[self._demand_of(held)], held.slots, host.counts(devices), bundled)
@@ -287,6 +308,11 @@ class Fleet:
             if row.device_ids:
                 host.used |= held.devices
                 portions += held.parts
+        for other in snapshot.sharing(name) if snapshot.crowded else ():
+            for row in snapshot.held_on(other):
+                devices, parts = host.held(snapshot.shown(name, row), row.portions)
+                host.used |= devices
+                portions += parts
         self._credit(host, before)
         if host.used:
             level = level.without(host.counts(host.used))

@@ -49,7 +49,7 @@ class Host:
         devices = frozenset(device_ids) - self.view.shared_ids
         if not portions:
             return devices, ()
-        parts = tuple([one for one in portions if one.device_id in self.view.shareable])
+        parts = tuple([one for one in portions if one.device_id in devices and one.device_id in self.view.shareable])
         return devices.difference([one.device_id for one in parts]), parts
 
     def bundled(self, parts: Mapping[str, Amounts]) -> Portions:

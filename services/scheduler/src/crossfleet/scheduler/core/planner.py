@@ -137,8 +137,9 @@ class Planner:
 
     def _look_at_workers(self, snapshot: Snapshot, workers: AbstractSet[str]) -> None:
         opened: dict[Kind, None] = {}
-        if self.fleet.solitary:
-            workers = workers | {other for name in workers for other in snapshot.neighbours(name)}
+        if snapshot.crowded:
+            beside = snapshot.neighbours if self.fleet.solitary else snapshot.sharing
+            workers = workers | {other for name in workers for other in beside(name)}
         for name in sorted(workers):
             self._ends.pop(name, None)
             filling = self.fleet.look(snapshot, name)

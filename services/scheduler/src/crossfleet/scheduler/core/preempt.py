@@ -135,19 +135,20 @@ def _for_one(snapshot: Snapshot, fleet: Fleet, entry: Entry, rule: Callable[[str
 
 
 def _in_the_way(snapshot: Snapshot, fleet: Fleet, entry: Entry, name: str) -> list[Allocation]:
-    """What is held of a worker, and of its neighbours where one of both wants the host alone."""
-    found = list(snapshot.held_on(name))
-    if fleet.solitary:
-        alone = entry.shape.demand.request.exclusive
-        beside = (held for other in fleet.neighbours(name) for held in snapshot.held_on(other))
-        found += [held for held in beside if alone or fleet.alone(held)]
-    return found
+    """What is held of a worker, and of its neighbours where that leaves less of this one."""
+    return [*snapshot.held_on(name), *fleet.beside(name, entry.shape.demand)]
 
 
 def _loss(
     snapshot: Snapshot, fleet: Fleet, entry: Entry, name: str, on_it: list[Allocation], may: _May
 ) -> _Loss | None:
     """The least urgent allocations of a worker, as few as make room for the fewest slots of a group."""
+
+    def suffice(some: Sequence[Allocation]) -> bool:
+        gone = {one.id for one in some}
+        kept = [one for one in on_it if one.id not in gone]
+        return fleet.room_beside(name, entry.shape.demand, kept) >= entry.shape.least
+
     rows = ((snapshot.groups.get(one.group_id), one) for one in on_it if one.id not in snapshot.proposed)
     able = [
         (group.priority, -group.submitted_at, one.id, group, one)
@@ -159,7 +160,9 @@ def _loss(
         if not may(group, one, taken):
             continue
         taken.append(one)
-        kept = [other for other in on_it if other not in taken]
-        if fleet.room_beside(name, entry.shape.demand, kept) >= entry.shape.least:
+        if suffice(taken):
+            for spared in taken[-2::-1]:  # the most urgent first, since what it holds may be nothing that is wanted
+                rest = [other for other in taken if other is not spared]
+                taken = rest if suffice(rest) else taken
             return _Loss(priority, sum(other.slots for other in taken), name, tuple(other.id for other in taken))
     return None

@@ -9,7 +9,7 @@ _MOST_DOUBLINGS = 5
 class Refusals:
     """Pairs of group and worker. A pair that is refused again waits twice as long, up to 32 times.
 
-    A refusal is forgotten when its worker changed or gave something free, since it may hold no more.
+    A refusal is forgotten when its worker changed or its host gave something free, since it may hold no more.
     """
 
     def __init__(self, seconds: float) -> None:

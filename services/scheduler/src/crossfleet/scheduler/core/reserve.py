@@ -62,8 +62,7 @@ class Reservations:
         self._left -= 1
         self.possible = self._left > 0
         names = frozenset(name for _, name in chosen)
-        if alone:
-            names = names.union(*map(self._fleet.neighbours, names))
+        names = names.union(*(self._fleet.sharing(name, shape.demand) for name in names))
         self._kept |= names
         self.made[entry.group.id] = Reservation(entry.group.id, names, chosen[-1][0], strict=strict)
 
@@ -88,8 +87,8 @@ class Reservations:
         return self._fleet.held_slots(self._host(name, entry))
 
     def _host(self, name: str, entry: Entry) -> list[str]:
-        """The workers of which something has to be free: of the whole host, where it is to be had alone."""
-        return [name, *(self._fleet.neighbours(name) if entry.shape.demand.request.exclusive else ())]
+        """The workers of which something has to be free."""
+        return [name, *self._fleet.sharing(name, entry.shape.demand)]
 
     def _one_a_host(self, times: list[tuple[float, str]], most: int) -> list[tuple[float, str]]:
         chosen, closed = list[tuple[float, str]](), set[str]()

@@ -92,8 +92,10 @@ class Session:
         freed += [self._snapshot.allocations.get(one.id) for one in delta.allocations if _smaller(self._snapshot, one)]
         self._snapshot.apply(delta, revision)
         _settle_arrived(self._snapshot, arrived)
-        workers = {worker.name for worker in delta.workers} | {one.worker_id for one in freed if one}
-        self._refused.forgive(workers.union(delta.removed_workers), rewished.union(delta.removed_groups))
+        workers = {one.worker_id for one in freed if one}
+        workers.update(*map(self._snapshot.neighbours, workers if self._snapshot.crowded else ()))
+        workers.update(delta.removed_workers, [one.name for one in delta.workers])
+        self._refused.forgive(workers, rewished.union(delta.removed_groups))
 
     def answer(self, outcome: Outcome, now: float) -> None:
         """Take over what became of a plan."""

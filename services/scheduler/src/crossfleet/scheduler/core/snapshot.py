@@ -6,6 +6,8 @@ from crossfleet.matching.model import WorkerView
 from crossfleet.scheduler.core.model import Allocation, Delta, Group, Share
 
 _NOTHING: Mapping[str, Allocation] = {}
+_NO_IDS: frozenset[str] = frozenset()
+_SEVERAL = 2
 
 
 class Snapshot:
@@ -13,8 +15,8 @@ class Snapshot:
     whoever plans took them; ``renewed_workers`` those whose row did.
 
     ``holding`` has allocations and proposals by group. ``proposed`` are allocations that were proposed and not answered yet: they count as held. ``revoked`` are those that
-    are to be given back: they count as held until they are gone. ``on_host`` has the workers of each host that has several,
-    ready or not.
+    are to be given back: they count as held until they are gone. ``on_host`` has the workers of each host, ready or not;
+    ``crowded`` are the hosts that have several.
     """
 
     def __init__(self, revision: int = 0) -> None:
@@ -32,6 +34,7 @@ class Snapshot:
         self._held_on: dict[str, dict[str, Allocation]] = {}
         self.holding: dict[str, dict[str, Allocation]] = {}
         self.on_host: dict[str, dict[str, None]] = {}
+        self.crowded: set[str] = set()
 
     @classmethod
     def of(cls, rows: Delta, revision: int = 0) -> "Snapshot":
@@ -92,21 +95,42 @@ class Snapshot:
         names = self.on_host.get(worker.host, ()) if worker is not None else ()
         return [name for name in names if name != worker_id] if len(names) > 1 else []
 
+    def sharing(self, worker_id: str) -> list[str]:
+        """Those of them that offer some of its devices: who holds one there holds it here."""
+        others = self.neighbours(worker_id)
+        mine = self.workers[worker_id].own_ids if others else _NO_IDS
+        return [one for one in others if not mine.isdisjoint(self.workers[one].own_ids)]
+
+    def shown(self, worker_id: str, held: Allocation) -> frozenset[str]:
+        """The devices of a worker that an allocation on another one of its host holds."""
+        worker, there = self.workers.get(worker_id), self.workers.get(held.worker_id)
+        if not held.device_ids or worker is None or there is None:
+            return _NO_IDS
+        return worker.own_ids.intersection(held.device_ids) & there.own_ids
+
     def held_by(self, group_id: str) -> Iterable[Allocation]:
         """Allocations and proposals of a group."""
         return self.holding.get(group_id, _NOTHING).values()
 
     def _settle_host(self, before: WorkerView | None, now: WorkerView | None) -> None:
-        """A worker is on another host than before, or is new, or is gone."""
+        """A worker is on another host than before, or shows other devices there, or is new, or is gone."""
         if before is not None and now is not None and before.host == now.host:
+            if now.host in self.crowded and before.own_ids != now.own_ids:
+                self.changed_workers.update(self.on_host[now.host])
             return
         if before is not None and before.host:
-            self.changed_workers.update(self.on_host[before.host])
-            del self.on_host[before.host][before.name]
-            if not self.on_host[before.host]:
+            names = self.on_host[before.host]
+            self.changed_workers.update(names)
+            del names[before.name]
+            if len(names) < _SEVERAL:
+                self.crowded.discard(before.host)
+            if not names:
                 del self.on_host[before.host]
         if now is not None and now.host:
-            self.on_host.setdefault(now.host, {})[now.name] = None
+            names = self.on_host.setdefault(now.host, {})
+            names[now.name] = None
+            if len(names) >= _SEVERAL:
+                self.crowded.add(now.host)
 
     def _renew(self, worker_id: str) -> None:
         self.changed_workers.add(worker_id)

@@ -76,7 +76,8 @@ final class BestFit extends SchedulerServiceImplBase {
         List<TaskGroup> queue = new ArrayList<>(now.getGroupsList());
         queue.removeIf(group -> group.getWantedSlots() <= 0);
         queue.sort(Comparator.comparing((TaskGroup group) -> -group.getPriority())
-                .thenComparing(TaskGroup::getSubmittedUnixSeconds));
+                .thenComparing(group -> Math.min(group.getSubmittedUnixSeconds(), group.getDeadlineUnixSeconds() > 0
+                        ? group.getDeadlineUnixSeconds() - 86_400 : Double.POSITIVE_INFINITY)));
         for (TaskGroup group : queue) {
             Fit fit = now.getFitsOrDefault(group.getFit(), Fit.getDefaultInstance());
             long wanted = group.getWantedSlots();
