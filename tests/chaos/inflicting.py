@@ -73,7 +73,7 @@ class Inflictor:
         name = _one(WORKERS, fault)
         await self._cluster.parts[name].living()
         place = self._cluster.folder / name
-        _send(await eventually(lambda: shims_of(place), deadline=10, what=f"{name} has a shim"), SIGKILL)
+        _send(await eventually(lambda: shims_of(place), deadline=40, what=f"{name} has a shim"), SIGKILL)
 
     async def _kill_worker(self, fault: Fault) -> None:
         """As a power cut of its host: the agent, the shim and what it runs."""

@@ -96,8 +96,8 @@ async def _healed(whole: Cluster, runs: Sequence[Ended]) -> list[Finding]:
     """Everything works again, nothing runs any more, and the gateway tells of the runs what the coordinators did."""
     try:
         await whole.settled()
-        await eventually(lambda: not runners_of(whole.folder), deadline=20, what="no runner is left after the last run")
-        await eventually(lambda: asyncio.to_thread(_asked, whole, "/readyz"), deadline=20, what="the gateway is ready")
+        await eventually(lambda: not runners_of(whole.folder), deadline=40, what="no runner is left after the last run")
+        await eventually(lambda: asyncio.to_thread(_asked, whole, "/readyz"), deadline=40, what="the gateway is ready")
         told = [(run, await asyncio.to_thread(_asked, whole, f"/api/v1/runs/{run.run_id}")) for run in runs]
     except (TimeoutError, AssertionError) as error:
         return [Finding(Kind.NO_EFFECT, f"not whole again: {error}")]

@@ -67,8 +67,9 @@ async def fleet(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[F
 
 @pytest_asyncio.fixture
 async def client(fleet: Fleet) -> AsyncIterator[Client]:
-    """As a user's program holds it: one that outlives the coordinator."""
+    """As a user's program holds it: one that outlives the coordinator, since it has met it."""
     async with Client.open(Endpoint(f"unix:{fleet.folder}/c")) as opened:
+        await opened.fleet.summary()
         yield opened
 
 
