@@ -22,6 +22,7 @@ from services.coordinator.tests.running import Running, ScriptedWorker, noop, ru
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slips, "SETTLE_SECONDS", 0.05)
     monkeypatch.setattr(slips, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(slips, "_FINDING_SECONDS", 0.05)
 
 
 def asking(selector: str = "", devices: str = "", **policy: Any) -> run_pb2.RunSpec:
@@ -110,7 +111,7 @@ async def test_a_class_that_comes_with_the_next_worker_is_waited_for(
 async def test_a_slip_is_one_also_where_its_workers_find_their_devices_only_after_it_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slips, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(slips, "_FINDING_SECONDS", 30.0)
     async with running(tmp_path) as fleet:
         worker = ScriptedWorker(fleet.channel)
         await worker.welcomed(looking=True)

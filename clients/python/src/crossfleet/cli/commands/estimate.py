@@ -17,6 +17,7 @@ from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.cli.collecting.cases import collected
 from crossfleet.cli.connecting import endpoint_elsewhere
 from crossfleet.cli.exits import UsageError
+from crossfleet.cli.fleet.presence import until_there
 from crossfleet.cli.fleet.waiting import HeldFleet
 from crossfleet.cli.reporting import documents
 from crossfleet.cli.reporting.deadlines import prospect
@@ -32,8 +33,6 @@ from crossfleet.client import Client, Endpoint
 from crossfleet.client.listing import git_root
 from crossfleet.foundation.errors import Unimplemented
 
-_WORKERS_SECONDS = 15.0
-_LOOK_SECONDS = 0.1
 _DESCRIPTION = """\
 Says when a run would begin and end if it were submitted now: by what the fleet has learnt of the suite's cases, and by
 its queue. Takes the options of `crossfleet run`. Nothing is submitted. The cases are those of the last run of the suite,
@@ -140,7 +139,7 @@ async def _estimate(
 ) -> _Estimate:
     """`workers`: so many are on their way, and are waited for."""
     async with Client.open(endpoint) as client:
-        await _until_there(client, workers)
+        await until_there(client.fleet, workers)
         spec = _spec(options, plan, await sharding.as_message(client))
         spec.suite.cases.extend(cases)
         answer = await client.runs.estimate(spec)
@@ -155,16 +154,6 @@ async def _classes(client: Client) -> Sequence[PriorityClass]:
         return await client.admin.priority_classes()
     except Unimplemented:
         return ()
-
-
-async def _until_there(client: Client, workers: int) -> None:
-    """A fleet of this machine answers before its workers are there; where they never come, the answer says so."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _WORKERS_SECONDS
-    while workers and loop.time() < deadline:
-        if (await client.fleet.summary()).workers_by_state["WORKER_STATE_READY"] >= workers:
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _spec(options: RunOptions, plan: RunPlan, shard: suite_pb2.Shard | None) -> run_pb2.RunSpec:

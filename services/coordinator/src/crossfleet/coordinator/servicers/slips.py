@@ -13,23 +13,26 @@ from crossfleet.foundation.errors import FieldViolation, TargetUnsatisfiable
 from crossfleet.matching.classes import UNKNOWN, devices_by_class, misspelt_classes
 
 _LOOK_SECONDS = 0.1
+_FINDING_SECONDS = 6.0
+"""Drivers of GPUs may take some seconds to tell what there is."""
 
 
 async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock) -> None:
     """Raises TargetUnsatisfiable where no device is of a class that is asked for, and one has nearly that name.
 
-    A fleet that has just begun is given as long as it has for runs that nothing satisfies. While workers still look for
-    devices nothing is refused, nor where the run asked to wait. No target that could begin meanwhile waits for that.
+    A fleet that has just begun is given as long as it has for runs that nothing satisfies, and workers that look for devices
+    a little longer. While they do nothing is refused, nor where the run asked to wait. No target that could begin meanwhile
+    waits for that.
     """
     if not command.policy.fail_unsatisfiable or command.policy.unsatisfiable_wait > 0:
         return
     asked = [devices_by_class(target.request, state().selectors).keys() - {UNKNOWN} for target in command.targets]
-    until = clock.monotonic() + SETTLE_SECONDS
+    until, latest = clock.monotonic() + SETTLE_SECONDS, clock.monotonic() + max(SETTLE_SECONDS, _FINDING_SECONDS)
     while unknown := _unknown(set().union(*asked), state()):
         found, looking = _slip(command, state()), any(one.view.looking for one in _living(state()))
         if found is None and not (looking and all(classes & unknown for classes in asked)):
             return
-        if clock.monotonic() >= until:
+        if clock.monotonic() >= (latest if looking else until):
             if found is not None and _living(state()) and not looking:
                 raise found
             return
