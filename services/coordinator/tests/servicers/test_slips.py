@@ -41,9 +41,9 @@ async def refused(fleet: Running, spec: run_pb2.RunSpec) -> CrossfleetError:
     return error_from_rpc(raised.value)
 
 
-async def with_a_gpu(fleet: Running, *, looking: bool = False) -> ScriptedWorker:
-    worker = ScriptedWorker(fleet.channel)
-    gpu = device_pb2.Device(device_id="gpu0", device_class="gpu")
+async def with_a_gpu(fleet: Running, name: str = "w1", *, kind: str = "gpu", looking: bool = False) -> ScriptedWorker:
+    worker = ScriptedWorker(fleet.channel, name)
+    gpu = device_pb2.Device(device_id="gpu0", device_class=kind)
     await worker.welcomed(devices=[gpu], looking=looking)
     return worker
 
@@ -96,6 +96,14 @@ async def test_nothing_is_a_slip_while_a_worker_still_looks_for_devices(tmp_path
     async with running(tmp_path) as fleet:
         await with_a_gpu(fleet, looking=True)
         assert (await fleet.submit(asking(devices="gpuu"))).run.run_id
+
+
+async def test_nothing_is_a_slip_while_a_worker_has_not_come_back_to_a_new_leader(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet, "w1", kind="h100")
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet, "w2", kind="h200")
+        assert (await fleet.submit(asking(devices="h100"))).run.run_id
 
 
 async def test_a_class_that_comes_with_the_next_worker_is_waited_for(
