@@ -107,6 +107,7 @@ def test_only_a_plain_true_counts_as_true():
     ("text", "line", "column", "says"),
     [
         ("device.memory >= ", 1, 18, "Syntax error"),
+        ("device.memory >=\n", 2, 1, "Syntax error"),
         ('device.class = "gpu"', 1, 14, "write == to compare"),
         ('worker.name == "a" and true', 1, 20, "write && for and"),
         ("true or\n false", 1, 6, "write || for or"),

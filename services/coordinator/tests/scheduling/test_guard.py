@@ -236,6 +236,16 @@ async def test_whoever_has_frozen_after_it_gave_a_reason_is_asked_again_and_out(
     assert "it has not answered an update for 0.5 s, though group g0 could be placed" in await opened(watched, 1.0)
 
 
+async def test_whom_it_takes_long_to_tell_everything_is_asked_again_less_often() -> None:
+    watched = Watched()
+    watched.told(snapshot=True, **{f"g{number}": 1 for number in range(4_000)})  # type: ignore[arg-type]
+    watched.said(explains="g0")
+    assert await opened(watched, 1.5) == ""
+    assert watched.asked_again == []
+    assert await opened(watched, 0.75) == ""
+    assert len(watched.asked_again) == 1
+
+
 async def test_nobody_is_asked_again_while_nobody_could_be_placed() -> None:
     watched = Watched()
     watched.busy = {"g0"}

@@ -16,6 +16,7 @@ from crossfleet.api.coordinator.v1 import event_service_pb2 as event_pb2
 from crossfleet.api.scheduler.v1 import scheduler_service_pb2 as scheduler_pb2
 from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.coordinator.core.breaker import Stage
+from crossfleet.coordinator.core.commands import Command
 from crossfleet.foundation.wait import eventually
 from services.coordinator.tests.running import GreedyScheduler, Running, ScriptedWorker, noop, running
 
@@ -215,6 +216,36 @@ async def test_whoever_freezes_after_it_gave_a_reason_is_believed_no_longer(tmp_
         out = await standing(fleet, "new")
 
     assert "has not answered an update for 0.3 s" in out.cause
+
+
+async def test_nobody_is_asked_again_while_the_ledger_has_not_taken_what_he_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = GreedyScheduler(snapshots_only=True)
+    async with running(tmp_path, scheduler=GreedyScheduler(), beside={"new deadline=0.3": new}) as fleet:
+        await settled(fleet)
+        worker = await joined(fleet)
+        link, taken, asked = fleet.coordinator.schedulers.members[0].link, asyncio.Event(), 0
+        commit, ask_again = link._hearer._commit, link.ask_again
+
+        async def later(command: Command) -> object:
+            await taken.wait()
+            return await commit(command)
+
+        def counted() -> None:
+            nonlocal asked
+            asked += 1
+            ask_again()
+
+        monkeypatch.setattr(link._hearer, "_commit", later)
+        monkeypatch.setattr(link, "ask_again", counted)
+        await fleet.submit(noop(1))
+        await eventually(lambda: asked > 0, what="a group that waits")
+        told = len(new.updates)
+        await eventually(lambda: asked > 3, what="some time of its waiting")
+        assert len(new.updates) == told
+        taken.set()
+        assert (await worker.next("assign")).assign.tasks
 
 
 @pytest.mark.parametrize("wrong", [for_dead_workers, for_more_than_there_is], ids=lambda one: one.__name__)

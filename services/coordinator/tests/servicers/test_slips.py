@@ -12,6 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from crossfleet.api.types.v1 import device_pb2, run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
+from crossfleet.coordinator.core.commands import SubmitRun
+from crossfleet.coordinator.core.model import State
 from crossfleet.coordinator.servicers import slips
 from crossfleet.foundation.errors import CrossfleetError
 from crossfleet.foundation.errors.status import error_from_rpc
@@ -39,9 +41,9 @@ async def refused(fleet: Running, spec: run_pb2.RunSpec) -> CrossfleetError:
     return error_from_rpc(raised.value)
 
 
-async def with_a_gpu(fleet: Running, *, looking: bool = False) -> ScriptedWorker:
-    worker = ScriptedWorker(fleet.channel)
-    gpu = device_pb2.Device(device_id="gpu0", device_class="gpu")
+async def with_a_gpu(fleet: Running, name: str = "w1", *, kind: str = "gpu", looking: bool = False) -> ScriptedWorker:
+    worker = ScriptedWorker(fleet.channel, name)
+    gpu = device_pb2.Device(device_id="gpu0", device_class=kind)
     await worker.welcomed(devices=[gpu], looking=looking)
     return worker
 
@@ -96,6 +98,14 @@ async def test_nothing_is_a_slip_while_a_worker_still_looks_for_devices(tmp_path
         assert (await fleet.submit(asking(devices="gpuu"))).run.run_id
 
 
+async def test_nothing_is_a_slip_while_a_worker_has_not_come_back_to_a_new_leader(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet, "w1", kind="h100")
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet, "w2", kind="h200")
+        assert (await fleet.submit(asking(devices="h100"))).run.run_id
+
+
 async def test_a_class_that_comes_with_the_next_worker_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,3 +129,37 @@ async def test_a_slip_is_one_also_where_its_workers_find_their_devices_only_afte
         changed = worker_pb2.DevicesChanged(devices=[device_pb2.Device(device_id="g1", device_class="gpu")])
         await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
         assert "did you mean 'gpu'?" in (await submitting).message
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once a slip was found, for which much time is left to be none."""
+    event, look = asyncio.Event(), slips._slip
+
+    def noted(command: SubmitRun, state: State) -> CrossfleetError | None:
+        event.set()
+        return look(command, state)
+
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 30.0)
+    monkeypatch.setattr(slips, "_slip", noted)
+    return event
+
+
+async def test_what_is_committed_meanwhile_under_the_same_request_id_answers_who_waits(
+    tmp_path: Path, looked: asyncio.Event
+) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet)
+        asked = asyncio.ensure_future(refused(fleet, asking(devices="gpuu")))
+        await looked.wait()
+        await fleet.submit(noop(1))
+        assert (await asked).reason == "IDEMPOTENCY_CONFLICT"
+
+
+async def test_nobody_waits_while_the_coordinator_goes_down(tmp_path: Path, looked: asyncio.Event) -> None:
+    async with running(tmp_path) as fleet:
+        await with_a_gpu(fleet)
+        asked = asyncio.ensure_future(refused(fleet, asking(devices="gpuu")))
+        await looked.wait()
+        fleet.draining.begin("a test")
+        assert (await asked).reason == "DRAINING"

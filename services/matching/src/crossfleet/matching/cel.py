@@ -185,7 +185,7 @@ def _compile_error(text: str, error: str) -> SelectorError:
         return SelectorError(text, error.splitlines()[0] if error else "does not compile")
     line, column, message = int(found[1]), int(found[2]), found[3]
     undeclared = _UNDECLARED.search(message)
-    written = text.splitlines()[line - 1] if text else ""
+    written = text.split("\n")[line - 1]  # a text may also end with the end of a line, behind which it is wrong
     if undeclared is None:
         mend = mends.of_syntax(written, column)
         told = message.partition(" expecting {")[0]

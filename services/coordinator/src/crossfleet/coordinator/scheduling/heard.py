@@ -58,6 +58,10 @@ class HeardPlans:
         self._plans: list[HeardPlan] = []
         self._changed = asyncio.Event()
 
+    def __bool__(self) -> bool:
+        """Whether any is on its way."""
+        return bool(self._plans)
+
     @property
     def halfway(self) -> bool:
         """Whether a part of some plan is committed and another is not."""

@@ -57,6 +57,11 @@ class Hearer:
         """A new stream: plans of an earlier one are forgotten."""
         self._plans.clear()
 
+    @property
+    def committing(self) -> bool:
+        """Whether something that it proposed or said is not committed yet."""
+        return bool(self._plans)
+
     async def hear(self, call: Any) -> None:
         """Takes plans until the stream ends. Raises how it ended, and PlanInvalid."""
         async for message in call:

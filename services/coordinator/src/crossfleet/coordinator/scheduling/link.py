@@ -107,6 +107,11 @@ class SchedulerLink:
             await self._clock.sleep(max(retry, self._conduct.rest_left()))
             retry = min(retry * 2, _LAST_RETRY)
 
+    def ask_again(self) -> None:
+        """It is to answer once more, though nothing has changed; not while the ledger is slow to take what it has said."""
+        if not self._hearer.committing:
+            self.teller.repeat()
+
     def _tell_away(self, cause: str) -> None:
         """Log why it is away, once for each cause."""
         self._conduct.lost(cause)

@@ -135,7 +135,7 @@ class Member:
         self.link.teller.wake.set()
 
     def _ask_again(self) -> None:
-        self.link.teller.repeat()
+        self.link.ask_again()
 
     def _placeable(self, group_ids: Iterable[str]) -> Iterator[str]:
         state = self._state()

@@ -9,6 +9,7 @@ from crossfleet.coordinator.core.model import State, Worker
 from crossfleet.coordinator.core.outcomes import WorkerState
 from crossfleet.coordinator.core.stopping import SETTLE_SECONDS
 from crossfleet.foundation.clock import Clock
+from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import FieldViolation, TargetUnsatisfiable
 from crossfleet.matching.classes import UNKNOWN, devices_by_class, misspelt_classes
 
@@ -17,23 +18,29 @@ _FINDING_SECONDS = 6.0
 """Drivers of GPUs may take some seconds to tell what there is."""
 
 
-async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock) -> None:
+async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock, draining: Draining) -> None:
     """Raises TargetUnsatisfiable where no device is of a class that is asked for, and one has nearly that name.
 
-    A fleet that has just begun is given as long as it has for runs that nothing satisfies, and workers that look for devices
-    a little longer. While they do nothing is refused, nor where the run asked to wait. No target that could begin meanwhile
-    waits for that.
+    A fleet that has just begun is given as long as it has for runs that nothing satisfies; workers that look for devices, or have
+    not come back to a new leader yet, a little longer: while there are such nothing is refused, nor where the run asked to wait.
+    No target that could begin meanwhile waits for that, nor anybody while the coordinator goes down, or once an earlier call has
+    committed the same request.
     """
     if not command.policy.fail_unsatisfiable or command.policy.unsatisfiable_wait > 0:
         return
     asked = [devices_by_class(target.request, state().selectors).keys() - {UNKNOWN} for target in command.targets]
     until, latest = clock.monotonic() + SETTLE_SECONDS, clock.monotonic() + max(SETTLE_SECONDS, _FINDING_SECONDS)
     while unknown := _unknown(set().union(*asked), state()):
-        found, looking = _slip(command, state()), any(one.view.looking for one in _living(state()))
+        if command.request_id in state().requests or draining.begun:
+            return
+        found, living = _slip(command, state()), _living(state())
+        looking = any(one.view.looking for one in living)
         if found is None and not (looking and all(classes & unknown for classes in asked)):
             return
-        if clock.monotonic() >= (latest if looking else until):
-            if found is not None and _living(state()) and not looking:
+        # What one without a session has is not known to a new leader yet.
+        unsure = looking or not all(one.session_id for one in living)
+        if clock.monotonic() >= (latest if unsure else until):
+            if found is not None and living and not unsure:
                 raise found
             return
         await clock.sleep(_LOOK_SECONDS)
@@ -68,4 +75,4 @@ def _field(target: TargetSpec, name: str) -> str:
 
 
 def _living(state: State) -> list[Worker]:
-    return [one for one in state.workers.values() if one.state is not WorkerState.LOST and one.session_id]
+    return [one for one in state.workers.values() if one.state is not WorkerState.LOST]

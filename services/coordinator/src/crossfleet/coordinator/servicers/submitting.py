@@ -78,11 +78,10 @@ class Submitting:
         Raises InvalidArgument, SelectorInvalid, LocalPathRefused, WorkspaceNotFound, BlobsMissing, ManifestInvalid,
         SchedulerNotFound, TargetUnsatisfiable, Unimplemented, IdempotencyConflict, Draining.
         """
-        if self._draining.begun:
-            raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
+        self._refuse_draining()
         command = await self.prepare(request.request_id, request.spec)
-        if command.request_id not in self._lookup.state().requests:
-            await refuse_slips(command, self._lookup.state, self._clock)
+        await refuse_slips(command, self._lookup.state, self._clock, self._draining)
+        self._refuse_draining()
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None
         if first is not None:
@@ -92,6 +91,10 @@ class Submitting:
         row = await self._lookup.row(answer.run_id)
         cursor = cursors.text(cursors.end_of(row.cursor_seq))
         return SubmitRunResponse(run=await self._lookup.message(row), event_cursor=cursor)
+
+    def _refuse_draining(self) -> None:
+        if self._draining.begun:
+            raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
 
     async def prepare(self, request_id: str, spec: run_pb2.RunSpec) -> SubmitRun:
         """The command of a submission that can work, to be committed at once. Fills in defaults of `spec`; raises as `submit`."""

@@ -174,7 +174,8 @@ class Fleet:
         able = self.hosts[name].kind.aspects[demand].able if snapshot.crowded else None
         if able is None:
             return []
-        held = (one for other in self.neighbours(name) for one in snapshot.held_on(other))
+        others = self.neighbours(name) if self.solitary else self.sharing(name, demand)
+        held = (one for other in others for one in snapshot.held_on(other))
         return [one for one in held if alone or self.alone(one) or (able.counts and snapshot.shown(name, one))]
 
     def emptiest(self, demand: Demand, least: int, count: int) -> list[str]:

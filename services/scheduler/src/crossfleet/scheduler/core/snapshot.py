@@ -35,6 +35,7 @@ class Snapshot:
         self.holding: dict[str, dict[str, Allocation]] = {}
         self.on_host: dict[str, dict[str, None]] = {}
         self.crowded: set[str] = set()
+        self._sharing: dict[str, dict[str, list[str]]] = {}
 
     @classmethod
     def of(cls, rows: Delta, revision: int = 0) -> "Snapshot":
@@ -97,9 +98,13 @@ class Snapshot:
 
     def sharing(self, worker_id: str) -> list[str]:
         """Those of them that offer some of its devices: who holds one there holds it here."""
-        others = self.neighbours(worker_id)
-        mine = self.workers[worker_id].own_ids if others else _NO_IDS
-        return [one for one in others if not mine.isdisjoint(self.workers[one].own_ids)]
+        worker = self.workers.get(worker_id)
+        if worker is None or worker.host not in self.crowded:
+            return []
+        found = self._sharing.get(worker.host)
+        if found is None:
+            found = self._sharing[worker.host] = self._sharers(worker.host)
+        return found.get(worker_id, [])
 
     def shown(self, worker_id: str, held: Allocation) -> frozenset[str]:
         """The devices of a worker that an allocation on another one of its host holds."""
@@ -112,13 +117,28 @@ class Snapshot:
         """Allocations and proposals of a group."""
         return self.holding.get(group_id, _NOTHING).values()
 
+    def _sharers(self, host: str) -> dict[str, list[str]]:
+        """The workers of a host that offer a device which others of it offer too, each with these in the order of the host."""
+        places = {name: place for place, name in enumerate(self.on_host[host])}
+        offering: dict[str, list[str]] = {}
+        for name in places:
+            for device_id in self.workers[name].own_ids:
+                offering.setdefault(device_id, []).append(name)
+        found: dict[str, set[str]] = {}
+        for names in offering.values():
+            for name in names if len(names) >= _SEVERAL else ():
+                found.setdefault(name, set()).update(names)
+        return {name: sorted(others - {name}, key=places.__getitem__) for name, others in found.items()}
+
     def _settle_host(self, before: WorkerView | None, now: WorkerView | None) -> None:
         """A worker is on another host than before, or shows other devices there, or is new, or is gone."""
         if before is not None and now is not None and before.host == now.host:
             if now.host in self.crowded and before.own_ids != now.own_ids:
+                self._sharing.pop(now.host, None)
                 self.changed_workers.update(self.on_host[now.host])
             return
         if before is not None and before.host:
+            self._sharing.pop(before.host, None)
             names = self.on_host[before.host]
             self.changed_workers.update(names)
             del names[before.name]
@@ -127,6 +147,7 @@ class Snapshot:
             if not names:
                 del self.on_host[before.host]
         if now is not None and now.host:
+            self._sharing.pop(now.host, None)
             names = self.on_host.setdefault(now.host, {})
             names[now.name] = None
             if len(names) >= _SEVERAL:
