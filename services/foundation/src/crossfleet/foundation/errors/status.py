@@ -154,6 +154,9 @@ def translated() -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         raise error_from_rpc(error) from error
+    except grpc.aio.UsageError:
+        # It was closed between two calls.
+        raise Unavailable("the connection was closed") from None
     except asyncio.CancelledError:
         # grpc.aio says so also of a call whose channel others have closed.
         task = asyncio.current_task()
