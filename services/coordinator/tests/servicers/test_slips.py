@@ -119,3 +119,22 @@ async def test_a_slip_is_one_also_where_its_workers_find_their_devices_only_afte
         changed = worker_pb2.DevicesChanged(devices=[device_pb2.Device(device_id="g1", device_class="gpu")])
         await worker.send(worker_pb2.WorkerMessage(devices_changed=changed))
         assert "did you mean 'gpu'?" in (await submitting).message
+
+
+async def test_a_slip_is_one_also_where_the_workers_of_an_embedded_fleet_come_only_after_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 3.0)
+    async with running(tmp_path) as fleet:
+        submitting = asyncio.ensure_future(refused(fleet, asking(devices="gpuu")))
+        await with_a_gpu(fleet)
+        assert "did you mean 'gpu'?" in (await submitting).message
+
+
+async def test_a_fleet_whose_workers_start_elsewhere_takes_a_run_before_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 600.0)
+    async with running(tmp_path, embedded=False) as fleet:
+        spec = asking(devices="gpuu")
+        assert (await fleet.submit(spec)).run.run_id

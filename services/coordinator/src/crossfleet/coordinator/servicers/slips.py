@@ -17,23 +17,25 @@ _FINDING_SECONDS = 6.0
 """Drivers of GPUs may take some seconds to tell what there is."""
 
 
-async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock) -> None:
+async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock, *, embedded: bool) -> None:
     """Raises TargetUnsatisfiable where no device is of a class that is asked for, and one has nearly that name.
 
     A fleet that has just begun is given as long as it has for runs that nothing satisfies, and workers that look for devices
     a little longer. While they do nothing is refused, nor where the run asked to wait. No target that could begin meanwhile
-    waits for that.
+    waits for that. Workers of an `embedded` fleet start with it: where there is none yet, they are on their way.
     """
     if not command.policy.fail_unsatisfiable or command.policy.unsatisfiable_wait > 0:
         return
     asked = [devices_by_class(target.request, state().selectors).keys() - {UNKNOWN} for target in command.targets]
     until, latest = clock.monotonic() + SETTLE_SECONDS, clock.monotonic() + max(SETTLE_SECONDS, _FINDING_SECONDS)
     while unknown := _unknown(set().union(*asked), state()):
-        found, looking = _slip(command, state()), any(one.view.looking for one in _living(state()))
-        if found is None and not (looking and all(classes & unknown for classes in asked)):
+        found, living = _slip(command, state()), _living(state())
+        looking = any(one.view.looking for one in living)
+        more = looking or (embedded and not living)
+        if found is None and not (more and all(classes & unknown for classes in asked)):
             return
         if clock.monotonic() >= (latest if looking else until):
-            if found is not None and _living(state()) and not looking:
+            if found is not None and living and not looking:
                 raise found
             return
         await clock.sleep(_LOOK_SECONDS)

@@ -82,7 +82,7 @@ class Submitting:
             raise DrainingError("the coordinator is going down", service="coordinator", retry_after=1.0)
         command = await self.prepare(request.request_id, request.spec)
         if command.request_id not in self._lookup.state().requests:
-            await refuse_slips(command, self._lookup.state, self._clock)
+            await refuse_slips(command, self._lookup.state, self._clock, embedded=self._embedded)
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None
         if first is not None:
