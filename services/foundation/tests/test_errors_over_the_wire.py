@@ -170,7 +170,7 @@ def test_a_stream_that_was_written_to_just_after_its_end_is_unavailable() -> Non
 
 async def test_a_call_over_its_deadline_is_deadline_exceeded() -> None:
     async with serving(echo_definition(Unary=_never)) as running:
-        with pytest.raises(errors.DeadlineExceeded), translated():
+        with pytest.raises(errors.DeadlineExceeded, match="no answer came in time"), translated():
             await EchoStub(running.channel).unary(Request(), timeout=0.05)
 
 

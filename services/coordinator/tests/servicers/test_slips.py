@@ -163,3 +163,22 @@ async def test_nobody_waits_while_the_coordinator_goes_down(tmp_path: Path, look
         await looked.wait()
         fleet.draining.begin("a test")
         assert (await asked).reason == "DRAINING"
+
+
+async def test_a_slip_is_one_also_where_the_workers_of_an_embedded_fleet_come_only_after_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 3.0)
+    async with running(tmp_path) as fleet:
+        submitting = asyncio.ensure_future(refused(fleet, asking(devices="gpuu")))
+        await with_a_gpu(fleet)
+        assert "did you mean 'gpu'?" in (await submitting).message
+
+
+async def test_a_fleet_whose_workers_start_elsewhere_takes_a_run_before_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slips, "SETTLE_SECONDS", 600.0)
+    async with running(tmp_path, embedded=False) as fleet:
+        spec = asking(devices="gpuu")
+        assert (await fleet.submit(spec)).run.run_id

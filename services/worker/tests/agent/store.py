@@ -95,6 +95,7 @@ class MemoryStore(ArtifactServiceServicer, LogServiceServicer):
 
     async def PushLogs(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
         """All chunks, in order."""
+        await self.taking.wait()
         async for request in request_iterator:
             self.chunks.extend(request.chunks)
         return logs.PushLogsResponse(stored_bytes=sum(len(chunk.content) for chunk in self.chunks))

@@ -235,6 +235,19 @@ async def test_a_file_that_was_cut_off_with_its_session_is_sent_in_the_next(tmp_
     assert list(store.artifacts) == ["w1/0/model.bin"]
 
 
+async def test_a_session_that_ended_between_two_calls_holds_up_no_allocation(tmp_path: Path) -> None:
+    store = MemoryStore()
+    async with serving(ServiceDefinition("coordinator", servicers(store))) as served:
+        closed = open_channel(served.address)
+        await closed.close()
+        given = iter([closed, closed])
+        worker = Worker(tmp_path, lambda: next(given, served.channel))
+        worker.left("a1", **{"model.bin": b"x"})
+        assert await worker.end("a1") == []
+
+    assert list(store.artifacts) == ["w1/0/model.bin"]
+
+
 async def test_what_waits_outlives_the_agent_however_it_ended(tmp_path: Path) -> None:
     store = MemoryStore()
     store.away = True

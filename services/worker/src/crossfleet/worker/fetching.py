@@ -22,9 +22,10 @@ from crossfleet.worker.manifest import read_manifest
 from crossfleet.worker.waiting import until
 
 _AT_ONCE = 8
-# A large file may take its time: what has a limit is how long nothing of it comes.
+# A large file may take its time: what has a limit is how long nothing of it comes. As many pieces of 1 MiB as files that are
+# fetched at once share a line.
 _POLICY = RetryPolicy(deadline=math.inf)
-_PIECE_SECONDS = 30.0
+_PIECE_SECONDS = 120.0
 _SESSION_SECONDS = 30.0
 
 
@@ -39,7 +40,7 @@ class Fetcher:
     async def lay_out(self, manifest_digest: str, place: Path, say: Callable[[str], None]) -> None:
         """Make `place` the tree of that manifest.
 
-        Raises ManifestInvalid, DigestMismatch, BlobNotFound, DiskFull, Unavailable.
+        Raises ManifestInvalid, DigestMismatch, BlobNotFound, DiskFull, Unavailable, DeadlineExceeded.
         """
         await self._have([manifest_digest])
         entries = read_manifest(await asyncio.to_thread(self._cache.path(manifest_digest).read_bytes))

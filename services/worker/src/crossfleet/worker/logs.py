@@ -12,6 +12,8 @@ import grpc
 
 from crossfleet.api.coordinator.v1 import log_service_pb2 as wire
 from crossfleet.api.coordinator.v1.log_service_pb2_grpc import LogServiceStub
+from crossfleet.foundation.errors import CrossfleetError
+from crossfleet.foundation.errors.status import translated
 from crossfleet.foundation.logs import get_logger
 from crossfleet.worker.about import About
 from crossfleet.worker.translate.text import as_bytes
@@ -53,8 +55,9 @@ class LogPusher:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             try:
-                await self._push(channel)
-            except (grpc.RpcError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+                with translated():
+                    await self._push(channel)
+            except (CrossfleetError, asyncio.InvalidStateError) as error:
                 get_logger().info("live output is delayed", cause=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
 

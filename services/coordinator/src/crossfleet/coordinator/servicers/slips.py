@@ -18,13 +18,15 @@ _FINDING_SECONDS = 6.0
 """Drivers of GPUs may take some seconds to tell what there is."""
 
 
-async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Clock, draining: Draining) -> None:
+async def refuse_slips(
+    command: SubmitRun, state: Callable[[], State], clock: Clock, draining: Draining, *, embedded: bool
+) -> None:
     """Raises TargetUnsatisfiable where no device is of a class that is asked for, and one has nearly that name.
 
     A fleet that has just begun is given as long as it has for runs that nothing satisfies; workers that look for devices, or have
     not come back to a new leader yet, a little longer: while there are such nothing is refused, nor where the run asked to wait.
     No target that could begin meanwhile waits for that, nor anybody while the coordinator goes down, or once an earlier call has
-    committed the same request.
+    committed the same request. Workers of an `embedded` fleet start with it: where there is none yet, they are on their way.
     """
     if not command.policy.fail_unsatisfiable or command.policy.unsatisfiable_wait > 0:
         return
@@ -35,7 +37,8 @@ async def refuse_slips(command: SubmitRun, state: Callable[[], State], clock: Cl
             return
         found, living = _slip(command, state()), _living(state())
         looking = any(one.view.looking for one in living)
-        if found is None and not (looking and all(classes & unknown for classes in asked)):
+        more = looking or (embedded and not living)
+        if found is None and not (more and all(classes & unknown for classes in asked)):
             return
         # What one without a session has is not known to a new leader yet.
         unsure = looking or not all(one.session_id for one in living)

@@ -80,7 +80,7 @@ class Submitting:
         """
         self._refuse_draining()
         command = await self.prepare(request.request_id, request.spec)
-        await refuse_slips(command, self._lookup.state, self._clock, self._draining)
+        await refuse_slips(command, self._lookup.state, self._clock, self._draining, embedded=self._embedded)
         self._refuse_draining()
         answer: RunAnswer = await self._lookup.commit(command)
         first = self._feed.submitted(answer.run_id) if answer.changed else None

@@ -28,7 +28,8 @@ _FIELD_CHARS = 150
 _CUT = re.compile(r" \.\.\. \(\d+ more\)$")
 # grpc.aio's own words for a message that was written to a stream which had just been ended: its real status is lost.
 _WRITTEN_TOO_LATE = "Internal error from Core"
-# And gRPC's for a server that is not there.
+# And gRPC's for a server that does not answer in time, and for one that is not there.
+_TOO_LATE = "Deadline Exceeded"
 _NO_CONNECTION = re.compile(
     r"failed to connect to all addresses; last error: (?:[A-Z_]+: )?(?:ipv4:|ipv6:)?(?P<where>\S+): "
     r"(?:Failed to connect to remote host: )?(?P<why>.+)",
@@ -141,7 +142,7 @@ def error_from_rpc(error: grpc.RpcError) -> CrossfleetError:
 def _plain(text: str) -> str:
     away = _NO_CONNECTION.fullmatch(text)
     if away is None:
-        return text
+        return "no answer came in time" if text == _TOO_LATE else text
     where = away["where"].replace("%5B", "[").replace("%5D", "]")
     return f"no connection to {where}: {away['why']}"
 
@@ -153,6 +154,9 @@ def translated() -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         raise error_from_rpc(error) from error
+    except grpc.aio.UsageError:
+        # It was closed between two calls.
+        raise Unavailable("the connection was closed") from None
     except asyncio.CancelledError:
         # grpc.aio says so also of a call whose channel others have closed.
         task = asyncio.current_task()
