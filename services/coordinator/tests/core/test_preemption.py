@@ -16,6 +16,7 @@ from crossfleet.coordinator.core.replay import spans
 from crossfleet.matching.model import Request
 from services.coordinator.tests.core.fleet import Fleet
 
+WORK = Work(10.0)
 URGENT = PriorityClass("urgent", 100, preempts=True)
 BATCH = PriorityClass("batch", -10, preemptible=True, grace=30.0)
 PATIENT = PriorityClass("patient", -10, preemptible=True)
@@ -42,7 +43,7 @@ def held_by(*standings, slots=1, **more):
     return fleet
 
 
-def foreseen(fleet, standing=URGENT, *, request=None, work=Work(10.0), later=0.0) -> list[Span]:  # noqa: B008
+def foreseen(fleet, standing=URGENT, *, request=None, work=WORK, later=0.0) -> list[Span]:
     """When work of a class would begin and end that comes now."""
     request = request or Request()
     situation = Situation(fleet.state, lambda _: 0.0, {}, fleet.now + later)

@@ -1,11 +1,11 @@
-"""Waiting for a condition, always with a deadline; and for the first of several to end."""
+"""Waiting for a condition, always with a deadline; for the next of a stream; and for the first of several to end."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -49,6 +49,20 @@ async def eventually(
         if time.monotonic() >= end:
             raise TimeoutError(f"not within {deadline} s: {what or condition}; last: {last!r}")
         await asyncio.sleep(interval)
+
+
+async def flowing(source: AsyncIterable[T], seconds: float, late: Exception) -> AsyncIterator[T]:
+    """What `source` gives. Raises `late` where it gives nothing for so long."""
+    items = aiter(source)
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                item = await anext(items)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise late from None
+        yield item
 
 
 async def first_of(*waits: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> None:

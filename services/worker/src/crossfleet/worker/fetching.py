@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import grpc
 
@@ -17,6 +16,7 @@ from crossfleet.api.types.v1.suite_pb2 import ManifestEntry
 from crossfleet.foundation.errors.load import DeadlineExceeded, Unavailable
 from crossfleet.foundation.errors.status import translated
 from crossfleet.foundation.retry import RetryPolicy, retrying
+from crossfleet.foundation.wait import flowing
 from crossfleet.worker.content import ContentCache
 from crossfleet.worker.manifest import read_manifest
 from crossfleet.worker.waiting import until
@@ -71,8 +71,10 @@ class Fetcher:
         if channel is None:
             raise Unavailable("no connection to the coordinator")
         with translated(), self._cache.receive(digest) as receiving:
-            async for piece in _pieces(ArtifactServiceStub(channel).DownloadBlob(DownloadBlobRequest(digest=digest))):
-                receiving.write(piece)
+            call = ArtifactServiceStub(channel).DownloadBlob(DownloadBlobRequest(digest=digest))
+            silent = DeadlineExceeded(f"nothing has come for {_PIECE_SECONDS:g} s")
+            async for response in flowing(call, _PIECE_SECONDS, silent):
+                receiving.write(response.content)
 
     def _copy_out(self, entries: Sequence[ManifestEntry], place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
@@ -87,17 +89,3 @@ class Fetcher:
                 target.symlink_to(entry.symlink)
             else:
                 self._cache.copy(entry.digest, target, executable=entry.executable)
-
-
-async def _pieces(call: Any) -> AsyncIterator[bytes]:
-    """What a call gives. Raises DeadlineExceeded where it gives nothing for too long."""
-    responses = aiter(call)
-    while True:
-        try:
-            async with asyncio.timeout(_PIECE_SECONDS):
-                response = await anext(responses)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise DeadlineExceeded(f"nothing has come for {_PIECE_SECONDS:g} s") from None
-        yield response.content

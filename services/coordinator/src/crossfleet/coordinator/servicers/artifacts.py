@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from crossfleet.coordinator.servicers.pages import decode, encode, page_size
 from crossfleet.foundation.draining import Draining
 from crossfleet.foundation.errors import BlobsMissing, FieldViolation, InvalidArgument, Unavailable
 from crossfleet.foundation.errors import Draining as DrainingError
+from crossfleet.foundation.wait import flowing
 
 _MOST_DIGESTS = 10_000
 _MOST_ARTIFACTS = 1_000
@@ -57,7 +57,8 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
         received = 0
         upload: Upload | None = None
         try:
-            async for request in _flowing(self._draining.until(requests)):
+            silent = Unavailable(f"nothing has come for {_SILENT_SECONDS:g} s: send what is missing again")
+            async for request in flowing(self._draining.until(requests), _SILENT_SECONDS, silent):
                 if upload is None or (request.digest and request.digest != upload.digest):
                     if upload is not None:
                         raise _incomplete(upload)
@@ -156,21 +157,6 @@ class ArtifactServicer(artifact_grpc.ArtifactServiceServicer):
         )
         waiting = await self._lookup.waiting_artifacts(request.run_id, _MOST_ARTIFACTS) if after is None else ()
         return artifact_pb2.ListArtifactsResponse(artifacts=found[:size], next_page_token=token, waiting=waiting)
-
-
-async def _flowing(
-    requests: AsyncIterator[artifact_pb2.UploadBlobRequest],
-) -> AsyncIterator[artifact_pb2.UploadBlobRequest]:
-    """The same. Raises Unavailable where nothing comes for too long."""
-    while True:
-        try:
-            async with asyncio.timeout(_SILENT_SECONDS):
-                request = await anext(requests)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise Unavailable(f"nothing has come for {_SILENT_SECONDS:g} s: send what is missing again") from None
-        yield request
 
 
 def _check_digest(digest: str) -> None:
