@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,93 +10,24 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from crossfleet.api.coordinator.v1 import admin_service_pb2 as admin_pb2
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
-from crossfleet.api.types.v1 import result_pb2, run_pb2, suite_pb2
+from crossfleet.api.types.v1 import run_pb2, suite_pb2
 from crossfleet.api.worker.v1 import worker_service_pb2 as worker_pb2
 from crossfleet.coordinator.core.commands import ApplyPlan
 from crossfleet.coordinator.core.proof import Proof
 from crossfleet.foundation.errors import InvalidArgument, SelectorInvalid
 from crossfleet.foundation.errors.status import error_from_rpc
-from crossfleet.foundation.wait import eventually
-from services.coordinator.tests.running import SECONDS, GreedyScheduler, Running, ScriptedWorker, noop, running
+from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, noop, running
+from services.coordinator.tests.servicers.estimated import (
+    carried_out,
+    estimate,
+    executed,
+    explain,
+    learnt,
+    measured,
+    unnamed,
+)
 from services.coordinator.tests.servicers.test_priorities import put
-
-PASSED, SKIPPED = result_pb2.OUTCOME_PASSED, result_pb2.OUTCOME_SKIPPED
-
-
-async def carried_out(
-    fleet: Running, worker: ScriptedWorker, spec: run_pb2.RunSpec, *, seconds: float = 2.0, skipped: int = 0
-) -> str:
-    """A run of named cases from submission to end. Its first cases skip themselves, the others take some seconds each."""
-    run_id = (await fleet.submit(spec, spec.title)).run.run_id
-    allocation_id = await executed(worker, len(spec.suite.cases), seconds=seconds, skipped=skipped)
-    await fleet.until(run_id, run_pb2.RUN_STATE_FINISHED)
-    await worker.give_back(allocation_id)
-
-    async def free() -> bool:
-        return not fleet.coordinator.writer.state.allocations
-
-    await eventually(free, deadline=SECONDS, what="the slots are free again")
-    return run_id
-
-
-async def executed(worker: ScriptedWorker, left: int, *, seconds: float, skipped: int = 0) -> str:
-    """So many cases, from their allocation to their end; answers the allocation, which still holds its slots."""
-    opened = (await worker.next("open_allocation")).open_allocation
-    while left:
-        assign = (await worker.next("assign")).assign
-        for task in assign.tasks:
-            results = [_result(index, seconds, index < skipped) for index in task.case_indices]
-            left -= len(results)
-            await worker.journalled(
-                worker_pb2.WorkerMessage(results=worker_pb2.Results(attempt_id=task.attempt_id, results=results)),
-                worker_pb2.WorkerMessage(
-                    attempt_finished=worker_pb2.AttemptFinished(attempt_id=task.attempt_id, cause=result_pb2.CAUSE_DONE)
-                ),
-            )
-        want = worker_pb2.WantTasks(allocation_id=assign.allocation_id, slots=[task.slot for task in assign.tasks])
-        await worker.send(worker_pb2.WorkerMessage(want_tasks=want))
-    return opened.allocation_id
-
-
-def _result(index: int, seconds: float, skipped: bool) -> result_pb2.CaseResult:
-    result = result_pb2.CaseResult(case_index=index, outcome=SKIPPED if skipped else PASSED)
-    result.call_seconds = 0.0001 if skipped else seconds
-    return result
-
-
-async def learnt(fleet: Running, cases: int, **history: str) -> None:
-    """Wait until so many cases are in the duration model: it is written after the run's end."""
-    request = run_service.ListDurationsRequest(history=run_service.History(suite="noop", runner="noop", **history))
-
-    async def known() -> bool:
-        return len((await fleet.runs.ListDurations(request)).cases) == cases
-
-    await eventually(known, deadline=SECONDS, what="the durations are learnt")
-
-
-async def measured(fleet: Running, slots: int) -> tuple[ScriptedWorker, str]:
-    """A worker, and the run of twenty cases of three seconds by which durations are known."""
-    worker = ScriptedWorker(fleet.channel, slots=slots)
-    await worker.welcomed()
-    first = await carried_out(fleet, worker, noop(20, title="first"), seconds=3.0)
-    await learnt(fleet, 20)
-    return worker, first
-
-
-async def estimate(fleet: Running, spec: run_pb2.RunSpec) -> run_service.EstimateRunResponse:
-    return await fleet.runs.EstimateRun(run_service.EstimateRunRequest(spec=spec))
-
-
-async def explain(fleet: Running, run_id: str) -> run_service.TargetExplanation:
-    answer = await fleet.runs.ExplainRun(run_service.ExplainRunRequest(run_id=run_id))
-    return answer.targets[0]
-
-
-def unnamed(**more: Any) -> run_pb2.RunSpec:
-    """A run of the same suite whose cases are not named."""
-    return noop(0, **more)
 
 
 async def test_an_estimate_goes_by_the_last_run_and_submits_nothing(tmp_path: Path) -> None:
@@ -406,124 +336,6 @@ async def test_of_what_is_held_back_by_another_target_no_time_is_told(tmp_path: 
     assert not told.HasField("queue")
     assert not told.HasField("start_seconds")
     assert not told.HasField("end_seconds")
-
-
-async def test_a_run_that_its_project_s_quota_keeps_waiting_is_told_until_when_and_by_whom(tmp_path: Path) -> None:
-    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker, _ = await measured(fleet, slots=8)
-        await limited(fleet, slots=2)
-        first = (await fleet.submit(noop(20), "running")).run.run_id
-        await worker.next("assign")
-        waiting = (await fleet.submit(noop(20), "waiting")).run.run_id
-
-        told = await explain(fleet, waiting)
-        answer = await estimate(fleet, unnamed())
-        others = await estimate(fleet, unnamed(project="other"))
-        needing = suite_pb2.Target(name="wide", request=suite_pb2.Request(slots_min=3))
-        never = (await estimate(fleet, noop(20, targets=[needing]))).targets[0]
-
-    # Sixty slot-seconds run on two slots, and as many are ahead.
-    (target,) = answer.targets
-    assert told.waiting_reason == f"it needs 1 slot, and the quota of project default is 2: held by {first} (2)"
-    assert told.start_seconds.low < 30.0 < told.start_seconds.high
-    assert told.end_seconds.low < 60.0 < told.end_seconds.high
-    assert not told.HasField("queue")
-    assert target.start_seconds.low < 60.0 < target.start_seconds.high
-    assert target.end_seconds.low < 90.0 < target.end_seconds.high
-    assert target.quota_wait == told.waiting_reason
-    assert target.slots == 2
-    assert others.start_seconds.high == 0.0
-    assert not others.targets[0].quota_wait
-    assert never.waiting_reason == f"it needs 3 slots, and the quota of project default is 2: held by {first} (2)"
-    assert not never.HasField("start_seconds")
-
-
-async def test_a_run_that_waits_for_a_place_among_the_runs_begins_when_one_of_them_is_expected_to_end(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker, _ = await measured(fleet, slots=8)
-        await limited(fleet, runs=1)
-        two = [suite_pb2.Target(name="default", request=suite_pb2.Request(slots_max=2))]
-        first = (await fleet.submit(noop(20, targets=two), "running")).run.run_id
-        await worker.next("assign")
-
-        (target,) = (await estimate(fleet, unnamed())).targets
-
-    assert target.start_seconds.low < 30.0 < target.start_seconds.high
-    assert (
-        target.quota_wait == f"it needs a place among its runs, and the quota of project default is 1: held by {first}"
-    )
-
-
-async def test_what_a_lowered_quota_never_allows_does_not_begin_when_those_end_that_began_before(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        worker, _ = await measured(fleet, slots=8)
-        await limited(fleet, slots=1)
-        await fleet.submit(noop(20), "running")
-        await worker.next("assign")
-        await limited(fleet, slots=0)
-        target = (
-            await estimate(fleet, unnamed(policy=suite_pb2.Policy(unsatisfiable=suite_pb2.UNSATISFIABLE_WAIT)))
-        ).targets[0]
-
-    assert "it needs 1 slot, and the quota of project default is 0" in target.waiting_reason
-    assert not target.HasField("start_seconds")
-
-
-async def test_targets_of_one_run_take_what_a_quota_leaves_one_after_the_other(tmp_path: Path) -> None:
-    async with running(tmp_path, scheduler=GreedyScheduler()) as fleet:
-        _worker, _ = await measured(fleet, slots=8)
-        await limited(fleet, slots=1)
-
-        answer = await estimate(fleet, noop(20, targets=[suite_pb2.Target(name="default"), suite_pb2.Target(name="b")]))
-
-    first, second = answer.targets
-    assert first.start_seconds.high == 0.0
-    assert first.slots == 1
-    assert second.start_seconds.middle == pytest.approx(first.end_seconds.middle, rel=0.1)
-    assert answer.end_seconds == second.end_seconds
-
-
-async def test_targets_that_need_each_other_by_many_ways_are_foreseen_within_a_quota_as_others_are(
-    tmp_path: Path,
-) -> None:
-    layers = [(suite_pb2.Target(name=f"a{level}"), suite_pb2.Target(name=f"b{level}")) for level in range(24)]
-    for before, layer in pairwise(layers):
-        for target in layer:
-            target.needs.extend(suite_pb2.Need(target=one.name) for one in before)
-    async with running(tmp_path) as fleet:
-        await ScriptedWorker(fleet.channel, slots=2).welcomed()
-        await limited(fleet, slots=2)
-
-        answer = await estimate(fleet, noop(2, targets=[target for layer in layers for target in layer]))
-
-    assert len(answer.targets) == 48
-    assert answer.targets[0].start_seconds.high == 0.0
-
-
-async def test_an_alternative_that_a_quota_never_allows_is_neither_waited_for_nor_foreseen(tmp_path: Path) -> None:
-    target = suite_pb2.Target(name="gpu")
-    target.alternatives.add(selector='device.class == "gpu"').wait.seconds = 600
-    target.alternatives.add(selector="worker.slots > 1")
-    async with running(tmp_path) as fleet:
-        await ScriptedWorker(fleet.channel, slots=2).welcomed()
-        await limited(fleet, devices={"gpu": 0})
-        told = (await estimate(fleet, noop(2, targets=[target]))).targets[0]
-        run_id = (await fleet.submit(noop(2, targets=[target]))).run.run_id
-        first, second = (await explain(fleet, run_id)).alternatives
-
-    assert (told.alternative, told.start_seconds.high, told.quota_wait) == (2, 0.0, "")
-    assert first.standing == run_service.ALTERNATIVE_STANDING_PASSED
-    assert first.cause == "it needs 1 gpu at once, and the quota of project default is 0"
-    assert (second.standing, second.cause) == (run_service.ALTERNATIVE_STANDING_OPEN, "")
-
-
-async def limited(fleet: Running, **limits: Any) -> None:
-    quota = admin_pb2.Quota(project=noop(1).project or "default", **limits)
-    await fleet.admin.SetQuota(admin_pb2.SetQuotaRequest(quota=quota))
 
 
 async def test_a_target_with_a_suite_of_its_own_goes_by_the_last_run_of_that_suite(tmp_path: Path) -> None:

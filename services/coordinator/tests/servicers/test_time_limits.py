@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crossfleet.api.coordinator.v1 import run_service_pb2 as run_service
 from services.coordinator.tests.running import GreedyScheduler, ScriptedWorker, noop, running
-from services.coordinator.tests.servicers.test_estimates import carried_out, learnt
+from services.coordinator.tests.servicers.estimated import carried_out, learnt
 
 
 async def test_the_next_run_has_limits_by_what_the_last_one_took_and_says_which(tmp_path: Path) -> None:
